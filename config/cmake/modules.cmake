@@ -1,0 +1,41 @@
+# add_module(NAME [NEEDS module...] [LIBRARIES target...]): a static library of src/NAME/*.c.
+function(add_module name)
+    cmake_parse_arguments(ARG "" "" "NEEDS;LIBRARIES" ${ARGN})
+    file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.c)
+    if(NOT sources)
+        add_library(${name} INTERFACE)
+        target_link_libraries(${name} INTERFACE build_flags ${ARG_NEEDS} ${ARG_LIBRARIES})
+        return()
+    endif()
+    add_library(${name} STATIC ${sources})
+    target_link_libraries(${name}
+        PUBLIC build_flags ${ARG_NEEDS} ${ARG_LIBRARIES}
+        PRIVATE strict_warnings)
+endfunction()
+
+# add_program(NAME [SBIN] NEEDS module...): an executable of src/main/NAME.c, installed.
+function(add_program name)
+    cmake_parse_arguments(ARG "SBIN" "" "NEEDS" ${ARGN})
+    if(NOT EXISTS ${PROJECT_SOURCE_DIR}/src/main/${name}.c)
+        return()
+    endif()
+    add_executable(${name} ${PROJECT_SOURCE_DIR}/src/main/${name}.c)
+    target_link_libraries(${name} PRIVATE ${ARG_NEEDS} strict_warnings)
+    if(ARG_SBIN)
+        install(TARGETS ${name} DESTINATION ${CMAKE_INSTALL_SBINDIR})
+    else()
+        install(TARGETS ${name} DESTINATION ${CMAKE_INSTALL_BINDIR})
+    endif()
+endfunction()
+
+# embed_text(MODULE FILE SYMBOL): the file's bytes as `const char SYMBOL[]` with a NUL behind them,
+# and `const size_t SYMBOL_len`; made again when the file changes.
+function(embed_text module file symbol)
+    set(output ${PROJECT_BINARY_DIR}/embedded/${symbol}.c)
+    add_custom_command(OUTPUT ${output}
+        COMMAND ${CMAKE_COMMAND} -DINPUT=${PROJECT_SOURCE_DIR}/${file} -DOUTPUT=${output}
+            -DSYMBOL=${symbol} -P ${PROJECT_SOURCE_DIR}/config/cmake/embed.cmake
+        DEPENDS ${PROJECT_SOURCE_DIR}/${file} ${PROJECT_SOURCE_DIR}/config/cmake/embed.cmake
+        VERBATIM)
+    target_sources(${module} PRIVATE ${output})
+endfunction()

@@ -1,0 +1,100 @@
+/*
+ * Configuration: appbackup.yaml and apps.d/<app>.yaml, read with libcyaml into these structs. Every
+ * key is documented in config/appbackup.yaml.
+ *
+ * Errors    INVALID, NOT_FOUND: "<file>:<line>: <key>: what was expected".
+ * Ownership everything belongs to the struct config.
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include "core/cleanup.h"
+#include "core/error.h"
+#include "core/secret.h"
+#include "model/account.h"
+#include "model/app.h"
+#include "model/bucket.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct config_listener {
+    char *address;     /* "127.0.0.1:8080", "[::1]:8080" or "unix:/path" */
+    char *certificate; /* NULL: plain HTTP; only loopback and unix sockets may be plain */
+    char *key;
+};
+
+struct config_http {
+    struct config_listener *listeners;
+    size_t listener_count;
+    size_t body_bytes_max;
+    size_t header_bytes_max;
+    size_t connections_max;
+    int64_t idle_timeout_ms;
+    int64_t request_timeout_ms;
+};
+
+struct config_redis {
+    char *address;           /* "unix:/path" or "host:port" */
+    char *username;          /* NULL: default user */
+    struct secret *password; /* NULL: none */
+    int64_t database;
+    int64_t timeout_ms;
+};
+
+struct config_worker {
+    int64_t slots;    /* jobs at the same time */
+    int64_t lease_ms; /* how long a claim lives without renewal */
+    int64_t kills_max;
+    int64_t retries_max;
+};
+
+struct config {
+    char *path;
+    char *node; /* default: the host name */
+    char *state_directory;
+    char *apps_directory;
+    char *master_key_file;
+    struct config_redis redis;
+    struct config_http http;
+    struct config_worker worker;
+    struct account *accounts;
+    size_t account_count;
+    struct bucket_definition *buckets; /* at most one default per account */
+    size_t bucket_count;
+};
+
+/* Relative paths in the file are taken from the file's directory. Reads password files, not the
+ * apps, and not the master key. Caller owns *ret_config. */
+enum status config_load(const char *path, struct config **ret_config, struct error *err) MUST_CHECK;
+void config_free(struct config *config);
+DEFINE_CLEANUP(struct config *, config_free)
+
+/* NULL: no such account. */
+const struct account *config_find_account(const struct config *config, const char *id);
+const struct bucket_definition *config_find_bucket(const struct config *config, const char *id);
+
+struct config_apps {
+    struct app_definition **items;
+    size_t count;
+};
+
+/* All *.yaml of config->apps_directory, by name; must be owned by root or by us and not be writable
+ * by others, since a hook in it runs with our rights. The name is the file's unless it says
+ * otherwise. Caller owns *ret_apps. */
+enum status config_load_apps(const struct config *config, struct config_apps **ret_apps,
+                             struct error *err) MUST_CHECK;
+void config_apps_free(struct config_apps *apps);
+DEFINE_CLEANUP(struct config_apps *, config_apps_free)
+
+/* NULL: no such app. */
+const struct app_definition *config_apps_find(const struct config_apps *apps, const char *id);
+
+/* The passphrase of an app's repository: HKDF-SHA256 (RFC 5869) of the master key, no salt, info
+ * "appbackup repository <app id>", 32 bytes in lower-case hex. The key file holds at least 32 bytes
+ * as 64 hex digits. Caller owns *ret_passphrase. */
+enum status config_repository_passphrase(const struct config *config, const char *app_id,
+                                         struct secret **ret_passphrase, struct error *err)
+    MUST_CHECK;
+
+#endif

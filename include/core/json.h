@@ -1,0 +1,38 @@
+/*
+ * JSON getters that name the field which is wrong, and a strict reader (RFC 8259, duplicates
+ * refused). Strings that a getter returns are borrowed from the object.
+ * Errors    INVALID: not JSON, missing, of another type, or over its limit; the text names the
+ * field.
+ */
+#ifndef CORE_JSON_H
+#define CORE_JSON_H
+
+#include "core/error.h"
+
+#include <jansson.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bytes to JSON; nothing may follow it. Line and column are in the error. Caller owns *ret_json. */
+enum status json_read(const char *bytes, size_t len, json_t **ret_json, struct error *err)
+    MUST_CHECK;
+
+/* Compact text, keys in insertion order; NULL only without memory. Caller frees. */
+char *json_write(const json_t *json);
+
+/* Required. */
+enum status json_get_text(const json_t *object, const char *field, const char **ret_text,
+                          struct error *err) MUST_CHECK;
+enum status json_get_integer(const json_t *object, const char *field, int64_t *ret_number,
+                             struct error *err) MUST_CHECK;
+
+/* Optional: absent gives NULL, another type is an error. */
+enum status json_get_optional_text(const json_t *object, const char *field, const char **ret_text,
+                                   struct error *err) MUST_CHECK;
+
+/* Refuses the first member that is not among the NULL-terminated names. */
+enum status json_refuse_unknown(const json_t *object, const char *const *known, struct error *err)
+    MUST_CHECK;
+
+#endif

@@ -1,0 +1,159 @@
+/*
+ * HTTP server: listeners, TLS, limits, time-outs, routing, and one reply per request. Hides
+ * libevent's evhttp: handlers see only what is here, and may answer at once or later from the same
+ * loop.
+ *
+ * Limits    all in struct http_limits; what is refused by a limit is answered through the refuse
+ *           callback, so that every error body is the API's. A connection over the maximum is
+ * closed. Time-outs a connection that is idle between requests, and a request that is not complete
+ *           request_timeout_ms after its first byte (a client that trickles), are closed; a reply
+ * that is not taken within the same time as well. Names     of headers are matched without case;
+ * path segments and query are percent-decoded, '+' in the query is a space; an empty segment ("//")
+ * is skipped. Source    RFC 9110, RFC 9112; libevent 2.1.12
+ */
+#ifndef HTTP_SERVER_H
+#define HTTP_SERVER_H
+
+#include "core/cleanup.h"
+#include "core/error.h"
+#include "core/id.h"
+
+#include <event2/event.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum http_code {
+    HTTP_CODE_OK = 200,
+    HTTP_CODE_CREATED = 201,
+    HTTP_CODE_ACCEPTED = 202,
+    HTTP_CODE_NO_CONTENT = 204,
+    HTTP_CODE_NOT_MODIFIED = 304,
+    HTTP_CODE_BAD_REQUEST = 400,
+    HTTP_CODE_UNAUTHORIZED = 401,
+    HTTP_CODE_FORBIDDEN = 403,
+    HTTP_CODE_NOT_FOUND = 404,
+    HTTP_CODE_METHOD_NOT_ALLOWED = 405,
+    HTTP_CODE_NOT_ACCEPTABLE = 406,
+    HTTP_CODE_TIMEOUT = 408,
+    HTTP_CODE_CONFLICT = 409,
+    HTTP_CODE_PRECONDITION_FAILED = 412,
+    HTTP_CODE_TOO_LARGE = 413,
+    HTTP_CODE_UNSUPPORTED_MEDIA_TYPE = 415,
+    HTTP_CODE_INTERNAL = 500,
+    HTTP_CODE_UNAVAILABLE = 503
+};
+
+enum http_method {
+    HTTP_METHOD_OTHER = 0,
+    HTTP_METHOD_GET,
+    HTTP_METHOD_HEAD,
+    HTTP_METHOD_POST,
+    HTTP_METHOD_PUT,
+    HTTP_METHOD_DELETE,
+    HTTP_METHOD_PATCH,
+    HTTP_METHOD_OPTIONS
+};
+
+struct http_limits {
+    size_t body_bytes_max;
+    size_t header_bytes_max;
+    size_t connections_max;
+    int64_t idle_timeout_ms;
+    int64_t request_timeout_ms;
+};
+
+struct http_server;
+struct http_request;
+
+typedef void http_handler_fn(void *context, struct http_request *request);
+
+/* A request that never reaches a handler: no such path or method, too large, malformed. Must reply.
+ * code: what the server would say. */
+typedef void http_refuse_fn(void *context, struct http_request *request, enum http_code code);
+
+/* Segments; ":name" takes one segment as a parameter. "/accounts/:account/k8s/v2/apps/:app" */
+struct http_route {
+    enum http_method method;
+    const char *pattern;
+    http_handler_fn *handle;
+};
+
+enum { HTTP_PARAMETERS_MAX = 8, HTTP_QUERY_MAX = 32 };
+
+/* The table and the context are borrowed. Caller owns *ret_server. HEAD is routed as GET. */
+struct http_options {
+    const struct http_route *routes;
+    size_t route_count;
+    http_refuse_fn *refuse;
+    void *context; /* for handlers and refuse */
+    struct http_limits limits;
+};
+
+enum status http_server_new(struct event_base *base, const struct http_options *options,
+                            struct http_server **ret_server, struct error *err) MUST_CHECK;
+
+/* Stops listening, closes connections; requests under way may still be replied to (into the void).
+ */
+void http_server_free(struct http_server *server);
+DEFINE_CLEANUP(struct http_server *, http_server_free)
+
+/* "127.0.0.1:8080", "[::1]:8080", "unix:/path" (mode 0660; a stale socket is replaced). With
+ * certificate and key (PEM paths) it speaks TLS 1.2 and up. SO_REUSEPORT is set on TCP. */
+struct http_listener {
+    const char *address;
+    const char *certificate; /* NULL: plain HTTP */
+    const char *key;
+};
+
+enum status http_server_listen(struct http_server *server, const struct http_listener *listener,
+                               struct error *err) MUST_CHECK;
+
+/* Reads the certificates and keys of all listeners again; connections go on with the old ones. On
+ * failure everything stays as it was. */
+enum status http_server_reload(struct http_server *server, struct error *err) MUST_CHECK;
+
+/* Stop accepting and close idle connections; each request under way ends its connection. *when_done
+ * is called from the loop when no connection is left. */
+void http_server_drain(struct http_server *server, void (*when_done)(void *context), void *context);
+
+/* The request: everything is borrowed, valid until the reply. */
+enum http_method http_request_method(const struct http_request *request);
+const char *http_request_path(const struct http_request *request); /* as sent, without the query */
+const char *http_request_parameter(const struct http_request *request, const char *name);
+const char *http_request_header(const struct http_request *request, const char *name);
+size_t http_request_query_count(const struct http_request *request);
+void http_request_query(const struct http_request *request, size_t index, const char **ret_name,
+                        const char **ret_value);
+const char *http_request_body(const struct http_request *request, size_t *ret_len);
+bool http_request_is_tls(const struct http_request *request);
+const char *http_request_peer(const struct http_request *request); /* "127.0.0.1:4711", "unix" */
+/* Made for each request; stands in the log and in every problem document. */
+const char *http_request_correlation_id(const struct http_request *request);
+
+/* State of a handler, freed with `release` after the reply, however it comes about. */
+void http_request_set_state(struct http_request *request, void *state, void (*release)(void *));
+void *http_request_state(const struct http_request *request);
+
+struct http_header {
+    const char *name;
+    const char *value;
+};
+
+enum { HTTP_HEADERS_MAX = 8 };
+
+/* body: copied; NULL for none. Content-Length, Date and X-Correlation-ID are added. */
+struct http_response {
+    enum http_code code;
+    const char *content_type;
+    const char *body;
+    size_t body_len;
+    struct http_header headers[HTTP_HEADERS_MAX];
+    size_t header_count;
+};
+
+/* Exactly once per request; the request is gone afterwards. A client that has left is no error. */
+void http_reply(struct http_request *request, const struct http_response *response);
+
+#endif

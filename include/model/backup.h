@@ -1,0 +1,105 @@
+/*
+ * Backup: the appBackup of the API, as it is kept in Redis (store) and shown to callers (api).
+ *
+ * States    pending -> discovering -> running -> completed | failed; deleting -> gone; removed.
+ *           The transitions are Redis' business (src/store/functions.lua): one table, one writer.
+ * Units     *_ms wall clock; bytes_*; percent 0-100, below 100 until completed
+ * Ownership json_t members are owned by the struct: backup_done()
+ * Source    Astra Control API, appBackup 1.0-1.2
+ */
+#ifndef MODEL_BACKUP_H
+#define MODEL_BACKUP_H
+
+#include "core/error.h"
+#include "core/id.h"
+#include "model/names.h"
+
+#include <jansson.h>
+
+#include <stdint.h>
+
+#define BACKUP_TYPE "application/astra-appBackup"
+
+enum backup_state {
+    BACKUP_STATE_UNSET = 0,
+    BACKUP_PENDING,
+    BACKUP_DISCOVERING,
+    BACKUP_RUNNING,
+    BACKUP_COMPLETED,
+    BACKUP_FAILED,
+    BACKUP_REMOVED,
+    BACKUP_UNKNOWN,
+    BACKUP_DELETING,
+    BACKUP_STATE_COUNT
+};
+
+enum hook_state { HOOK_STATE_UNSET = 0, HOOK_STATE_SUCCESS, HOOK_STATE_FAILED, HOOK_STATE_COUNT };
+
+enum { RESTIC_ID_SIZE = 65 }; /* 64 hex digits and the NUL */
+
+struct backup {
+    char id[ID_SIZE];
+    char account[ID_SIZE];
+    char app[ID_SIZE];
+    char bucket[ID_SIZE];
+    char snapshot[ID_SIZE];   /* "" until known */
+    char schedule[ID_SIZE];   /* "" unless a schedule started it */
+    char created_by[ID_SIZE]; /* who asked: the id of a token, or nil for a component */
+    char app_name[NAME_SIZE];
+    char name[NAME_SIZE];
+    char node[NODE_NAME_SIZE];
+    char version[VERSION_SIZE]; /* of the request, echoed */
+    enum backup_state state;
+    enum hook_state hook_state;
+    json_t *labels;             /* array of {name, value}; never NULL after backup_init() */
+    json_t *state_unready;      /* array of strings */
+    json_t *state_details;      /* array of detail entries */
+    json_t *hook_state_details; /* array of detail entries */
+    int64_t created_ms;
+    int64_t modified_ms;
+    int64_t taken_ms;    /* when the data was frozen; 0 until then */
+    int64_t bytes_total; /* -1 until discovered */
+    int64_t bytes_done;  /* -1 until discovered */
+    int64_t percent_done;
+    int64_t revision;                         /* counts every change of the record */
+    char repository_snapshot[RESTIC_ID_SIZE]; /* "" until committed */
+};
+
+/* What a caller asks for: the body of POST appBackups. */
+struct backup_request {
+    char version[VERSION_SIZE];
+    char name[NAME_SIZE];   /* "": to be assigned */
+    char bucket[ID_SIZE];   /* "": the default bucket */
+    char snapshot[ID_SIZE]; /* "": take a new one */
+    json_t *labels;         /* owned; never NULL after a successful read */
+};
+
+const char *backup_state_name(enum backup_state state);     /* "" for unset */
+enum backup_state backup_state_from_name(const char *name); /* unset for anything else */
+const char *hook_state_name(enum hook_state state);         /* "" for unset */
+enum hook_state hook_state_from_name(const char *name);
+
+enum status backup_init(struct backup *backup, struct error *err) MUST_CHECK;
+void backup_done(struct backup *backup); /* a struct of all zeros is fine */
+
+/*
+ * One field of the Redis hash backup:<id> into the struct; names and values as docs/redis.md has
+ * them: id account app app_name bucket snapshot schedule created_by name node version state
+ * hook_state labels state_unready state_details hook_state_details (JSON text) created_ms
+ * modified_ms taken_ms bytes_total bytes_done percent_done revision repository_snapshot A field
+ * that is not known is ignored (an older program reads a newer record). Errors: CORRUPT.
+ */
+enum status backup_set_field(struct backup *backup, const char *field, const char *value,
+                             struct error *err) MUST_CHECK;
+
+/* The closed resource of the API; optional fields are left out while unknown. Caller owns. */
+enum status backup_to_json(const struct backup *backup, json_t **ret_json, struct error *err)
+    MUST_CHECK;
+
+/* A decoded body to a request. INVALID: the text says which field and why. metadata is lenient:
+ * only its labels count. Caller owns *ret_request: backup_request_done(). */
+enum status backup_request_read(const json_t *body, struct backup_request *ret_request,
+                                struct error *err) MUST_CHECK;
+void backup_request_done(struct backup_request *request);
+
+#endif

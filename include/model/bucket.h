@@ -1,0 +1,71 @@
+/*
+ * Bucket: where backups go. The record is what Redis and the API know (never a credential); the
+ * definition is what a node's configuration knows.
+ *
+ * Ids       UUIDv5 of (account or nil for the whole installation, "bucket/" name)
+ * Source    Astra Control API, bucket 1.0-1.2. A directory is shown as provider "generic-s3" with
+ *           serverURL "file://<host>" and bucketName the bucket's name, since the schema is closed
+ *           and has no such provider.
+ */
+#ifndef MODEL_BUCKET_H
+#define MODEL_BUCKET_H
+
+#include "core/error.h"
+#include "core/id.h"
+#include "model/names.h"
+
+#include <jansson.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define BUCKET_TYPE    "application/astra-bucket"
+#define BUCKET_VERSION "1.2"
+
+enum bucket_state {
+    BUCKET_STATE_UNSET = 0,
+    BUCKET_PENDING,
+    BUCKET_AVAILABLE,
+    BUCKET_FAILED,
+    BUCKET_REMOVED,
+    BUCKET_UNKNOWN,
+    BUCKET_STATE_COUNT
+};
+
+enum bucket_provider { BUCKET_PROVIDER_UNSET = 0, BUCKET_DIRECTORY, BUCKET_PROVIDER_COUNT };
+
+/* Redis hash bucket:<id>: id account name provider server_url bucket_name state state_details
+ * is_default created_ms modified_ms. account "" = every account may use it. */
+struct bucket {
+    char id[ID_SIZE];
+    char account[ID_SIZE];
+    char name[NAME_SIZE];
+    enum bucket_provider provider;
+    char server_url[1024];
+    char bucket_name[NAME_SIZE];
+    enum bucket_state state;
+    json_t *state_details; /* owned; may be NULL */
+    bool is_default;
+    int64_t created_ms;
+    int64_t modified_ms;
+};
+
+struct bucket_definition {
+    struct bucket bucket;
+    char *path; /* BUCKET_DIRECTORY: absolute */
+};
+
+const char *bucket_state_name(enum bucket_state state);
+enum bucket_state bucket_state_from_name(const char *name);
+const char *bucket_provider_name(enum bucket_provider provider); /* "directory" */
+enum bucket_provider bucket_provider_from_name(const char *name);
+
+void bucket_id(const char *account, const char *name, char id[ID_SIZE]); /* account "" = nil */
+enum status bucket_set_field(struct bucket *bucket, const char *field, const char *value,
+                             struct error *err) MUST_CHECK;
+enum status bucket_to_json(const struct bucket *bucket, json_t **ret_json, struct error *err)
+    MUST_CHECK;
+void bucket_done(struct bucket *bucket);
+void bucket_definition_done(struct bucket_definition *definition);
+
+#endif

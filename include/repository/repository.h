@@ -1,0 +1,94 @@
+/*
+ * Repository: a restic repository, format 2, in an object store: keys, index, packs, blobs.
+ *
+ * Rules     packs before index before snapshot, each durable before the next. Every blob is
+ * decrypted, decompressed and compared with its id before it is stored. Blob ids are SHA-256 of the
+ *           plaintext. Reads check every hash and MAC.
+ * Limits    blob plaintext 2 GiB - 1; index 50,000 blobs or 10 min a file, so that a crash loses
+ * little. Memory    about 60 bytes a blob in the index; two packs of up to 16 MiB + one blob each.
+ * Errors    NOT_FOUND no repository here; FORBIDDEN wrong passphrase; CORRUPT; LOCKED; those of
+ *           bucket/object_store.h.
+ * Threads   one thread.
+ * Source    restic's repository format (its doc/design), checked against restic 0.14
+ */
+#ifndef REPOSITORY_REPOSITORY_H
+#define REPOSITORY_REPOSITORY_H
+
+#include "bucket/object_store.h"
+#include "core/buffer.h"
+#include "core/cancel.h"
+#include "core/cleanup.h"
+#include "core/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { BLOB_ID_BYTES = 32, BLOB_ID_TEXT_SIZE = 65 };
+
+struct blob_id {
+    unsigned char bytes[BLOB_ID_BYTES];
+};
+
+enum blob_type { BLOB_DATA = 0, BLOB_TREE = 1 };
+
+struct repository;
+
+/* The store is borrowed and must outlive the repository. Caller owns *ret_repository. */
+enum status repository_open(struct object_store *store, const char *passphrase,
+                            struct repository **ret_repository, struct error *err) MUST_CHECK;
+/* CONFLICT if anything of a repository is there already. */
+enum status repository_create(struct object_store *store, const char *passphrase,
+                              struct repository **ret_repository, struct error *err) MUST_CHECK;
+enum status repository_open_or_create(struct object_store *store, const char *passphrase,
+                                      struct repository **ret_repository, struct error *err)
+    MUST_CHECK;
+
+/* What was not flushed is lost, as after a crash. Releases a lock that is still held. */
+void repository_close(struct repository *repository);
+DEFINE_CLEANUP(struct repository *, repository_close)
+
+uint64_t repository_polynomial(const struct repository *repository);
+
+/* Lock, as restic does: look, write, wait 200 ms, look again. A lock of a process of this host that
+ * no longer lives is removed first. LOCKED: somebody else's; the text says whose and since when. */
+enum status repository_lock(struct repository *repository, bool exclusive,
+                            const struct cancel *cancel, struct error *err) MUST_CHECK;
+/* Call often while working: renews when 5 min have passed, fails with LOST when no renewal was
+ * possible for 22.5 min. */
+enum status repository_refresh_lock(struct repository *repository, struct error *err) MUST_CHECK;
+enum status repository_unlock(struct repository *repository, struct error *err) MUST_CHECK;
+
+/* Under the lock, before blobs are looked up, saved or loaded. */
+enum status repository_load_index(struct repository *repository, const struct cancel *cancel,
+                                  struct error *err) MUST_CHECK;
+
+bool repository_has_blob(const struct repository *repository, enum blob_type type,
+                         const struct blob_id *id);
+
+/* Stores the blob unless it is known; *ret_known says which. The id is computed here. */
+enum status repository_save_blob(struct repository *repository, enum blob_type type,
+                                 const void *bytes, size_t len, struct blob_id *ret_id,
+                                 bool *ret_known, struct error *err) MUST_CHECK;
+
+/* Replaces the buffer's contents by the plaintext. */
+enum status repository_load_blob(struct repository *repository, enum blob_type type,
+                                 const struct blob_id *id, struct buffer *buffer, struct error *err)
+    MUST_CHECK;
+
+/* Everything saved so far is durable and in a durable index: before a snapshot is saved. */
+enum status repository_flush(struct repository *repository, struct error *err) MUST_CHECK;
+
+struct repository_statistics {
+    uint64_t data_blobs, tree_blobs; /* stored by this handle, known ones not counted */
+    uint64_t bytes_added;            /* plaintext of those */
+    uint64_t bytes_stored;           /* what they take in packs */
+};
+
+void repository_get_statistics(const struct repository *repository,
+                               struct repository_statistics *ret_statistics);
+
+void blob_id_to_text(const struct blob_id *id, char text[BLOB_ID_TEXT_SIZE]);
+bool blob_id_from_text(const char *text, struct blob_id *ret_id);
+
+#endif

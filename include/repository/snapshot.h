@@ -1,0 +1,48 @@
+/*
+ * Repository snapshots: the small files that make a tree a backup.
+ * Tags      "appbackup" and "backup=<id>" mark ours; the record of a backup can be rebuilt from
+ * them.
+ */
+#ifndef REPOSITORY_SNAPSHOT_H
+#define REPOSITORY_SNAPSHOT_H
+
+#include "repository/repository.h"
+
+#include <time.h>
+
+enum { SNAPSHOT_TAGS_MAX = 16 };
+
+/* Pointers are borrowed: by save until it returns, from list during the callback. */
+struct repository_snapshot {
+    struct blob_id id; /* set by list and save */
+    struct timespec time;
+    struct blob_id tree;
+    const char *const *paths; /* NULL-terminated */
+    const char *hostname;
+    const char *username;
+    const char *tags[SNAPSHOT_TAGS_MAX + 1]; /* NULL-terminated */
+    const char *const *excludes;             /* NULL-terminated, may be NULL */
+    uint64_t files, directories, bytes;      /* for the summary */
+};
+
+/* Flush first. Sets snapshot->id. */
+enum status repository_save_snapshot(struct repository *repository,
+                                     struct repository_snapshot *snapshot, struct error *err)
+    MUST_CHECK;
+
+typedef enum status repository_snapshot_fn(void *context,
+                                           const struct repository_snapshot *snapshot,
+                                           struct error *err);
+enum status repository_list_snapshots(struct repository *repository, repository_snapshot_fn *seen,
+                                      void *context, struct error *err) MUST_CHECK;
+
+/* Under an exclusive lock. Removing what is not there is success. */
+enum status repository_remove_snapshot(struct repository *repository, const struct blob_id *id,
+                                       struct error *err) MUST_CHECK;
+
+/* The snapshot with this tag, if any. */
+enum status repository_find_snapshot(struct repository *repository, const char *tag,
+                                     struct blob_id *ret_id, bool *ret_found, struct error *err)
+    MUST_CHECK;
+
+#endif

@@ -1,0 +1,92 @@
+/*
+ * Trees: directories as restic keeps them, one JSON blob each, byte for byte as restic writes it.
+ *
+ * Writer    Nodes come in ascending order of their raw name. Memory stays bounded for a directory
+ * of any size: above 256 KiB of JSON the text is compressed as it comes. Reader    Forward only,
+ * node by node, over the blob's plaintext; unknown fields are skipped; names that could leave the
+ * directory ("", ".", "..", with '/' or NUL) are CORRUPT.
+ */
+#ifndef REPOSITORY_TREE_H
+#define REPOSITORY_TREE_H
+
+#include "core/cleanup.h"
+#include "core/error.h"
+#include "repository/repository.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <time.h>
+
+enum node_type {
+    NODE_FILE,
+    NODE_DIR,
+    NODE_SYMLINK,
+    NODE_DEV,
+    NODE_CHARDEV,
+    NODE_FIFO,
+    NODE_SOCKET
+};
+
+struct node_xattr {
+    const char *name;
+    const void *value;
+    size_t value_len;
+};
+
+/* Pointers are borrowed: by the writer until the call returns, from the reader until the next node.
+ */
+struct node {
+    const char *name; /* raw bytes, NUL-terminated */
+    size_t name_len;
+    enum node_type type;
+    mode_t mode; /* permission bits with setuid, setgid and sticky; no type bits */
+    struct timespec mtime, atime, ctime;
+    uid_t uid;
+    gid_t gid;
+    const char *user; /* NULL: no such name */
+    const char *group;
+    uint64_t inode;
+    uint64_t device_id;
+    uint64_t size; /* files: bytes read */
+    uint64_t links;
+    const char *link_target; /* symlinks: raw bytes */
+    uint64_t device;         /* st_rdev of devices */
+    const struct node_xattr *xattrs;
+    size_t xattr_count;
+    const struct blob_id *content; /* files */
+    size_t content_count;
+    bool has_subtree; /* directories */
+    struct blob_id subtree;
+};
+
+/* Fills what lstat() knows, with atime = mtime as restic does; the rest is zero. False: a kind of
+ * file that has no node (a socket). */
+bool node_from_stat(const struct stat *info, struct node *ret_node);
+
+struct tree_writer;
+
+enum status tree_writer_new(struct repository *repository, struct tree_writer **ret_writer,
+                            struct error *err) MUST_CHECK;
+enum status tree_writer_add(struct tree_writer *writer, const struct node *node, struct error *err)
+    MUST_CHECK;
+/* Saves the blob unless known. The writer can only be freed afterwards. */
+enum status tree_writer_finish(struct tree_writer *writer, struct blob_id *ret_id,
+                               struct error *err) MUST_CHECK;
+void tree_writer_free(struct tree_writer *writer);
+DEFINE_CLEANUP(struct tree_writer *, tree_writer_free)
+
+struct tree_reader;
+
+/* The text is borrowed. */
+enum status tree_reader_new(const void *text, size_t len, struct tree_reader **ret_reader,
+                            struct error *err) MUST_CHECK;
+/* *ret_more false: there was no further node. */
+enum status tree_reader_next(struct tree_reader *reader, struct node *ret_node, bool *ret_more,
+                             struct error *err) MUST_CHECK;
+void tree_reader_free(struct tree_reader *reader);
+DEFINE_CLEANUP(struct tree_reader *, tree_reader_free)
+
+#endif

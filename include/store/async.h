@@ -1,0 +1,36 @@
+/*
+ * Asynchronous store: calls from a libevent loop, pipelined over one connection, never blocking.
+ * Limits    A call without a reply by its deadline (options.timeout_ms) fails with TIMEOUT; when
+ * the connection is down calls fail with UNAVAILABLE at once, while it is being established they
+ *           wait for it, at most until their deadline. It reconnects by itself, 50 ms to 1 s apart,
+ * and loads the library first. At most STORE_ASYNC_PENDING_MAX calls are under way: UNAVAILABLE.
+ * Threads   the loop's.
+ */
+#ifndef STORE_ASYNC_H
+#define STORE_ASYNC_H
+
+#include "core/error.h"
+#include "store/store.h"
+
+#include <event2/event.h>
+
+enum { STORE_ASYNC_PENDING_MAX = 10000 };
+
+struct store_async;
+
+/* Exactly one of reply and err is not NULL; both are borrowed for the duration of the callback. An
+ * error *reply* comes as a reply: the decoder turns it into an error. */
+typedef void store_reply_fn(void *context, const redisReply *reply, const struct error *err);
+
+enum status store_async_open(struct event_base *base, const struct store_options *options,
+                             struct store_async **ret_async, struct error *err) MUST_CHECK;
+
+/* Calls under way fail with UNAVAILABLE, from here. */
+void store_async_close(struct store_async *async);
+
+/* The call's arguments are sent or copied before this returns. The callback comes exactly once,
+ * from the loop, never from inside this function. */
+void store_async_send(struct store_async *async, const struct store_call *call,
+                      store_reply_fn *callback, void *context);
+
+#endif

@@ -1,0 +1,118 @@
+/*
+ * Calls: one builder per function of the library. Texts are borrowed until the call has run; a
+ * builder fails only without memory. The reply that each gets is named behind it (store/replies.h).
+ */
+#ifndef STORE_CALLS_H
+#define STORE_CALLS_H
+
+#include "core/error.h"
+#include "model/app.h"
+#include "model/backup.h"
+#include "model/bucket.h"
+#include "model/job.h"
+#include "store/store.h"
+
+#include <jansson.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* For the front end and the admin tool. app NULL = any app of the account (topology view);
+ * account NULL = any account (admin tool only). */
+
+struct store_backup_create {
+    const char *id;  /* new, random */
+    const char *job; /* new, random */
+    const char *account;
+    const char *app;
+    const char *created_by;
+    const struct backup_request *request; /* name "" becomes "backup-<UTC time>-<8 digits of id>" */
+};
+
+enum status store_call_backup_create(struct store_call *call,
+                                     const struct store_backup_create *create, struct error *err)
+    MUST_CHECK; /* backup */
+void store_call_backup_get(struct store_call *call, const char *account, const char *app,
+                           const char *id); /* backup */
+void store_call_backup_list(struct store_call *call, const char *account, const char *app,
+                            int64_t offset, int64_t count); /* backups, oldest first */
+void store_call_backup_delete(struct store_call *call, const char *account, const char *app,
+                              const char *id, const char *actor);       /* nothing */
+void store_call_app_list(struct store_call *call, const char *account); /* apps, by name */
+void store_call_app_get(struct store_call *call, const char *account, const char *id); /* app */
+void store_call_bucket_list(struct store_call *call, const char *account); /* buckets, by name */
+void store_call_bucket_get(struct store_call *call, const char *account, const char *id);
+void store_call_node_list(struct store_call *call); /* nodes, by name */
+void store_call_health(struct store_call *call);    /* health */
+
+/* For the worker. A worker's write carries its epoch; a stale one is refused: LOST, "lease_lost".
+ */
+
+void store_call_node_register(struct store_call *call, const char *node, const char *version,
+                              int64_t slots); /* nothing */
+void store_call_node_heartbeat(struct store_call *call, const char *node, int64_t running);
+/* The node has exactly these apps; others that it had before are no longer managed. */
+enum status store_call_apps_register(struct store_call *call, const char *node,
+                                     const struct app *const *apps, size_t count, struct error *err)
+    MUST_CHECK; /* nothing */
+enum status store_call_bucket_register(struct store_call *call, const struct bucket *bucket,
+                                       struct error *err) MUST_CHECK; /* nothing */
+void store_call_job_claim(struct store_call *call, const char *node, const char *worker,
+                          int64_t lease_ms);                      /* job, or none */
+void store_call_job_get(struct store_call *call, const char *id); /* job */
+
+/* What a worker knows better than Redis; -1, NULL or unset = unchanged. JSON arrays are borrowed.
+ */
+struct store_progress {
+    const char *stage;
+    int64_t bytes_done;  /* never lowers what is stored */
+    int64_t bytes_total; /* never set below bytes_done */
+    int64_t taken_ms;
+    const char *snapshot;            /* id */
+    const char *repository_snapshot; /* 64 hex digits */
+    enum hook_state hook_state;
+    const json_t *hook_state_details;
+    const json_t *state_details;
+};
+
+/* STORE_PROGRESS_NONE: nothing changes. */
+#define STORE_PROGRESS_NONE \
+    ((struct store_progress){.bytes_done = -1, .bytes_total = -1, .taken_ms = -1})
+
+/* Extends the lease and reports. Reply: lease (ok, cancel; a lost one is an error, LOST). */
+enum status store_call_job_renew(struct store_call *call, const struct job *job, int64_t lease_ms,
+                                 const struct store_progress *progress, struct error *err)
+    MUST_CHECK;
+/* The backup enters a state: BACKUP_DISCOVERING or BACKUP_RUNNING. Extends the lease. Reply: lease.
+ */
+enum status store_call_job_advance(struct store_call *call, const struct job *job,
+                                   enum backup_state state, int64_t lease_ms,
+                                   const struct store_progress *progress, struct error *err)
+    MUST_CHECK;
+
+enum store_outcome {
+    STORE_OUTCOME_COMPLETED, /* backup: completed, bytes_done = bytes_total. delete: the record goes
+                              */
+    STORE_OUTCOME_FAILED,    /* for good. delete: the backup turns failed, to be deleted again */
+    STORE_OUTCOME_CANCELED,  /* backup: failed with the canceled detail; or gone if being deleted */
+    STORE_OUTCOME_RETRY,   /* transient: delayed by delay_ms, then queued again; backup: pending */
+    STORE_OUTCOME_RELEASED /* handed back by a worker that stops: queued again at once */
+};
+
+/* The last write of a claim. reason: for people, kept in the job and the journal.
+ * A backup that is being deleted while it completes gets a delete job here. */
+enum status store_call_job_finish(struct store_call *call, const struct job *job,
+                                  enum store_outcome outcome, int64_t delay_ms, const char *reason,
+                                  const struct store_progress *progress, struct error *err)
+    MUST_CHECK; /* nothing */
+
+/* The process of a claim has died without finishing it. kills grows; up to kills_max it is queued
+ * again after delay_ms, then quarantined (backup: failed). A claim that was finished, or is
+ * another's by now, is left alone. Reply: text: "retry", "quarantined", "none". */
+void store_call_job_died(struct store_call *call, const struct job *job, const char *evidence,
+                         int64_t kills_max, int64_t delay_ms);
+
+/* Queue what is due: delayed jobs, and claims whose lease has ended (they count as kills). */
+void store_call_sweep(struct store_call *call, int64_t kills_max); /* nothing */
+
+#endif

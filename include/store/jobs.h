@@ -1,0 +1,77 @@
+/*
+ * Jobs for a worker: the blocking calls of store/calls.h, one function each, and the wake-up
+ * channel. Errors    as store/store.h; LOST: the claim is another's.
+ */
+#ifndef STORE_JOBS_H
+#define STORE_JOBS_H
+
+#include "store/calls.h"
+#include "store/replies.h"
+#include "store/store.h"
+
+#include <stdbool.h>
+
+enum status store_node_register(struct store *store, const char *node, const char *version,
+                                int64_t slots, struct error *err) MUST_CHECK;
+enum status store_node_heartbeat(struct store *store, const char *node, int64_t running,
+                                 struct error *err) MUST_CHECK;
+enum status store_apps_register(struct store *store, const char *node,
+                                const struct app *const *apps, size_t count, struct error *err)
+    MUST_CHECK;
+enum status store_bucket_register(struct store *store, const struct bucket *bucket,
+                                  struct error *err) MUST_CHECK;
+enum status store_job_claim(struct store *store, const char *node, const char *worker,
+                            int64_t lease_ms, struct job *ret_job, bool *ret_found,
+                            struct error *err) MUST_CHECK;
+enum status store_job_get(struct store *store, const char *id, struct job *ret_job,
+                          struct error *err) MUST_CHECK;
+enum status store_backup_get(struct store *store, const char *id, struct backup *ret_backup,
+                             struct error *err) MUST_CHECK;
+enum status store_job_renew(struct store *store, const struct job *job, int64_t lease_ms,
+                            const struct store_progress *progress, enum store_lease *ret_lease,
+                            struct error *err) MUST_CHECK;
+enum status store_job_advance(struct store *store, const struct job *job, enum backup_state state,
+                              int64_t lease_ms, const struct store_progress *progress,
+                              enum store_lease *ret_lease, struct error *err) MUST_CHECK;
+
+struct store_finish {
+    enum store_outcome outcome;
+    int64_t delay_ms; /* STORE_OUTCOME_RETRY */
+    const char *reason;
+    struct store_progress progress;
+};
+
+enum status store_job_finish(struct store *store, const struct job *job,
+                             const struct store_finish *finish, struct error *err) MUST_CHECK;
+
+struct store_death {
+    const char *evidence; /* "killed by signal 9 in stage upload" */
+    int64_t kills_max;
+    int64_t delay_ms;
+};
+
+enum store_verdict { STORE_VERDICT_NONE, STORE_VERDICT_RETRY, STORE_VERDICT_QUARANTINED };
+
+enum status store_job_died(struct store *store, const struct job *job,
+                           const struct store_death *death, enum store_verdict *ret_verdict,
+                           struct error *err) MUST_CHECK;
+enum status store_sweep(struct store *store, int64_t kills_max, struct error *err) MUST_CHECK;
+
+/*
+ * Wake-ups: a connection of its own that subscribes to wake:<node>. Poll store_wake_fd() for
+ * reading, then drain. It is only a hint: whoever misses one finds the job at the next regular
+ * claim.
+ */
+struct store_wake;
+
+enum status store_wake_open(const struct store_options *options, const char *node,
+                            struct store_wake **ret_wake, struct error *err) MUST_CHECK;
+int store_wake_fd(const struct store_wake *wake);
+/* Reads what is there, without blocking. *ret_woken: a message was among it. Errors: UNAVAILABLE,
+ * the connection is gone: close and open again. */
+enum status store_wake_drain(struct store_wake *wake, bool *ret_woken, struct error *err)
+    MUST_CHECK;
+void store_wake_close(struct store_wake *wake);
+DEFINE_CLEANUP(struct store_wake *, store_wake_close)
+
+#endif

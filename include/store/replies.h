@@ -1,0 +1,60 @@
+/*
+ * Replies: Redis replies to nouns. Each first turns an error reply into err (see store/store.h),
+ * and a reply of another shape into CORRUPT.
+ */
+#ifndef STORE_REPLIES_H
+#define STORE_REPLIES_H
+
+#include "core/error.h"
+#include "model/app.h"
+#include "model/backup.h"
+#include "model/bucket.h"
+#include "model/job.h"
+#include "model/node.h"
+
+#include <hiredis/hiredis.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum status store_reply_nothing(const redisReply *reply, struct error *err) MUST_CHECK;
+/* Borrowed from the reply. */
+enum status store_reply_text(const redisReply *reply, const char **ret_text, struct error *err)
+    MUST_CHECK;
+
+/* Caller owns what *ret holds: backup_done(), bucket_done(). */
+enum status store_reply_backup(const redisReply *reply, struct backup *ret_backup,
+                               struct error *err) MUST_CHECK;
+enum status store_reply_app(const redisReply *reply, struct app *ret_app, struct error *err)
+    MUST_CHECK;
+enum status store_reply_bucket(const redisReply *reply, struct bucket *ret_bucket,
+                               struct error *err) MUST_CHECK;
+
+/* For a list: the number of elements, each decoded by the function for one. */
+enum status store_reply_count(const redisReply *reply, size_t *ret_count, struct error *err)
+    MUST_CHECK;
+enum status store_reply_node(const redisReply *reply, struct node *ret_node, struct error *err)
+    MUST_CHECK;
+
+/* *ret_found false: nothing to do. */
+enum status store_reply_job(const redisReply *reply, struct job *ret_job, bool *ret_found,
+                            struct error *err) MUST_CHECK;
+
+enum store_lease { STORE_LEASE_OK, STORE_LEASE_CANCEL };
+
+enum status store_reply_lease(const redisReply *reply, enum store_lease *ret_lease,
+                              struct error *err) MUST_CHECK;
+
+struct store_health {
+    char version[16];  /* of Redis */
+    bool append_only;  /* AOF is on and its last write was good */
+    bool never_evicts; /* maxmemory-policy is noeviction, or there is no maxmemory */
+    int64_t workers;   /* nodes with a heartbeat in the last NODE_ALIVE_MS */
+    int64_t queued;    /* jobs that wait, over all nodes */
+    int64_t quarantined;
+};
+
+enum status store_reply_health(const redisReply *reply, struct store_health *ret_health,
+                               struct error *err) MUST_CHECK;
+
+#endif

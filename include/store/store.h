@@ -1,0 +1,81 @@
+/*
+ * Store: Redis as everybody sees it. All changes go through one function library, kept in
+ * src/store/functions.lua and loaded by version when a connection opens; keys and functions are
+ * documented in docs/redis.md.
+ *
+ * Shapes    A request is a struct store_call, made by store/calls.h; its reply is decoded by
+ *           store/replies.h. The same call goes over the blocking connection below (workers, admin
+ *           tool) or the asynchronous one in store/async.h (front end).
+ * Limits    Every command has the deadline of the options; a blocked Redis is UNAVAILABLE or
+ * TIMEOUT. Errors    UNAVAILABLE, TIMEOUT: Redis is away (reason "redis_unavailable"). An error
+ * reply of the library carries a code that becomes err->reason, and the status beside it:
+ *             unknown_app unknown_backup unknown_bucket unknown_job unknown_node  NOT_FOUND
+ *             unknown_snapshot no_bucket                                          NOT_FOUND
+ *             foreign_snapshot                                                    FORBIDDEN
+ *             name_taken already_deleting illegal_transition                      CONFLICT
+ *             lease_lost                                                          LOST
+ *             invalid_argument                                                    INVALID
+ *           anything else of Redis: INTERNAL, reason "redis_error" (OOM, READONLY, LOADING,
+ * MASTERDOWN, BUSY, NOAUTH, WRONGPASS: UNAVAILABLE, reason "redis_unsafe"). Threads   a struct
+ * store belongs to one thread.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "core/cleanup.h"
+#include "core/error.h"
+#include "core/secret.h"
+
+#include <hiredis/hiredis.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct store_options {
+    const char *address;           /* "unix:/path" or "host:port" */
+    const char *username;          /* NULL: the default user */
+    const struct secret *password; /* borrowed; NULL: none */
+    int database;
+    int64_t timeout_ms; /* to connect, and per command */
+};
+
+enum { STORE_ARGUMENTS_MAX = 64 };
+
+/* One command. Its arguments are borrowed from the caller or lie in the struct: do not copy it. */
+struct store_call {
+    const char *argv[STORE_ARGUMENTS_MAX];
+    size_t argc;
+    char numbers[16][24];
+    size_t number_count;
+    char *owned[4]; /* JSON texts made for this call */
+    size_t owned_count;
+};
+
+void store_call_done(struct store_call *call); /* frees what is owned; all zeros is fine */
+
+struct store;
+
+/* Connects lazily: opening never fails because Redis is away. Options are copied, but for the
+ * password, which is borrowed. Caller owns *ret_store. */
+enum status store_open(const struct store_options *options, struct store **ret_store,
+                       struct error *err) MUST_CHECK;
+void store_close(struct store *store); /* NULL is a no-op */
+DEFINE_CLEANUP(struct store *, store_close)
+
+/* Runs one call, connecting (and loading the library) first where needed. After a failure of the
+ * connection the next call connects again; nothing is sent twice. Caller owns *ret_reply. */
+enum status store_run(struct store *store, const struct store_call *call, redisReply **ret_reply,
+                      struct error *err) MUST_CHECK;
+
+/* The library's version and text, as embedded in this program. */
+const char *store_library_version(void);
+const char *store_library_text(size_t *ret_len);
+
+/* reply_free(): for CLEANUP(reply_freep). */
+static inline void reply_free(redisReply *reply)
+{
+    freeReplyObject(reply);
+}
+DEFINE_CLEANUP(redisReply *, reply_free)
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * Worker: the supervisor of a node, and the job process it starts for each claim.
+ *
+ * Supervisor  registers node, apps and buckets; claims up to `slots` jobs, woken by wake:<node>, at
+ * most 1 s late; runs this very program with --job for each; unwinds what a dead one left; SIGTERM
+ * ends it after its jobs have handed back their claims, SIGHUP reads the configuration again. Job
+ * one claim: reads it from Redis, runs the stages, renews the lease from a thread of its own, so
+ *             that a stopped process loses it; every write carries the epoch.
+ * Exit        struct worker_exit below, the only meeting point of the two beside Redis.
+ */
+#ifndef WORKER_WORKER_H
+#define WORKER_WORKER_H
+
+#include "core/error.h"
+
+#include <stdint.h>
+
+/* Exit codes of a job process. 0: the claim has been finished in Redis, whatever its outcome. */
+enum worker_exit { WORKER_EXIT_FINISHED = 0, WORKER_EXIT_UNFINISHED = 75, WORKER_EXIT_LOST = 76 };
+
+/* Until SIGTERM or SIGINT. program: the path to start jobs with, e.g. /proc/self/exe. */
+enum status worker_supervise(const char *program, const char *config_path, struct error *err)
+    MUST_CHECK;
+
+/* Returns the exit code. */
+int worker_run_job(const char *config_path, const char *job, int64_t epoch);
+
+/* Unwind everything that dead jobs of this node left. For a boot unit or ExecStopPost=. */
+enum status worker_recover(const char *config_path, struct error *err) MUST_CHECK;
+
+#endif
