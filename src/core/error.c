@@ -72,6 +72,8 @@ static void mark_cut(char *text, size_t size, int wanted)
         memcpy(text + size - 4, "...", 4);
 }
 
+PRINTF_LIKE(4, 0)
+
 static void error_format(struct error *err, enum status status, const char *reason,
                          const char *format, va_list args)
 {
