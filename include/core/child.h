@@ -1,13 +1,22 @@
 /*
  * Child: one command in its own process group, with a user, an environment, a deadline and bounded
- * output, waited for. SIGTERM at the deadline or on cancel, SIGKILL to the whole group after
- * CHILD_GRACE_MS; the group is also killed when the command itself has ended, so that nothing which
- * it left in the background with its group id goes on - unless leave_group is set.
+ * output, waited for.
  *
- * Input     stdin is /dev/null; output and errors go to one pipe, of which the last output_max
- * bytes are kept. All other descriptors are closed (close_range(2)). Errors    NOT_FOUND: no such
- * command or user; FORBIDDEN: cannot execute or become the user. A command that ran and failed is
- * not an error: it is the result.
+ * End       SIGTERM to the group at the deadline or on cancel; SIGKILL after CHILD_GRACE_MS, or as
+ *           soon as the command has ended and nothing holds its output any more. The group is also
+ *           killed when the command has ended by itself, so that nothing which it left in the
+ *           background goes on - unless it succeeded and leave_group is set.
+ * Death     if the calling thread dies, the kernel sends the command (not its children) SIGKILL:
+ *           whoever unwinds after a killed job must not meet a freeze that is still at work.
+ * Input     stdin is /dev/null; output and errors go to one pipe, of which the last
+ *           CHILD_OUTPUT_MAX bytes are kept. It is closed when the command has ended: a background
+ *           process that goes on writing there gets SIGPIPE. All other descriptors are closed.
+ * Errors    NOT_FOUND: no such command, user or directory; FORBIDDEN: cannot execute or become the
+ *           user; INVALID: not a program; what cancel_check() says if cancelled before the start;
+ *           TIMEOUT: it hangs in the kernel, and not even SIGKILL ends it. A command that ran and
+ *           failed is not an error: it is the result.
+ * Threads   others may run: between fork and exec only async-signal-safe calls are made. SIGCHLD
+ *           must not be ignored, and nobody else may wait for any child (waitpid(-1)).
  */
 #ifndef CORE_CHILD_H
 #define CORE_CHILD_H
@@ -37,10 +46,14 @@ struct child_result {
     int signal;     /* 0 unless a signal ended it */
     bool timed_out; /* we ended it, at the deadline */
     bool canceled;  /* we ended it, on request */
-    int64_t duration_ms;
+    int64_t timeout_ms;
+    int64_t duration_ms; /* with the time it took to end it */
     size_t output_len;
     char output[CHILD_OUTPUT_MAX + 1]; /* its tail; NUL-terminated, any bytes */
 };
+
+/* PATH is the one in the command's environment, or CHILD_PATH. */
+#define CHILD_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 enum status child_run(const struct child_command *command, struct child_result *ret_result,
                       struct error *err) MUST_CHECK;
