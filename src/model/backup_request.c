@@ -1,0 +1,216 @@
+/* What a caller may ask for. Everything here comes from outside: the schema is closed, every array
+ * and text has a limit, and the error names the field without repeating bytes that are not text. */
+#include "core/cleanup.h"
+#include "core/json.h"
+#include "fields.h"
+#include "model/backup.h"
+#include "model/detail.h"
+#include "utf8.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LABELS_MAX = 64, LABEL_TEXT_MAX = 255, SHOWN_MAX = 64 };
+
+#define READ_ONLY_PREFIX "astra.netapp.io/labels/read-only/"
+
+/* A value of the caller for an error text: bounded, whole characters. */
+static enum status refuse_value(const char *field, const char *expected, const char *value,
+                                struct error *err)
+{
+    CLEANUP(freep) char *shown = detail_clean_text(value, strlen(value), SHOWN_MAX);
+    bool cut = utf8_count(value) > SHOWN_MAX;
+    return FAIL(err, STATUS_INVALID, "'%s' must be %s, not \"%s\"%s", field, expected,
+                shown == NULL ? "" : shown, cut ? "..." : "");
+}
+
+static enum status read_type(const json_t *body, struct error *err)
+{
+    const char *type = NULL;
+    if (json_get_text(body, "type", &type, err) != STATUS_OK)
+        return err->status;
+    if (strcmp(type, BACKUP_TYPE) != 0)
+        return refuse_value("type", "\"" BACKUP_TYPE "\"", type, err);
+    return STATUS_OK;
+}
+
+static enum status read_version(const json_t *body, char version[VERSION_SIZE], struct error *err)
+{
+    static const char *const versions[] = {"", "1.0", "1.1", "1.2"};
+    const char *text = NULL;
+    if (json_get_text(body, "version", &text, err) != STATUS_OK)
+        return err->status;
+    size_t found = NAMES_FIND(versions, text);
+    if (found == 0)
+        return refuse_value("version", "\"1.0\", \"1.1\" or \"1.2\"", text, err);
+    memcpy(version, versions[found], strlen(versions[found]) + 1);
+    return STATUS_OK;
+}
+
+static enum status read_name(const json_t *body, char name[NAME_SIZE], struct error *err)
+{
+    const char *text = NULL;
+    if (json_get_optional_text(body, "name", &text, err) != STATUS_OK)
+        return err->status;
+    if (text == NULL)
+        return STATUS_OK;
+    if (!name_is_label(text))
+        return refuse_value(
+            "name", "1 to 63 characters of a-z, 0-9 and '-', with no '-' at either end", text, err);
+    memcpy(name, text, strlen(text) + 1);
+    return STATUS_OK;
+}
+
+static enum status read_id(const json_t *body, const char *field, char id[ID_SIZE],
+                           struct error *err)
+{
+    const char *text = NULL;
+    if (json_get_optional_text(body, field, &text, err) != STATUS_OK)
+        return err->status;
+    if (text == NULL)
+        return STATUS_OK;
+    if (!id_is_valid(text))
+        return refuse_value(field, "a UUID in lower case", text, err);
+    memcpy(id, text, ID_SIZE);
+    return STATUS_OK;
+}
+
+static enum status check_label_text(const json_t *label, const char *field, size_t min,
+                                    struct error *err)
+{
+    const char *text = NULL;
+    if (json_get_text(label, field, &text, err) != STATUS_OK)
+        return err->status;
+    size_t count = utf8_count(text);
+    if (count < min || count > LABEL_TEXT_MAX)
+        return FAIL(err, STATUS_INVALID, "'%s' must have %zu to %d characters, not %zu", field, min,
+                    LABEL_TEXT_MAX, count);
+    return STATUS_OK;
+}
+
+static enum status check_label(const json_t *label, struct error *err)
+{
+    static const char *const known[] = {"name", "value", NULL};
+    if (!json_is_object(label))
+        return FAIL(err, STATUS_INVALID, "an object with 'name' and 'value' is expected");
+    if (json_refuse_unknown(label, known, err) != STATUS_OK)
+        return err->status;
+    if (check_label_text(label, "name", 1, err) != STATUS_OK)
+        return err->status;
+    return check_label_text(label, "value", 0, err);
+}
+
+static bool has_equal(const json_t *array, const json_t *item)
+{
+    size_t i = 0;
+    const json_t *present = NULL;
+    json_array_foreach(array, i, present)
+    {
+        if (json_equal(present, item))
+            return true;
+    }
+    return false;
+}
+
+/* A label under the read-only prefix is the server's to set: a caller that hands one back, say from
+ * a record it has read, means no harm and changes nothing. */
+static bool is_servers(const json_t *label)
+{
+    const char *name = json_string_value(json_object_get(label, "name"));
+    return strncmp(name, READ_ONLY_PREFIX, strlen(READ_ONLY_PREFIX)) == 0;
+}
+
+static enum status read_label(json_t *label, json_t *labels, struct error *err)
+{
+    if (check_label(label, err) != STATUS_OK)
+        return err->status;
+    if (is_servers(label))
+        return STATUS_OK;
+    if (has_equal(labels, label))
+        return FAIL(err, STATUS_INVALID, "the same label is there already");
+    if (json_array_append(labels, label) != 0)
+        return FAIL(err, STATUS_NO_MEMORY, "label");
+    return STATUS_OK;
+}
+
+static enum status read_labels(const json_t *metadata, json_t *labels, struct error *err)
+{
+    const json_t *given = json_object_get(metadata, "labels");
+    if (given == NULL)
+        return STATUS_OK;
+    if (!json_is_array(given))
+        return FAIL(err, STATUS_INVALID, "'metadata.labels' must be an array");
+    if (json_array_size(given) > LABELS_MAX)
+        return FAIL(err, STATUS_INVALID, "'metadata.labels' must have at most %d items, not %zu",
+                    LABELS_MAX, json_array_size(given));
+    size_t i = 0;
+    json_t *label = NULL;
+    json_array_foreach(given, i, label)
+    {
+        if (read_label(label, labels, err) != STATUS_OK)
+            return FAIL_IN(err, "'metadata.labels[%zu]'", i);
+    }
+    return STATUS_OK;
+}
+
+static enum status read_metadata(const json_t *body, json_t *labels, struct error *err)
+{
+    const json_t *metadata = json_object_get(body, "metadata");
+    if (metadata == NULL)
+        return STATUS_OK;
+    if (!json_is_object(metadata))
+        return FAIL(err, STATUS_INVALID, "'metadata' must be an object");
+    return read_labels(metadata, labels, err);
+}
+
+static enum status read_request(const json_t *body, struct backup_request *request,
+                                struct error *err)
+{
+    static const char *const known[] = {"type",       "version",  "name", "bucketID",
+                                        "snapshotID", "metadata", NULL};
+    if (!json_is_object(body))
+        return FAIL(err, STATUS_INVALID, "the body must be an object");
+    if (json_refuse_unknown(body, known, err) != STATUS_OK)
+        return err->status;
+    if (read_type(body, err) != STATUS_OK)
+        return err->status;
+    if (read_version(body, request->version, err) != STATUS_OK)
+        return err->status;
+    if (read_name(body, request->name, err) != STATUS_OK)
+        return err->status;
+    if (read_id(body, "bucketID", request->bucket, err) != STATUS_OK)
+        return err->status;
+    if (read_id(body, "snapshotID", request->snapshot, err) != STATUS_OK)
+        return err->status;
+    return read_metadata(body, request->labels, err);
+}
+
+/* A long name of an unknown field is cut somewhere in the middle of a character. */
+static void keep_whole_characters(struct error *err)
+{
+    CLEANUP(freep) char *clean = detail_clean_text(err->text, strlen(err->text), ERROR_TEXT_MAX);
+    if (clean != NULL)
+        memcpy(err->text, clean, strlen(clean) + 1);
+}
+
+enum status backup_request_read(const json_t *body, struct backup_request *ret_request,
+                                struct error *err)
+{
+    struct backup_request request = {.labels = json_array()};
+    if (request.labels == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "backup request");
+    if (read_request(body, &request, err) != STATUS_OK) {
+        backup_request_done(&request);
+        keep_whole_characters(err);
+        return error_status(err);
+    }
+    *ret_request = request;
+    return STATUS_OK;
+}
+
+void backup_request_done(struct backup_request *request)
+{
+    json_decref(request->labels);
+    memset(request, 0, sizeof(*request));
+}

@@ -1,0 +1,85 @@
+#include "model/detail.h"
+
+#include "core/cleanup.h"
+#include "utf8.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+char *detail_clean_text(const char *bytes, size_t len, size_t max)
+{
+    /* One '?' may stand for one byte, so the text never gets longer than what it is made from. */
+    char *text = malloc(len + 1);
+    if (text == NULL)
+        return NULL;
+    size_t used = 0;
+    for (size_t at = 0, count = 0; at < len && count < max; count++) {
+        size_t character = utf8_character_len(bytes + at, len - at);
+        bool usable = character > 0 && bytes[at] != '\0'; /* a NUL would end the C string */
+        if (usable)
+            memcpy(text + used, bytes + at, character);
+        else
+            text[used] = '?';
+        used += usable ? character : 1;
+        at += usable ? character : 1;
+    }
+    text[used] = '\0';
+    return text;
+}
+
+/* The schema wants at least one character. */
+static json_t *clean_string(const char *text, size_t max)
+{
+    CLEANUP(freep) char *clean = detail_clean_text(text, strlen(text), max);
+    if (clean == NULL)
+        return NULL;
+    return json_string(*clean == '\0' ? "unknown" : clean);
+}
+
+/* Items are unique in the API's schema. Takes the item. */
+static void append_unique(json_t *array, json_t *item)
+{
+    size_t i = 0;
+    const json_t *present = NULL;
+    json_array_foreach(array, i, present)
+    {
+        if (json_equal(present, item)) {
+            json_decref(item);
+            return;
+        }
+    }
+    if (json_array_size(array) < DETAILS_MAX)
+        (void)json_array_append_new(array, item); /* releases the item if it fails */
+    else
+        json_decref(item);
+}
+
+void detail_add(json_t *details, const char *reason, const char *title, const char *text,
+                json_t *additional)
+{
+    json_auto_t *taken = additional;
+    char type[sizeof(DETAIL_TYPE_PREFIX) + ERROR_REASON_MAX];
+    (void)snprintf(type, sizeof(type), "%s%.*s", DETAIL_TYPE_PREFIX, ERROR_REASON_MAX - 1, reason);
+
+    json_t *entry = json_pack("{s:o, s:o, s:o, s:O*}", "type", clean_string(type, sizeof(type)),
+                              "title", clean_string(title, DETAIL_TITLE_MAX), "detail",
+                              clean_string(text, DETAIL_TEXT_MAX), "additionalDetails", taken);
+    if (entry != NULL)
+        append_unique(details, entry);
+}
+
+void detail_add_error(json_t *details, const char *stage, const struct error *cause)
+{
+    char title[DETAIL_TITLE_MAX * 4 + 1];
+    (void)snprintf(title, sizeof(title), "%.100s failed", stage);
+    detail_add(details, cause->reason, title, cause->text, NULL);
+}
+
+void detail_add_reason(json_t *reasons, const char *text)
+{
+    json_t *reason = clean_string(text, DETAIL_REASON_MAX);
+    if (reason != NULL)
+        append_unique(reasons, reason);
+}
