@@ -1,0 +1,511 @@
+/*
+ * Objects as files below a directory, laid out and protected as restic's local backend has them:
+ * directories 0700, files 0400.
+ *
+ * A put writes a temporary in the final directory, syncs it, renames it and syncs the directory.
+ * The temporary's name holds a '~', which no object name can: whatever is not an object name is
+ * not listed. A writer that was killed leaves its temporary behind. Each writer holds a flock on
+ * its own, and the kernel drops it with the process, on whatever host: so a temporary that nobody
+ * locks and that nobody wrote to for an hour is a dead writer's, and the first put of a handle
+ * removes all of those.
+ *
+ * Paths below the root are resolved by openat2(2) without following any symbolic link, so that
+ * nobody who can write somewhere below can lead us elsewhere.
+ */
+#include "object_store_driver.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <time.h>
+
+enum {
+    DIRECTORY_MODE = 0700,
+    WRITING_MODE = 0600,
+    OBJECT_MODE = 0400,
+    TEMPORARY_AGE_S = 3600,
+    DEPTH_MAX = 16, /* of a listing; objects have two levels */
+    PARTS_PER_WRITE = 64
+};
+
+struct directory_store {
+    int root;
+    atomic_bool swept;
+    char prefix[OBJECT_NAME_MAX + 2]; /* "" or "segments/" */
+};
+
+/* The path of an object, a directory or the whole ("") below the root. */
+struct path {
+    char text[2 * OBJECT_NAME_MAX + 8];
+};
+
+static struct path path_of(const struct directory_store *store, const char *name)
+{
+    struct path path;
+    (void)snprintf(path.text, sizeof(path.text), "%s%s", store->prefix, name);
+    size_t len = strlen(path.text);
+    if (len > 0 && path.text[len - 1] == '/')
+        path.text[len - 1] = '\0';
+    if (path.text[0] == '\0')
+        (void)snprintf(path.text, sizeof(path.text), ".");
+    return path;
+}
+
+/* Cuts the last segment off: path becomes the directory, the result is the base name. */
+static const char *split(struct path *path)
+{
+    char *slash = strrchr(path->text, '/');
+    if (slash == NULL) {
+        memmove(path->text + 2, path->text, strlen(path->text) + 1);
+        memcpy(path->text, ".", 2);
+        return path->text + 2;
+    }
+    *slash = '\0';
+    return slash + 1;
+}
+
+static int open_below(int root, const char *path, int flags)
+{
+    struct open_how how = {
+        .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC | O_NOFOLLOW),
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+    };
+    return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+}
+
+/* Some file systems cannot sync a directory, or anything; restic ignores that as well. */
+static enum status sync_fd(int fd, struct error *err)
+{
+    if (fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP)
+        return FAIL_ERRNO(err, "fsync");
+    return STATUS_OK;
+}
+
+/* One level down; makes it, durably, if it is not there. Returns a descriptor or -1. */
+static int enter_directory(int parent, const char *segment, struct error *err)
+{
+    int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    if (mkdirat(parent, segment, DIRECTORY_MODE) == 0) {
+        if (sync_fd(parent, err) != STATUS_OK)
+            return -1;
+    } else if (errno != EEXIST) {
+        (void)FAIL_ERRNO(err, "make directory '%s'", segment);
+        return -1;
+    }
+    int fd = openat(parent, segment, flags);
+    if (fd < 0)
+        (void)FAIL_ERRNO(err, "open directory '%s'", segment);
+    return fd;
+}
+
+static enum status make_directories(int root, const char *path, int *ret_fd, struct error *err)
+{
+    struct path rest;
+    (void)snprintf(rest.text, sizeof(rest.text), "%s", path);
+    CLEANUP(fd_closep) int fd = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return FAIL_ERRNO(err, "open the directory");
+    char *next = rest.text;
+    for (char *segment = strsep(&next, "/"); segment != NULL; segment = strsep(&next, "/")) {
+        int inner = enter_directory(fd, segment, err);
+        if (inner < 0)
+            return error_status(err);
+        (void)close(fd);
+        fd = inner;
+    }
+    *ret_fd = STEAL_FD(fd);
+    return STATUS_OK;
+}
+
+static enum status open_directory_for_put(int root, const char *path, int *ret_fd,
+                                          struct error *err)
+{
+    int fd = open_below(root, path, O_RDONLY | O_DIRECTORY);
+    if (fd < 0 && errno == ENOENT)
+        return make_directories(root, path, ret_fd, err);
+    if (fd < 0)
+        return FAIL_ERRNO(err, "open directory '%s'", path);
+    *ret_fd = fd;
+    return STATUS_OK;
+}
+
+/* Drops what was written from the front of the vector; returns how many entries are done. */
+static int advance(struct iovec *vector, int count, size_t written)
+{
+    int done = 0;
+    while (done < count && written >= vector[done].iov_len)
+        written -= vector[done++].iov_len;
+    if (done < count) {
+        vector[done].iov_base = (char *)vector[done].iov_base + written;
+        vector[done].iov_len -= written;
+    }
+    return done;
+}
+
+static enum status write_vector(int fd, struct iovec *vector, int count, struct error *err)
+{
+    int done = advance(vector, count, 0); /* empty parts write nothing, which looks like no end */
+    while (done < count) {
+        ssize_t written = writev(fd, vector + done, count - done);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return FAIL_ERRNO(err, "write");
+        done += advance(vector + done, count - done, (size_t)written);
+    }
+    return STATUS_OK;
+}
+
+static enum status write_parts(int fd, const struct object_part *parts, size_t count,
+                               struct error *err)
+{
+    struct iovec vector[PARTS_PER_WRITE];
+    for (size_t i = 0; i < count; i += PARTS_PER_WRITE) {
+        int n = 0;
+        for (; n < PARTS_PER_WRITE && i + (size_t)n < count; n++)
+            vector[n] = (struct iovec){.iov_base = (void *)(uintptr_t)parts[i + (size_t)n].bytes,
+                                       .iov_len = parts[i + (size_t)n].len};
+        if (write_vector(fd, vector, n, err) != STATUS_OK)
+            return error_status(err);
+    }
+    return STATUS_OK;
+}
+
+static enum status fill_temporary(int fd, const struct object_part *parts, size_t count,
+                                  struct error *err)
+{
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        /* No locks on this file system: the hour's age alone protects the temporary. */
+    }
+    if (write_parts(fd, parts, count, err) != STATUS_OK || sync_fd(fd, err) != STATUS_OK)
+        return error_status(err);
+    if (fchmod(fd, OBJECT_MODE) != 0 && errno != EPERM && errno != ENOTSUP)
+        return FAIL_ERRNO(err, "chmod");
+    return STATUS_OK;
+}
+
+static enum status put_file(int directory, const char *base, const struct object_part *parts,
+                            size_t count, struct error *err)
+{
+    char temporary[NAME_MAX + 1];
+    uint64_t random = 0;
+    if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
+        return FAIL_ERRNO(err, "getrandom");
+    if (snprintf(temporary, sizeof(temporary), "%s~%016llx", base, (unsigned long long)random) >=
+        (int)sizeof(temporary))
+        return FAIL(err, STATUS_TOO_LARGE, "the name is too long for a file");
+
+    int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    CLEANUP(fd_closep) int fd = openat(directory, temporary, flags, WRITING_MODE);
+    if (fd < 0)
+        return FAIL_ERRNO(err, "create '%s'", temporary);
+    if (fill_temporary(fd, parts, count, err) != STATUS_OK)
+        goto fail;
+    if (renameat(directory, temporary, directory, base) != 0) {
+        (void)FAIL_ERRNO(err, "rename '%s'", temporary);
+        goto fail;
+    }
+    return sync_fd(directory, err);
+
+fail:
+    (void)unlinkat(directory, temporary, 0); /* best effort: the reason is already in err */
+    return error_status(err);
+}
+
+/* A walk over files below a directory, deepest first in no order; an explicit stack of what is
+ * open, so that depth is bounded. */
+typedef enum status file_fn(void *context, int directory, const char *name, struct error *err);
+
+struct walk {
+    DIR *open[DEPTH_MAX];
+    int depth;
+    file_fn *file;
+    void *context;
+};
+
+static void walk_done(struct walk *walk)
+{
+    while (walk->depth > 0)
+        (void)closedir(walk->open[--walk->depth]);
+}
+
+static enum status walk_push(struct walk *walk, int fd, struct error *err)
+{
+    DIR *directory = fdopendir(fd);
+    if (directory == NULL) {
+        (void)FAIL_ERRNO(err, "read a directory");
+        (void)close(fd);
+        return error_status(err);
+    }
+    walk->open[walk->depth++] = directory;
+    return STATUS_OK;
+}
+
+static enum status walk_into(struct walk *walk, int parent, const char *name, struct error *err)
+{
+    if (walk->depth == DEPTH_MAX || !object_segment_is_valid(name, strlen(name)))
+        return STATUS_OK; /* lost+found, .snapshot: nothing there has an object's name */
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        return STATUS_OK;
+    if (fd < 0)
+        return FAIL_ERRNO(err, "open directory '%s'", name);
+    return walk_push(walk, fd, err);
+}
+
+static enum status walk_entry(struct walk *walk, int directory, const struct dirent *entry,
+                              struct error *err)
+{
+    unsigned char type = entry->d_type;
+    struct stat info;
+    if (type == DT_UNKNOWN &&
+        fstatat(directory, entry->d_name, &info, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) == 0)
+        type = (unsigned char)IFTODT(info.st_mode);
+    if (type == DT_DIR)
+        return walk_into(walk, directory, entry->d_name, err);
+    if (type == DT_REG)
+        return walk->file(walk->context, directory, entry->d_name, err);
+    return STATUS_OK;
+}
+
+static enum status walk_run(struct walk *walk, struct error *err)
+{
+    while (walk->depth > 0) {
+        DIR *directory = walk->open[walk->depth - 1];
+        errno = 0;
+        const struct dirent *entry = readdir(directory);
+        if (entry == NULL && errno != 0)
+            return FAIL_ERRNO(err, "read a directory");
+        if (entry == NULL) {
+            (void)closedir(directory);
+            walk->depth--;
+            continue;
+        }
+        if (walk_entry(walk, dirfd(directory), entry, err) != STATUS_OK)
+            return error_status(err);
+    }
+    return STATUS_OK;
+}
+
+static enum status walk_below(const struct directory_store *store, const char *prefix,
+                              file_fn *file, void *context, struct error *err)
+{
+    CLEANUP(walk_done) struct walk walk = {.file = file, .context = context};
+    struct path path = path_of(store, prefix);
+    int fd = open_below(store->root, path.text, O_RDONLY | O_DIRECTORY);
+    if (fd < 0 && errno == ENOENT)
+        return STATUS_OK;
+    if (fd < 0)
+        return FAIL_ERRNO(err, "open directory '%s'", path.text);
+    if (walk_push(&walk, fd, err) != STATUS_OK)
+        return error_status(err);
+    return walk_run(&walk, err);
+}
+
+/* "<object name>~<16 hex digits>" */
+static bool is_temporary(const char *name)
+{
+    const char *mark = strchr(name, '~');
+    return mark != NULL && object_segment_is_valid(name, (size_t)(mark - name)) &&
+           strlen(mark + 1) == 16 && strspn(mark + 1, "0123456789abcdef") == 16;
+}
+
+static enum status sweep_file(void *context, int directory, const char *name,
+                              UNUSED struct error *err)
+{
+    const struct timespec *now = context;
+    struct stat info;
+    if (!is_temporary(name) || fstatat(directory, name, &info, AT_SYMLINK_NOFOLLOW) != 0 ||
+        now->tv_sec - info.st_mtim.tv_sec < TEMPORARY_AGE_S)
+        return STATUS_OK;
+    CLEANUP(fd_closep)
+    int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd >= 0 && (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK))
+        (void)unlinkat(directory, name, 0);
+    return STATUS_OK;
+}
+
+static void sweep_once(struct directory_store *store)
+{
+    if (atomic_exchange(&store->swept, true))
+        return;
+    struct error ignored = {0};
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    if (walk_below(store, "", sweep_file, &now, &ignored) != STATUS_OK) {
+        /* A put that meets the same trouble will say so; without trouble nothing is lost. */
+    }
+}
+
+static enum status directory_put(void *self, const char *name, const struct object_part *parts,
+                                 size_t part_count, struct error *err)
+{
+    struct directory_store *store = self;
+    struct path path = path_of(store, name);
+    const char *base = split(&path);
+    sweep_once(store);
+    CLEANUP(fd_closep) int directory = -1;
+    if (open_directory_for_put(store->root, path.text, &directory, err) != STATUS_OK)
+        return error_status(err);
+    return put_file(directory, base, parts, part_count, err);
+}
+
+/* O_NONBLOCK: a fifo in the place of an object must not hold us. */
+static enum status open_object(const struct directory_store *store, const char *name, int *ret_fd,
+                               uint64_t *ret_size, struct error *err)
+{
+    struct path path = path_of(store, name);
+    CLEANUP(fd_closep) int fd = open_below(store->root, path.text, O_RDONLY | O_NONBLOCK);
+    if (fd < 0)
+        return FAIL_ERRNO(err, "open");
+    struct stat info;
+    if (fstat(fd, &info) != 0)
+        return FAIL_ERRNO(err, "fstat");
+    if (!S_ISREG(info.st_mode))
+        return FAIL(err, STATUS_NOT_FOUND, "not a regular file");
+    *ret_size = (uint64_t)info.st_size;
+    *ret_fd = STEAL_FD(fd);
+    return STATUS_OK;
+}
+
+static enum status read_exactly(int fd, uint64_t offset, size_t len, unsigned char *bytes,
+                                struct error *err)
+{
+    size_t done = 0;
+    while (done < len) {
+        ssize_t got = pread(fd, bytes + done, len - done, (off_t)(offset + done));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return FAIL_ERRNO(err, "read");
+        if (got == 0)
+            return FAIL(err, STATUS_CORRUPT, "ends at byte %llu, %zu bytes are missing",
+                        (unsigned long long)(offset + done), len - done);
+        done += (size_t)got;
+    }
+    return STATUS_OK;
+}
+
+static enum status directory_get(void *self, const char *name, struct buffer *buffer,
+                                 struct error *err)
+{
+    CLEANUP(fd_closep) int fd = -1;
+    uint64_t size = 0;
+    if (open_object(self, name, &fd, &size, err) != STATUS_OK)
+        return error_status(err);
+    if (size > buffer->max || buffer_reserve(buffer, (size_t)size, err) != STATUS_OK)
+        return FAIL(err, STATUS_TOO_LARGE, "%llu bytes, at most %zu are expected",
+                    (unsigned long long)size, buffer->max - buffer->len);
+    if (read_exactly(fd, 0, (size_t)size, buffer->bytes + buffer->len, err) != STATUS_OK)
+        return error_status(err);
+    buffer->len += (size_t)size;
+    buffer->bytes[buffer->len] = '\0';
+    return STATUS_OK;
+}
+
+static enum status directory_get_range(void *self, const char *name, uint64_t offset, size_t len,
+                                       void *bytes, struct error *err)
+{
+    CLEANUP(fd_closep) int fd = -1;
+    uint64_t size = 0;
+    if (open_object(self, name, &fd, &size, err) != STATUS_OK)
+        return error_status(err);
+    if (offset > size || len > size - offset)
+        return FAIL(err, STATUS_CORRUPT, "%llu bytes long, but %zu bytes at %llu are expected",
+                    (unsigned long long)size, len, (unsigned long long)offset);
+    return read_exactly(fd, offset, len, bytes, err);
+}
+
+static enum status directory_size(void *self, const char *name, uint64_t *ret_size,
+                                  struct error *err)
+{
+    CLEANUP(fd_closep) int fd = -1;
+    return open_object(self, name, &fd, ret_size, err);
+}
+
+static enum status directory_remove(void *self, const char *name, struct error *err)
+{
+    const struct directory_store *store = self;
+    struct path path = path_of(store, name);
+    const char *base = split(&path);
+    CLEANUP(fd_closep) int directory = open_below(store->root, path.text, O_RDONLY | O_DIRECTORY);
+    if (directory < 0 && errno == ENOENT)
+        return STATUS_OK;
+    if (directory < 0)
+        return FAIL_ERRNO(err, "open directory '%s'", path.text);
+    if (unlinkat(directory, base, 0) != 0) {
+        if (errno == ENOENT)
+            return STATUS_OK;
+        return FAIL_ERRNO(err, "unlink");
+    }
+    return sync_fd(directory, err);
+}
+
+struct listing {
+    object_seen_fn *seen;
+    void *context;
+};
+
+static enum status list_file(void *context, int directory, const char *name, struct error *err)
+{
+    const struct listing *listing = context;
+    struct stat info;
+    if (!object_segment_is_valid(name, strlen(name)))
+        return STATUS_OK;
+    if (fstatat(directory, name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
+        if (errno == ENOENT)
+            return STATUS_OK;
+        return FAIL_ERRNO(err, "look at '%s'", name);
+    }
+    return listing->seen(listing->context, name, (uint64_t)info.st_size, err);
+}
+
+static enum status directory_list(void *self, const char *prefix, object_seen_fn *seen,
+                                  void *context, struct error *err)
+{
+    struct listing listing = {.seen = seen, .context = context};
+    return walk_below(self, prefix, list_file, &listing, err);
+}
+
+static void directory_close(void *self)
+{
+    struct directory_store *store = self;
+    fd_closep(&store->root);
+    free(store);
+}
+
+static const struct object_store_driver directory_driver = {
+    .put = directory_put,
+    .get = directory_get,
+    .get_range = directory_get_range,
+    .size = directory_size,
+    .remove = directory_remove,
+    .list = directory_list,
+    .close = directory_close,
+};
+
+enum status object_store_open_directory(const char *name, const char *path, const char *prefix,
+                                        struct object_store **ret_store, struct error *err)
+{
+    if (prefix[0] != '\0' && !object_name_is_valid(prefix))
+        return FAIL(err, STATUS_INVALID, "bucket '%s': '%s' is not a prefix", name, prefix);
+    CLEANUP(fd_closep) int root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (root < 0)
+        return FAIL_ERRNO(err, "bucket '%s': directory '%s'", name, path);
+    struct directory_store *store = calloc(1, sizeof(*store));
+    if (store == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "bucket '%s'", name);
+    store->root = STEAL_FD(root);
+    if (prefix[0] != '\0')
+        (void)snprintf(store->prefix, sizeof(store->prefix), "%.*s/", OBJECT_NAME_MAX, prefix);
+    return object_store_new(name, &directory_driver, store, ret_store, err);
+}
