@@ -2,7 +2,8 @@
  * Configuration: appbackup.yaml and apps.d/<app>.yaml, read with libcyaml into these structs. Every
  * key is documented in config/appbackup.yaml.
  *
- * Errors    INVALID, NOT_FOUND: "<file>:<line>: <key>: what was expected".
+ * Errors    INVALID, NOT_FOUND, FORBIDDEN: "<file>:<line>: <key>: what was expected"; what concerns
+ *           a file as a whole has no line: "<file>: open: No such file or directory".
  * Ownership everything belongs to the struct config.
  */
 #ifndef CONFIG_CONFIG_H
@@ -64,8 +65,10 @@ struct config {
     size_t bucket_count;
 };
 
-/* Relative paths in the file are taken from the file's directory. Reads password files, not the
- * apps, and not the master key. Caller owns *ret_config. */
+/* Relative paths in the file are taken from the file's directory; all paths in the struct are
+ * absolute. The file must be owned by root or by us and not be writable by others, since it says
+ * where the hooks are. Reads password files, not the apps, and not the master key. Caller owns
+ * *ret_config. */
 enum status config_load(const char *path, struct config **ret_config, struct error *err) MUST_CHECK;
 void config_free(struct config *config);
 DEFINE_CLEANUP(struct config *, config_free)
@@ -79,9 +82,9 @@ struct config_apps {
     size_t count;
 };
 
-/* All *.yaml of config->apps_directory, by name; must be owned by root or by us and not be writable
- * by others, since a hook in it runs with our rights. The name is the file's unless it says
- * otherwise. Caller owns *ret_apps. */
+/* All *.yaml of config->apps_directory, by name; they and the directory must be owned by root or by
+ * us and not be writable by others, since a hook in it runs with our rights. The name is the file's
+ * unless it says otherwise. Caller owns *ret_apps. */
 enum status config_load_apps(const struct config *config, struct config_apps **ret_apps,
                              struct error *err) MUST_CHECK;
 void config_apps_free(struct config_apps *apps);

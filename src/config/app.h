@@ -1,0 +1,14 @@
+/* One file of apps.d into the definition of an app. */
+#ifndef CONFIG_APP_H
+#define CONFIG_APP_H
+
+#include "config/config.h"
+#include "document.h"
+#include "raw.h"
+
+/* default_name: the file's, without its ending. Caller owns *ret_app. */
+enum status app_read(const struct document *document, const struct raw_app *raw,
+                     const char *default_name, const struct config *config,
+                     struct app_definition **ret_app, struct error *err) MUST_CHECK;
+
+#endif

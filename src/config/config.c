@@ -1,0 +1,121 @@
+#include "config/config.h"
+
+#include "document.h"
+#include "raw.h"
+#include "schema.h"
+#include "settings.h"
+#include "tenants.h"
+#include "trusted.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Absolute without touching the file: relative paths in it must hold after a chdir(2). */
+static char *absolute(const char *path)
+{
+    if (*path == '/')
+        return strdup(path);
+    char directory[PATH_MAX];
+    char *joined = NULL;
+    if (getcwd(directory, sizeof(directory)) == NULL ||
+        asprintf(&joined, "%s/%s", directory, path) < 0)
+        return NULL;
+    return joined;
+}
+
+static enum status read_config(const struct document *document, const struct raw_config *raw,
+                               struct config **ret_config, struct error *err)
+{
+    CLEANUP(config_freep) struct config *config = calloc(1, sizeof(*config));
+    if (config == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "%s", document->path);
+    config->path = absolute(document->path);
+    if (config->path == NULL)
+        return FAIL_ERRNO(err, "%s: absolute path", document->path);
+    if (settings_read(document, raw, config, err) != STATUS_OK)
+        return err->status;
+    if (tenants_read(document, raw, config, err) != STATUS_OK)
+        return err->status;
+    *ret_config = STEAL(config);
+    return STATUS_OK;
+}
+
+static enum status load_document(const struct document *document, struct config **ret_config,
+                                 struct error *err)
+{
+    void *raw = NULL;
+    if (schema_load(document, &raw_config_schema, &raw, err) != STATUS_OK)
+        return err->status;
+    enum status status = read_config(document, raw, ret_config, err);
+    schema_free(&raw_config_schema, raw);
+    return status;
+}
+
+enum status config_load(const char *path, struct config **ret_config, struct error *err)
+{
+    CLEANUP(fd_closep) int fd = -1;
+    if (trusted_open(AT_FDCWD, path, S_IFREG, path, &fd, err) != STATUS_OK)
+        return err->status;
+    struct document document = {0};
+    if (document_read(fd, path, &document, err) != STATUS_OK)
+        return err->status;
+    enum status status = load_document(&document, ret_config, err);
+    document_done(&document);
+    return status;
+}
+
+static void http_done(struct config_http *http)
+{
+    for (size_t i = 0; i < http->listener_count; i++) {
+        free(http->listeners[i].address);
+        free(http->listeners[i].certificate);
+        free(http->listeners[i].key);
+    }
+    free(http->listeners);
+}
+
+static void redis_done(struct config_redis *redis)
+{
+    free(redis->address);
+    free(redis->username);
+    secret_free(redis->password);
+}
+
+void config_free(struct config *config)
+{
+    if (config == NULL)
+        return;
+    for (size_t i = 0; i < config->account_count; i++)
+        account_done(&config->accounts[i]);
+    for (size_t i = 0; i < config->bucket_count; i++)
+        bucket_definition_done(&config->buckets[i]);
+    http_done(&config->http);
+    redis_done(&config->redis);
+    free(config->accounts);
+    free(config->buckets);
+    free(config->master_key_file);
+    free(config->apps_directory);
+    free(config->state_directory);
+    free(config->node);
+    free(config->path);
+    free(config);
+}
+
+const struct account *config_find_account(const struct config *config, const char *id)
+{
+    for (size_t i = 0; i < config->account_count; i++)
+        if (strcmp(config->accounts[i].id, id) == 0)
+            return &config->accounts[i];
+    return NULL;
+}
+
+const struct bucket_definition *config_find_bucket(const struct config *config, const char *id)
+{
+    for (size_t i = 0; i < config->bucket_count; i++)
+        if (strcmp(config->buckets[i].bucket.id, id) == 0)
+            return &config->buckets[i];
+    return NULL;
+}

@@ -1,0 +1,18 @@
+/* Paths of the configuration. */
+#ifndef CONFIG_PATHS_H
+#define CONFIG_PATHS_H
+
+#include <stdbool.h>
+
+/* Without doubled, trailing and "." parts; absolute and without "..", or NULL (errno EINVAL,
+ * ENOMEM). Caller frees. */
+char *path_clean(const char *path);
+
+/* A path as the configuration file has it: from that file's directory unless it is absolute. NULL
+ * only without memory. Caller frees. */
+char *path_from(const char *file, const char *path);
+
+/* Is the path the other one, or below it? Both are clean. */
+bool path_is_below(const char *path, const char *other);
+
+#endif

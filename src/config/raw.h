@@ -1,0 +1,125 @@
+/* The files as libcyaml reads them: text, before any meaning. Absent is NULL or 0. */
+#ifndef CONFIG_RAW_H
+#define CONFIG_RAW_H
+
+#include <cyaml/cyaml.h>
+
+#include <stdint.h>
+
+/* 0 is absent in all of these. */
+enum raw_boolean { RAW_FALSE = 1, RAW_TRUE };
+
+enum raw_on_failure { RAW_CONTINUE = 1, RAW_ABORT };
+
+struct raw_texts {
+    char **items;
+    uint32_t count;
+};
+
+struct raw_listener {
+    char *address;
+    char *certificate;
+    char *key;
+};
+
+struct raw_http {
+    struct raw_listener *listeners;
+    uint32_t listener_count;
+    char *body_bytes_max;
+    char *header_bytes_max;
+    char *connections_max;
+    char *idle_timeout_ms;
+    char *request_timeout_ms;
+};
+
+struct raw_redis {
+    char *address;
+    char *username;
+    char *password_file;
+    char *database;
+    char *timeout_ms;
+};
+
+struct raw_worker {
+    char *slots;
+    char *lease_ms;
+    char *kills_max;
+    char *retries_max;
+};
+
+struct raw_token {
+    char *name;
+    char *sha256;
+    int role; /* enum role */
+};
+
+struct raw_account {
+    char *id;
+    char *name;
+    struct raw_token *tokens;
+    uint32_t token_count;
+};
+
+struct raw_bucket {
+    char *name;
+    char *account;
+    int provider; /* enum bucket_provider */
+    char *path;
+    int is_default; /* enum raw_boolean */
+};
+
+struct raw_config {
+    char *node;
+    char *state_directory;
+    char *apps_directory;
+    char *master_key_file;
+    struct raw_redis redis;
+    struct raw_http http;
+    struct raw_worker worker;
+    struct raw_account *accounts;
+    uint32_t account_count;
+    struct raw_bucket *buckets;
+    uint32_t bucket_count;
+};
+
+struct raw_hook {
+    char *name;
+    struct raw_texts command;
+    char *user;
+    char *timeout_s;
+    int on_failure; /* enum raw_on_failure */
+};
+
+struct raw_hooks {
+    struct raw_hook *items;
+    uint32_t count;
+};
+
+/* In the order of enum hook_stage. */
+struct raw_stages {
+    struct raw_hooks pre_backup;
+    struct raw_hooks pre_snapshot;
+    struct raw_hooks post_snapshot;
+    struct raw_hooks post_backup;
+};
+
+struct raw_app {
+    char *name;
+    char *account;
+    struct raw_texts volumes;
+    struct raw_texts excludes;
+    int exclude_caches; /* enum raw_boolean */
+    int snapshot;       /* 1 + enum app_snapshot_driver */
+    struct raw_stages hooks;
+};
+
+enum { TEXT_BYTES_MAX = 4095, NUMBER_DIGITS_MAX = 19, ACCOUNTS_MAX = 1024, TOKENS_MAX = 1024 };
+
+enum { BUCKETS_MAX = 256, LISTENERS_MAX = 16, VOLUMES_MAX = 256, EXCLUDES_MAX = 4096 };
+
+enum { HOOKS_MAX = 64, ARGUMENTS_MAX = 256 };
+
+extern const cyaml_schema_value_t raw_config_schema; /* of a struct raw_config * */
+extern const cyaml_schema_value_t raw_app_schema;    /* of a struct raw_app * */
+
+#endif

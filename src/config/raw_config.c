@@ -1,0 +1,118 @@
+#include "model/account.h"
+#include "model/bucket.h"
+#include "raw.h"
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+/* The macros of libcyaml, for the three shapes that we have. */
+#define TEXT(key, type, member)                                                            \
+    CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, member, 1, \
+                           TEXT_BYTES_MAX)
+#define REQUIRED_TEXT(key, type, member) \
+    CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER, type, member, 1, TEXT_BYTES_MAX)
+#define NUMBER(key, type, member)                                                          \
+    CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, member, 1, \
+                           NUMBER_DIGITS_MAX)
+
+static const cyaml_strval_t booleans[] = {{"false", RAW_FALSE}, {"true", RAW_TRUE}};
+static const cyaml_strval_t roles[] = {
+    {"viewer", ROLE_VIEWER},
+    {"member", ROLE_MEMBER},
+    {"admin", ROLE_ADMIN},
+    {"owner", ROLE_OWNER},
+};
+static const cyaml_strval_t providers[] = {{"directory", BUCKET_DIRECTORY}};
+
+static const cyaml_schema_field_t listener_fields[] = {
+    REQUIRED_TEXT("address", struct raw_listener, address),
+    TEXT("certificate", struct raw_listener, certificate),
+    TEXT("key", struct raw_listener, key),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t listener_schema = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_listener, listener_fields),
+};
+
+static const cyaml_schema_field_t http_fields[] = {
+    CYAML_FIELD_SEQUENCE_COUNT("listeners", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+                               struct raw_http, listeners, listener_count, &listener_schema, 1,
+                               LISTENERS_MAX),
+    NUMBER("body_bytes_max", struct raw_http, body_bytes_max),
+    NUMBER("header_bytes_max", struct raw_http, header_bytes_max),
+    NUMBER("connections_max", struct raw_http, connections_max),
+    NUMBER("idle_timeout_ms", struct raw_http, idle_timeout_ms),
+    NUMBER("request_timeout_ms", struct raw_http, request_timeout_ms),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t redis_fields[] = {
+    TEXT("address", struct raw_redis, address),
+    TEXT("username", struct raw_redis, username),
+    TEXT("password_file", struct raw_redis, password_file),
+    NUMBER("database", struct raw_redis, database),
+    NUMBER("timeout_ms", struct raw_redis, timeout_ms),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t worker_fields[] = {
+    NUMBER("slots", struct raw_worker, slots),
+    NUMBER("lease_ms", struct raw_worker, lease_ms),
+    NUMBER("kills_max", struct raw_worker, kills_max),
+    NUMBER("retries_max", struct raw_worker, retries_max),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t token_fields[] = {
+    REQUIRED_TEXT("name", struct raw_token, name),
+    REQUIRED_TEXT("sha256", struct raw_token, sha256),
+    CYAML_FIELD_ENUM("role", CYAML_FLAG_STRICT, struct raw_token, role, roles, COUNT_OF(roles)),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t token_schema = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_token, token_fields),
+};
+
+static const cyaml_schema_field_t account_fields[] = {
+    REQUIRED_TEXT("id", struct raw_account, id),
+    REQUIRED_TEXT("name", struct raw_account, name),
+    CYAML_FIELD_SEQUENCE_COUNT("tokens", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+                               struct raw_account, tokens, token_count, &token_schema, 0,
+                               TOKENS_MAX),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t account_schema = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_account, account_fields),
+};
+
+static const cyaml_schema_field_t bucket_fields[] = {
+    REQUIRED_TEXT("name", struct raw_bucket, name),
+    TEXT("account", struct raw_bucket, account),
+    CYAML_FIELD_ENUM("provider", CYAML_FLAG_STRICT, struct raw_bucket, provider, providers,
+                     COUNT_OF(providers)),
+    REQUIRED_TEXT("path", struct raw_bucket, path),
+    CYAML_FIELD_ENUM("default", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct raw_bucket,
+                     is_default, booleans, COUNT_OF(booleans)),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t bucket_schema = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_bucket, bucket_fields),
+};
+
+static const cyaml_schema_field_t config_fields[] = {
+    TEXT("node", struct raw_config, node),
+    TEXT("state_directory", struct raw_config, state_directory),
+    TEXT("apps_directory", struct raw_config, apps_directory),
+    TEXT("master_key_file", struct raw_config, master_key_file),
+    CYAML_FIELD_MAPPING("redis", CYAML_FLAG_OPTIONAL, struct raw_config, redis, redis_fields),
+    CYAML_FIELD_MAPPING("http", CYAML_FLAG_OPTIONAL, struct raw_config, http, http_fields),
+    CYAML_FIELD_MAPPING("worker", CYAML_FLAG_OPTIONAL, struct raw_config, worker, worker_fields),
+    CYAML_FIELD_SEQUENCE_COUNT("accounts", CYAML_FLAG_POINTER, struct raw_config, accounts,
+                               account_count, &account_schema, 1, ACCOUNTS_MAX),
+    CYAML_FIELD_SEQUENCE_COUNT("buckets", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+                               struct raw_config, buckets, bucket_count, &bucket_schema, 0,
+                               BUCKETS_MAX),
+    CYAML_FIELD_END,
+};
+const cyaml_schema_value_t raw_config_schema = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_config, config_fields),
+};

@@ -1,0 +1,15 @@
+/* Accounts with their tokens, and buckets. */
+#ifndef CONFIG_TENANTS_H
+#define CONFIG_TENANTS_H
+
+#include "config/config.h"
+#include "document.h"
+#include "raw.h"
+
+enum status tenants_read(const struct document *document, const struct raw_config *raw,
+                         struct config *config, struct error *err) MUST_CHECK;
+
+/* By name or id; NULL: no such account. */
+const struct account *tenants_find_account(const struct config *config, const char *name_or_id);
+
+#endif
