@@ -1,13 +1,28 @@
 /*
  * Snapshots: a point-in-time copy of one volume (a directory), on the same file system.
  *
- * Drivers   btrfs    read-only snapshot of the subvolume that holds the volume (libbtrfsutil)
- *           reflink  a tree of the volume whose files share their extents (FICLONE: XFS, btrfs)
+ * Drivers   btrfs    read-only snapshot of the subvolume that holds the volume (libbtrfsutil). A
+ *                    subvolume nested in the volume would be missing from it, so such a volume is
+ *                    refused; auto takes reflink for it, which holds nested subvolumes as well.
+ *           reflink  a tree of the volume whose files share their extents (FICLONE: XFS, btrfs):
+ *                    contents with holes, modes, owners, times, xattrs, ACLs, hard links, symbolic
+ *                    links, devices, fifos. Not sockets; inode numbers, ctime and chattr(1) flags
+ *                    are new; a mount point below the volume becomes an empty directory.
  *           none     no copy: the volume itself is read
  * Crash     snapshot_plan() says where the copy will be, before anything exists, so that the caller
- * can write it down; snapshot_remove() takes a plan, and that there is nothing, or half a copy, is
- * fine. Place     a directory ".appbackup-<id>" beside or in the volume; see snapshot_is_ours().
- * Errors    UNSUPPORTED the driver cannot do this here (its text says why); NO_SPACE; CANCELED.
+ *           can write it down; snapshot_remove() takes a plan, and that there is nothing, or half a
+ *           copy, is fine.
+ * Place     a directory ".appbackup-<id>" (ours, mode 0700: nobody else reads old data through it)
+ *           beside what is copied if that is the same mount, otherwise in it; a walk skips it:
+ *           snapshot_is_ours(). The directory around it keeps its mtime.
+ * Trust     the application's user may own directories on the way to the place and inside the
+ *           volume. No symbolic link is ever followed, neither on the way nor inside, and nothing
+ *           is removed but what lies in a place of ours. A volume whose path goes through a
+ *           symbolic link is refused; the text names the real path.
+ * Errors    UNSUPPORTED the driver cannot do this here (its text says why); INVALID the volume is
+ *           no directory, or is behind a symbolic link; NOT_FOUND; CONFLICT the place exists
+ *           already, or the volume has moved since it was planned; FORBIDDEN; NO_SPACE; what
+ *           cancel_check() says.
  */
 #ifndef SNAPSHOT_SNAPSHOT_H
 #define SNAPSHOT_SNAPSHOT_H
@@ -29,7 +44,7 @@ struct snapshot_plan {
 };
 
 /* Resolves auto by the file system of the volume. id makes the place unique: the job's id and the
- * volume's number, e.g. "<uuid>-0". Changes nothing. */
+ * volume's number, "<uuid>-0". Changes nothing. */
 enum status snapshot_plan(const char *volume, enum app_snapshot_driver driver, const char *id,
                           struct snapshot_plan *ret_plan, struct error *err) MUST_CHECK;
 
@@ -38,10 +53,16 @@ enum status snapshot_plan(const char *volume, enum app_snapshot_driver driver, c
 enum status snapshot_take(const struct snapshot_plan *plan, const struct cancel *cancel,
                           struct error *err) MUST_CHECK;
 
-/* Idempotent. */
+/* plan->path as a directory to read below, for the caller to close: the safe way in, since no
+ * symbolic link that somebody has put on the way meanwhile is followed. */
+enum status snapshot_open(const struct snapshot_plan *plan, int *ret_fd, struct error *err)
+    MUST_CHECK;
+
+/* Idempotent. Needs driver and root of the plan only. */
 enum status snapshot_remove(const struct snapshot_plan *plan, struct error *err) MUST_CHECK;
 
-/* Is this directory entry one of our snapshots, which a walk must not enter? */
+/* Is this directory entry one of our snapshots, which a walk must not enter? True for
+ * ".appbackup-<uuid>-<number>" alone, so that ".appbackup-notes" of a user is backed up. */
 bool snapshot_is_ours(const char *name);
 
 #endif

@@ -1,0 +1,82 @@
+#include "clone.h"
+
+#include "core/cleanup.h"
+#include "core/file.h"
+#include "place.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+/* -1: it is no regular file any more. */
+static int open_source(int from_fd, const char *name, struct stat *ret_info)
+{
+    int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
+    int fd = openat(from_fd, name, flags | O_NOATIME);
+    if (fd < 0 && errno == EPERM) /* only root and the owner may leave the atime alone */
+        fd = openat(from_fd, name, flags);
+    if (fd < 0 || (fstat(fd, ret_info) == 0 && S_ISREG(ret_info->st_mode)))
+        return fd;
+    (void)close(fd);
+    errno = ENOENT;
+    return -1;
+}
+
+/* btrfs clones a file without copy-on-write (chattr +C, as databases have it) only into another
+ * such one, and a file can become one only while it is empty. */
+static void copy_no_cow(int source_fd, int copy_fd)
+{
+    unsigned flags = 0, own = 0;
+    if (ioctl(source_fd, FS_IOC_GETFLAGS, &flags) != 0 || (flags & FS_NOCOW_FL) == 0)
+        return;
+    if (ioctl(copy_fd, FS_IOC_GETFLAGS, &own) != 0)
+        return;
+    own |= FS_NOCOW_FL;
+    (void)ioctl(copy_fd, FS_IOC_SETFLAGS, &own); /* if it cannot, the clone says so */
+}
+
+enum status clone_file(int from_fd, int to_fd, const char *name, bool *ret_made, struct error *err)
+{
+    *ret_made = false;
+    struct stat info;
+    CLEANUP(fd_closep) int source_fd = open_source(from_fd, name, &info);
+    if (source_fd < 0 && (errno == ENOENT || errno == ELOOP || errno == ENXIO))
+        return STATUS_OK;
+    if (source_fd < 0)
+        return FAIL_ERRNO(err, "open");
+    CLEANUP(fd_closep)
+    int copy_fd = openat(to_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (copy_fd < 0)
+        return FAIL_ERRNO(err, "create its copy");
+    copy_no_cow(source_fd, copy_fd);
+    if (ioctl(copy_fd, FICLONE, source_fd) != 0)
+        return FAIL_ERRNO(err, "clone");
+    *ret_made = true;
+    return STATUS_OK;
+}
+
+static int open_nameless(int directory_fd)
+{
+    return openat(directory_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+}
+
+enum status clone_try(const char *directory, struct error *err)
+{
+    CLEANUP(fd_closep) int directory_fd = -1;
+    if (place_open_directory(directory, &directory_fd, err) != STATUS_OK)
+        return err->status;
+    CLEANUP(fd_closep) int source_fd = open_nameless(directory_fd);
+    CLEANUP(fd_closep) int copy_fd = open_nameless(directory_fd);
+    if (source_fd < 0 || copy_fd < 0)
+        return FAIL_ERRNO(err, "try to clone a file in '%s'", directory);
+
+    static const char block[4096] = "clone";
+    if (file_write_all(source_fd, block, sizeof(block), err) != STATUS_OK)
+        return FAIL_IN(err, "try to clone a file in '%s'", directory);
+    if (ioctl(copy_fd, FICLONE, source_fd) == 0)
+        return STATUS_OK;
+    if (errno == EOPNOTSUPP || errno == ENOTTY || errno == EINVAL || errno == EXDEV)
+        return FAIL(err, STATUS_UNSUPPORTED, "its file system cannot clone files (FICLONE)");
+    return FAIL_ERRNO(err, "try to clone a file in '%s'", directory);
+}
