@@ -1,9 +1,12 @@
 /*
  * Asynchronous store: calls from a libevent loop, pipelined over one connection, never blocking.
- * Limits    A call without a reply by its deadline (options.timeout_ms) fails with TIMEOUT; when
- * the connection is down calls fail with UNAVAILABLE at once, while it is being established they
- *           wait for it, at most until their deadline. It reconnects by itself, 50 ms to 1 s apart,
- * and loads the library first. At most STORE_ASYNC_PENDING_MAX calls are under way: UNAVAILABLE.
+ *
+ * Limits    A call without a reply by its deadline (options.timeout_ms) fails with TIMEOUT; a late
+ *           reply is dropped. When the connection is down calls fail with UNAVAILABLE at once;
+ *           while it is being established they wait for it, at most until their deadline. It
+ *           reconnects by itself, 50 ms to 1 s apart, and loads the library first. At most
+ *           STORE_ASYNC_PENDING_MAX calls are under way: UNAVAILABLE.
+ * Names     A host name is resolved with DNS and /etc/hosts, without blocking the loop.
  * Threads   the loop's.
  */
 #ifndef STORE_ASYNC_H
@@ -25,7 +28,7 @@ typedef void store_reply_fn(void *context, const redisReply *reply, const struct
 enum status store_async_open(struct event_base *base, const struct store_options *options,
                              struct store_async **ret_async, struct error *err) MUST_CHECK;
 
-/* Calls under way fail with UNAVAILABLE, from here. */
+/* Calls under way fail with UNAVAILABLE, from here. Not to be called from a reply's callback. */
 void store_async_close(struct store_async *async);
 
 /* The call's arguments are sent or copied before this returns. The callback comes exactly once,

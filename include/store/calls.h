@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { STORE_LIST_MAX = 1000 }; /* backups in one reply; more are refused: INVALID */
+
 /* For the front end and the admin tool. app NULL = any app of the account (topology view);
  * account NULL = any account (admin tool only). */
 
@@ -35,7 +37,8 @@ enum status store_call_backup_create(struct store_call *call,
 void store_call_backup_get(struct store_call *call, const char *account, const char *app,
                            const char *id); /* backup */
 void store_call_backup_list(struct store_call *call, const char *account, const char *app,
-                            int64_t offset, int64_t count); /* backups, oldest first */
+                            int64_t offset,
+                            int64_t count); /* backups, oldest first; count 1-STORE_LIST_MAX */
 void store_call_backup_delete(struct store_call *call, const char *account, const char *app,
                               const char *id, const char *actor);       /* nothing */
 void store_call_app_list(struct store_call *call, const char *account); /* apps, by name */

@@ -1,6 +1,8 @@
 /*
  * Jobs for a worker: the blocking calls of store/calls.h, one function each, and the wake-up
- * channel. Errors    as store/store.h; LOST: the claim is another's.
+ * channel.
+ *
+ * Errors    as store/store.h; LOST: the claim is another's.
  */
 #ifndef STORE_JOBS_H
 #define STORE_JOBS_H

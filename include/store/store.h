@@ -6,18 +6,21 @@
  * Shapes    A request is a struct store_call, made by store/calls.h; its reply is decoded by
  *           store/replies.h. The same call goes over the blocking connection below (workers, admin
  *           tool) or the asynchronous one in store/async.h (front end).
- * Limits    Every command has the deadline of the options; a blocked Redis is UNAVAILABLE or
- * TIMEOUT. Errors    UNAVAILABLE, TIMEOUT: Redis is away (reason "redis_unavailable"). An error
- * reply of the library carries a code that becomes err->reason, and the status beside it:
+ * Limits    Every command has the deadline of the options.
+ * Errors    UNAVAILABLE, TIMEOUT: Redis is away (reason "redis_unavailable"). An error reply of
+ *           the library carries a code that becomes err->reason, and the status beside it:
  *             unknown_app unknown_backup unknown_bucket unknown_job unknown_node  NOT_FOUND
  *             unknown_snapshot no_bucket                                          NOT_FOUND
  *             foreign_snapshot                                                    FORBIDDEN
  *             name_taken already_deleting illegal_transition                      CONFLICT
  *             lease_lost                                                          LOST
  *             invalid_argument                                                    INVALID
- *           anything else of Redis: INTERNAL, reason "redis_error" (OOM, READONLY, LOADING,
- * MASTERDOWN, BUSY, NOAUTH, WRONGPASS: UNAVAILABLE, reason "redis_unsafe"). Threads   a struct
- * store belongs to one thread.
+ *             schema_mismatch                                                     UNSUPPORTED
+ *           Redis is there, but not fit to work with (OOM, READONLY, LOADING, MASTERDOWN, MISCONF,
+ *           NOREPLICAS, BUSY, NOAUTH, WRONGPASS, NOPERM): UNAVAILABLE, reason "redis_unsafe".
+ *           Anything else that Redis says: INTERNAL, reason "redis_error".
+ * Signals   The program ignores SIGPIPE: hiredis writes to a socket that may be closed.
+ * Threads   A struct store belongs to one thread.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H

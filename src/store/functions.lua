@@ -1,0 +1,1476 @@
+#!lua name=appbackup
+--[[
+The only writer of everything below "appbackup:" (docs/redis.md shows each key and function).
+
+A call is atomic but is not rolled back: every function first reads and checks, and writes only when nothing can be
+refused any more. A refusal is an error reply "<CODE> <text>"; include/store/store.h lists the codes.
+
+Two records make the state of the world:
+  backup   what callers see. Its state changes in transition() only, by the table TRANSITIONS.
+  job      one unit of work on a backup. It stands in exactly one place at a time (a node's queue, delayed, leases,
+           quarantine, or none when it is done); move_job() is the only function that moves it.
+
+A claim gets a new epoch. Every later write of the worker carries it, so a worker that has lost its lease changes
+nothing (fence()). All times are those of Redis, in ms since the epoch; all values are plain text.
+]]
+
+local VERSION = "@VERSION@" -- becomes a hash of this text when a program loads it
+local SCHEMA = "1"
+
+local ID_MAX, NAME_MAX, NODE_MAX, REASON_MAX, UNREADY_MAX = 36, 63, 253, 511, 127
+local SENTENCE_MAX = 4096             -- bytes of a reason as it comes, before it is cut
+local JSON_MAX = 1024 * 1024          -- bytes of one JSON argument
+local APPS_JSON_MAX = 4 * 1024 * 1024 -- all apps of a node
+local APPS_MAX = 10000                -- apps of a node
+local LIST_MAX = 1000                 -- records in one reply
+local LEASE_MAX_MS = 3600 * 1000
+local DELAY_MAX_MS = 7 * 24 * 3600 * 1000
+local NODE_ALIVE_MS = 15000           -- as include/model/node.h
+local JOB_KEPT_S = 24 * 3600          -- how long a job that is done can still be looked at
+local JOURNAL_MAX = 100000
+local SWEEP_MAX = 100                 -- jobs per sweep and kind: keeps one call short
+local CLAIM_PAGE, CLAIM_PAGES = 64, 16
+local KILLS_MAX = 3                   -- for the sweep that every claim makes
+local BYTES_MAX = 2 ^ 53
+local PRIORITY_WEIGHT = 1e13          -- above any time in ms, so that priority sorts first
+local PRIORITY = { backup = 4, delete = 6 }
+local DETAIL_TYPE_PREFIX = "https://appbackup.invalid/reasons/" -- as include/model/detail.h
+
+local PREFIX = "appbackup:"
+local SCHEMA_KEY = PREFIX .. "schema"
+local ACCOUNTS = PREFIX .. "accounts"
+local NODES = PREFIX .. "nodes"
+local DEFAULT_BUCKETS = PREFIX .. "default-buckets"
+local APP_BUSY = PREFIX .. "app-busy"
+local DELAYED = PREFIX .. "delayed"
+local LEASES = PREFIX .. "leases"
+local QUARANTINE = PREFIX .. "quarantine"
+local COUNTERS = PREFIX .. "counters"
+local JOURNAL = PREFIX .. "journal"
+
+local STATES = { "pending", "discovering", "running", "deleting", "completed", "failed", "removed", "unknown" }
+
+-- {from, event} -> to. What is not here is refused. "none" is before the first record, "gone" after the last.
+local TRANSITIONS = {
+    none = { create = "pending" },
+    pending = {
+        discover = "discovering", requeue = "pending", fail = "failed", cancel = "failed",
+        withdraw = "gone",  -- DELETE before any worker had it
+        delete = "deleting", -- DELETE after a worker has claimed it
+    },
+    discovering = { run = "running", requeue = "pending", fail = "failed", cancel = "failed", delete = "deleting" },
+    running = { complete = "completed", requeue = "pending", fail = "failed", cancel = "failed", delete = "deleting" },
+    completed = { delete = "deleting" },
+    failed = { delete = "deleting" },
+    removed = { delete = "deleting" },
+    unknown = { delete = "deleting" },
+    deleting = {
+        complete = "deleting", requeue = "deleting", -- data may exist: a delete job follows
+        fail = "gone", cancel = "gone",
+        purge = "gone",   -- the delete job has removed the data
+        keep = "failed",  -- the delete job has failed for good
+    },
+}
+
+-- Small tools ---------------------------------------------------------------------------------------------------------
+
+-- Ends the call with an error reply; see define().
+local function refuse(code, text, ...)
+    error({ refusal = code .. " " .. string.format(text, ...) })
+end
+
+local function int(number)
+    return string.format("%.0f", number)
+end
+
+local function now_ms()
+    local time = redis.call("TIME")
+    return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- The range of the second byte and the length of a UTF-8 character, by its first byte; nil: none starts with it.
+local function character_shape(first)
+    if first < 0xC2 or first > 0xF4 then
+        return nil
+    end
+    local length = first < 0xE0 and 2 or (first < 0xF0 and 3 or 4)
+    local low = first == 0xE0 and 0xA0 or (first == 0xF0 and 0x90 or 0x80)
+    local high = first == 0xED and 0x9F or (first == 0xF4 and 0x8F or 0xBF)
+    return length, low, high
+end
+
+local function character_at(text, at)
+    local length, low, high = character_shape(text:byte(at))
+    local second = length and text:byte(at + 1)
+    if not second or second < low or second > high then
+        return nil
+    end
+    local character = text:sub(at, at + length - 1)
+    return character:find("^.[\128-\191]+$") and #character == length and character or nil
+end
+
+-- Text of at most max bytes, fit for JSON: what is not a character becomes '?', what is not printable a space.
+local function clean(text, max)
+    text = text:gsub("%c", " ")
+    if #text <= max and not text:find("[\128-\255]") then
+        return text
+    end
+    local parts, size, at = {}, 0, 1
+    while at <= #text do
+        local byte = text:byte(at)
+        local character = byte < 0x80 and string.char(byte) or character_at(text, at)
+        local part = character or "?"
+        if size + #part > max then
+            break
+        end
+        parts[#parts + 1] = part
+        size = size + #part
+        at = at + #part
+    end
+    return table.concat(parts)
+end
+
+-- The parts of a time, by days since 0000-03-01: leap days are at the end of that year.
+local function utc(ms, format)
+    local seconds = math.floor(ms / 1000)
+    local days = math.floor(seconds / 86400) + 719468
+    local of_day = seconds % 86400
+    local era = math.floor(days / 146097)
+    local of_era = days % 146097
+    local years = math.floor((of_era - math.floor(of_era / 1460) + math.floor(of_era / 36524)
+        - math.floor(of_era / 146096)) / 365)
+    local of_year = of_era - (365 * years + math.floor(years / 4) - math.floor(years / 100))
+    local month_from_march = math.floor((5 * of_year + 2) / 153)
+    local day = of_year - math.floor((153 * month_from_march + 2) / 5) + 1
+    local month = month_from_march < 10 and month_from_march + 3 or month_from_march - 9
+    local year = years + era * 400 + (month <= 2 and 1 or 0)
+    return string.format(format, year, month, day, math.floor(of_day / 3600), math.floor(of_day / 60) % 60, of_day % 60)
+end
+
+local function time_text(ms)
+    return utc(tonumber(ms), "%04d-%02d-%02d %02d:%02d:%02d UTC")
+end
+
+local function read_hash(key)
+    local flat = redis.call("HGETALL", key)
+    if #flat == 0 then
+        return nil
+    end
+    local hash = {}
+    for i = 1, #flat, 2 do
+        hash[flat[i]] = flat[i + 1]
+    end
+    return hash
+end
+
+local function flatten(hash)
+    local flat = {}
+    for field, value in pairs(hash) do
+        flat[#flat + 1] = field
+        flat[#flat + 1] = value
+    end
+    return flat
+end
+
+local function write_hash(key, hash)
+    redis.call("HSET", key, unpack(flatten(hash)))
+end
+
+-- An id for a job that the library itself makes; the shape of a UUID version 5.
+local function derived_id(seed)
+    local hex = redis.sha1hex(seed)
+    local variant = string.format("%x", 8 + tonumber(hex:sub(17, 17), 16) % 4)
+    return table.concat({ hex:sub(1, 8), hex:sub(9, 12), "5" .. hex:sub(14, 16), variant .. hex:sub(18, 20),
+        hex:sub(21, 32) }, "-")
+end
+
+-- Arguments -----------------------------------------------------------------------------------------------------------
+
+local ID_PATTERN = "^" .. ("[0-9a-f]"):rep(8) .. ("%-" .. ("[0-9a-f]"):rep(4)):rep(3) .. "%-" .. ("[0-9a-f]"):rep(12) .. "$"
+
+local Arguments = {}
+Arguments.__index = Arguments
+
+function Arguments:text(name, max)
+    self.at = self.at + 1
+    local text = self.list[self.at]
+    if text == nil then
+        refuse("INVALID_ARGUMENT", "argument %d, %s, is missing", self.at, name)
+    end
+    if #text > max then
+        refuse("INVALID_ARGUMENT", "%s has %d bytes, at most %d are allowed", name, #text, max)
+    end
+    return text
+end
+
+function Arguments:some_text(name, max)
+    local text = self:text(name, max)
+    if text == "" then
+        refuse("INVALID_ARGUMENT", "%s is empty", name)
+    end
+    return text
+end
+
+-- For people; what is too long is cut.
+function Arguments:sentence(name)
+    return clean(self:text(name, SENTENCE_MAX), REASON_MAX)
+end
+
+-- Names of people's making: they become parts of keys and of sentences.
+function Arguments:name(name, max)
+    local text = self:some_text(name, max)
+    if not text:find("^[A-Za-z0-9._-]+$") then
+        refuse("INVALID_ARGUMENT", "%s may only have letters, digits and ._-", name)
+    end
+    return text
+end
+
+function Arguments:optional_name(name, max)
+    if self.list[self.at + 1] == "" then
+        self.at = self.at + 1
+        return ""
+    end
+    return self:name(name, max)
+end
+
+function Arguments:id(name)
+    local text = self:text(name, ID_MAX)
+    if not text:find(ID_PATTERN) then
+        refuse("INVALID_ARGUMENT", "%s is not an id", name)
+    end
+    return text
+end
+
+function Arguments:optional_id(name)
+    if self.list[self.at + 1] == "" then
+        self.at = self.at + 1
+        return ""
+    end
+    return self:id(name)
+end
+
+function Arguments:number(name, min, max)
+    local text = self:text(name, 20)
+    local number = text:find("^%-?%d+$") and tonumber(text)
+    if not number or number < min or number > max then
+        refuse("INVALID_ARGUMENT", "%s must be a whole number from %s to %s", name, int(min), int(max))
+    end
+    return number
+end
+
+function Arguments:choice(name, choices)
+    local text = self:text(name, 64)
+    if choices[text] == nil then
+        refuse("INVALID_ARGUMENT", "%s has an unknown value", name)
+    end
+    return text
+end
+
+function Arguments:json_array(name, max)
+    local text = self:text(name, max)
+    local ok, value = pcall(cjson.decode, text)
+    if not ok or type(value) ~= "table" or text:sub(1, 1) ~= "[" or text:sub(-1) ~= "]" then
+        refuse("INVALID_ARGUMENT", "%s is not a JSON array", name)
+    end
+    return text, value
+end
+
+function Arguments:has_more()
+    return self.at < #self.list
+end
+
+function Arguments:finish()
+    if self:has_more() then
+        refuse("INVALID_ARGUMENT", "%d arguments, %d are expected", #self.list, self.at)
+    end
+end
+
+-- Registers a function: reads can be called with FCALL_RO, refusals become error replies.
+local function define(name, flags, body)
+    redis.register_function({
+        function_name = "appbackup_" .. name,
+        flags = flags,
+        callback = function(_, list)
+            local ok, result = pcall(body, setmetatable({ list = list, at = 0 }, Arguments))
+            if ok then
+                return result
+            end
+            if type(result) == "table" and result.refusal then
+                return redis.error_reply(result.refusal)
+            end
+            error(result, 0)
+        end,
+    })
+end
+
+local READS = { "no-writes" }
+local WRITES = {}
+local DONE = { ok = "OK" }
+
+-- Journal and wake-ups ------------------------------------------------------------------------------------------------
+
+local function journal(entry)
+    redis.call("XADD", JOURNAL, "MAXLEN", "~", JOURNAL_MAX, "*",
+        "backup", entry.backup or "", "job", entry.job or "", "app", entry.app or "", "account", entry.account or "",
+        "from", entry.from or "", "to", entry.to or "", "epoch", entry.epoch or "0",
+        "who", entry.who or "", "why", clean(entry.why or "", REASON_MAX))
+end
+
+local function wake(node)
+    redis.call("PUBLISH", PREFIX .. "wake:" .. node, "look")
+end
+
+-- Backups -------------------------------------------------------------------------------------------------------------
+
+local function load_backup(id)
+    return read_hash(PREFIX .. "backup:" .. id)
+end
+
+-- account and app: "" stands for any.
+local function find_backup(account, app, id)
+    local backup = load_backup(id)
+    if not backup or (account ~= "" and backup.account ~= account) or (app ~= "" and backup.app ~= app) then
+        refuse("UNKNOWN_BACKUP", "there is no backup %s here", id)
+    end
+    return backup
+end
+
+local function index_backup(backup)
+    local id, created = backup.id, backup.created_ms
+    redis.call("ZADD", PREFIX .. "backups:" .. backup.app, created, id)
+    redis.call("ZADD", PREFIX .. "account-backups:" .. backup.account, created, id)
+    redis.call("HSET", PREFIX .. "names:" .. backup.app, backup.name, id)
+end
+
+local function forget_backup(backup)
+    local id, names = backup.id, PREFIX .. "names:" .. backup.app
+    redis.call("DEL", PREFIX .. "backup:" .. id)
+    redis.call("ZREM", PREFIX .. "backups:" .. backup.app, id)
+    redis.call("ZREM", PREFIX .. "account-backups:" .. backup.account, id)
+    if redis.call("HGET", names, backup.name) == id then
+        redis.call("HDEL", names, backup.name)
+    end
+end
+
+-- Writes fields of a backup whose state stays; nothing to write is no change.
+local function update_backup(backup, changes, now)
+    if next(changes) == nil then
+        return
+    end
+    changes.modified_ms = int(now)
+    changes.revision = int(backup.revision + 1)
+    for field, value in pairs(changes) do
+        backup[field] = value
+    end
+    write_hash(PREFIX .. "backup:" .. backup.id, changes)
+end
+
+local function allows(backup, event)
+    return TRANSITIONS[backup.state] ~= nil and TRANSITIONS[backup.state][event] ~= nil
+end
+
+-- To be called before the first write.
+local function require_event(backup, event)
+    if not allows(backup, event) then
+        refuse("ILLEGAL_TRANSITION", "backup %s: cannot %s while %s", backup.id, event, backup.state)
+    end
+end
+
+-- The one place where a backup changes its state. note: {job, epoch, who, why}; changes: other fields of the record.
+local function transition(backup, event, note, changes)
+    require_event(backup, event)
+    local from, to = backup.state, TRANSITIONS[backup.state][event]
+    local now = now_ms()
+    if from ~= to and from ~= "none" then
+        redis.call("ZREM", PREFIX .. "state:" .. from, backup.id)
+    end
+    if to == "gone" then
+        forget_backup(backup)
+    else
+        changes.state = to
+        update_backup(backup, changes, now)
+        if from == "none" then
+            index_backup(backup)
+        end
+        if from ~= to then
+            redis.call("ZADD", PREFIX .. "state:" .. to, int(now), backup.id)
+        end
+    end
+    backup.state = to
+    journal({ backup = backup.id, job = note.job, app = backup.app, account = backup.account, from = from, to = to,
+        epoch = note.epoch, who = note.who, why = note.why })
+end
+
+local function reasons(text)
+    if text == "" then
+        return "[]"
+    end
+    return cjson.encode({ clean(text, UNREADY_MAX) })
+end
+
+-- The array's text with one more entry. It is not decoded: empty arrays inside would not survive that.
+local function with_detail(details, reason, title, text)
+    local entry = string.format('{"type":%s,"title":%s,"detail":%s}', cjson.encode(DETAIL_TYPE_PREFIX .. reason),
+        cjson.encode(title), cjson.encode(text ~= "" and text or title))
+    if details:find(entry, 1, true) or #details + #entry >= JSON_MAX then
+        return details
+    end
+    if details == "[]" then
+        return "[" .. entry .. "]"
+    end
+    return details:sub(1, -2) .. "," .. entry .. "]"
+end
+
+-- Jobs ----------------------------------------------------------------------------------------------------------------
+
+local function load_job(id)
+    return read_hash(PREFIX .. "job:" .. id)
+end
+
+local function place_of(job)
+    if job.state == "queued" then
+        return PREFIX .. "queue:" .. job.node
+    end
+    return ({ delayed = DELAYED, claimed = LEASES, quarantined = QUARANTINE })[job.state] -- done: nowhere
+end
+
+-- Takes the job from where it stands to where its new state belongs.
+local function move_job(job, state, score, changes)
+    local old = place_of(job)
+    if old then
+        redis.call("ZREM", old, job.id)
+    end
+    if job.state == "claimed" then
+        redis.call("HDEL", APP_BUSY, job.app)
+        changes.worker = changes.worker or ""
+        changes.lease_until_ms = changes.lease_until_ms or "0"
+        changes.stage = changes.stage or ""
+        wake(job.node) -- other jobs of the app may go now
+    end
+    changes.state = state
+    for field, value in pairs(changes) do
+        job[field] = value
+    end
+    write_hash(PREFIX .. "job:" .. job.id, changes)
+    local new = place_of(job)
+    if new then
+        redis.call("ZADD", new, score, job.id)
+    end
+    if state == "claimed" then
+        redis.call("HSET", APP_BUSY, job.app, job.id)
+    elseif state == "queued" then
+        wake(job.node)
+    elseif state == "done" then
+        redis.call("EXPIRE", PREFIX .. "job:" .. job.id, JOB_KEPT_S)
+    end
+end
+
+local function queue_score(job)
+    return int(tonumber(job.priority) * PRIORITY_WEIGHT + tonumber(job.created_ms))
+end
+
+local function queue_job(job, changes)
+    move_job(job, "queued", queue_score(job), changes)
+end
+
+local function end_job(job, reason)
+    move_job(job, "done", nil, { reason = clean(reason, REASON_MAX) })
+end
+
+local function new_job(id, kind, backup, now)
+    return {
+        id = id, kind = kind, subject = backup.id, account = backup.account, app = backup.app, bucket = backup.bucket,
+        node = backup.node, state = "", stage = "", attempt = "0", kills = "0", epoch = "0", worker = "",
+        lease_until_ms = "0", created_ms = int(now), priority = int(PRIORITY[kind]), cancel = "0", reason = "",
+    }
+end
+
+local function store_new_job(job)
+    write_hash(PREFIX .. "job:" .. job.id, job)
+    queue_job(job, {})
+end
+
+-- The job that removes the data of a backup that is being deleted; the app's node of today does it.
+local function queue_delete_job(backup, now)
+    local node = redis.call("HGET", PREFIX .. "app:" .. backup.app, "node")
+    local job = new_job(derived_id(backup.id .. backup.revision .. int(now)), "delete", backup, now)
+    job.node = node or backup.node
+    update_backup(backup, { job = job.id }, now)
+    store_new_job(job)
+end
+
+-- The job that keeps others of this app waiting, or nil. Whatever the hash says, only a claimed job does.
+local function busy_job(app)
+    local id = redis.call("HGET", APP_BUSY, app)
+    local job = id and load_job(id)
+    return job and job.state == "claimed" and job or nil
+end
+
+-- Is this queued job still what its backup waits for?
+local function is_wanted(job, backup)
+    return backup ~= nil and backup.job == job.id and
+        backup.state == (job.kind == "delete" and "deleting" or "pending")
+end
+
+-- The claimed job, if the caller still holds it.
+local function fence(id, epoch)
+    local job = load_job(id)
+    if job and job.state == "claimed" and tonumber(job.epoch) == epoch then
+        return job
+    end
+    redis.call("HINCRBY", COUNTERS, "stale_writes", 1)
+    refuse("LEASE_LOST", "job %s: epoch %s no longer holds it", id, int(epoch))
+end
+
+local function note_of(job, why)
+    return { job = job.id, epoch = job.epoch, who = job.worker, why = why }
+end
+
+local function extend_lease(job, lease_ms, now, stage)
+    local until_ms = int(now + lease_ms)
+    redis.call("HSET", PREFIX .. "job:" .. job.id, "lease_until_ms", until_ms, "stage", stage or job.stage)
+    redis.call("ZADD", LEASES, until_ms, job.id)
+end
+
+-- Progress ------------------------------------------------------------------------------------------------------------
+
+local REPORT_READERS = {
+    stage = function(a) return clean(a:text("stage", 31), 31) end,
+    bytes_done = function(a) return a:number("bytes_done", 0, BYTES_MAX) end,
+    bytes_total = function(a) return a:number("bytes_total", 0, BYTES_MAX) end,
+    taken_ms = function(a) return int(a:number("taken_ms", 0, BYTES_MAX)) end,
+    snapshot = function(a) return a:id("snapshot") end,
+    repository_snapshot = function(a)
+        local text = a:text("repository_snapshot", 64)
+        if #text ~= 64 or text:find("[^0-9a-f]") then
+            refuse("INVALID_ARGUMENT", "repository_snapshot must be 64 hex digits")
+        end
+        return text
+    end,
+    hook_state = function(a) return a:choice("hook_state", { success = true, failed = true }) end,
+    hook_state_details = function(a) return (a:json_array("hook_state_details", JSON_MAX)) end,
+    state_details = function(a) return (a:json_array("state_details", JSON_MAX)) end,
+}
+
+-- The rest of the arguments: field value field value ...
+local function read_report(a)
+    local report = {}
+    while a:has_more() do
+        local field = a:choice("field", REPORT_READERS)
+        report[field] = REPORT_READERS[field](a)
+    end
+    return report
+end
+
+local function percent(done, total)
+    if total <= 0 or done <= 0 then
+        return 0
+    end
+    return math.min(99, math.floor(100 * done / total))
+end
+
+-- The fields of the backup that a report changes: done never falls, total is never below it.
+local function progress_changes(backup, report)
+    local old_done, old_total = tonumber(backup.bytes_done), tonumber(backup.bytes_total)
+    local done = math.max(old_done, report.bytes_done or -1)
+    local total = math.max(report.bytes_total or old_total, done)
+    local wanted = {
+        taken_ms = report.taken_ms, snapshot = report.snapshot, repository_snapshot = report.repository_snapshot,
+        hook_state = report.hook_state, hook_state_details = report.hook_state_details,
+        state_details = report.state_details,
+        bytes_done = int(done), bytes_total = int(total), percent_done = int(percent(done, total)),
+    }
+    local changes = {}
+    for field, value in pairs(wanted) do
+        if backup[field] ~= value then
+            changes[field] = value
+        end
+    end
+    return changes
+end
+
+-- The end of a job ----------------------------------------------------------------------------------------------------
+
+-- Back to the queue, at once or at a time. A backup that is being deleted is not tried again: what it may have left
+-- in the bucket is the business of a delete job.
+local function requeue(job, backup, end_of_try, changes)
+    local now = now_ms()
+    local why = end_of_try.why
+    changes.state_unready = reasons(end_of_try.unready)
+    if backup.state == "deleting" and job.kind == "backup" then
+        changes.state_unready = nil
+        transition(backup, "requeue", note_of(job, why), changes)
+        end_job(job, why)
+        queue_delete_job(backup, now)
+        return
+    end
+    transition(backup, "requeue", note_of(job, why), changes)
+    local fields = { reason = clean(why, REASON_MAX), kills = end_of_try.kills }
+    if end_of_try.delay_ms > 0 then
+        move_job(job, "delayed", int(now + end_of_try.delay_ms), fields)
+    else
+        queue_job(job, fields)
+    end
+end
+
+-- What the backup becomes when its job has failed for good; changes are completed here.
+local function failure_event(job, backup, why, changes)
+    if job.kind == "delete" then
+        changes.state_unready = reasons("delete failed: " .. why)
+        changes.state_details = with_detail(changes.state_details or backup.state_details, "delete_failed",
+            "Delete failed", why)
+        return "keep"
+    end
+    changes.state_unready = reasons(why)
+    return "fail"
+end
+
+local FINISH = {}
+
+function FINISH.completed(job, backup, finish, changes)
+    if job.kind == "delete" then
+        transition(backup, "purge", note_of(job, finish.reason), {})
+        end_job(job, finish.reason)
+        return
+    end
+    local total = math.max(tonumber(changes.bytes_total or backup.bytes_total), 0)
+    changes.bytes_total, changes.bytes_done, changes.percent_done = int(total), int(total), "100"
+    changes.state_unready = "[]"
+    transition(backup, "complete", note_of(job, finish.reason), changes)
+    end_job(job, finish.reason)
+    if backup.state == "deleting" then
+        queue_delete_job(backup, now_ms())
+    end
+end
+
+function FINISH.failed(job, backup, finish, changes)
+    local event = failure_event(job, backup, finish.reason, changes)
+    transition(backup, event, note_of(job, finish.reason), changes)
+    end_job(job, finish.reason)
+end
+
+function FINISH.canceled(job, backup, finish, changes)
+    if job.kind == "delete" then
+        return FINISH.failed(job, backup, finish, changes)
+    end
+    local why = finish.reason ~= "" and finish.reason or "canceled on request"
+    changes.state_unready = reasons(why)
+    changes.state_details = with_detail(changes.state_details or backup.state_details, "canceled", "Backup canceled",
+        why)
+    transition(backup, "cancel", note_of(job, why), changes)
+    end_job(job, why)
+end
+
+function FINISH.retry(job, backup, finish, changes)
+    redis.call("HINCRBY", COUNTERS, "retries", 1)
+    requeue(job, backup, {
+        why = finish.reason, delay_ms = finish.delay_ms, kills = job.kills,
+        unready = string.format("attempt %s failed, next at %s: %s", job.attempt,
+            time_text(now_ms() + finish.delay_ms), finish.reason),
+    }, changes)
+end
+
+function FINISH.released(job, backup, finish, changes)
+    local why = finish.reason ~= "" and finish.reason or "the worker stopped"
+    requeue(job, backup, { why = why, delay_ms = 0, kills = job.kills, unready = "queued again: " .. why }, changes)
+end
+
+-- The event that each outcome stands for, by kind of job; checked before anything is written.
+local OUTCOME_EVENTS = {
+    backup = { completed = "complete", failed = "fail", canceled = "cancel", retry = "requeue", released = "requeue" },
+    delete = { completed = "purge", failed = "keep", canceled = "keep", retry = "requeue", released = "requeue" },
+}
+
+-- A claimed job without its worker. Returns "retry", "quarantined", or "none" if there was nothing left to do.
+local function bury(job, death)
+    local backup = load_backup(job.subject)
+    local kills = tonumber(job.kills) + 1
+    local superseded = backup and backup.state == "deleting" and job.kind == "backup"
+    local again = kills < death.kills_max or superseded
+    local event = again and "requeue" or (job.kind == "delete" and "keep" or "fail")
+    if not backup or not allows(backup, event) then
+        end_job(job, "leftover: its backup is " .. (backup and backup.state or "gone"))
+        return "none"
+    end
+    redis.call("HINCRBY", COUNTERS, "kills", 1)
+    if again then
+        requeue(job, backup, {
+            why = death.evidence, delay_ms = death.delay_ms, kills = int(kills),
+            unready = string.format("attempt %s died, queued again: %s", job.attempt, death.evidence),
+        }, {})
+        return "retry"
+    end
+    local why = string.format("given up, its worker died %s times, at last: %s", int(kills), death.evidence)
+    local changes = {}
+    transition(backup, failure_event(job, backup, why, changes), note_of(job, why), changes)
+    redis.call("HINCRBY", COUNTERS, "quarantined", 1)
+    move_job(job, "quarantined", int(now_ms()), { reason = clean(why, REASON_MAX), kills = int(kills) })
+    return "quarantined"
+end
+
+local function each_due(place, now, act)
+    for _, id in ipairs(redis.call("ZRANGEBYSCORE", place, "-inf", int(now), "LIMIT", 0, SWEEP_MAX)) do
+        local job = load_job(id)
+        if job and place_of(job) == place then
+            act(job)
+        else
+            redis.call("ZREM", place, id) -- nothing stands behind it
+        end
+    end
+end
+
+local function sweep(kills_max)
+    local now = now_ms()
+    each_due(DELAYED, now, function(job)
+        queue_job(job, {})
+    end)
+    each_due(LEASES, now, function(job)
+        redis.call("HINCRBY", COUNTERS, "expired_leases", 1)
+        bury(job, {
+            evidence = string.format("lease ended at %s without a word from %s", time_text(job.lease_until_ms),
+                job.worker),
+            kills_max = kills_max, delay_ms = 0,
+        })
+    end)
+end
+
+-- Apps, nodes, buckets ------------------------------------------------------------------------------------------------
+
+local function node_is_alive(node, now)
+    local heartbeat = redis.call("ZSCORE", NODES, node)
+    return heartbeat and now - tonumber(heartbeat) <= NODE_ALIVE_MS
+end
+
+local function require_node(node)
+    if redis.call("EXISTS", PREFIX .. "node:" .. node) == 0 then
+        refuse("UNKNOWN_NODE", "node %s is not registered", node)
+    end
+end
+
+local function find_app(account, id)
+    local app = read_hash(PREFIX .. "app:" .. id)
+    if not app or (account ~= "" and app.account ~= account) then
+        refuse("UNKNOWN_APP", "there is no app %s here", id)
+    end
+    return app
+end
+
+-- As callers see it: an app whose node has no living worker is unavailable.
+local function visible_app(app, now)
+    if not node_is_alive(app.node, now) then
+        app.state = "unavailable"
+    end
+    return app
+end
+
+local function find_bucket(account, id)
+    local bucket = read_hash(PREFIX .. "bucket:" .. id)
+    if not bucket or (account ~= "" and bucket.account ~= "" and bucket.account ~= account) then
+        refuse("UNKNOWN_BUCKET", "there is no bucket %s here", id)
+    end
+    return bucket
+end
+
+-- An installation-wide bucket belongs to "shared".
+local function bucket_owner(account)
+    return account ~= "" and account or "shared"
+end
+
+local function choose_bucket(account, id)
+    if id ~= "" then
+        return find_bucket(account, id).id
+    end
+    local default = redis.call("HGET", DEFAULT_BUCKETS, account) or redis.call("HGET", DEFAULT_BUCKETS, "shared")
+    if not default then
+        refuse("NO_BUCKET", "account %s has no default bucket, and there is none for all accounts", account)
+    end
+    return default
+end
+
+local function check_snapshot(app, id)
+    if id == "" then
+        return
+    end
+    local owner = redis.call("HGET", PREFIX .. "snapshot:" .. id, "app")
+    if not owner then
+        refuse("UNKNOWN_SNAPSHOT", "there is no snapshot %s", id)
+    elseif owner ~= app then
+        refuse("FOREIGN_SNAPSHOT", "snapshot %s belongs to another app", id)
+    end
+end
+
+local function by_name(a, b)
+    if a.name ~= b.name then
+        return a.name < b.name
+    end
+    return (a.id or "") < (b.id or "")
+end
+
+local function reply_with(records)
+    local reply = {}
+    for i, record in ipairs(records) do
+        reply[i] = flatten(record)
+    end
+    return reply
+end
+
+local function all_accounts()
+    return redis.call("SMEMBERS", ACCOUNTS)
+end
+
+-- Records behind the ids of a zset, each through see().
+local function collect(key, prefix, records, see)
+    for _, id in ipairs(redis.call("ZRANGE", key, 0, -1)) do
+        local record = read_hash(PREFIX .. prefix .. id)
+        if record then
+            records[#records + 1] = see and see(record) or record
+        end
+    end
+end
+
+-- Functions for the front end -----------------------------------------------------------------------------------------
+
+define("version", READS, function(a)
+    a:finish()
+    return VERSION
+end)
+
+local function new_backup(request, app, now)
+    return {
+        id = request.id, account = request.account, app = request.app, app_name = app.name, bucket = request.bucket,
+        snapshot = request.snapshot, schedule = "", created_by = request.created_by, name = request.name,
+        node = app.node, version = request.version, hook_state = "", labels = request.labels,
+        state_unready = "[]", state_details = "[]", hook_state_details = "[]", created_ms = int(now), taken_ms = "0",
+        bytes_total = "-1", bytes_done = "-1", percent_done = "0", repository_snapshot = "", job = request.job,
+    }
+end
+
+define("backup_create", WRITES, function(a)
+    local request = {
+        id = a:id("id"), job = a:id("job"), account = a:id("account"), app = a:id("app"),
+        created_by = a:id("created_by"), version = a:name("version", 7), name = a:optional_name("name", NAME_MAX),
+        bucket = a:optional_id("bucket"), snapshot = a:optional_id("snapshot"),
+        labels = (a:json_array("labels", JSON_MAX)),
+    }
+    a:finish()
+    local now = now_ms()
+    local app = find_app(request.account, request.app)
+    if request.name == "" then
+        request.name = utc(now, "backup-%04d%02d%02d%02d%02d%02d-") .. request.id:sub(1, 8)
+    end
+    local holder = redis.call("HGET", PREFIX .. "names:" .. request.app, request.name)
+    if holder then
+        refuse("NAME_TAKEN", "name '%s' is in use by backup %s", request.name, holder)
+    end
+    request.bucket = choose_bucket(request.account, request.bucket)
+    check_snapshot(request.app, request.snapshot)
+    local old = load_backup(request.id)
+    if old then
+        require_event(old, "create")
+    end
+    if redis.call("EXISTS", PREFIX .. "job:" .. request.job) == 1 then
+        refuse("INVALID_ARGUMENT", "job %s exists", request.job)
+    end
+
+    local record = new_backup(request, app, now)
+    local backup = { id = request.id, app = request.app, account = request.account, name = request.name,
+        created_ms = record.created_ms, state = "none", revision = "0" }
+    transition(backup, "create", { job = request.job, who = request.created_by, why = "requested" }, record)
+    store_new_job(new_job(request.job, "backup", backup, now))
+    return flatten(backup)
+end)
+
+-- Why a backup that looks idle is not running: true only now, so it is not stored.
+local function waiting_reason(backup, now)
+    local busy = busy_job(backup.app)
+    if busy and busy.id ~= backup.job then
+        local name = redis.call("HGET", PREFIX .. "backup:" .. busy.subject, "name")
+        return string.format("waiting for backup %s of the same app", name or busy.subject)
+    end
+    if not busy and not node_is_alive(backup.node, now) then
+        return string.format("waiting for a worker on node %s", clean(backup.node, 90))
+    end
+    return ""
+end
+
+local function visible_backup(backup, now)
+    if backup.state == "pending" and backup.state_unready == "[]" then
+        backup.state_unready = reasons(waiting_reason(backup, now))
+    end
+    return backup
+end
+
+define("backup_get", READS, function(a)
+    local account, app, id = a:optional_id("account"), a:optional_id("app"), a:id("backup")
+    a:finish()
+    return flatten(visible_backup(find_backup(account, app, id), now_ms()))
+end)
+
+-- Ids of all accounts, oldest first: each account's part is sorted already.
+local function ids_of_all(offset, count)
+    local merged = {}
+    for _, account in ipairs(all_accounts()) do
+        local part = redis.call("ZRANGE", PREFIX .. "account-backups:" .. account, 0, offset + count - 1, "WITHSCORES")
+        for i = 1, #part, 2 do
+            merged[#merged + 1] = { id = part[i], created = tonumber(part[i + 1]) }
+        end
+    end
+    table.sort(merged, function(x, y)
+        if x.created ~= y.created then
+            return x.created < y.created
+        end
+        return x.id < y.id
+    end)
+    local ids = {}
+    for i = offset + 1, math.min(offset + count, #merged) do
+        ids[#ids + 1] = merged[i].id
+    end
+    return ids
+end
+
+define("backup_list", READS, function(a)
+    local account, app = a:optional_id("account"), a:optional_id("app")
+    local offset, count = a:number("offset", 0, 1e9), a:number("count", 1, LIST_MAX)
+    a:finish()
+    local ids
+    if app ~= "" then
+        find_app(account, app)
+        ids = redis.call("ZRANGE", PREFIX .. "backups:" .. app, offset, offset + count - 1)
+    elseif account ~= "" then
+        ids = redis.call("ZRANGE", PREFIX .. "account-backups:" .. account, offset, offset + count - 1)
+    else
+        ids = ids_of_all(offset, count)
+    end
+    local now, backups = now_ms(), {}
+    for _, id in ipairs(ids) do
+        local backup = load_backup(id)
+        if backup then
+            backups[#backups + 1] = visible_backup(backup, now)
+        end
+    end
+    return reply_with(backups)
+end)
+
+define("backup_delete", WRITES, function(a)
+    local account, app, id = a:optional_id("account"), a:optional_id("app"), a:id("backup")
+    local actor = clean(a:text("actor", 128), 128)
+    a:finish()
+    local backup = find_backup(account, app, id)
+    if backup.state == "deleting" then
+        refuse("ALREADY_DELETING", "backup %s is being deleted", id)
+    end
+    local job = load_job(backup.job)
+    local claimed = job ~= nil and job.state == "claimed"
+    local event = (backup.state == "pending" and not claimed) and "withdraw" or "delete"
+    require_event(backup, event)
+
+    local why = claimed and "delete requested, its job is asked to stop" or "delete requested"
+    transition(backup, event, { job = backup.job, epoch = job and job.epoch, who = actor, why = why }, {})
+    if claimed then
+        redis.call("HSET", PREFIX .. "job:" .. job.id, "cancel", "1")
+        return DONE
+    end
+    if job and job.state ~= "done" then
+        end_job(job, why)
+    end
+    if event == "delete" then
+        queue_delete_job(backup, now_ms())
+    end
+    return DONE
+end)
+
+define("app_list", READS, function(a)
+    local account = a:optional_id("account")
+    a:finish()
+    local now, apps = now_ms(), {}
+    for _, owner in ipairs(account ~= "" and { account } or all_accounts()) do
+        collect(PREFIX .. "apps:" .. owner, "app:", apps, function(app)
+            return visible_app(app, now)
+        end)
+    end
+    table.sort(apps, by_name)
+    return reply_with(apps)
+end)
+
+define("app_get", READS, function(a)
+    local account, id = a:optional_id("account"), a:id("app")
+    a:finish()
+    return flatten(visible_app(find_app(account, id), now_ms()))
+end)
+
+define("bucket_list", READS, function(a)
+    local account = a:optional_id("account")
+    a:finish()
+    local buckets = {}
+    for _, owner in ipairs(account ~= "" and { account } or all_accounts()) do
+        collect(PREFIX .. "buckets:" .. owner, "bucket:", buckets)
+    end
+    collect(PREFIX .. "buckets:shared", "bucket:", buckets)
+    table.sort(buckets, by_name)
+    return reply_with(buckets)
+end)
+
+define("bucket_get", READS, function(a)
+    local account, id = a:optional_id("account"), a:id("bucket")
+    a:finish()
+    return flatten(find_bucket(account, id))
+end)
+
+define("node_list", READS, function(a)
+    a:finish()
+    local nodes = {}
+    collect(NODES, "node:", nodes)
+    table.sort(nodes, by_name)
+    return reply_with(nodes)
+end)
+
+local function info(section)
+    local values = {}
+    for field, value in redis.call("INFO", section):gmatch("([%w_]+):([^\r\n]*)") do
+        values[field] = value
+    end
+    return values
+end
+
+define("health", READS, function(a)
+    a:finish()
+    local persistence, memory, now = info("persistence"), info("memory"), now_ms()
+    local queued = redis.call("ZCARD", DELAYED)
+    for _, node in ipairs(redis.call("ZRANGE", NODES, 0, -1)) do
+        queued = queued + redis.call("ZCARD", PREFIX .. "queue:" .. node)
+    end
+    local safe_log = persistence.aof_enabled == "1" and persistence.aof_last_write_status == "ok"
+    local keeps_all = memory.maxmemory == "0" or memory.maxmemory_policy == "noeviction"
+    return flatten({
+        version = info("server").redis_version or "",
+        append_only = safe_log and "1" or "0",
+        never_evicts = keeps_all and "1" or "0",
+        workers = int(redis.call("ZCOUNT", NODES, int(now - NODE_ALIVE_MS), "+inf")),
+        queued = int(queued),
+        quarantined = int(redis.call("ZCARD", QUARANTINE)),
+    })
+end)
+
+-- Functions for workers -----------------------------------------------------------------------------------------------
+
+define("node_register", WRITES, function(a)
+    local node, version, slots = a:name("node", NODE_MAX), clean(a:some_text("version", 31), 31), a:number("slots", 1, 1024)
+    a:finish()
+    local schema = redis.call("GET", SCHEMA_KEY)
+    if schema and schema ~= SCHEMA then
+        refuse("SCHEMA_MISMATCH", "the keys here have schema %s, this program writes %s", schema, SCHEMA)
+    end
+    local now = int(now_ms())
+    redis.call("SET", SCHEMA_KEY, SCHEMA)
+    write_hash(PREFIX .. "node:" .. node, { name = node, version = version, slots = int(slots), running = "0",
+        started_ms = now, heartbeat_ms = now })
+    redis.call("ZADD", NODES, now, node)
+    return DONE
+end)
+
+define("node_heartbeat", WRITES, function(a)
+    local node, running = a:name("node", NODE_MAX), a:number("running", 0, 1024)
+    a:finish()
+    require_node(node)
+    local now = int(now_ms())
+    redis.call("HSET", PREFIX .. "node:" .. node, "running", int(running), "heartbeat_ms", now)
+    redis.call("ZADD", NODES, now, node)
+    return DONE
+end)
+
+local function read_apps(a)
+    local _, list = a:json_array("apps", APPS_JSON_MAX)
+    if #list > APPS_MAX then
+        refuse("INVALID_ARGUMENT", "%d apps, at most %d are allowed", #list, APPS_MAX)
+    end
+    local apps = {}
+    for _, entry in ipairs(list) do
+        if type(entry) ~= "table" then
+            refuse("INVALID_ARGUMENT", "an app must be an object")
+        end
+        local fields = setmetatable({ at = 0, list = { tostring(entry.id or ""), tostring(entry.account or ""),
+            tostring(entry.name or "") } }, Arguments)
+        local app = { id = fields:id("id"), account = fields:id("account"), name = fields:name("name", NAME_MAX) }
+        apps[#apps + 1] = app
+    end
+    return apps
+end
+
+-- The app has moved to another host: what waits there would wait for ever.
+local function move_waiting(app, from, to)
+    for _, place in ipairs({ PREFIX .. "queue:" .. from, DELAYED }) do
+        for _, id in ipairs(redis.call("ZRANGE", place, 0, -1)) do
+            local job = load_job(id)
+            if job and job.app == app.id and job.node == from and place_of(job) == place then
+                local due = redis.call("ZSCORE", place, id)
+                redis.call("ZREM", place, id)
+                job.node = to
+                redis.call("HSET", PREFIX .. "job:" .. id, "node", to)
+                redis.call("HSET", PREFIX .. "backup:" .. job.subject, "node", to)
+                redis.call("ZADD", place_of(job), due, id)
+                wake(to)
+            end
+        end
+    end
+end
+
+local function register_app(app, node, now)
+    local key = PREFIX .. "app:" .. app.id
+    local old = read_hash(key)
+    if old and old.node ~= node then
+        redis.call("SREM", PREFIX .. "node-apps:" .. old.node, app.id)
+        move_waiting(app, old.node, node)
+        journal({ app = app.id, account = app.account, who = node,
+            why = string.format("app %s is now registered by node %s, it was by %s", app.name, node, old.node) })
+    end
+    if not old or old.name ~= app.name or old.account ~= app.account or old.node ~= node then
+        write_hash(key, { id = app.id, account = app.account, name = app.name, node = node, state = "ready",
+            created_ms = old and old.created_ms or int(now), modified_ms = int(now) })
+    end
+    redis.call("ZADD", PREFIX .. "apps:" .. app.account, old and old.created_ms or int(now), app.id)
+    redis.call("SADD", PREFIX .. "node-apps:" .. node, app.id)
+    redis.call("SADD", ACCOUNTS, app.account)
+end
+
+local function unregister_app(id, node)
+    local app = read_hash(PREFIX .. "app:" .. id)
+    redis.call("SREM", PREFIX .. "node-apps:" .. node, id)
+    if app and app.node == node then
+        redis.call("DEL", PREFIX .. "app:" .. id)
+        redis.call("ZREM", PREFIX .. "apps:" .. app.account, id)
+        journal({ app = id, account = app.account, who = node,
+            why = string.format("app %s is no longer defined on node %s", app.name, node) })
+    end
+end
+
+define("apps_register", WRITES, function(a)
+    local node, apps = a:name("node", NODE_MAX), read_apps(a)
+    a:finish()
+    require_node(node)
+    local now, kept = now_ms(), {}
+    for _, app in ipairs(apps) do
+        register_app(app, node, now)
+        kept[app.id] = true
+    end
+    for _, id in ipairs(redis.call("SMEMBERS", PREFIX .. "node-apps:" .. node)) do
+        if not kept[id] then
+            unregister_app(id, node)
+        end
+    end
+    return DONE
+end)
+
+local function set_default(owner, bucket)
+    local default = redis.call("HGET", DEFAULT_BUCKETS, owner)
+    if bucket.is_default == "1" then
+        if default and default ~= bucket.id and redis.call("EXISTS", PREFIX .. "bucket:" .. default) == 1 then
+            redis.call("HSET", PREFIX .. "bucket:" .. default, "is_default", "0")
+        end
+        redis.call("HSET", DEFAULT_BUCKETS, owner, bucket.id)
+    elseif default == bucket.id then
+        redis.call("HDEL", DEFAULT_BUCKETS, owner)
+    end
+end
+
+local BUCKET_STATES = { pending = true, available = true, failed = true, removed = true, unknown = true }
+
+define("bucket_register", WRITES, function(a)
+    local bucket = {
+        id = a:id("id"), account = a:optional_id("account"), name = a:name("name", NAME_MAX),
+        provider = a:name("provider", 32), server_url = a:text("server_url", 1023),
+        bucket_name = a:text("bucket_name", NAME_MAX), state = a:choice("state", BUCKET_STATES),
+        state_details = (a:json_array("state_details", JSON_MAX)),
+        is_default = a:choice("is_default", { ["0"] = true, ["1"] = true }),
+    }
+    a:finish()
+    local key, owner, now = PREFIX .. "bucket:" .. bucket.id, bucket_owner(bucket.account), now_ms()
+    local old = read_hash(key)
+    bucket.created_ms = old and old.created_ms or int(now)
+    bucket.modified_ms = int(now)
+    write_hash(key, bucket)
+    redis.call("ZADD", PREFIX .. "buckets:" .. owner, bucket.created_ms, bucket.id)
+    if bucket.account ~= "" then
+        redis.call("SADD", ACCOUNTS, bucket.account)
+    end
+    set_default(owner, bucket)
+    return DONE
+end)
+
+local function drop_leftover(id, job, node)
+    if job then
+        end_job(job, "leftover: its backup does not want it any more")
+    end
+    redis.call("ZREM", PREFIX .. "queue:" .. node, id)
+end
+
+-- The first job of a page of the queue that may run now; then how many of the page stay, and how many it had.
+-- busy remembers the apps that have a claimed job.
+local function pick(node, first, busy)
+    local queue = PREFIX .. "queue:" .. node
+    local ids = redis.call("ZRANGE", queue, first, first + CLAIM_PAGE - 1)
+    local skipped = 0
+    for _, id in ipairs(ids) do
+        local job = load_job(id)
+        if job and busy[job.app] == nil then
+            busy[job.app] = busy_job(job.app) ~= nil
+        end
+        if job and busy[job.app] then
+            skipped = skipped + 1
+        elseif job and place_of(job) == queue and is_wanted(job, load_backup(job.subject)) then
+            return job, skipped, #ids
+        else
+            drop_leftover(id, job, node)
+        end
+    end
+    return nil, skipped, #ids
+end
+
+define("job_claim", WRITES, function(a)
+    local node, worker = a:name("node", NODE_MAX), clean(a:some_text("worker", 79), 79)
+    local lease_ms = a:number("lease_ms", 1, LEASE_MAX_MS)
+    a:finish()
+    require_node(node)
+    sweep(KILLS_MAX)
+    local first, busy = 0, {}
+    for _ = 1, CLAIM_PAGES do
+        local job, skipped, seen = pick(node, first, busy)
+        if job then
+            local until_ms = int(now_ms() + lease_ms)
+            move_job(job, "claimed", until_ms, {
+                epoch = int(job.epoch + 1), attempt = int(job.attempt + 1), worker = worker,
+                lease_until_ms = until_ms, stage = "claimed",
+            })
+            return flatten(job)
+        end
+        if seen < CLAIM_PAGE then
+            break
+        end
+        first = first + skipped -- those that were dropped have left the queue
+    end
+    return false
+end)
+
+define("job_get", READS, function(a)
+    local id = a:id("job")
+    a:finish()
+    local job = load_job(id)
+    if not job then
+        refuse("UNKNOWN_JOB", "there is no job %s", id)
+    end
+    return flatten(job)
+end)
+
+-- The backup of a claimed job; it goes only through this job's own end, so a missing one means a lost lease.
+local function backup_of(job)
+    local backup = load_backup(job.subject)
+    if not backup then
+        refuse("LEASE_LOST", "job %s: its backup %s is gone", job.id, job.subject)
+    end
+    return backup
+end
+
+define("job_renew", WRITES, function(a)
+    local id, epoch = a:id("job"), a:number("epoch", 0, BYTES_MAX)
+    local lease_ms = a:number("lease_ms", 1, LEASE_MAX_MS)
+    local report = read_report(a)
+    local job = fence(id, epoch)
+    local backup, now = backup_of(job), now_ms()
+    extend_lease(job, lease_ms, now, report.stage)
+    if job.kind == "backup" then
+        update_backup(backup, progress_changes(backup, report), now)
+    end
+    return job.cancel == "1" and "cancel" or "ok"
+end)
+
+local ADVANCE_EVENTS = { discovering = "discover", running = "run" }
+
+define("job_advance", WRITES, function(a)
+    local id, epoch = a:id("job"), a:number("epoch", 0, BYTES_MAX)
+    local event = ADVANCE_EVENTS[a:choice("state", ADVANCE_EVENTS)]
+    local lease_ms = a:number("lease_ms", 1, LEASE_MAX_MS)
+    local report = read_report(a)
+    local job = fence(id, epoch)
+    local backup, now = backup_of(job), now_ms()
+    local canceled = job.cancel == "1"
+    if not canceled then
+        require_event(backup, event)
+    end
+    extend_lease(job, lease_ms, now, report.stage)
+    if canceled then
+        return "cancel"
+    end
+    local changes = progress_changes(backup, report)
+    changes.state_unready = "[]"
+    transition(backup, event, note_of(job, report.stage and "stage " .. report.stage or ""), changes)
+    return "ok"
+end)
+
+define("job_finish", WRITES, function(a)
+    local id, epoch = a:id("job"), a:number("epoch", 0, BYTES_MAX)
+    local outcome = a:choice("outcome", FINISH)
+    local finish = { delay_ms = a:number("delay_ms", 0, DELAY_MAX_MS), reason = a:sentence("reason") }
+    local report = read_report(a)
+    local job = fence(id, epoch)
+    local backup = backup_of(job)
+    require_event(backup, OUTCOME_EVENTS[job.kind][outcome])
+    FINISH[outcome](job, backup, finish, job.kind == "backup" and progress_changes(backup, report) or {})
+    return DONE
+end)
+
+define("job_died", WRITES, function(a)
+    local id, epoch, evidence = a:id("job"), a:number("epoch", 0, BYTES_MAX), a:sentence("evidence")
+    local kills_max, delay_ms = a:number("kills_max", 1, 1000), a:number("delay_ms", 0, DELAY_MAX_MS)
+    a:finish()
+    local job = load_job(id)
+    if not job or job.state ~= "claimed" or tonumber(job.epoch) ~= epoch then
+        return "none"
+    end
+    return bury(job, { evidence = evidence, kills_max = kills_max, delay_ms = delay_ms })
+end)
+
+define("sweep", WRITES, function(a)
+    local kills_max = a:number("kills_max", 1, 1000)
+    a:finish()
+    sweep(kills_max)
+    return DONE
+end)
+
+-- Functions for people with a bare redis-cli ---------------------------------------------------------------------------
+
+local function seconds_from(now, ms)
+    return string.format("%.1f s", (tonumber(ms) - now) / 1000)
+end
+
+local function explain_node(say, name, now)
+    local node = read_hash(PREFIX .. "node:" .. name)
+    if not node then
+        say("Node %s has never registered a worker. Start appbackup-worker there.", name)
+    elseif not node_is_alive(name, now) then
+        say("Node %s has no living worker: the last heartbeat was at %s. Start appbackup-worker there.", name,
+            time_text(node.heartbeat_ms))
+    elseif tonumber(node.running) >= tonumber(node.slots) then
+        say("Node %s works on %s jobs and has %s slots: it takes the next one when a slot is free.", name,
+            node.running, node.slots)
+    else
+        say("Node %s has a living worker with %s of %s slots in use.", name, node.running, node.slots)
+    end
+end
+
+local EXPLAIN_JOB = {}
+
+function EXPLAIN_JOB.queued(say, job, now)
+    local queue = PREFIX .. "queue:" .. job.node
+    say("Its %s job %s waits in %s, at place %d of %d, after %s attempts.", job.kind, job.id, queue,
+        (redis.call("ZRANK", queue, job.id) or -1) + 1, redis.call("ZCARD", queue), job.attempt)
+    local busy = busy_job(job.app)
+    if busy then
+        say("It cannot start yet: job %s works on backup %s of the same app, and an app has one job at a time.",
+            busy.id, busy.subject)
+    end
+    explain_node(say, job.node, now)
+    say("Next: the first claim of node %s that finds the app free takes it; a free worker looks at least every second.",
+        job.node)
+end
+
+function EXPLAIN_JOB.delayed(say, job, now)
+    local due = redis.call("ZSCORE", DELAYED, job.id) or int(now)
+    say("Its %s job %s waits for a retry after attempt %s: %s", job.kind, job.id, job.attempt, job.reason)
+    say("Next: it is queued on node %s at %s (in %s).", job.node, time_text(due), seconds_from(now, due))
+    explain_node(say, job.node, now)
+end
+
+function EXPLAIN_JOB.claimed(say, job, now)
+    say("Worker %s has its %s job %s: attempt %s, epoch %s, stage %s.", job.worker, job.kind, job.id, job.attempt,
+        job.epoch, job.stage)
+    say("Its lease ends at %s (in %s) unless it is renewed; then the job is queued again.",
+        time_text(job.lease_until_ms), seconds_from(now, job.lease_until_ms))
+    if job.cancel == "1" then
+        say("It has been asked to stop: the worker learns it with its next renewal, within a few seconds.")
+    end
+end
+
+function EXPLAIN_JOB.quarantined(say, job)
+    say("Its %s job %s is in quarantine: %s", job.kind, job.id, job.reason)
+    say("Next: nothing happens by itself. Find out why the worker died; then delete the backup and request it again.")
+end
+
+function EXPLAIN_JOB.done(say, job)
+    say("Its last job %s (%s) is done%s", job.id, job.kind, job.reason ~= "" and ": " .. job.reason or ".")
+end
+
+local NEXT_STEPS = {
+    completed = "Next: nothing, it can be restored or deleted.",
+    failed = "Next: nothing happens by itself; request a new backup, or delete this one.",
+    removed = "Next: nothing happens by itself; its data was found missing.",
+    unknown = "Next: nothing happens by itself.",
+}
+
+local function explain_backup(say, backup, now)
+    say("Backup %s (%s) of app %s on node %s is %s since %s.", backup.name, backup.id, backup.app_name, backup.node,
+        backup.state, time_text(redis.call("ZSCORE", PREFIX .. "state:" .. backup.state, backup.id)
+            or backup.modified_ms))
+    if tonumber(backup.bytes_total) >= 0 then
+        say("%s of %s bytes are done (%s %%).", backup.bytes_done, backup.bytes_total, backup.percent_done)
+    end
+    if backup.repository_snapshot ~= "" then
+        say("Its data is restic snapshot %s in bucket %s.", backup.repository_snapshot, backup.bucket)
+    end
+    for _, reason in ipairs(cjson.decode(backup.state_unready)) do
+        say("Reason: %s", reason)
+    end
+    local job = load_job(backup.job)
+    if job then
+        EXPLAIN_JOB[job.state](say, job, now)
+    elseif NEXT_STEPS[backup.state] == nil then
+        say("Its job %s does not exist: no worker will pick it up. Delete the backup.", backup.job)
+    end
+    if NEXT_STEPS[backup.state] then
+        say("%s", NEXT_STEPS[backup.state])
+    end
+end
+
+define("explain", READS, function(a)
+    local id = a:id("backup or job")
+    a:finish()
+    local now, lines = now_ms(), {}
+    local function say(text, ...)
+        lines[#lines + 1] = string.format(text, ...)
+    end
+    local job = load_job(id)
+    local backup = load_backup(job and job.subject or id)
+    if backup then
+        explain_backup(say, backup, now)
+    elseif not job then
+        refuse("UNKNOWN_BACKUP", "no backup and no job has the id %s", id)
+    else
+        say("Backup %s, the subject of this job, is gone.", job.subject)
+    end
+    if job and (not backup or backup.job ~= id) then
+        say("About job %s itself:", id)
+        EXPLAIN_JOB[job.state](say, job, now)
+    end
+    return lines
+end)
+
+define("list", READS, function(a)
+    local wanted = STATES
+    if a:has_more() then
+        local known = {}
+        for _, state in ipairs(STATES) do
+            known[state] = true
+        end
+        wanted = { a:choice("state", known) }
+    end
+    a:finish()
+    local lines = {}
+    for _, state in ipairs(wanted) do
+        for _, id in ipairs(redis.call("ZREVRANGE", PREFIX .. "state:" .. state, 0, 99)) do
+            local backup = load_backup(id)
+            if backup then
+                lines[#lines + 1] = string.format("%-11s %3s %%  %s  %s  app %s  node %s  %s", state,
+                    backup.percent_done, time_text(backup.created_ms), backup.name, backup.app_name, backup.node, id)
+            end
+        end
+    end
+    return lines
+end)

@@ -1,0 +1,12 @@
+/* Refusal: an error reply of Redis or of the library as an error of ours; one table. */
+#ifndef STORE_REFUSAL_H
+#define STORE_REFUSAL_H
+
+#include "core/error.h"
+
+#include <hiredis/hiredis.h>
+
+/* OK unless the reply is missing or an error reply. */
+enum status refusal_check(const redisReply *reply, struct error *err) MUST_CHECK;
+
+#endif

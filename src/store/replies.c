@@ -1,0 +1,223 @@
+#include "store/replies.h"
+
+#include "core/cleanup.h"
+#include "refusal.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum status store_reply_nothing(const redisReply *reply, struct error *err)
+{
+    return refusal_check(reply, err);
+}
+
+static enum status wrong_shape(const redisReply *reply, const char *expected, struct error *err)
+{
+    return FAIL(err, STATUS_CORRUPT, "redis: a reply of type %d where %s was expected", reply->type,
+                expected);
+}
+
+/* A NUL inside would cut the text without anybody noticing. */
+static bool is_text(const redisReply *reply)
+{
+    return (reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_STATUS) &&
+           strlen(reply->str) == (size_t)reply->len;
+}
+
+enum status store_reply_text(const redisReply *reply, const char **ret_text, struct error *err)
+{
+    if (refusal_check(reply, err) != STATUS_OK)
+        return err->status;
+    if (!is_text(reply))
+        return wrong_shape(reply, "a text", err);
+    *ret_text = reply->str;
+    return STATUS_OK;
+}
+
+/* A record comes as a flat array of field, value, field, value... as from HGETALL. */
+typedef enum status set_field_fn(void *record, const char *field, const char *value,
+                                 struct error *err);
+
+static enum status read_record(const redisReply *reply, set_field_fn *set_field, void *record,
+                               struct error *err)
+{
+    if (refusal_check(reply, err) != STATUS_OK)
+        return err->status;
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0 || reply->elements % 2 != 0)
+        return wrong_shape(reply, "a record", err);
+    for (size_t i = 0; i < reply->elements; i += 2) {
+        const redisReply *field = reply->element[i];
+        const redisReply *value = reply->element[i + 1];
+        if (!is_text(field) || !is_text(value))
+            return wrong_shape(value, "a record of texts", err);
+        if (set_field(record, field->str, value->str, err) != STATUS_OK)
+            return err->status;
+    }
+    return STATUS_OK;
+}
+
+/* Without its id a record is no record: a hash of the same name that somebody else made. */
+static enum status require_id(const char *id, const char *noun, struct error *err)
+{
+    return id[0] != '\0' ? STATUS_OK : FAIL(err, STATUS_CORRUPT, "redis: %s without an id", noun);
+}
+
+static enum status set_backup(void *record, const char *field, const char *value, struct error *err)
+{
+    return backup_set_field(record, field, value, err);
+}
+
+enum status store_reply_backup(const redisReply *reply, struct backup *ret_backup,
+                               struct error *err)
+{
+    CLEANUP(backup_done) struct backup backup = {0};
+    if (backup_init(&backup, err) != STATUS_OK)
+        return err->status;
+    if (read_record(reply, set_backup, &backup, err) != STATUS_OK)
+        return err->status;
+    if (require_id(backup.id, "a backup", err) != STATUS_OK)
+        return err->status;
+    *ret_backup = backup;
+    backup = (struct backup){0}; /* what it owned is the caller's now */
+    return STATUS_OK;
+}
+
+static enum status set_app(void *record, const char *field, const char *value, struct error *err)
+{
+    return app_set_field(record, field, value, err);
+}
+
+enum status store_reply_app(const redisReply *reply, struct app *ret_app, struct error *err)
+{
+    struct app app = {0};
+    if (read_record(reply, set_app, &app, err) != STATUS_OK)
+        return err->status;
+    if (require_id(app.id, "an app", err) != STATUS_OK)
+        return err->status;
+    *ret_app = app;
+    return STATUS_OK;
+}
+
+static enum status set_bucket(void *record, const char *field, const char *value, struct error *err)
+{
+    return bucket_set_field(record, field, value, err);
+}
+
+enum status store_reply_bucket(const redisReply *reply, struct bucket *ret_bucket,
+                               struct error *err)
+{
+    CLEANUP(bucket_done) struct bucket bucket = {0};
+    if (read_record(reply, set_bucket, &bucket, err) != STATUS_OK)
+        return err->status;
+    if (require_id(bucket.id, "a bucket", err) != STATUS_OK)
+        return err->status;
+    *ret_bucket = bucket;
+    bucket = (struct bucket){0};
+    return STATUS_OK;
+}
+
+enum status store_reply_count(const redisReply *reply, size_t *ret_count, struct error *err)
+{
+    if (refusal_check(reply, err) != STATUS_OK)
+        return err->status;
+    if (reply->type != REDIS_REPLY_ARRAY)
+        return wrong_shape(reply, "a list", err);
+    *ret_count = reply->elements;
+    return STATUS_OK;
+}
+
+static enum status set_node(void *record, const char *field, const char *value, struct error *err)
+{
+    return node_set_field(record, field, value, err);
+}
+
+enum status store_reply_node(const redisReply *reply, struct node *ret_node, struct error *err)
+{
+    struct node node = {0};
+    if (read_record(reply, set_node, &node, err) != STATUS_OK)
+        return err->status;
+    if (require_id(node.name, "a node", err) != STATUS_OK)
+        return err->status;
+    *ret_node = node;
+    return STATUS_OK;
+}
+
+static enum status set_job(void *record, const char *field, const char *value, struct error *err)
+{
+    return job_set_field(record, field, value, err);
+}
+
+enum status store_reply_job(const redisReply *reply, struct job *ret_job, bool *ret_found,
+                            struct error *err)
+{
+    if (refusal_check(reply, err) != STATUS_OK)
+        return err->status;
+    if (reply->type == REDIS_REPLY_NIL) {
+        *ret_found = false;
+        return STATUS_OK;
+    }
+    struct job job = {0};
+    if (read_record(reply, set_job, &job, err) != STATUS_OK)
+        return err->status;
+    if (require_id(job.id, "a job", err) != STATUS_OK)
+        return err->status;
+    *ret_job = job;
+    *ret_found = true;
+    return STATUS_OK;
+}
+
+enum status store_reply_lease(const redisReply *reply, enum store_lease *ret_lease,
+                              struct error *err)
+{
+    const char *text = NULL;
+    if (store_reply_text(reply, &text, err) != STATUS_OK)
+        return err->status;
+    if (strcmp(text, "ok") != 0 && strcmp(text, "cancel") != 0)
+        return FAIL(err, STATUS_CORRUPT, "redis: '%s' is not the answer to a renewal", text);
+    *ret_lease = strcmp(text, "cancel") == 0 ? STORE_LEASE_CANCEL : STORE_LEASE_OK;
+    return STATUS_OK;
+}
+
+static enum status read_number(const char *field, const char *text, int64_t *ret_number,
+                               struct error *err)
+{
+    char *end = NULL;
+    errno = 0;
+    long long number = strtoll(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0')
+        return FAIL(err, STATUS_CORRUPT, "redis: %s is '%s', which is no number", field, text);
+    *ret_number = number;
+    return STATUS_OK;
+}
+
+static enum status set_health(void *record, const char *field, const char *value, struct error *err)
+{
+    struct store_health *health = record;
+    if (strcmp(field, "append_only") == 0)
+        health->append_only = strcmp(value, "1") == 0;
+    else if (strcmp(field, "never_evicts") == 0)
+        health->never_evicts = strcmp(value, "1") == 0;
+    else if (strcmp(field, "workers") == 0)
+        return read_number(field, value, &health->workers, err);
+    else if (strcmp(field, "queued") == 0)
+        return read_number(field, value, &health->queued, err);
+    else if (strcmp(field, "quarantined") == 0)
+        return read_number(field, value, &health->quarantined, err);
+    else if (strcmp(field, "version") == 0) {
+        if (strlen(value) >= sizeof(health->version))
+            return FAIL(err, STATUS_CORRUPT, "redis: '%s' is no version", value);
+        memcpy(health->version, value, strlen(value) + 1);
+    }
+    return STATUS_OK;
+}
+
+enum status store_reply_health(const redisReply *reply, struct store_health *ret_health,
+                               struct error *err)
+{
+    struct store_health health = {0};
+    if (read_record(reply, set_health, &health, err) != STATUS_OK)
+        return err->status;
+    *ret_health = health;
+    return STATUS_OK;
+}

@@ -1,0 +1,139 @@
+#include "store/store.h"
+
+#include "connection.h"
+#include "library.h"
+#include "refusal.h"
+#include "settings.h"
+
+#include <limits.h>
+#include <poll.h>
+
+struct store {
+    struct settings settings;
+    redisContext *redis; /* NULL: to be connected by the next call */
+};
+
+void store_call_done(struct store_call *call)
+{
+    for (size_t i = 0; i < call->owned_count; i++)
+        free(call->owned[i]);
+    call->owned_count = 0;
+}
+
+enum status store_open(const struct store_options *options, struct store **ret_store,
+                       struct error *err)
+{
+    CLEANUP(store_closep) struct store *store = NULL;
+    store = calloc(1, sizeof(*store));
+    if (store == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "store");
+    if (settings_init(&store->settings, options, err) != STATUS_OK)
+        return err->status;
+    *ret_store = STEAL(store);
+    return STATUS_OK;
+}
+
+static void disconnect(struct store *store)
+{
+    if (store->redis != NULL)
+        redisFree(store->redis);
+    store->redis = NULL;
+}
+
+void store_close(struct store *store)
+{
+    if (store == NULL)
+        return;
+    disconnect(store);
+    settings_done(&store->settings);
+    free(store);
+}
+
+/* One command and its reply; without a reply the context is dead (hiredis) and dropped. */
+static enum status command(struct store *store, int argc, const char **argv, const size_t *lengths,
+                           redisReply **ret_reply, struct error *err)
+{
+    redisReply *reply = redisCommandArgv(store->redis, argc, argv, lengths);
+    if (reply == NULL) {
+        (void)connection_failure(store->redis, err);
+        disconnect(store);
+        return err->status;
+    }
+    *ret_reply = reply;
+    return STATUS_OK;
+}
+
+static enum status load_library(struct store *store, struct error *err)
+{
+    const char *argv[LIBRARY_LOAD_ARGC];
+    size_t lengths[LIBRARY_LOAD_ARGC];
+    library_load_command(argv, lengths);
+
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    if (command(store, LIBRARY_LOAD_ARGC, argv, lengths, &reply, err) != STATUS_OK)
+        return FAIL_IN(err, "load the function library");
+    if (refusal_check(reply, err) != STATUS_OK)
+        return FAIL_IN(err, "load the function library");
+    return STATUS_OK;
+}
+
+static enum status ensure_library(struct store *store, struct error *err)
+{
+    const char *argv[LIBRARY_VERSION_ARGC];
+    for (int i = 0; i < LIBRARY_VERSION_ARGC; i++)
+        argv[i] = library_version_command[i];
+
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    if (command(store, LIBRARY_VERSION_ARGC, argv, NULL, &reply, err) != STATUS_OK)
+        return err->status;
+    if (library_is_current(reply))
+        return STATUS_OK;
+    if (reply->type == REDIS_REPLY_ERROR && !library_is_missing(reply))
+        return refusal_check(reply, err);
+    return load_library(store, err);
+}
+
+/* Nothing is under way between two calls, so anything to read means that the peer has gone. */
+static bool connection_is_stale(const redisContext *redis)
+{
+    struct pollfd peer = {.fd = redis->fd, .events = POLLIN | POLLRDHUP};
+    return poll(&peer, 1, 0) > 0;
+}
+
+static enum status connect_to_redis(struct store *store, struct error *err)
+{
+    if (store->redis != NULL && connection_is_stale(store->redis))
+        disconnect(store);
+    if (store->redis != NULL)
+        return STATUS_OK;
+    if (connection_open(&store->settings, &store->redis, err) != STATUS_OK)
+        return err->status;
+    if (ensure_library(store, err) != STATUS_OK) {
+        disconnect(store);
+        return err->status;
+    }
+    return STATUS_OK;
+}
+
+enum status store_run(struct store *store, const struct store_call *call, redisReply **ret_reply,
+                      struct error *err)
+{
+    const char *argv[STORE_ARGUMENTS_MAX];
+    for (size_t i = 0; i < call->argc; i++)
+        argv[i] = call->argv[i];
+
+    if (connect_to_redis(store, err) != STATUS_OK)
+        return err->status;
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    if (command(store, (int)call->argc, argv, NULL, &reply, err) != STATUS_OK)
+        return err->status;
+    if (library_is_missing(reply)) { /* FUNCTION FLUSH: nothing was executed, so once more */
+        freeReplyObject(STEAL(reply));
+        if (load_library(store, err) != STATUS_OK)
+            return err->status;
+        if (command(store, (int)call->argc, argv, NULL, &reply, err) != STATUS_OK)
+            return err->status;
+    }
+    *ret_reply = STEAL(reply);
+    return STATUS_OK;
+}

@@ -1,0 +1,112 @@
+/*
+ * A subscribed connection that is polled by its owner. hiredis would block in a blocking context
+ * and has no reading without blocking in one, so the bytes are received here and only parsed there.
+ */
+#include "connection.h"
+#include "refusal.h"
+#include "settings.h"
+#include "store/jobs.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+struct store_wake {
+    struct settings settings;
+    redisContext *redis;
+};
+
+static enum status subscribe(redisContext *redis, const char *node, struct error *err)
+{
+    char channel[sizeof("appbackup:wake:") + NODE_NAME_SIZE];
+    int len = snprintf(channel, sizeof(channel), "appbackup:wake:%s", node);
+    if (len < 0 || (size_t)len >= sizeof(channel))
+        return FAIL(err, STATUS_INVALID, "'%s' is no name of a node", node);
+
+    const char *argv[] = {"SUBSCRIBE", channel};
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    reply = redisCommandArgv(redis, 2, argv, NULL);
+    if (reply == NULL)
+        return connection_failure(redis, err);
+    return refusal_check(reply, err);
+}
+
+enum status store_wake_open(const struct store_options *options, const char *node,
+                            struct store_wake **ret_wake, struct error *err)
+{
+    CLEANUP(store_wake_closep) struct store_wake *wake = NULL;
+    wake = calloc(1, sizeof(*wake));
+    if (wake == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "wake-up channel");
+    if (settings_init(&wake->settings, options, err) != STATUS_OK)
+        return err->status;
+    if (connection_open(&wake->settings, &wake->redis, err) != STATUS_OK)
+        return FAIL_IN(err, "wake-up channel");
+    if (subscribe(wake->redis, node, err) != STATUS_OK)
+        return FAIL_IN(err, "wake-up channel");
+    *ret_wake = STEAL(wake);
+    return STATUS_OK;
+}
+
+int store_wake_fd(const struct store_wake *wake)
+{
+    return wake->redis->fd;
+}
+
+/* *ret_len 0: nothing is there now. */
+static enum status receive(struct store_wake *wake, char *bytes, size_t size, size_t *ret_len,
+                           struct error *err)
+{
+    ssize_t len = recv(wake->redis->fd, bytes, size, MSG_DONTWAIT);
+    if (len < 0 && errno != EAGAIN && errno != EINTR)
+        return FAIL_REASON(err, STATUS_UNAVAILABLE, "redis_unavailable", "wake-up channel: %s",
+                           strerrorname_np(errno));
+    if (len == 0)
+        return FAIL_REASON(err, STATUS_UNAVAILABLE, "redis_unavailable",
+                           "wake-up channel: closed by Redis");
+    *ret_len = len > 0 ? (size_t)len : 0;
+    return STATUS_OK;
+}
+
+static enum status parse(struct store_wake *wake, bool *woken, struct error *err)
+{
+    void *reply = NULL;
+    do {
+        if (redisReaderGetReply(wake->redis->reader, &reply) != REDIS_OK)
+            return FAIL_REASON(err, STATUS_UNAVAILABLE, "redis_unavailable", "wake-up channel: %s",
+                               wake->redis->reader->errstr);
+        *woken = *woken || reply != NULL;
+        freeReplyObject(reply);
+    } while (reply != NULL);
+    return STATUS_OK;
+}
+
+enum status store_wake_drain(struct store_wake *wake, bool *ret_woken, struct error *err)
+{
+    enum { READS_MAX = 64 }; /* a flood must not keep the caller here */
+
+    bool woken = false;
+    for (int i = 0; i < READS_MAX; i++) {
+        char bytes[4096];
+        size_t len = 0;
+        if (receive(wake, bytes, sizeof(bytes), &len, err) != STATUS_OK)
+            return err->status;
+        if (len == 0)
+            break;
+        if (redisReaderFeed(wake->redis->reader, bytes, len) != REDIS_OK)
+            return FAIL(err, STATUS_NO_MEMORY, "wake-up channel");
+        if (parse(wake, &woken, err) != STATUS_OK)
+            return err->status;
+    }
+    *ret_woken = woken;
+    return STATUS_OK;
+}
+
+void store_wake_close(struct store_wake *wake)
+{
+    if (wake == NULL)
+        return;
+    if (wake->redis != NULL)
+        redisFree(wake->redis);
+    settings_done(&wake->settings);
+    free(wake);
+}
