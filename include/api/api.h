@@ -10,6 +10,7 @@
 #include "http/server.h"
 #include "model/account.h"
 #include "store/async.h"
+#include "store/replies.h"
 
 #include <stddef.h>
 
@@ -33,5 +34,12 @@ http_refuse_fn api_refuse;
 
 /* New accounts after a reload; the old ones may go afterwards. */
 void api_set_accounts(struct api *api, const struct account *accounts, size_t count);
+
+enum { API_REDIS_MAJOR_MIN = 7, API_REDIS_FAULTS_MAX = 3 };
+
+/* Why this Redis may lose what it was told, in words for people (static texts): what /readyz says,
+ * for the log as well. Returns their number. */
+size_t api_redis_faults(const struct store_health *health,
+                        const char *faults[API_REDIS_FAULTS_MAX]);
 
 #endif

@@ -1,0 +1,187 @@
+/* appBackups: of one app (k8s/v1/apps/{app}/appBackups) and of the whole account (topology/v1). */
+#include "core/cleanup.h"
+#include "core/json.h"
+#include "exchange.h"
+#include "location.h"
+#include "model/backup.h"
+#include "resources.h"
+#include "store/calls.h"
+#include "store/replies.h"
+
+#include <stdio.h>
+
+enum { PAGE_ROWS = 500 }; /* so that Redis serves others between two pages of a long list */
+
+static const struct operation create_operation = {
+    .type = BACKUP_TYPE, .role = ROLE_MEMBER, .failed = PROBLEM_BACKUP_NOT_CREATED};
+static const struct operation list_operation = {.type = BACKUP_TYPE,
+                                                .role = ROLE_VIEWER,
+                                                .is_list = true,
+                                                .query = QUERY_INCLUDE | QUERY_LIMIT,
+                                                .failed = PROBLEM_BACKUPS_NOT_LISTED};
+static const struct operation get_operation = {
+    .type = BACKUP_TYPE, .role = ROLE_VIEWER, .failed = PROBLEM_BACKUP_NOT_RETRIEVED};
+static const struct operation delete_operation = {.type = BACKUP_TYPE,
+                                                  .role = ROLE_MEMBER,
+                                                  .is_mute = true,
+                                                  .failed = PROBLEM_BACKUP_NOT_DELETED,
+                                                  .unknown = "unknown_backup",
+                                                  .absent = PROBLEM_RESOURCE_NOT_FOUND};
+
+/* The record of a reply as the API's resource. Caller owns *ret_json. */
+static enum status read_backup(const redisReply *reply, json_t **ret_json, struct error *err)
+{
+    CLEANUP(backup_done) struct backup backup = {.state = BACKUP_STATE_UNSET};
+    if (store_reply_backup(reply, &backup, err) != STATUS_OK)
+        return err->status;
+    return backup_to_json(&backup, ret_json, err);
+}
+
+static enum status on_created(struct exchange *exchange, const redisReply *reply, struct error *err)
+{
+    CLEANUP(backup_done) struct backup backup = {.state = BACKUP_STATE_UNSET};
+    json_auto_t *json = NULL;
+    if (store_reply_backup(reply, &backup, err) != STATUS_OK)
+        return err->status;
+    if (backup_to_json(&backup, &json, err) != STATUS_OK)
+        return err->status;
+    char path[LOCATION_SIZE - LOCATION_HOST_MAX - 8];
+    (void)snprintf(path, sizeof(path), "/accounts/%s/k8s/v1/apps/%s/appBackups/%s",
+                   exchange->account, backup.app, backup.id);
+    return exchange_created(exchange, json, path, err);
+}
+
+static bool read_body(const struct exchange *exchange, struct backup_request *ret_request,
+                      struct problem *problem)
+{
+    const char *content_type = http_request_header(exchange->request, "Content-Type");
+    if (!media_is_readable(content_type, exchange->operation->type)) {
+        problem_add_reason(problem, PROBLEM_HEADERS_INVALID, "Content-Type",
+                           "expected: " BACKUP_TYPE "+json or application/json");
+        return false;
+    }
+    size_t len = 0;
+    const char *bytes = http_request_body(exchange->request, &len);
+    json_auto_t *body = NULL;
+    struct error err = {.status = STATUS_OK};
+    if (json_read(bytes == NULL ? "" : bytes, len, &body, &err) != STATUS_OK) {
+        problem_set(problem, PROBLEM_JSON_PAYLOAD);
+        return false;
+    }
+    if (backup_request_read(body, ret_request, &err) == STATUS_OK)
+        return true;
+    if (status_is_transient(err.status))
+        problem_set(problem, PROBLEM_NOT_READY);
+    else
+        problem_set_schema_failure(problem, err.text);
+    return false;
+}
+
+static void send_create(struct exchange *exchange, const struct backup_request *request)
+{
+    char id[ID_SIZE];
+    char job[ID_SIZE];
+    id_random(id);
+    id_random(job);
+    const struct store_backup_create create = {.id = id,
+                                               .job = job,
+                                               .account = exchange->account,
+                                               .app = exchange_app(exchange),
+                                               .created_by = exchange->token,
+                                               .request = request};
+    struct store_call call = {.argc = 0};
+    struct error err = {.status = STATUS_OK};
+    if (store_call_backup_create(&call, &create, &err) != STATUS_OK) {
+        store_call_done(&call);
+        exchange_fail(exchange, &err);
+        return;
+    }
+    exchange_call(exchange, &call, on_created);
+}
+
+void backups_create(void *context, struct http_request *request)
+{
+    struct exchange *exchange = exchange_begin(context, request, &create_operation);
+    if (exchange == NULL)
+        return;
+    CLEANUP(problem_done) struct problem problem = {.number = PROBLEM_NONE};
+    CLEANUP(backup_request_done) struct backup_request wanted = {.labels = NULL};
+    if (read_body(exchange, &wanted, &problem))
+        send_create(exchange, &wanted);
+    else
+        exchange_refuse(exchange, &problem);
+}
+
+static enum status on_page(struct exchange *exchange, const redisReply *reply, struct error *err);
+
+static void ask_page(struct exchange *exchange)
+{
+    struct store_call call = {.argc = 0};
+    store_call_backup_list(&call, exchange->account, exchange_app(exchange), exchange->offset,
+                           PAGE_ROWS);
+    exchange_call(exchange, &call, on_page);
+}
+
+static enum status on_page(struct exchange *exchange, const redisReply *reply, struct error *err)
+{
+    size_t count = 0;
+    if (store_reply_count(reply, &count, err) != STATUS_OK)
+        return err->status;
+    for (size_t i = 0; i < count && !list_is_full(&exchange->list); i++) {
+        json_auto_t *row = NULL;
+        if (read_backup(reply->element[i], &row, err) != STATUS_OK ||
+            list_add(&exchange->list, row, err) != STATUS_OK)
+            return err->status;
+    }
+    if (count < PAGE_ROWS || list_is_full(&exchange->list))
+        return exchange_list(exchange, err);
+    exchange->offset += PAGE_ROWS;
+    ask_page(exchange);
+    return STATUS_OK;
+}
+
+void backups_list(void *context, struct http_request *request)
+{
+    struct exchange *exchange = exchange_begin(context, request, &list_operation);
+    if (exchange == NULL)
+        return;
+    list_init(&exchange->list, &exchange->query);
+    ask_page(exchange);
+}
+
+static enum status on_backup(struct exchange *exchange, const redisReply *reply, struct error *err)
+{
+    json_auto_t *json = NULL;
+    if (read_backup(reply, &json, err) != STATUS_OK)
+        return err->status;
+    return exchange_resource(exchange, json, err);
+}
+
+void backups_get(void *context, struct http_request *request)
+{
+    struct exchange *exchange = exchange_begin(context, request, &get_operation);
+    if (exchange == NULL)
+        return;
+    struct store_call call = {.argc = 0};
+    store_call_backup_get(&call, exchange->account, exchange_app(exchange), exchange_id(exchange));
+    exchange_call(exchange, &call, on_backup);
+}
+
+static enum status on_deleted(struct exchange *exchange, const redisReply *reply, struct error *err)
+{
+    if (store_reply_nothing(reply, err) != STATUS_OK)
+        return err->status;
+    exchange_deleted(exchange);
+    return STATUS_OK;
+}
+
+void backups_delete(void *context, struct http_request *request)
+{
+    struct exchange *exchange = exchange_begin(context, request, &delete_operation);
+    if (exchange == NULL)
+        return;
+    struct store_call call = {.argc = 0};
+    store_call_backup_delete(&call, exchange->account, exchange_app(exchange),
+                             exchange_id(exchange), exchange->token);
+    exchange_call(exchange, &call, on_deleted);
+}

@@ -1,0 +1,90 @@
+/* buckets: from the configuration of the nodes; read only, and never with a credential. */
+#include "buckets.h"
+
+#include "core/cleanup.h"
+#include "exchange.h"
+#include "model/bucket.h"
+#include "resources.h"
+#include "store/calls.h"
+#include "store/replies.h"
+
+#include <string.h>
+
+static const struct operation list_operation = {.type = BUCKET_TYPE,
+                                                .role = ROLE_VIEWER,
+                                                .is_list = true,
+                                                .failed = PROBLEM_RESOURCES_NOT_LISTED};
+static const struct operation get_operation = {.type = BUCKET_TYPE,
+                                               .role = ROLE_VIEWER,
+                                               .failed = PROBLEM_RESOURCE_NOT_RETRIEVED,
+                                               .unknown = "unknown_bucket",
+                                               .absent = PROBLEM_COLLECTION_NOT_FOUND};
+
+static enum status read_bucket(const redisReply *reply, json_t **ret_json, struct error *err)
+{
+    CLEANUP(bucket_done) struct bucket bucket = {.state = BUCKET_STATE_UNSET};
+    if (store_reply_bucket(reply, &bucket, err) != STATUS_OK)
+        return err->status;
+    return bucket_to_json(&bucket, ret_json, err);
+}
+
+enum status buckets_find_default(const redisReply *reply, char ret_id[ID_SIZE], struct error *err)
+{
+    size_t count = 0;
+    if (store_reply_count(reply, &count, err) != STATUS_OK)
+        return err->status;
+    char own[ID_SIZE] = "";
+    char shared[ID_SIZE] = "";
+    for (size_t i = 0; i < count; i++) {
+        CLEANUP(bucket_done) struct bucket bucket = {.state = BUCKET_STATE_UNSET};
+        if (store_reply_bucket(reply->element[i], &bucket, err) != STATUS_OK)
+            return err->status;
+        if (bucket.is_default)
+            memcpy(bucket.account[0] == '\0' ? shared : own, bucket.id, ID_SIZE);
+    }
+    memcpy(ret_id, own[0] == '\0' ? shared : own, ID_SIZE);
+    return STATUS_OK;
+}
+
+static enum status on_buckets(struct exchange *exchange, const redisReply *reply, struct error *err)
+{
+    size_t count = 0;
+    if (store_reply_count(reply, &count, err) != STATUS_OK)
+        return err->status;
+    for (size_t i = 0; i < count; i++) {
+        json_auto_t *row = NULL;
+        if (read_bucket(reply->element[i], &row, err) != STATUS_OK ||
+            list_add(&exchange->list, row, err) != STATUS_OK)
+            return err->status;
+    }
+    return exchange_list(exchange, err);
+}
+
+void buckets_list(void *context, struct http_request *request)
+{
+    struct exchange *exchange = exchange_begin(context, request, &list_operation);
+    if (exchange == NULL)
+        return;
+    list_init(&exchange->list, &exchange->query);
+    struct store_call call = {.argc = 0};
+    store_call_bucket_list(&call, exchange->account);
+    exchange_call(exchange, &call, on_buckets);
+}
+
+static enum status on_bucket(struct exchange *exchange, const redisReply *reply, struct error *err)
+{
+    json_auto_t *json = NULL;
+    if (read_bucket(reply, &json, err) != STATUS_OK)
+        return err->status;
+    return exchange_resource(exchange, json, err);
+}
+
+void buckets_get(void *context, struct http_request *request)
+{
+    struct exchange *exchange = exchange_begin(context, request, &get_operation);
+    if (exchange == NULL)
+        return;
+    struct store_call call = {.argc = 0};
+    store_call_bucket_get(&call, exchange->account, exchange_id(exchange));
+    exchange_call(exchange, &call, on_bucket);
+}

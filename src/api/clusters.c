@@ -1,0 +1,98 @@
+/* managedClusters: the hosts that run a worker. Two questions each: the default bucket, the nodes.
+ */
+#include "buckets.h"
+#include "core/cleanup.h"
+#include "core/clock.h"
+#include "exchange.h"
+#include "model/node.h"
+#include "resources.h"
+#include "store/calls.h"
+#include "store/replies.h"
+
+#include <string.h>
+
+static const struct operation list_operation = {.type = NODE_TYPE,
+                                                .role = ROLE_VIEWER,
+                                                .is_list = true,
+                                                .query = QUERY_INCLUDE | QUERY_LIMIT | QUERY_FILTER,
+                                                .failed = PROBLEM_RESOURCES_NOT_LISTED};
+static const struct operation get_operation = {
+    .type = NODE_TYPE, .role = ROLE_VIEWER, .failed = PROBLEM_RESOURCE_NOT_RETRIEVED};
+
+static enum status node_json(const struct exchange *exchange, const struct node *node,
+                             json_t **ret_json, struct error *err)
+{
+    return node_to_json(node, exchange->account, exchange->default_bucket, clock_wall_ms(),
+                        ret_json, err);
+}
+
+static enum status on_nodes(struct exchange *exchange, const redisReply *reply, struct error *err)
+{
+    size_t count = 0;
+    if (store_reply_count(reply, &count, err) != STATUS_OK)
+        return err->status;
+    for (size_t i = 0; i < count; i++) {
+        struct node node;
+        json_auto_t *row = NULL;
+        if (store_reply_node(reply->element[i], &node, err) != STATUS_OK ||
+            node_json(exchange, &node, &row, err) != STATUS_OK ||
+            list_add(&exchange->list, row, err) != STATUS_OK)
+            return err->status;
+    }
+    return exchange_list(exchange, err);
+}
+
+static enum status on_node(struct exchange *exchange, const redisReply *reply, struct error *err)
+{
+    size_t count = 0;
+    if (store_reply_count(reply, &count, err) != STATUS_OK)
+        return err->status;
+    for (size_t i = 0; i < count; i++) {
+        struct node node;
+        char id[ID_SIZE];
+        if (store_reply_node(reply->element[i], &node, err) != STATUS_OK)
+            return err->status;
+        node_id(node.name, id);
+        if (strcmp(id, exchange_id(exchange)) != 0)
+            continue;
+        json_auto_t *json = NULL;
+        if (node_json(exchange, &node, &json, err) != STATUS_OK)
+            return err->status;
+        return exchange_resource(exchange, json, err);
+    }
+    exchange_refuse(exchange, &(struct problem){.number = PROBLEM_COLLECTION_NOT_FOUND});
+    return STATUS_OK;
+}
+
+static enum status on_buckets(struct exchange *exchange, const redisReply *reply, struct error *err)
+{
+    if (buckets_find_default(reply, exchange->default_bucket, err) != STATUS_OK)
+        return err->status;
+    struct store_call call = {.argc = 0};
+    store_call_node_list(&call);
+    exchange_call(exchange, &call, exchange->operation->is_list ? on_nodes : on_node);
+    return STATUS_OK;
+}
+
+static void ask_buckets(struct exchange *exchange)
+{
+    struct store_call call = {.argc = 0};
+    store_call_bucket_list(&call, exchange->account);
+    exchange_call(exchange, &call, on_buckets);
+}
+
+void clusters_list(void *context, struct http_request *request)
+{
+    struct exchange *exchange = exchange_begin(context, request, &list_operation);
+    if (exchange == NULL)
+        return;
+    list_init(&exchange->list, &exchange->query);
+    ask_buckets(exchange);
+}
+
+void clusters_get(void *context, struct http_request *request)
+{
+    struct exchange *exchange = exchange_begin(context, request, &get_operation);
+    if (exchange != NULL)
+        ask_buckets(exchange);
+}

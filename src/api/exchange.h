@@ -1,0 +1,92 @@
+/*
+ * Exchange: one request on its way from a route to its answer.
+ *
+ * A handler calls exchange_begin() with its operation, which is what holds for all requests of that
+ * kind: who may, which parameters, which media types, which problem stands for a failure. What the
+ * operation forbids is answered there and then. The handler then asks the store, once or in turn,
+ * and answers in the last reply.
+ *
+ * Order     of the checks: token, account, role, IDs, Accept, query
+ * Ownership an exchange belongs to its request and goes with the answer
+ */
+#ifndef API_EXCHANGE_H
+#define API_EXCHANGE_H
+
+#include "auth.h"
+#include "core/error.h"
+#include "core/id.h"
+#include "http/server.h"
+#include "list.h"
+#include "media.h"
+#include "model/account.h"
+#include "problem.h"
+#include "query.h"
+#include "store/async.h"
+#include "store/store.h"
+
+#include <jansson.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct api {
+    struct auth auth;
+    struct store_async *store;
+};
+
+struct operation {
+    const char *type;           /* of the resource: application/astra-… */
+    enum role role;             /* the lowest that may */
+    bool is_list;               /* answers with a collection */
+    bool is_mute;               /* answers without a body: Accept does not matter */
+    unsigned query;             /* QUERY_… */
+    enum problem_number failed; /* when the store fails for no reason of the caller's */
+    const char *unknown;        /* the reason "unknown_…" about the resource itself, or NULL, */
+    enum problem_number absent; /* and the problem it is here */
+};
+
+struct exchange;
+
+/* A reply of the store: answers, or asks again, and is STATUS_OK; or fails, which is answered by
+ * the caller of this. */
+typedef enum status exchange_next_fn(struct exchange *exchange, const redisReply *reply,
+                                     struct error *err);
+
+struct exchange {
+    struct api *api;
+    struct http_request *request;
+    const struct operation *operation;
+    exchange_next_fn *next;
+    char account[ID_SIZE];
+    char token[ID_SIZE]; /* its id: createdBy */
+    enum media media;
+    struct query query;
+    struct list list;
+    int64_t offset;               /* of the page of a list */
+    char default_bucket[ID_SIZE]; /* "": none */
+};
+
+/* NULL: refused, and answered. */
+struct exchange *exchange_begin(void *api, struct http_request *request,
+                                const struct operation *operation);
+
+/* The app and the last ID of the path; NULL where the route has none. Checked. */
+const char *exchange_app(const struct exchange *exchange);
+const char *exchange_id(const struct exchange *exchange);
+
+/* Sends the call, and frees what it owns. */
+void exchange_call(struct exchange *exchange, struct store_call *call, exchange_next_fn *next);
+
+/* Answers; the exchange is gone. exchange_resource(), _created() and _list() are OK when they have
+ * answered; json is borrowed. */
+enum status exchange_resource(struct exchange *exchange, const json_t *json, struct error *err)
+    MUST_CHECK;
+enum status exchange_created(struct exchange *exchange, const json_t *json, const char *path,
+                             struct error *err) MUST_CHECK;
+enum status exchange_list(struct exchange *exchange, struct error *err) MUST_CHECK;
+void exchange_deleted(struct exchange *exchange);
+void exchange_refuse(struct exchange *exchange, const struct problem *problem);
+void exchange_fail(struct exchange *exchange, const struct error *err);
+
+#endif
