@@ -2,11 +2,13 @@
  * Worker: the supervisor of a node, and the job process it starts for each claim.
  *
  * Supervisor  registers node, apps and buckets; claims up to `slots` jobs, woken by wake:<node>, at
- * most 1 s late; runs this very program with --job for each; unwinds what a dead one left; SIGTERM
- * ends it after its jobs have handed back their claims, SIGHUP reads the configuration again. Job
- * one claim: reads it from Redis, runs the stages, renews the lease from a thread of its own, so
- *             that a stopped process loses it; every write carries the epoch.
- * Exit        struct worker_exit below, the only meeting point of the two beside Redis.
+ *             most 1 s late; runs this very program with --job for each; unwinds what a dead one
+ *             left; SIGTERM ends it after its jobs have handed back their claims, SIGHUP reads the
+ *             configuration again. One per state directory.
+ * Job         one claim: reads it from Redis, runs the stages, renews the lease from a thread of
+ *             its own, so that a stopped process loses it; every write carries the epoch. Its
+ *             supervisor's death is its SIGTERM: it unwinds, hands the claim back and ends.
+ * Exit        enum worker_exit below, the only meeting point of the two beside Redis.
  */
 #ifndef WORKER_WORKER_H
 #define WORKER_WORKER_H
@@ -15,8 +17,16 @@
 
 #include <stdint.h>
 
-/* Exit codes of a job process. 0: the claim has been finished in Redis, whatever its outcome. */
-enum worker_exit { WORKER_EXIT_FINISHED = 0, WORKER_EXIT_UNFINISHED = 75, WORKER_EXIT_LOST = 76 };
+/* Exit codes of a job process. */
+enum worker_exit {
+    WORKER_EXIT_FINISHED = 0,    /* the claim has been finished in Redis, whatever its outcome */
+    WORKER_EXIT_UNFINISHED = 75, /* ended in order, but Redis could not be told */
+    WORKER_EXIT_LOST = 76,       /* the claim is another's */
+    WORKER_EXIT_CONFIG = 78      /* nothing was begun: the configuration cannot be read */
+};
+
+/* Can the configuration, the apps and the master key be used? */
+enum status worker_check(const char *config_path, struct error *err) MUST_CHECK;
 
 /* Until SIGTERM or SIGINT. program: the path to start jobs with, e.g. /proc/self/exe. */
 enum status worker_supervise(const char *program, const char *config_path, struct error *err)
@@ -25,7 +35,8 @@ enum status worker_supervise(const char *program, const char *config_path, struc
 /* Returns the exit code. */
 int worker_run_job(const char *config_path, const char *job, int64_t epoch);
 
-/* Unwind everything that dead jobs of this node left. For a boot unit or ExecStopPost=. */
+/* Unwind everything that dead jobs of this node left; what living ones need is not touched. For a
+ * boot unit or ExecStopPost=. */
 enum status worker_recover(const char *config_path, struct error *err) MUST_CHECK;
 
 #endif

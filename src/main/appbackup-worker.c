@@ -1,0 +1,146 @@
+#include "core/id.h"
+#include "core/log.h"
+#include "worker/worker.h"
+
+#include <getopt.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Of sysexits(3): systemd does not restart after a wrong configuration. */
+enum { EXIT_USAGE = 64, EXIT_CONFIG = 78 };
+
+static const char help[] =
+    "Usage: appbackup-worker [--config FILE]                the worker of this node\n"
+    "       appbackup-worker [--config FILE] --check        is the configuration usable?\n"
+    "       appbackup-worker [--config FILE] --recover      unwind what dead jobs left: thaw\n"
+    "                                                       applications, remove snapshots\n"
+    "       appbackup-worker [--config FILE] --job ID --epoch N\n"
+    "                                                       one claim; the worker calls this\n"
+    "       appbackup-worker --help | --version\n"
+    "\n"
+    "FILE is /etc/appbackup/appbackup.yaml unless given. SIGTERM ends the worker after its jobs\n"
+    "have handed back their claims; SIGHUP reads the configuration again.\n"
+    "\n"
+    "Exit codes: 0 done; 1 failed; 64 wrong usage; 78 wrong configuration.\n";
+
+enum action { ACTION_SUPERVISE, ACTION_JOB, ACTION_CHECK, ACTION_RECOVER, ACTION_WRONG };
+
+struct arguments {
+    enum action action;
+    const char *config;
+    const char *job;
+    int64_t epoch;
+};
+
+static bool read_epoch(const char *text, int64_t *ret_epoch)
+{
+    char *end = NULL;
+    errno = 0;
+    long long number = strtoll(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || number < 1)
+        return false;
+    *ret_epoch = number;
+    return true;
+}
+
+static bool read_option(int option, struct arguments *arguments)
+{
+    switch (option) {
+    case 'c':
+        arguments->config = optarg;
+        return true;
+    case 'j':
+        arguments->action = ACTION_JOB;
+        arguments->job = optarg;
+        return id_is_valid(optarg);
+    case 'e':
+        return read_epoch(optarg, &arguments->epoch);
+    case 'k':
+        arguments->action = ACTION_CHECK;
+        return true;
+    case 'r':
+        arguments->action = ACTION_RECOVER;
+        return true;
+    case 'h':
+        (void)fputs(help, stdout);
+        exit(EXIT_SUCCESS);
+    case 'V':
+        (void)puts("appbackup-worker " APPBACKUP_VERSION);
+        exit(EXIT_SUCCESS);
+    default:
+        return false;
+    }
+}
+
+static struct arguments read_arguments(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'}, {"job", required_argument, NULL, 'j'},
+        {"epoch", required_argument, NULL, 'e'},  {"check", no_argument, NULL, 'k'},
+        {"recover", no_argument, NULL, 'r'},      {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},      {0},
+    };
+    struct arguments arguments = {.config = "/etc/appbackup/appbackup.yaml"};
+    bool good = true;
+    int option;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): before any thread */
+    while (good && (option = getopt_long(argc, argv, "c:h", options, NULL)) != -1)
+        good = read_option(option, &arguments);
+    bool has_epoch = arguments.epoch > 0;
+    if (!good || optind < argc || has_epoch != (arguments.action == ACTION_JOB))
+        arguments.action = ACTION_WRONG;
+    return arguments;
+}
+
+static int fail(int code, const char *message, const struct error *err)
+{
+    log_event(LOG_LEVEL_ERROR, message, LOG_TEXT("reason", err->text));
+    return code;
+}
+
+static int check(const struct arguments *arguments)
+{
+    struct error err = {0};
+    if (worker_check(arguments->config, &err) != STATUS_OK)
+        return fail(EXIT_CONFIG, "configuration not usable", &err);
+    return EXIT_SUCCESS;
+}
+
+static int supervise(const struct arguments *arguments)
+{
+    struct error err = {0};
+    int code = check(arguments);
+    if (code != EXIT_SUCCESS)
+        return code;
+    if (worker_supervise("/proc/self/exe", arguments->config, &err) != STATUS_OK)
+        return fail(EXIT_FAILURE, "worker failed", &err);
+    return EXIT_SUCCESS;
+}
+
+static int recover(const struct arguments *arguments)
+{
+    struct error err = {0};
+    if (worker_recover(arguments->config, &err) != STATUS_OK)
+        return fail(EXIT_FAILURE, "recovery failed", &err);
+    return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments = read_arguments(argc, argv);
+    switch (arguments.action) {
+    case ACTION_SUPERVISE:
+        return supervise(&arguments);
+    case ACTION_JOB:
+        return worker_run_job(arguments.config, arguments.job, arguments.epoch);
+    case ACTION_CHECK:
+        return check(&arguments);
+    case ACTION_RECOVER:
+        return recover(&arguments);
+    case ACTION_WRONG:
+        break;
+    }
+    (void)fputs(help, stderr);
+    return EXIT_USAGE;
+}

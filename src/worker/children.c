@@ -1,0 +1,123 @@
+#include "core/log.h"
+#include "supervisor.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+
+enum {
+    RETURN_DELAY_MS = 5000,
+    KILL_DELAY_MS = 1000 /* per earlier kill of the job: the first retry is at once */
+};
+
+static void log_death(const struct slot *slot, const char *message, const char *verdict)
+{
+    log_event(LOG_LEVEL_WARNING, message, LOG_TEXT("job", slot->job.id),
+              LOG_TEXT("evidence", slot->death.evidence), LOG_TEXT("verdict", verdict));
+}
+
+static enum status tell_return(struct supervisor *supervisor, const struct slot *slot,
+                               struct error *err)
+{
+    const struct store_finish finish = {
+        .outcome = supervisor->stopping ? STORE_OUTCOME_RELEASED : STORE_OUTCOME_RETRY,
+        .delay_ms = supervisor->stopping ? 0 : RETURN_DELAY_MS,
+        .reason = slot->death.evidence,
+        .progress = STORE_PROGRESS_NONE,
+    };
+    if (store_job_finish(supervisor->store, &slot->job, &finish, err) != STATUS_OK)
+        return err->status;
+    log_death(slot, "claim handed back", "retry");
+    return STATUS_OK;
+}
+
+static enum status tell_killed(struct supervisor *supervisor, struct slot *slot, struct error *err)
+{
+    static const char *const verdicts[] = {
+        [STORE_VERDICT_NONE] = "none",
+        [STORE_VERDICT_RETRY] = "retry",
+        [STORE_VERDICT_QUARANTINED] = "quarantined",
+    };
+    struct job job = {0}; /* what Redis knows last: the stage */
+    if (store_job_get(supervisor->store, slot->job.id, &job, err) != STATUS_OK)
+        return err->status;
+    struct death death = slot->death;
+    death_add_stage(&death, job.stage);
+    const struct store_death report = {
+        .evidence = death.evidence,
+        .kills_max = supervisor->setup.config->worker.kills_max,
+        .delay_ms = job.kills * KILL_DELAY_MS,
+    };
+    enum store_verdict verdict = STORE_VERDICT_NONE;
+    if (store_job_died(supervisor->store, &slot->job, &report, &verdict, err) != STATUS_OK)
+        return err->status;
+    slot->death = death;
+    log_death(slot, "job died", verdicts[verdict]);
+    supervisor->claim_ms = 0; /* it may be waiting for us already */
+    return STATUS_OK;
+}
+
+static enum status tell(struct supervisor *supervisor, struct slot *slot, struct error *err)
+{
+    enum status status = slot->death.kind == DEATH_KILLED ? tell_killed(supervisor, slot, err)
+                                                          : tell_return(supervisor, slot, err);
+    if (status_is_transient(status))
+        return status;
+    if (status != STATUS_OK) /* the claim is another's by now, or gone */
+        log_death(slot, "end of a job not told", err->text);
+    slot->phase = SLOT_FREE;
+    return STATUS_OK;
+}
+
+enum status supervisor_tell(struct supervisor *supervisor, struct error *err)
+{
+    for (size_t i = 0; i < supervisor->slots.count; i++) {
+        struct slot *slot = &supervisor->slots.items[i];
+        if (slot->phase == SLOT_TELLING && tell(supervisor, slot, err) != STATUS_OK)
+            return err->status;
+    }
+    return STATUS_OK;
+}
+
+static void on_job_end(struct supervisor *supervisor, struct slot *slot, int wait_status)
+{
+    slot->death = death_of(wait_status, slot->stopped);
+    supervisor->claim_ms = 0; /* a slot is free, or will be soon */
+    if (slot->death.kind == DEATH_NONE) {
+        slot->phase = SLOT_FREE;
+        return;
+    }
+    struct error err = {0};
+    if (slot_start_unwinding(slot, &supervisor->setup.places, &err) == STATUS_OK)
+        return;
+    log_event(LOG_LEVEL_ERROR, "job not unwound, its next attempt will do it",
+              LOG_TEXT("job", slot->job.id), LOG_TEXT("reason", err.text));
+    slot->phase = SLOT_TELLING;
+}
+
+void supervisor_reap(struct supervisor *supervisor)
+{
+    for (size_t i = 0; i < supervisor->slots.count; i++) {
+        struct slot *slot = &supervisor->slots.items[i];
+        int wait_status = 0;
+        if (!slot_has_ended(slot, &wait_status))
+            continue;
+        if (slot->phase == SLOT_RUNNING)
+            on_job_end(supervisor, slot, wait_status);
+        else
+            slot->phase = SLOT_TELLING;
+    }
+    if (supervisor->recovery > 0 && waitpid(supervisor->recovery, NULL, WNOHANG) != 0)
+        supervisor->recovery = 0;
+}
+
+void supervisor_signal_jobs(struct supervisor *supervisor, int number)
+{
+    for (size_t i = 0; i < supervisor->slots.count; i++) {
+        struct slot *slot = &supervisor->slots.items[i];
+        if (slot->phase != SLOT_RUNNING)
+            continue;
+        slot->stopped = slot->stopped || number == SIGKILL;
+        (void)kill(slot->pid, number);
+    }
+}

@@ -1,0 +1,102 @@
+#include "core/clock.h"
+#include "core/log.h"
+#include "registration.h"
+#include "supervisor.h"
+
+#include <stdio.h>
+
+enum {
+    CLAIM_MS = 1000,
+    HEARTBEAT_MS = 2000,
+    REGISTER_MS = 30000 /* a bucket may have come or gone */
+};
+
+bool supervisor_is_due(int64_t *deadline_ms, int64_t period_ms)
+{
+    int64_t now = clock_mono_ms();
+    if (now < *deadline_ms)
+        return false;
+    *deadline_ms = now + period_ms;
+    return true;
+}
+
+/* The claim of a dead job stays ours while its undo runs: otherwise the lease would end meanwhile,
+ * and that would count as a second death. */
+static enum status renew_unwinding(struct supervisor *supervisor, struct error *err)
+{
+    for (size_t i = 0; i < supervisor->slots.count; i++) {
+        const struct slot *slot = &supervisor->slots.items[i];
+        if (slot->phase != SLOT_UNWINDING)
+            continue;
+        enum store_lease answer = STORE_LEASE_OK;
+        enum status status = store_job_renew(supervisor->store, &slot->job,
+                                             supervisor->setup.config->worker.lease_ms,
+                                             &STORE_PROGRESS_NONE, &answer, err);
+        if (status_is_transient(status))
+            return status;
+    }
+    return STATUS_OK;
+}
+
+enum status supervisor_heartbeat(struct supervisor *supervisor, struct error *err)
+{
+    if (!supervisor_is_due(&supervisor->heartbeat_ms, HEARTBEAT_MS))
+        return STATUS_OK;
+    if (renew_unwinding(supervisor, err) != STATUS_OK)
+        return err->status;
+    enum status status = store_node_heartbeat(supervisor->store, supervisor->setup.config->node,
+                                              (int64_t)slots_used(&supervisor->slots), err);
+    if (status == STATUS_NOT_FOUND) { /* somebody emptied Redis: start anew */
+        supervisor->register_ms = 0;
+        return STATUS_OK;
+    }
+    return status;
+}
+
+static enum status start_claimed(struct supervisor *supervisor, struct slot *slot,
+                                 const struct job *job)
+{
+    struct error err = {0};
+    slot->job = *job;
+    if (slot_start_job(slot, supervisor->program, supervisor->config_path, &err) == STATUS_OK) {
+        log_event(LOG_LEVEL_INFO, "job claimed", LOG_TEXT("job", job->id),
+                  LOG_TEXT("kind", job_kind_name(job->kind)), LOG_TEXT("backup", job->subject),
+                  LOG_NUMBER("epoch", job->epoch), LOG_NUMBER("pid", slot->pid));
+        return STATUS_OK;
+    }
+    slot->phase = SLOT_TELLING;
+    slot->death = (struct death){.kind = DEATH_RETURNS};
+    (void)snprintf(slot->death.evidence, sizeof(slot->death.evidence), "%.150s", err.text);
+    return STATUS_OK;
+}
+
+enum status supervisor_claim(struct supervisor *supervisor, struct error *err)
+{
+    const struct config *config = supervisor->setup.config;
+    if (supervisor->stopping || !supervisor_is_due(&supervisor->claim_ms, CLAIM_MS))
+        return STATUS_OK;
+    if (store_sweep(supervisor->store, config->worker.kills_max, err) != STATUS_OK)
+        return err->status;
+    while (slots_used(&supervisor->slots) < (size_t)config->worker.slots) {
+        struct slot *slot = slots_find_free(&supervisor->slots);
+        struct job job = {0};
+        bool found = false;
+        if (slot == NULL)
+            break;
+        if (store_job_claim(supervisor->store, config->node, supervisor->name,
+                            config->worker.lease_ms, &job, &found, err) != STATUS_OK)
+            return err->status;
+        if (!found)
+            break;
+        if (start_claimed(supervisor, slot, &job) != STATUS_OK)
+            return err->status;
+    }
+    return STATUS_OK;
+}
+
+enum status supervisor_register(struct supervisor *supervisor, struct error *err)
+{
+    if (supervisor->stopping || !supervisor_is_due(&supervisor->register_ms, REGISTER_MS))
+        return STATUS_OK;
+    return registration_run(supervisor->store, &supervisor->setup, err);
+}

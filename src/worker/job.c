@@ -1,0 +1,269 @@
+#include "core/clock.h"
+#include "core/log.h"
+#include "job_lock.h"
+#include "lease.h"
+#include "model/detail.h"
+#include "outcome.h"
+#include "setup.h"
+#include "signals.h"
+#include "stage/undo.h"
+#include "worker/worker.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+enum {
+    LOCK_PATIENCE_MS = 20000, /* for an older process of this job to unwind and go */
+    FINISH_RETRY_MS = 250
+};
+
+/* One claim, from its first look at Redis to its last word. */
+struct run {
+    struct setup setup;
+    struct store *store;
+    struct job job;
+    struct backup backup;
+    struct job_lock lock;
+    struct lease *lease;
+    struct stage_result result;
+};
+
+/* The handlers reach it until the process is gone. */
+static struct cancel cancel;
+
+static void run_done(struct run *run)
+{
+    lease_free(run->lease);
+    job_lock_release(&run->lock);
+    stage_result_done(&run->result);
+    backup_done(&run->backup);
+    store_close(run->store);
+    setup_done(&run->setup);
+}
+
+static enum status on_report(void *context, const struct stage_report *report, struct error *err)
+{
+    struct run *run = context;
+    lease_report(run->lease, report);
+    return cancel_check(&cancel, err);
+}
+
+static enum status check_claim(const struct job *job, int64_t epoch, struct error *err)
+{
+    if (job->epoch != epoch || strcmp(job->state, "claimed") != 0)
+        return FAIL_REASON(err, STATUS_LOST, "lease_lost",
+                           "the job is %s with epoch %lld, our claim has epoch %lld", job->state,
+                           (long long)job->epoch, (long long)epoch);
+    return STATUS_OK;
+}
+
+/* From Redis: the job, if the claim is still ours, and the backup it is about. */
+static enum status fetch(struct run *run, const char *job, int64_t epoch, struct error *err)
+{
+    struct store_options options = setup_store_options(&run->setup);
+    if (store_open(&options, &run->store, err) != STATUS_OK)
+        return err->status;
+    if (store_job_get(run->store, job, &run->job, err) != STATUS_OK)
+        return err->status;
+    if (check_claim(&run->job, epoch, err) != STATUS_OK)
+        return err->status;
+    return store_backup_get(run->store, run->job.subject, &run->backup, err);
+}
+
+static enum status start_lease(struct run *run, struct error *err)
+{
+    const struct lease_options options = {
+        .store = run->store,
+        .job = &run->job,
+        .lease_ms = run->setup.config->worker.lease_ms,
+        .cancel = &cancel,
+    };
+    return lease_start(&options, &run->lease, err);
+}
+
+/* The job alone on this node, and nothing of an earlier attempt in its way. */
+static enum status make_room(struct run *run, struct error *err)
+{
+    if (job_lock_take(&run->lock, run->setup.places.locks, run->job.id, LOCK_PATIENCE_MS, err) !=
+        STATUS_OK)
+        return err->status;
+    struct error undo_err = {0};
+    if (stage_undo_job(run->setup.places.undo, run->job.id, &undo_err) != STATUS_OK)
+        log_event(LOG_LEVEL_WARNING, "an earlier attempt was not unwound cleanly, going on",
+                  LOG_TEXT("reason", undo_err.text));
+    return STATUS_OK;
+}
+
+static enum status run_stages(struct run *run, const char *passphrase, struct error *err)
+{
+    const struct job *job = &run->job;
+    const struct config *config = run->setup.config;
+    const struct app_definition *app = config_apps_find(run->setup.apps, job->app);
+    const struct bucket_definition *bucket = config_find_bucket(config, job->bucket);
+    if (bucket == NULL)
+        return FAIL_REASON(err, STATUS_NOT_FOUND, "bucket_undefined",
+                           "bucket %s is not in the configuration of node '%s'", job->bucket,
+                           config->node);
+    if (app == NULL && job->kind == JOB_BACKUP)
+        return FAIL_REASON(err, STATUS_NOT_FOUND, "app_undefined",
+                           "app '%s' is not defined on node '%s'", run->backup.app_name,
+                           config->node);
+    const struct stage_plan plan = {
+        .job = job->id,
+        .backup = job->subject,
+        .backup_name = run->backup.name,
+        .account = job->account,
+        .app = job->kind == JOB_BACKUP ? app : NULL,
+        .bucket = bucket,
+        .app_id = job->app,
+        .passphrase = passphrase,
+        .undo_directory = run->setup.places.undo,
+        .cancel = &cancel,
+        .report = on_report,
+        .context = run,
+    };
+    if (job->kind == JOB_DELETE)
+        return stage_delete_run(&plan, err);
+    return stage_backup_run(&plan, &run->result, err);
+}
+
+static enum status work(struct run *run, struct error *err)
+{
+    CLEANUP(secret_freep) struct secret *passphrase = NULL;
+    if (make_room(run, err) != STATUS_OK)
+        return err->status;
+    if (cancel_check(&cancel, err) != STATUS_OK)
+        return err->status;
+    if (config_repository_passphrase(run->setup.config, run->job.app, &passphrase, err) !=
+        STATUS_OK)
+        return FAIL_IN(err, "passphrase of the repository");
+    return run_stages(run, secret_text(passphrase), err);
+}
+
+static int64_t retry_delay_ms(int64_t attempt)
+{
+    uint32_t random = 0;
+    if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != (ssize_t)sizeof(random))
+        random = (uint32_t)clock_mono_ms();
+    return outcome_delay_ms(attempt, random);
+}
+
+/* Only of a backup: a delete has no result, and its record keeps what the backup said. */
+static struct store_progress last_progress(const struct run *run)
+{
+    struct store_progress progress = STORE_PROGRESS_NONE;
+    if (run->job.kind != JOB_BACKUP)
+        return progress;
+    const struct stage_result *result = &run->result;
+    progress.bytes_done = result->bytes_done;
+    progress.bytes_total = result->bytes_total;
+    progress.taken_ms = result->taken_ms > 0 ? result->taken_ms : -1;
+    progress.hook_state = result->hook_state;
+    progress.hook_state_details = result->hook_state_details;
+    progress.state_details = result->state_details;
+    if (result->repository_snapshot[0] != '\0')
+        progress.repository_snapshot = result->repository_snapshot;
+    return progress;
+}
+
+/* An unreachable Redis is asked again for as long as the claim lasts. Unsure whether an attempt
+ * arrived, the next one may be told LOST: then it did, and the claim is over either way. */
+static enum status say(struct run *run, const struct store_finish *finish, struct error *err)
+{
+    int64_t deadline_ms = lease_end_ms(run->lease);
+    for (;;) {
+        enum status status = store_job_finish(run->store, &run->job, finish, err);
+        if (!status_is_transient(status) || clock_left_ms(deadline_ms) == 0)
+            return status;
+        (void)nanosleep(&(struct timespec){.tv_nsec = FINISH_RETRY_MS * 1000000L}, NULL);
+    }
+}
+
+static void log_outcome(const struct run *run, enum outcome outcome, int64_t delay_ms,
+                        const char *reason)
+{
+    enum log_level level = LOG_LEVEL_INFO;
+    if (outcome == OUTCOME_FAILED)
+        level = LOG_LEVEL_ERROR;
+    else if (outcome == OUTCOME_RETRY || outcome == OUTCOME_LOST)
+        level = LOG_LEVEL_WARNING;
+    log_event(level, "job ends", LOG_TEXT("outcome", outcome_name(outcome)),
+              LOG_TEXT("kind", job_kind_name(run->job.kind)), LOG_TEXT("backup", run->job.subject),
+              LOG_TEXT("app", run->backup.app_name), LOG_NUMBER("attempt", run->job.attempt),
+              LOG_NUMBER("bytes", run->result.bytes_done), LOG_NUMBER("retry_in_ms", delay_ms),
+              LOG_TEXT("reason", reason));
+}
+
+/* Says how it ended; returns the exit code. */
+static int conclude(struct run *run, enum status status, const struct error *cause)
+{
+    lease_stop(run->lease); /* from here on the connection is ours */
+    const struct outcome_facts facts = {
+        .status = status,
+        .canceled = (enum status)atomic_load(&cancel.status),
+        .attempt = run->job.attempt,
+        .retries_max = run->setup.config->worker.retries_max,
+    };
+    enum outcome outcome = outcome_decide(&facts);
+    int64_t delay_ms = outcome == OUTCOME_RETRY ? retry_delay_ms(run->job.attempt) : 0;
+    log_outcome(run, outcome, delay_ms, status == STATUS_OK ? "" : cause->text);
+    if (outcome == OUTCOME_LOST)
+        return WORKER_EXIT_LOST;
+
+    if (outcome == OUTCOME_FAILED) {
+        const char *stage = lease_stage(run->lease);
+        detail_add_error(run->result.state_details, stage[0] == '\0' ? "start" : stage, cause);
+    }
+    const struct store_finish finish = {
+        .outcome = outcome_to_store(outcome),
+        .delay_ms = delay_ms,
+        .reason = status == STATUS_OK ? "" : cause->text,
+        .progress = last_progress(run),
+    };
+    struct error err = {0};
+    if (say(run, &finish, &err) == STATUS_OK)
+        return WORKER_EXIT_FINISHED;
+    log_event(LOG_LEVEL_WARNING, "the end of the job could not be written",
+              LOG_TEXT("reason", err.text));
+    return err.status == STATUS_LOST ? WORKER_EXIT_LOST : WORKER_EXIT_UNFINISHED;
+}
+
+static int exit_before_work(const struct error *err, const char *message)
+{
+    log_event(LOG_LEVEL_WARNING, message, LOG_TEXT("reason", err->text));
+    return err->status == STATUS_LOST ? WORKER_EXIT_LOST : WORKER_EXIT_UNFINISHED;
+}
+
+static int run_claim(struct run *run, const char *job, int64_t epoch)
+{
+    struct error err = {0};
+    if (stage_result_init(&run->result, &err) != STATUS_OK ||
+        fetch(run, job, epoch, &err) != STATUS_OK)
+        return exit_before_work(&err, "claim not taken up");
+    if (start_lease(run, &err) != STATUS_OK)
+        return exit_before_work(&err, "claim not taken up");
+    log_event(LOG_LEVEL_INFO, "job starts", LOG_TEXT("kind", job_kind_name(run->job.kind)),
+              LOG_TEXT("backup", run->job.subject), LOG_TEXT("app", run->backup.app_name),
+              LOG_NUMBER("epoch", epoch), LOG_NUMBER("attempt", run->job.attempt));
+    enum status status = work(run, &err);
+    return conclude(run, status, &err);
+}
+
+int worker_run_job(const char *config_path, const char *job, int64_t epoch)
+{
+    struct error err = {0};
+    log_set_context("job", job);
+    if (cancel_init(&cancel, &err) != STATUS_OK || signals_to_cancel(&cancel, &err) != STATUS_OK)
+        return exit_before_work(&err, "job process not ready");
+
+    struct run run = {.lock = JOB_LOCK_NONE};
+    if (setup_load(config_path, &run.setup, &err) != STATUS_OK) {
+        log_event(LOG_LEVEL_ERROR, "configuration not usable", LOG_TEXT("reason", err.text));
+        return WORKER_EXIT_CONFIG;
+    }
+    int code = run_claim(&run, job, epoch);
+    run_done(&run);
+    return code;
+}

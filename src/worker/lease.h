@@ -1,0 +1,54 @@
+/*
+ * Lease: keeps a claim alive from a thread of its own while the stages work, and carries what they
+ * report. It is the only writer of the claim from lease_start() to lease_stop(), over one
+ * connection, so that nothing can overtake anything.
+ *
+ * Pace      a change of state goes out at once, other news at most every LEASE_NEWS_MS, and
+ *           something at least every LEASE_RENEW_MS, which is the renewal.
+ * Ends      cancel asked for in Redis: requests CANCELED and goes on, since unwinding takes a
+ *           while. The claim is another's: requests LOST and writes no more. Redis away until the
+ *           lease is about to end: requests UNAVAILABLE, since somebody else may go on.
+ * Threads   lease_report() from one thread
+ */
+#ifndef WORKER_LEASE_H
+#define WORKER_LEASE_H
+
+#include "core/cancel.h"
+#include "core/cleanup.h"
+#include "core/error.h"
+#include "stage/backup.h"
+#include "store/jobs.h"
+
+#include <stdint.h>
+
+enum { LEASE_NEWS_MS = 250, LEASE_RENEW_MS = 1000, LEASE_STAGE_SIZE = 32 };
+
+struct lease;
+
+/* Borrowed until lease_free(). The store belongs to the lease until lease_stop(). */
+struct lease_options {
+    struct store *store;
+    const struct job *job;
+    int64_t lease_ms;
+    struct cancel *cancel;
+};
+
+/* Renews once before it returns: a backup enters discovering. Errors: LOST, it is not our claim;
+ * those of the store. Caller owns *ret_lease. */
+enum status lease_start(const struct lease_options *options, struct lease **ret_lease,
+                        struct error *err) MUST_CHECK;
+
+/* Copies. Costs little: call it as often as there is news. */
+void lease_report(struct lease *lease, const struct stage_report *report);
+
+/* Ends the thread; what was reported and not sent yet is left to the caller, who finishes the
+ * claim. NULL, and a second call, are no-ops. */
+void lease_stop(struct lease *lease);
+void lease_free(struct lease *lease);
+DEFINE_CLEANUP(struct lease *, lease_free)
+
+/* After lease_stop(). */
+const char *lease_stage(const struct lease *lease); /* the last one reported; "" before */
+int64_t lease_end_ms(const struct lease *lease); /* monotonic: when the claim ends at the latest */
+
+#endif

@@ -1,0 +1,25 @@
+#include "config/config.h"
+#include "core/log.h"
+#include "places.h"
+#include "unwind.h"
+#include "worker/worker.h"
+
+/* Only the state directory is needed: neither a broken app file nor an absent Redis may keep an
+ * application frozen. */
+enum status worker_recover(const char *config_path, struct error *err)
+{
+    CLEANUP(config_freep) struct config *config = NULL;
+    struct places places;
+    if (config_load(config_path, &config, err) != STATUS_OK)
+        return err->status;
+    if (places_init(&places, config->state_directory, err) != STATUS_OK)
+        return err->status;
+
+    size_t count = 0;
+    if (unwind_all(&places, &count, err) != STATUS_OK)
+        return FAIL_IN(err, "unwind what dead jobs left");
+    if (count > 0)
+        log_event(LOG_LEVEL_NOTICE, "unwound what dead jobs left",
+                  LOG_NUMBER("jobs", (int64_t)count));
+    return STATUS_OK;
+}

@@ -1,0 +1,50 @@
+#include "core/log.h"
+#include "supervisor.h"
+
+#include <string.h>
+
+/* What the running processes, locks and records are bound to cannot change under them. */
+static enum status check_reload(const struct setup *old, const struct setup *new, struct error *err)
+{
+    if (strcmp(old->config->node, new->config->node) != 0)
+        return FAIL(err, STATUS_INVALID, "'node' cannot change while the worker runs");
+    if (strcmp(old->config->state_directory, new->config->state_directory) != 0)
+        return FAIL(err, STATUS_INVALID, "'state_directory' cannot change while the worker runs");
+    return STATUS_OK;
+}
+
+static enum status load_again(struct supervisor *supervisor, struct setup *new, struct store **ret,
+                              struct error *err)
+{
+    if (check_reload(&supervisor->setup, new, err) != STATUS_OK)
+        return err->status;
+    if (slots_grow(&supervisor->slots, (size_t) new->config->worker.slots, err) != STATUS_OK)
+        return err->status;
+    struct store_options options = setup_store_options(new);
+    return store_open(&options, ret, err);
+}
+
+void supervisor_reload(struct supervisor *supervisor)
+{
+    struct setup new = {0};
+    struct store *store = NULL;
+    struct error err = {0};
+    if (setup_load(supervisor->config_path, &new, &err) != STATUS_OK ||
+        load_again(supervisor, &new, &store, &err) != STATUS_OK) {
+        log_event(LOG_LEVEL_ERROR, "configuration not usable, keeping the old one",
+                  LOG_TEXT("reason", err.text));
+        setup_done(&new);
+        return;
+    }
+    supervisor_close_wake(supervisor);
+    store_close(supervisor->store); /* borrows the password of the setup that goes */
+    setup_done(&supervisor->setup);
+    supervisor->store = store;
+    supervisor->setup = new;
+    supervisor->register_ms = 0;
+    supervisor->claim_ms = 0;
+    supervisor->wake_ms = 0;
+    log_event(LOG_LEVEL_NOTICE, "configuration read again",
+              LOG_NUMBER("apps", (int64_t) new.apps->count),
+              LOG_NUMBER("slots", new.config->worker.slots));
+}

@@ -1,0 +1,126 @@
+#include "slots.h"
+
+#include "core/log.h"
+#include "signals.h"
+#include "unwind.h"
+
+#include <linux/close_range.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { EXIT_NOT_STARTED = 127 };
+
+enum status slots_grow(struct slots *slots, size_t count, struct error *err)
+{
+    if (count <= slots->count)
+        return STATUS_OK;
+    struct slot *grown = reallocarray(slots->items, count, sizeof(*grown));
+    if (grown == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "%zu slots", count);
+    memset(grown + slots->count, 0, (count - slots->count) * sizeof(*grown));
+    slots->items = grown;
+    slots->count = count;
+    return STATUS_OK;
+}
+
+void slots_done(struct slots *slots)
+{
+    free(slots->items);
+    *slots = (struct slots){0};
+}
+
+size_t slots_used(const struct slots *slots)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < slots->count; i++)
+        used += slots->items[i].phase != SLOT_FREE;
+    return used;
+}
+
+struct slot *slots_find_free(struct slots *slots)
+{
+    for (size_t i = 0; i < slots->count; i++)
+        if (slots->items[i].phase == SLOT_FREE)
+            return &slots->items[i];
+    return NULL;
+}
+
+/* The new process. The signal mask stays: the job opens it when its handlers are in place, so that
+ * a SIGTERM in between is not the end. */
+NORETURN static void become_job(const struct slot *slot, const char *program,
+                                const char *config_path, pid_t supervisor)
+{
+    char epoch[24];
+    (void)snprintf(epoch, sizeof(epoch), "%lld", (long long)slot->job.epoch);
+    const char *const argv[] = {"appbackup-worker", "--config", config_path, "--job",
+                                slot->job.id,       "--epoch",  epoch,       NULL};
+
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != supervisor) /* it died before the line above */
+        _exit(EXIT_NOT_STARTED);
+    (void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC); /* hiredis' sockets are not close-on-exec */
+    /* execv() promises not to change the texts; its type is older than const. */
+    (void)execv(program, (char *const *)(uintptr_t)argv);
+    log_event(LOG_LEVEL_ERROR, "job process not started", LOG_TEXT("program", program),
+              LOG_TEXT("reason", strerror(errno)));
+    _exit(EXIT_NOT_STARTED);
+}
+
+enum status slot_start_job(struct slot *slot, const char *program, const char *config_path,
+                           struct error *err)
+{
+    pid_t supervisor = getpid();
+    pid_t pid = fork();
+    if (pid < 0)
+        return FAIL_ERRNO(err, "fork");
+    if (pid == 0)
+        become_job(slot, program, config_path, supervisor);
+    slot->pid = pid;
+    slot->phase = SLOT_RUNNING;
+    slot->stopped = false;
+    return STATUS_OK;
+}
+
+NORETURN static void unwind_and_exit(const char *job, const struct places *places)
+{
+    struct error err = {0};
+    signals_reset();
+    (void)close_range(3, ~0U, 0);
+    log_set_context("job", job);
+    if (unwind_job(places, job, &err) == STATUS_OK)
+        _exit(EXIT_SUCCESS);
+    log_event(LOG_LEVEL_ERROR, "unwound with failures", LOG_TEXT("reason", err.text));
+    _exit(EXIT_FAILURE);
+}
+
+enum status slot_start_unwinding(struct slot *slot, const struct places *places, struct error *err)
+{
+    pid_t pid = fork();
+    if (pid < 0)
+        return FAIL_ERRNO(err, "fork");
+    if (pid == 0)
+        unwind_and_exit(slot->job.id, places);
+    slot->pid = pid;
+    slot->phase = SLOT_UNWINDING;
+    return STATUS_OK;
+}
+
+bool slot_has_ended(const struct slot *slot, int *ret_wait_status)
+{
+    if (slot->phase != SLOT_RUNNING && slot->phase != SLOT_UNWINDING)
+        return false;
+    int wait_status = 0;
+    pid_t pid;
+    do
+        pid = waitpid(slot->pid, &wait_status, WNOHANG);
+    while (pid < 0 && errno == EINTR);
+    if (pid != slot->pid)
+        return false;
+    *ret_wait_status = wait_status;
+    return true;
+}

@@ -1,0 +1,58 @@
+/*
+ * Slots: the job processes of a supervisor. A slot holds one claim from the fork of its process
+ * until all is said about it:
+ *
+ *   free -> running -> free                           it finished its claim itself
+ *                   -> unwinding -> telling -> free   it died: its undo runs in a process of its
+ *                                                     own, since a hook may take long; then Redis
+ *                                                     is told, again and again while it is away
+ */
+#ifndef WORKER_SLOTS_H
+#define WORKER_SLOTS_H
+
+#include "core/error.h"
+#include "death.h"
+#include "model/job.h"
+#include "places.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+enum slot_phase { SLOT_FREE = 0, SLOT_RUNNING, SLOT_UNWINDING, SLOT_TELLING };
+
+struct slot {
+    enum slot_phase phase;
+    pid_t pid;    /* running, unwinding */
+    bool stopped; /* we sent SIGKILL */
+    struct job job;
+    struct death death; /* from unwinding on */
+};
+
+struct slots {
+    struct slot *items; /* owned */
+    size_t count;
+};
+
+/* More, or as many: a slot is never taken away from under a job. */
+enum status slots_grow(struct slots *slots, size_t count, struct error *err) MUST_CHECK;
+void slots_done(struct slots *slots);
+
+/* Not counting free ones. */
+size_t slots_used(const struct slots *slots);
+/* NULL: all are in use. */
+struct slot *slots_find_free(struct slots *slots);
+
+/* program --config PATH --job ID --epoch N, for the claim in slot->job. Its process gets SIGTERM
+ * when ours dies. */
+enum status slot_start_job(struct slot *slot, const char *program, const char *config_path,
+                           struct error *err) MUST_CHECK;
+
+/* A fork that unwinds; it lives on if we die. */
+enum status slot_start_unwinding(struct slot *slot, const struct places *places, struct error *err)
+    MUST_CHECK;
+
+/* Has its process ended? Reaps it; *ret_wait_status is that of waitpid(2). */
+bool slot_has_ended(const struct slot *slot, int *ret_wait_status);
+
+#endif

@@ -1,0 +1,213 @@
+/*
+ * The supervisor's loop. Whatever happens, a child's end, a wake-up, a signal or a timer, one turn
+ * of the loop does the same: look at the children, then catch up with Redis in this order, as far
+ * as each is due: tell about the dead, register, heartbeat, sweep, claim. While Redis is away a
+ * turn ends at the first call that fails, and the next attempt comes SUPERVISOR_RETRY_MS later.
+ */
+#include "supervisor.h"
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "signals.h"
+#include "unwind.h"
+#include "worker/worker.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum {
+    STOP_MS = 60000,      /* for jobs to hand back their claims, from SIGTERM to SIGKILL */
+    STOP_TELL_MS = 10000, /* and then to unwind and to tell */
+    STOP_LOOK_MS = 100
+};
+
+/* Redis could not do it. Said once, not with every attempt. */
+static void on_store_failure(struct supervisor *supervisor, const char *what,
+                             const struct error *err)
+{
+    if (!supervisor->away)
+        log_event(LOG_LEVEL_WARNING, "Redis failed, trying again", LOG_TEXT("at", what),
+                  LOG_TEXT("reason", err->text));
+    supervisor->away = true;
+    supervisor->register_ms = 0; /* it may come back empty */
+    supervisor->retry_ms = clock_mono_ms() + SUPERVISOR_RETRY_MS;
+}
+
+static void catch_up(struct supervisor *supervisor)
+{
+    static const struct {
+        const char *name;
+        supervisor_duty_fn *run;
+    } duties[] = {{"tell", supervisor_tell},
+                  {"register", supervisor_register},
+                  {"heartbeat", supervisor_heartbeat},
+                  {"claim", supervisor_claim}};
+
+    if (supervisor->away && clock_left_ms(supervisor->retry_ms) > 0)
+        return;
+    for (size_t i = 0; i < sizeof(duties) / sizeof(duties[0]); i++) {
+        struct error err = {0};
+        if (duties[i].run(supervisor, &err) == STATUS_OK)
+            continue;
+        on_store_failure(supervisor, duties[i].name, &err);
+        return;
+    }
+    if (supervisor->away)
+        log_write(LOG_LEVEL_NOTICE, "Redis is back", NULL, 0);
+    supervisor->away = false;
+}
+
+static void stop(struct supervisor *supervisor)
+{
+    if (!supervisor->stopping) {
+        supervisor->stopping = true;
+        supervisor->stop_kill_ms = clock_mono_ms() + STOP_MS;
+        log_event(LOG_LEVEL_NOTICE, "worker stopping",
+                  LOG_NUMBER("jobs", (int64_t)slots_used(&supervisor->slots)));
+    }
+    supervisor_close_wake(supervisor);
+    supervisor_signal_jobs(supervisor, SIGTERM);
+}
+
+static void on_signals(struct supervisor *supervisor)
+{
+    struct signalfd_siginfo info;
+    while (read(supervisor->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
+            stop(supervisor);
+        else if (info.ssi_signo == SIGHUP && !supervisor->stopping)
+            supervisor_reload(supervisor);
+    }
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t next_ms(const struct supervisor *supervisor)
+{
+    int64_t next = earlier(supervisor->claim_ms, supervisor->heartbeat_ms);
+    if (supervisor->away)
+        next = supervisor->retry_ms;
+    if (supervisor->stopping) /* no more claims: claim_ms is not moved on */
+        next = clock_mono_ms() + STOP_LOOK_MS;
+    return next;
+}
+
+static enum status wait_for_news(struct supervisor *supervisor, struct error *err)
+{
+    struct pollfd waiting[] = {
+        {.fd = supervisor->signals, .events = POLLIN},
+        {.fd = supervisor->wake == NULL ? -1 : store_wake_fd(supervisor->wake), .events = POLLIN},
+    };
+    if (poll(waiting, 2, clock_left_ms(next_ms(supervisor))) < 0 && errno != EINTR)
+        return FAIL_ERRNO(err, "poll");
+    if (waiting[1].revents != 0)
+        supervisor_on_wake(supervisor);
+    if (waiting[0].revents != 0)
+        on_signals(supervisor);
+    return STATUS_OK;
+}
+
+/* True when there is nothing left to wait for, or no time. */
+static bool has_stopped(struct supervisor *supervisor)
+{
+    if (!supervisor->stopping)
+        return false;
+    if (slots_used(&supervisor->slots) == 0)
+        return true;
+    if (clock_left_ms(supervisor->stop_kill_ms) == 0)
+        supervisor_signal_jobs(supervisor, SIGKILL);
+    return clock_left_ms(supervisor->stop_kill_ms + STOP_TELL_MS) == 0;
+}
+
+static enum status loop(struct supervisor *supervisor, struct error *err)
+{
+    do {
+        supervisor_reap(supervisor);
+        catch_up(supervisor);
+        supervisor_open_wake(supervisor);
+        if (has_stopped(supervisor))
+            break;
+    } while (wait_for_news(supervisor, err) == STATUS_OK);
+    if (!supervisor->stopping)
+        return err->status;
+    log_event(LOG_LEVEL_NOTICE, "worker stopped",
+              LOG_NUMBER("jobs_left", (int64_t)slots_used(&supervisor->slots)));
+    return STATUS_OK;
+}
+
+/* In a process of its own: an application's hooks may take long, and other jobs need not wait. A
+ * job that is being unwound is locked, so its next attempt waits for it. */
+static enum status start_recovery(struct supervisor *supervisor, struct error *err)
+{
+    supervisor->recovery = fork();
+    if (supervisor->recovery < 0)
+        return FAIL_ERRNO(err, "fork");
+    if (supervisor->recovery > 0)
+        return STATUS_OK;
+
+    signals_reset();
+    size_t count = 0;
+    if (unwind_all(&supervisor->setup.places, &count, err) != STATUS_OK) {
+        log_event(LOG_LEVEL_ERROR, "dead jobs unwound with failures",
+                  LOG_TEXT("reason", err->text));
+        _exit(EXIT_FAILURE);
+    }
+    if (count > 0)
+        log_event(LOG_LEVEL_NOTICE, "unwound what dead jobs left",
+                  LOG_NUMBER("jobs", (int64_t)count));
+    _exit(EXIT_SUCCESS);
+}
+
+static enum status start(struct supervisor *supervisor, struct error *err)
+{
+    if (setup_load(supervisor->config_path, &supervisor->setup, err) != STATUS_OK)
+        return err->status;
+    const struct config *config = supervisor->setup.config;
+    if (job_lock_try(&supervisor->lock, supervisor->setup.places.locks, "supervisor", err) !=
+        STATUS_OK)
+        return FAIL_IN(err, "another worker runs on state directory '%s'", config->state_directory);
+    if (signals_to_descriptor(&supervisor->signals, err) != STATUS_OK)
+        return err->status;
+    if (slots_grow(&supervisor->slots, (size_t)config->worker.slots, err) != STATUS_OK)
+        return err->status;
+    if (start_recovery(supervisor, err) != STATUS_OK)
+        return err->status;
+    (void)snprintf(supervisor->name, sizeof(supervisor->name), "%.40s:%d:%lld", config->node,
+                   (int)getpid(), (long long)clock_wall_ms());
+    struct store_options options = setup_store_options(&supervisor->setup);
+    if (store_open(&options, &supervisor->store, err) != STATUS_OK)
+        return err->status;
+    log_event(LOG_LEVEL_NOTICE, "worker started", LOG_TEXT("version", APPBACKUP_VERSION),
+              LOG_TEXT("node", config->node), LOG_NUMBER("slots", config->worker.slots),
+              LOG_NUMBER("apps", (int64_t)supervisor->setup.apps->count));
+    return STATUS_OK;
+}
+
+static void supervisor_done(struct supervisor *supervisor)
+{
+    supervisor_close_wake(supervisor);
+    store_close(supervisor->store);
+    slots_done(&supervisor->slots);
+    if (supervisor->signals >= 0)
+        (void)close(supervisor->signals);
+    job_lock_release(&supervisor->lock);
+    setup_done(&supervisor->setup);
+}
+
+enum status worker_supervise(const char *program, const char *config_path, struct error *err)
+{
+    struct supervisor supervisor = {
+        .program = program, .config_path = config_path, .lock = JOB_LOCK_NONE, .signals = -1};
+    enum status status = start(&supervisor, err);
+    if (status == STATUS_OK)
+        status = loop(&supervisor, err);
+    supervisor_done(&supervisor);
+    return status;
+}

@@ -1,0 +1,57 @@
+/*
+ * The supervisor's state, and what its loop (supervisor.c) does with it, by subject:
+ *   children.c  the ends of job processes, and telling Redis about them
+ *   duties.c    register, heartbeat, sweep, claim
+ *   wake.c      the wake-up channel
+ *   reload.c    a new configuration
+ */
+#ifndef WORKER_SUPERVISOR_H
+#define WORKER_SUPERVISOR_H
+
+#include "core/error.h"
+#include "job_lock.h"
+#include "setup.h"
+#include "slots.h"
+#include "store/jobs.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { SUPERVISOR_RETRY_MS = 1000 }; /* after a failure of Redis */
+
+struct supervisor {
+    const char *program;
+    const char *config_path;
+    char name[80]; /* in job:<id>, for people */
+    struct setup setup;
+    struct store *store;
+    struct store_wake *wake; /* NULL: to be opened again */
+    struct slots slots;
+    struct job_lock lock;
+    int signals;
+    pid_t recovery; /* unwinds what was found at the start; 0: done */
+    bool away;      /* Redis was, at the last look */
+    bool stopping;
+    int64_t stop_kill_ms; /* all deadlines are monotonic */
+    int64_t claim_ms, heartbeat_ms, register_ms, retry_ms, wake_ms;
+};
+
+/* True once per period: the first time at once, then when the deadline has come. */
+bool supervisor_is_due(int64_t *deadline_ms, int64_t period_ms);
+
+/* Takes note of processes that have ended. */
+void supervisor_reap(struct supervisor *supervisor);
+void supervisor_signal_jobs(struct supervisor *supervisor, int number);
+
+/* One duty towards Redis, if it is due. An error means that Redis is away. */
+typedef enum status supervisor_duty_fn(struct supervisor *supervisor, struct error *err);
+supervisor_duty_fn supervisor_tell, supervisor_register, supervisor_heartbeat, supervisor_claim;
+
+void supervisor_open_wake(struct supervisor *supervisor);
+void supervisor_close_wake(struct supervisor *supervisor);
+void supervisor_on_wake(struct supervisor *supervisor);
+
+/* Keeps the old configuration when the new one cannot be used. */
+void supervisor_reload(struct supervisor *supervisor);
+
+#endif

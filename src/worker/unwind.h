@@ -1,0 +1,17 @@
+/* Unwind: what dead jobs of this node left is taken back; what living ones need is not touched. */
+#ifndef WORKER_UNWIND_H
+#define WORKER_UNWIND_H
+
+#include "core/error.h"
+#include "places.h"
+
+#include <stddef.h>
+
+/* One job that has died. A job that another process works on by now is left to that one. */
+enum status unwind_job(const struct places *places, const char *job, struct error *err) MUST_CHECK;
+
+/* Every job that nobody works on. *ret_count: how many records there were. */
+enum status unwind_all(const struct places *places, size_t *ret_count, struct error *err)
+    MUST_CHECK;
+
+#endif
