@@ -95,6 +95,8 @@ enum status place_choose(const char *source, const char *id, char root[PATH_MAX]
     const char *base = strcmp(directory, "/") == 0 ? "" : directory;
     if (snprintf(root, PATH_MAX, "%s/.appbackup-%s", base, id) >= PATH_MAX)
         return FAIL(err, STATUS_TOO_LARGE, "the path of a snapshot of '%s'", source);
+    if (faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) != 0)
+        return FAIL_ERRNO(err, "make a directory in '%s'", directory);
     return STATUS_OK;
 }
 

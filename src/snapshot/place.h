@@ -21,7 +21,7 @@ void place_directory_of(const char *path, char directory[PATH_MAX]);
 enum status place_has_room_beside(const char *directory, bool *ret_room, struct error *err)
     MUST_CHECK;
 
-/* Where the snapshot of this source goes: beside it, or else in it. */
+/* Where the snapshot of this source goes: beside it, or else in it. FORBIDDEN if we may not. */
 enum status place_choose(const char *source, const char *id, char root[PATH_MAX], struct error *err)
     MUST_CHECK;
 
