@@ -1,5 +1,7 @@
 #include "schema.h"
 
+#include "raw.h"
+
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -165,6 +167,9 @@ static enum status refuse_value(const struct document *document, const char *key
     if (value != NULL && value->type == CYAML_SEQUENCE)
         return document_refuse(document, key, err, "a list of %u to %u entries is expected",
                                value->sequence.min, value->sequence.max);
+    if (value != NULL && value->type == CYAML_STRING && value->string.max == NUMBER_DIGITS_MAX)
+        return document_refuse(document, key, err, "a number of 1 to %d digits is expected",
+                               NUMBER_DIGITS_MAX);
     if (value != NULL && value->type == CYAML_STRING)
         return document_refuse(document, key, err, "text of %u to %u bytes is expected",
                                value->string.min, value->string.max);
