@@ -1,0 +1,314 @@
+/*
+ * The life of a call. It is in at most one of three lists:
+ *   waiting   for the link to be ready
+ *   sent      Redis has it; replies come in this order. It stays here after its deadline, without
+ *             a callback, until its late reply or the end of the connection
+ *   failing   its failure is told by the next round of the loop, never from inside
+ *             store_async_send()
+ * Those that can still be late are also in `open`, in the order of their deadlines: all calls have
+ * the same time-out, so that is the order in which they came.
+ */
+#include "store/async.h"
+
+#include "core/cleanup.h"
+#include "core/clock.h"
+#include "library.h"
+#include "link.h"
+#include "settings.h"
+
+#include <stdlib.h>
+#include <sys/queue.h>
+
+enum pending_place { PLACE_WAITING, PLACE_SENT, PLACE_FAILING };
+
+struct pending {
+    TAILQ_ENTRY(pending) in_place;
+    TAILQ_ENTRY(pending) in_open;
+    struct store_async *async;
+    enum pending_place place;
+    char *command; /* kept to be sent again after the library was loaded; hiredis' memory */
+    size_t command_len;
+    store_reply_fn *callback; /* NULL: answered */
+    void *context;
+    int64_t deadline_ms;
+    int64_t sent_ms;
+    const char *why; /* of a failure that is not the link's */
+    bool resent;
+};
+
+TAILQ_HEAD(pending_list, pending);
+
+struct store_async {
+    struct settings settings;
+    struct link *link;
+    struct event *deadline; /* for the first of open, and for a silent connection */
+    struct event *failure;  /* for failing */
+    struct pending_list waiting;
+    struct pending_list sent;
+    struct pending_list failing;
+    struct pending_list open;
+    size_t count; /* of all lists */
+    bool closing;
+};
+
+static struct pending_list *list_of(struct pending *call)
+{
+    struct store_async *async = call->async;
+    if (call->place == PLACE_WAITING)
+        return &async->waiting;
+    return call->place == PLACE_SENT ? &async->sent : &async->failing;
+}
+
+static void enter(struct pending *call, enum pending_place place)
+{
+    call->place = place;
+    TAILQ_INSERT_TAIL(list_of(call), call, in_place);
+}
+
+static void leave(struct pending *call)
+{
+    TAILQ_REMOVE(list_of(call), call, in_place);
+}
+
+static void answer(struct pending *call, const redisReply *reply, const struct error *err)
+{
+    store_reply_fn *callback = call->callback;
+    call->callback = NULL;
+    TAILQ_REMOVE(&call->async->open, call, in_open);
+    callback(call->context, reply, err);
+}
+
+static void answer_unavailable(struct pending *call)
+{
+    struct error err = {0};
+    const char *why = call->why != NULL ? call->why : link_why(call->async->link);
+    (void)FAIL_REASON(&err, STATUS_UNAVAILABLE, "redis_unavailable", "redis: %s", why);
+    answer(call, NULL, &err);
+}
+
+/* The call is in no place any more. */
+static void release(struct pending *call)
+{
+    call->async->count--;
+    redisFreeCommand(call->command);
+    free(call);
+}
+
+static void fail_later(struct pending *call)
+{
+    enter(call, PLACE_FAILING);
+    event_active(call->async->failure, EV_TIMEOUT, 0);
+}
+
+static void on_reply(redisAsyncContext *redis, void *raw, void *context)
+{
+    (void)redis;
+    struct pending *call = context;
+    const redisReply *reply = raw;
+    leave(call);
+    if (call->callback == NULL) { /* late: its failure has been told */
+        release(call);
+    } else if (reply == NULL) { /* the connection has ended */
+        answer_unavailable(call);
+        release(call);
+    } else if (library_is_missing(reply) && !call->resent) { /* nothing was executed */
+        call->resent = true;
+        enter(call, PLACE_WAITING);
+        link_reload(call->async->link);
+    } else {
+        answer(call, reply, NULL);
+        release(call);
+    }
+}
+
+static void dispatch(struct pending *call)
+{
+    if (!link_send(call->async->link, call->command, call->command_len, on_reply, call)) {
+        fail_later(call);
+        return;
+    }
+    call->sent_ms = clock_mono_ms();
+    enter(call, PLACE_SENT);
+}
+
+static void on_ready(void *context)
+{
+    struct store_async *async = context;
+    struct pending_list ready = TAILQ_HEAD_INITIALIZER(ready);
+    TAILQ_CONCAT(&ready, &async->waiting, in_place);
+    struct pending *call = NULL;
+    while ((call = TAILQ_FIRST(&ready)) != NULL) {
+        TAILQ_REMOVE(&ready, call, in_place);
+        dispatch(call);
+    }
+}
+
+static void on_down(void *context)
+{
+    struct store_async *async = context;
+    struct pending *call = NULL;
+    while ((call = TAILQ_FIRST(&async->waiting)) != NULL) {
+        leave(call);
+        fail_later(call);
+    }
+}
+
+static void tell_failures(struct store_async *async)
+{
+    /* Only those that are there now: a callback may send again, and fail again. */
+    struct pending_list failed = TAILQ_HEAD_INITIALIZER(failed);
+    TAILQ_CONCAT(&failed, &async->failing, in_place);
+    struct pending *call = NULL;
+    while ((call = TAILQ_FIRST(&failed)) != NULL) {
+        TAILQ_REMOVE(&failed, call, in_place);
+        answer_unavailable(call);
+        release(call);
+    }
+}
+
+static void on_failure(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    tell_failures(context);
+}
+
+/* A connection whose oldest call has had no reply for this long is given up. */
+static int64_t silence_end_ms(const struct store_async *async, const struct pending *oldest)
+{
+    return oldest->sent_ms + 2 * async->settings.timeout_ms;
+}
+
+static void schedule(struct store_async *async)
+{
+    const struct pending *next = TAILQ_FIRST(&async->open);
+    const struct pending *oldest = TAILQ_FIRST(&async->sent);
+    if (next == NULL && oldest == NULL)
+        return;
+    int64_t at_ms = next != NULL ? next->deadline_ms : silence_end_ms(async, oldest);
+    if (oldest != NULL && silence_end_ms(async, oldest) < at_ms)
+        at_ms = silence_end_ms(async, oldest);
+    int left_ms = clock_left_ms(at_ms);
+    struct timeval delay = {.tv_sec = left_ms / 1000, .tv_usec = left_ms % 1000 * 1000};
+    (void)event_add(async->deadline, &delay);
+}
+
+static void expire(struct pending *call)
+{
+    struct error err = {0};
+    (void)FAIL_REASON(&err, STATUS_TIMEOUT, "redis_unavailable", "redis: no reply within %lld ms",
+                      (long long)call->async->settings.timeout_ms);
+    bool waiting = call->place == PLACE_WAITING;
+    if (waiting)
+        leave(call);
+    answer(call, NULL, &err);
+    if (waiting)
+        release(call);
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct store_async *async = context;
+    int64_t now_ms = clock_mono_ms();
+    struct pending *call = TAILQ_FIRST(&async->open);
+    while (call != NULL && call->deadline_ms <= now_ms && call->place != PLACE_FAILING) {
+        expire(call);
+        call = TAILQ_FIRST(&async->open);
+    }
+    const struct pending *oldest = TAILQ_FIRST(&async->sent);
+    if (oldest != NULL && silence_end_ms(async, oldest) <= now_ms)
+        link_reset(async->link, "connection is silent");
+    schedule(async);
+}
+
+static enum status init(struct store_async *async, struct event_base *base,
+                        const struct store_options *options, struct error *err)
+{
+    TAILQ_INIT(&async->waiting);
+    TAILQ_INIT(&async->sent);
+    TAILQ_INIT(&async->failing);
+    TAILQ_INIT(&async->open);
+    if (settings_init(&async->settings, options, err) != STATUS_OK)
+        return err->status;
+    async->deadline = event_new(base, -1, 0, on_deadline, async);
+    async->failure = event_new(base, -1, 0, on_failure, async);
+    if (async->deadline == NULL || async->failure == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "store");
+    const struct link_events events = {on_ready, on_down, async};
+    return link_new(base, &async->settings, &events, &async->link, err);
+}
+
+enum status store_async_open(struct event_base *base, const struct store_options *options,
+                             struct store_async **ret_async, struct error *err)
+{
+    struct store_async *async = calloc(1, sizeof(*async));
+    if (async == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "store");
+    if (init(async, base, options, err) != STATUS_OK) {
+        store_async_close(async);
+        return err->status;
+    }
+    link_start(async->link);
+    *ret_async = async;
+    return STATUS_OK;
+}
+
+void store_async_close(struct store_async *async)
+{
+    if (async == NULL)
+        return;
+    async->closing = true;
+    if (async->link != NULL) {
+        link_close(async->link); /* what was sent fails from in here */
+        on_down(async);
+        tell_failures(async);
+        link_free(async->link);
+    }
+    if (async->deadline != NULL)
+        event_free(async->deadline);
+    if (async->failure != NULL)
+        event_free(async->failure);
+    settings_done(&async->settings);
+    free(async);
+}
+
+static bool format(struct pending *call, const struct store_call *request)
+{
+    const char *argv[STORE_ARGUMENTS_MAX];
+    for (size_t i = 0; i < request->argc; i++)
+        argv[i] = request->argv[i];
+    int len = redisFormatCommandArgv(&call->command, (int)request->argc, argv, NULL);
+    call->command_len = len > 0 ? (size_t)len : 0;
+    return len > 0;
+}
+
+void store_async_send(struct store_async *async, const struct store_call *call,
+                      store_reply_fn *callback, void *context)
+{
+    assert(!async->closing);
+    struct pending *pending = calloc(1, sizeof(*pending));
+    if (pending == NULL)
+        abort(); /* as hiredis does: the promise of a callback could not be kept */
+    pending->async = async;
+    pending->callback = callback;
+    pending->context = context;
+    pending->deadline_ms = clock_mono_ms() + async->settings.timeout_ms;
+    async->count++;
+    TAILQ_INSERT_TAIL(&async->open, pending, in_open);
+
+    if (async->count > STORE_ASYNC_PENDING_MAX)
+        pending->why = "too many calls under way";
+    else if (!format(pending, call))
+        pending->why = "out of memory";
+
+    if (pending->why != NULL || !(link_is_ready(async->link) || link_is_connecting(async->link)))
+        fail_later(pending);
+    else if (link_is_ready(async->link))
+        dispatch(pending);
+    else
+        enter(pending, PLACE_WAITING);
+    if (event_pending(async->deadline, EV_TIMEOUT, NULL) == 0)
+        schedule(async);
+}
