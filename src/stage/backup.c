@@ -1,0 +1,154 @@
+#include "stage/backup.h"
+
+#include "commit.h"
+#include "context.h"
+#include "discover.h"
+#include "freeze.h"
+#include "model/detail.h"
+#include "pipeline.h"
+#include "point.h"
+#include "stage/undo.h"
+#include "upload.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static enum status start_upload(struct stage_context *context, struct error *err);
+
+/* clang-format off */
+static const struct stage stages[] = {
+    {"pre-backup",    freeze_pre_backup,    freeze_undo_pre_backup},
+    {"pre-snapshot",  freeze_pre_snapshot,  freeze_undo_pre_snapshot},
+    {"snapshot",      freeze_snapshot,      NULL}, /* its plan is owed since pre-snapshot */
+    {"post-snapshot", freeze_post_snapshot, NULL},
+    {"discover",      discover_run,         NULL},
+    {"upload",        start_upload,         upload_undo},
+    {"commit",        commit_run,           NULL},
+    {"cleanup",       freeze_cleanup,       NULL},
+    {"post-backup",   freeze_post_backup,   NULL},
+};
+
+/* clang-format on */
+
+static enum status start_upload(struct stage_context *context, struct error *err)
+{
+    context->state = BACKUP_RUNNING;
+    if (context_report(context, err) != STATUS_OK)
+        return err->status;
+    return upload_run(context, err);
+}
+
+enum status stage_result_init(struct stage_result *result, struct error *err)
+{
+    *result = (struct stage_result){
+        .bytes_done = -1,
+        .bytes_total = -1,
+        .hook_state_details = json_array(),
+        .state_details = json_array(),
+    };
+    if (result->hook_state_details != NULL && result->state_details != NULL)
+        return STATUS_OK;
+    stage_result_done(result);
+    return FAIL(err, STATUS_NO_MEMORY, "result of a backup");
+}
+
+void stage_result_done(struct stage_result *result)
+{
+    json_decref(result->hook_state_details);
+    json_decref(result->state_details);
+    *result = (struct stage_result){0};
+}
+
+static void copy_id(const char *text, char *id, size_t size)
+{
+    (void)snprintf(id, size, "%s", text);
+}
+
+static enum status init_record(struct stage_context *context, struct error *err)
+{
+    const struct stage_plan *plan = context->plan;
+    struct undo_record *record = &context->record;
+    copy_id(plan->job, record->job, sizeof(record->job));
+    copy_id(plan->backup, record->backup, sizeof(record->backup));
+    copy_id(plan->app->app.name, record->app, sizeof(record->app));
+    record->hooks[HOOK_POST_SNAPSHOT] = plan->app->hooks[HOOK_POST_SNAPSHOT];
+    record->hooks[HOOK_POST_BACKUP] = plan->app->hooks[HOOK_POST_BACKUP];
+    record->snapshots = calloc(context->volume_count, sizeof(*record->snapshots));
+    context->volumes = calloc(context->volume_count, sizeof(*context->volumes));
+    if (record->snapshots == NULL || context->volumes == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "%zu volumes", context->volume_count);
+    return STATUS_OK;
+}
+
+static enum status check_plan(const struct stage_plan *plan, struct error *err)
+{
+    if (!id_is_valid(plan->job) || !id_is_valid(plan->backup) || !id_is_valid(plan->app_id))
+        return FAIL(err, STATUS_INVALID, "ids of job, backup and app are expected");
+    return STATUS_OK;
+}
+
+static enum status prepare(struct stage_context *context, struct error *err)
+{
+    const struct app_definition *app = context->plan->app;
+    const char *const *patterns = (const char *const *)(uintptr_t)app->excludes;
+    if (context_check_volumes(app, &context->volume_count, err) != STATUS_OK ||
+        exclude_new(patterns, &context->exclude, err) != STATUS_OK)
+        return FAIL_IN(err, "app '%s'", app->app.name);
+    return init_record(context, err);
+}
+
+/* What an attempt that died has left is unwound before this one touches the application. Its hooks'
+ * failures are news, and no reason to give up. */
+static void unwind_predecessor(struct stage_context *context)
+{
+    const struct stage_plan *plan = context->plan;
+    struct error failure = {0};
+    if (stage_undo_job(plan->undo_directory, plan->job, &failure) != STATUS_OK)
+        detail_add_error(context->result->state_details, "undo of an earlier attempt", &failure);
+}
+
+/* Before the application is touched: a bucket that is away or a wrong passphrase freezes nothing.
+ */
+static enum status open_repository(struct stage_context *context, bool *ret_found,
+                                   struct error *err)
+{
+    const struct stage_plan *plan = context->plan;
+    context->stage = "open";
+    if (context_report(context, err) != STATUS_OK)
+        return err->status;
+    stage_point(context->stage);
+    if (context_open_store(plan, &context->store, err) != STATUS_OK ||
+        repository_open_or_create(context->store, plan->passphrase, &context->repository, err) !=
+            STATUS_OK ||
+        commit_find(context, ret_found, err) != STATUS_OK)
+        return FAIL_IN(err, "open");
+    return STATUS_OK;
+}
+
+static void context_done(struct stage_context *context)
+{
+    if (context->repository != NULL)
+        repository_close(context->repository);
+    if (context->store != NULL)
+        object_store_close(context->store);
+    exclude_free(context->exclude);
+    undo_record_done(&context->record);
+    free(context->volumes);
+}
+
+enum status stage_backup_run(const struct stage_plan *plan, struct stage_result *result,
+                             struct error *err)
+{
+    struct stage_context context = {.plan = plan, .result = result, .state = BACKUP_DISCOVERING};
+    if (check_plan(plan, err) != STATUS_OK)
+        return err->status;
+    unwind_predecessor(&context);
+    bool found = false;
+    enum status status = prepare(&context, err);
+    if (status == STATUS_OK)
+        status = open_repository(&context, &found, err);
+    if (status == STATUS_OK && !found)
+        status = pipeline_run(stages, sizeof(stages) / sizeof(stages[0]), &context, err);
+    context_done(&context);
+    return status;
+}

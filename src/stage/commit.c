@@ -1,0 +1,114 @@
+#include "commit.h"
+
+#include "owner.h"
+#include "repository/snapshot.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { HOST_NAME_SIZE = 256 };
+
+void commit_tag(const char *backup, char tag[COMMIT_TAG_SIZE])
+{
+    (void)snprintf(tag, COMMIT_TAG_SIZE, "backup=%s", backup);
+}
+
+struct tags {
+    char backup[COMMIT_TAG_SIZE], name[COMMIT_TAG_SIZE], app[COMMIT_TAG_SIZE];
+    char account[COMMIT_TAG_SIZE];
+};
+
+static void set_tags(const struct stage_plan *plan, struct tags *tags,
+                     struct repository_snapshot *snapshot)
+{
+    commit_tag(plan->backup, tags->backup);
+    (void)snprintf(tags->name, sizeof(tags->name), "name=%s", plan->backup_name);
+    (void)snprintf(tags->app, sizeof(tags->app), "app=%s", plan->app->app.name);
+    (void)snprintf(tags->account, sizeof(tags->account), "account=%s", plan->account);
+    snapshot->tags[0] = "appbackup";
+    snapshot->tags[1] = tags->backup;
+    snapshot->tags[2] = tags->name;
+    snapshot->tags[3] = tags->app;
+    snapshot->tags[4] = tags->account;
+}
+
+static struct timespec time_of(int64_t wall_ms)
+{
+    return (struct timespec){.tv_sec = wall_ms / 1000, .tv_nsec = wall_ms % 1000 * 1000000};
+}
+
+static enum status save(struct stage_context *context, struct error *err)
+{
+    const struct app_definition *app = context->plan->app;
+    char host[HOST_NAME_SIZE] = "";
+    if (gethostname(host, sizeof(host) - 1) != 0)
+        return FAIL_ERRNO(err, "host name");
+    struct owner_cache owners = {0};
+    struct tags tags;
+    struct repository_snapshot snapshot = {
+        .time = time_of(context->result->taken_ms),
+        .tree = context->tree,
+        .paths = (const char *const *)(uintptr_t)app->volumes,
+        .hostname = host,
+        .username = owner_user(&owners, geteuid()),
+        .excludes = (const char *const *)(uintptr_t)app->excludes,
+        .files = context->files,
+        .directories = context->directories,
+        .bytes = (uint64_t)context->result->bytes_total,
+    };
+    set_tags(context->plan, &tags, &snapshot);
+    if (repository_save_snapshot(context->repository, &snapshot, err) != STATUS_OK)
+        return err->status;
+    blob_id_to_text(&snapshot.id, context->result->repository_snapshot);
+    return STATUS_OK;
+}
+
+enum status commit_run(struct stage_context *context, struct error *err)
+{
+    if (repository_flush(context->repository, err) != STATUS_OK ||
+        context_report(context, err) != STATUS_OK || save(context, err) != STATUS_OK)
+        return err->status;
+    context->committed = true;
+    context->result->bytes_done = context->result->bytes_total;
+    return STATUS_OK;
+}
+
+struct search {
+    char tag[COMMIT_TAG_SIZE];
+    struct stage_result *result;
+    bool found;
+};
+
+static bool has_tag(const struct repository_snapshot *snapshot, const char *tag)
+{
+    for (size_t i = 0; i < SNAPSHOT_TAGS_MAX && snapshot->tags[i] != NULL; i++)
+        if (strcmp(snapshot->tags[i], tag) == 0)
+            return true;
+    return false;
+}
+
+static enum status on_snapshot(void *context, const struct repository_snapshot *snapshot,
+                               struct error *err UNUSED)
+{
+    struct search *search = context;
+    if (search->found || !has_tag(snapshot, search->tag))
+        return STATUS_OK;
+    search->found = true;
+    struct stage_result *result = search->result;
+    blob_id_to_text(&snapshot->id, result->repository_snapshot);
+    result->taken_ms = (int64_t)snapshot->time.tv_sec * 1000 + snapshot->time.tv_nsec / 1000000;
+    result->bytes_total = (int64_t)snapshot->bytes;
+    result->bytes_done = result->bytes_total;
+    return STATUS_OK;
+}
+
+enum status commit_find(struct stage_context *context, bool *ret_found, struct error *err)
+{
+    struct search search = {.result = context->result};
+    commit_tag(context->plan->backup, search.tag);
+    if (repository_list_snapshots(context->repository, on_snapshot, &search, err) != STATUS_OK)
+        return err->status;
+    *ret_found = search.found;
+    return STATUS_OK;
+}

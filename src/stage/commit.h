@@ -1,0 +1,22 @@
+/*
+ * Commit: the snapshot file that makes the uploaded tree a backup, and how it is found again.
+ * Tags      appbackup, backup=<id>, name=<name>, app=<app's name>, account=<id>
+ */
+#ifndef STAGE_COMMIT_H
+#define STAGE_COMMIT_H
+
+#include "context.h"
+
+enum { COMMIT_TAG_SIZE = 128 };
+
+/* "backup=<id>" */
+void commit_tag(const char *backup, char tag[COMMIT_TAG_SIZE]);
+
+/* Everything durable, then the snapshot, then the lock is given back. Fills the result. */
+enum status commit_run(struct stage_context *context, struct error *err) MUST_CHECK;
+
+/* Was this backup committed by an earlier attempt? Then the result is that of this snapshot. */
+enum status commit_find(struct stage_context *context, bool *ret_found, struct error *err)
+    MUST_CHECK;
+
+#endif

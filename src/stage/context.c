@@ -1,0 +1,97 @@
+#include "context.h"
+
+#include "core/cancel.h"
+#include "snapshot/snapshot.h"
+
+#include <string.h>
+
+enum status context_report(struct stage_context *context, struct error *err)
+{
+    const struct stage_plan *plan = context->plan;
+    const struct stage_result *result = context->result;
+    struct stage_report report = {
+        .state = context->state,
+        .stage = context->stage,
+        .bytes_done = result->bytes_done,
+        .bytes_total = result->bytes_total,
+        .taken_ms = result->taken_ms,
+        .hook_state = result->hook_state,
+        .hook_state_details = result->hook_state_details,
+        .state_details = result->state_details,
+    };
+    struct error refusal = {0};
+    bool refused =
+        plan->report != NULL && plan->report(plan->context, &report, &refusal) != STATUS_OK;
+    if (context->committed)
+        return STATUS_OK; /* too late for the caller to change its mind: only tidying up is left */
+    if (refused) {
+        *err = refusal;
+        return error_status(err);
+    }
+    if (cancel_check(plan->cancel, err) != STATUS_OK)
+        return err->status;
+    return context->locked ? repository_refresh_lock(context->repository, err) : STATUS_OK;
+}
+
+/* Is one path the other, or below it? */
+static bool covers(const char *above, const char *path)
+{
+    size_t len = strcmp(above, "/") == 0 ? 0 : strlen(above);
+    return strncmp(above, path, len) == 0 && (path[len] == '\0' || path[len] == '/');
+}
+
+static enum status check_pair(const char *one, const char *other, struct error *err)
+{
+    if (covers(one, other) || covers(other, one))
+        return FAIL(err, STATUS_INVALID, "volumes '%s' and '%s' overlap", one, other);
+    return STATUS_OK;
+}
+
+enum status context_check_volumes(const struct app_definition *app, size_t *ret_count,
+                                  struct error *err)
+{
+    size_t count = 0;
+    for (; app->volumes != NULL && app->volumes[count] != NULL; count++) {
+        if (app->volumes[count][0] != '/')
+            return FAIL(err, STATUS_INVALID, "volume '%s': an absolute path is expected",
+                        app->volumes[count]);
+        for (size_t i = 0; i < count; i++)
+            if (check_pair(app->volumes[i], app->volumes[count], err) != STATUS_OK)
+                return err->status;
+    }
+    if (count == 0)
+        return FAIL(err, STATUS_INVALID, "app '%s' has no volume", app->app.name);
+    *ret_count = count;
+    return STATUS_OK;
+}
+
+enum status context_walk(const struct stage_context *context, size_t volume,
+                         struct walk_options *options, struct walk **ret_walk, struct error *err)
+{
+    const struct snapshot_plan *plan = &context->volumes[volume];
+    *options = (struct walk_options){
+        .volume = plan->volume,
+        .exclude = context->exclude,
+        .exclude_caches = context->plan->app->exclude_caches,
+    };
+    int fd = -1;
+    if (snapshot_open(plan, &fd, err) != STATUS_OK)
+        return FAIL_IN(err, "volume '%s'", plan->volume);
+    return walk_open(options, fd, ret_walk, err);
+}
+
+enum status context_open_store(const struct stage_plan *plan, struct object_store **ret_store,
+                               struct error *err)
+{
+    const struct bucket_definition *bucket = plan->bucket;
+    if (bucket->bucket.provider != BUCKET_DIRECTORY)
+        return FAIL(err, STATUS_UNSUPPORTED, "bucket '%s': unknown kind of bucket",
+                    bucket->bucket.name);
+    enum status status = object_store_open_directory(bucket->bucket.name, bucket->path,
+                                                     plan->app_id, ret_store, err);
+    if (status != STATUS_NOT_FOUND)
+        return status;
+    /* A mount that is late, or an NFS server away: it may be there the next time. */
+    struct error cause = *err;
+    return FAIL_REASON(err, STATUS_UNAVAILABLE, "bucket_unreachable", "%s", cause.text);
+}

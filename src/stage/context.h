@@ -1,0 +1,51 @@
+/* What the stages of one backup share. */
+#ifndef STAGE_CONTEXT_H
+#define STAGE_CONTEXT_H
+
+#include "bucket/object_store.h"
+#include "record.h"
+#include "repository/repository.h"
+#include "stage/backup.h"
+#include "stage/exclude.h"
+#include "walk.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct stage_context {
+    const struct stage_plan *plan;
+    struct stage_result *result;
+    const char *stage; /* the one that runs */
+    enum backup_state state;
+    struct object_store *store;
+    struct repository *repository;
+    bool locked;
+    bool committed; /* the backup is in the repository: nothing can make it fail any more */
+    struct exclude *exclude;
+    struct undo_record record; /* what is owed; record.snapshots: one per volume, in their order */
+    struct snapshot_plan *volumes; /* the same, for as long as they are read */
+    size_t volume_count;
+    uint64_t files, directories; /* uploaded */
+    struct blob_id tree;
+};
+
+/* Tells the caller where the backup stands, and looks whether it may go on: cancelled, lock lost.
+ */
+enum status context_report(struct stage_context *context, struct error *err) MUST_CHECK;
+
+/* The app's volumes: absolute, each once, none below another. */
+enum status context_check_volumes(const struct app_definition *app, size_t *ret_count,
+                                  struct error *err) MUST_CHECK;
+
+/* A walk over what was frozen of a volume, shown under its own path; options live as long. */
+enum status context_walk(const struct stage_context *context, size_t volume,
+                         struct walk_options *options, struct walk **ret_walk, struct error *err)
+    MUST_CHECK;
+
+/* Bucket and repository of the plan. UNAVAILABLE, reason "bucket_unreachable": no such bucket now.
+ */
+enum status context_open_store(const struct stage_plan *plan, struct object_store **ret_store,
+                               struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * Pipeline: stages in order, with compensation. If one fails, it and those before it are undone,
+ * newest first: the one that failed too, since it may have got half way. An undo therefore copes
+ * with nothing, half and all being done, and with being called twice.
+ */
+#ifndef STAGE_PIPELINE_H
+#define STAGE_PIPELINE_H
+
+#include "context.h"
+
+#include <stddef.h>
+
+typedef enum status stage_run_fn(struct stage_context *context, struct error *err);
+typedef void stage_undo_fn(struct stage_context *context);
+
+struct stage {
+    const char *name;
+    stage_run_fn *run;
+    stage_undo_fn *undo; /* NULL: there is nothing to take back */
+};
+
+/* The stage's name is reported before it runs; the caller may end the backup there. */
+enum status pipeline_run(const struct stage *stages, size_t count, struct stage_context *context,
+                         struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,48 @@
+#include "point.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct point point;
+
+bool point_parse(const char *text, struct point *ret_point)
+{
+    struct point parsed = {0};
+    if (strncmp(text, "kill:", 5) == 0)
+        parsed.signal = SIGKILL;
+    else if (strncmp(text, "stop:", 5) == 0)
+        parsed.signal = SIGSTOP;
+    else
+        return false;
+    const char *name = text + 5;
+    const char *colon = strchr(name, ':');
+    size_t len = colon == NULL ? 0 : (size_t)(colon - name);
+    if (len == 0 || len >= sizeof(parsed.name))
+        return false;
+    memcpy(parsed.name, name, len);
+    char *end = NULL;
+    parsed.left = strtol(colon + 1, &end, 10);
+    if (end == colon + 1 || *end != '\0' || parsed.left < 1)
+        return false;
+    *ret_point = parsed;
+    return true;
+}
+
+bool point_reached(struct point *at, const char *name)
+{
+    return at->signal != 0 && strcmp(at->name, name) == 0 && --at->left == 0;
+}
+
+__attribute__((constructor)) static void read_point(void)
+{
+    const char *text = secure_getenv("APPBACKUP_POINT");
+    if (text != NULL)
+        (void)point_parse(text, &point);
+}
+
+void stage_point(const char *name)
+{
+    if (point_reached(&point, name))
+        (void)raise(point.signal);
+}

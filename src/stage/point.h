@@ -1,0 +1,31 @@
+/*
+ * Points: named places where a test lets this very process die or stop. Nothing happens unless the
+ * process was started with APPBACKUP_POINT=<kill|stop>:<point>:<n> in its environment, which is
+ * read once, before main(): then it sends itself SIGKILL or SIGSTOP the n-th time it comes to the
+ * point.
+ *
+ * Points    a stage's name, when it begins; "<stage>-done", when it has ended well; "chunk", each
+ *           time some content is in the repository; "unwind", before what is owed is paid
+ */
+#ifndef STAGE_POINT_H
+#define STAGE_POINT_H
+
+#include <stdbool.h>
+
+enum { POINT_NAME_SIZE = 32 };
+
+struct point {
+    int signal; /* 0: none */
+    char name[POINT_NAME_SIZE];
+    long left;
+};
+
+/* False, and no point, for text that is not of that form. */
+bool point_parse(const char *text, struct point *ret_point);
+
+/* Counts; true the n-th time. */
+bool point_reached(struct point *point, const char *name);
+
+void stage_point(const char *name);
+
+#endif

@@ -1,0 +1,62 @@
+/*
+ * Undo record: what a backup owes the application and the host as long as it runs, in memory and,
+ * durably, as <undo directory>/<job>.json (mode 0600):
+ *
+ *   {"version": 1, "job": "…", "backup": "…", "app": "shop",
+ *    "hooks": {"post-snapshot": [{"name": "thaw", "command": ["/bin/x", "-y"], "user": "shop",
+ *                                 "timeout_ms": 60000}],
+ *              "post-backup": []},
+ *    "snapshots": [{"driver": "btrfs", "volume": "/srv/shop", "path": "/srv/.appbackup-…/shop",
+ *                   "root": "/srv/.appbackup-…"}]}
+ *
+ * A stage that is listed under "hooks" is owed, a snapshot that is listed may exist.
+ *
+ * Changes   a new member is optional for the reader, or "version" goes up; an older reader keeps a
+ *           record that it does not understand as *.bad.
+ * Limits    RECORD_BYTES_MAX
+ * Errors    INVALID: text that JSON cannot hold (not UTF-8), or a file that is not such a record
+ */
+#ifndef STAGE_RECORD_H
+#define STAGE_RECORD_H
+
+#include "core/error.h"
+#include "core/id.h"
+#include "model/app.h"
+#include "snapshot/snapshot.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { RECORD_VERSION = 1, RECORD_BYTES_MAX = 4 << 20 };
+
+struct undo_record {
+    char job[ID_SIZE];
+    char backup[ID_SIZE];
+    char app[NAME_SIZE];
+    bool owed[HOOK_STAGE_COUNT];              /* of the two post stages: their hooks must run */
+    struct app_hooks hooks[HOOK_STAGE_COUNT]; /* the post stages' */
+    bool owns_hooks;
+    struct snapshot_plan *snapshots; /* owned */
+    size_t snapshot_count;
+};
+
+void undo_record_done(struct undo_record *record); /* all zeros is fine */
+
+/* "<directory>/<job>.json" into path[PATH_MAX]. */
+enum status undo_record_path(const char *directory, const char *job, char *path, struct error *err)
+    MUST_CHECK;
+
+/* Makes the directory if need be. */
+enum status undo_record_write(const struct undo_record *record, const char *directory,
+                              struct error *err) MUST_CHECK;
+
+/* NOT_FOUND: there is no such file. INVALID, TOO_LARGE: it is not a record. The record must be that
+ * of the job. It owns its hooks. */
+enum status undo_record_read(const char *directory, const char *job, struct undo_record *ret_record,
+                             struct error *err) MUST_CHECK;
+
+/* The text of a file. */
+enum status undo_record_parse(const char *bytes, size_t len, struct undo_record *ret_record,
+                              struct error *err) MUST_CHECK;
+
+#endif

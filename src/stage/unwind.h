@@ -1,0 +1,20 @@
+/* Unwind: pay what an undo record says is owed. The record forgets each debt once it is paid. */
+#ifndef STAGE_UNWIND_H
+#define STAGE_UNWIND_H
+
+#include "core/error.h"
+#include "hooks.h"
+#include "record.h"
+
+#include <jansson.h>
+
+/* Runs the stage's hooks if they are owed. They are no longer afterwards, whatever came of them:
+ * what failed once is reported, not repeated. */
+void unwind_hooks(struct undo_record *record, enum hook_stage stage, enum hook_reason reason,
+                  json_t *details, struct hooks_result *ret_result);
+
+/* Removes the snapshots; those that could not be removed stay in the record. The first failure is
+ * returned. */
+enum status unwind_snapshots(struct undo_record *record, struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,22 @@
+/*
+ * Upload: what was frozen into the repository, as one tree of all volumes under their own paths.
+ *
+ * Names     and paths are the volume's, also where a snapshot of it is read. So is the number of
+ * its device: a btrfs snapshot has a new one each time, and every directory would differ. Volume
+ * its own node has the attributes of its copy, which the snapshot gave it. Totals    bytes_done
+ * grows with what is stored or known to be; a file that could not be read counts as well in the
+ * end, so that it reaches bytes_total. Errors    FORBIDDEN, reason "nothing_readable": there were
+ * files, and not one could be read
+ */
+#ifndef STAGE_UPLOAD_H
+#define STAGE_UPLOAD_H
+
+#include "context.h"
+
+/* Takes the lock, which stays. Sets context->tree, files and directories. */
+enum status upload_run(struct stage_context *context, struct error *err) MUST_CHECK;
+
+/* What upload_run() holds on to for the commit. */
+void upload_undo(struct stage_context *context);
+
+#endif

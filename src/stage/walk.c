@@ -1,0 +1,276 @@
+#include "walk.h"
+
+#include "core/buffer.h"
+#include "listing.h"
+#include "snapshot/snapshot.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/resource.h>
+
+/* https://bford.info/cachedir/: the first 43 bytes of a regular file of this name. */
+static const char cache_tag_name[] = "CACHEDIR.TAG";
+static const char cache_tag_signature[] = "Signature: 8a477f597d28d172789f06886806bc55";
+
+/* A directory on the way down. */
+struct level {
+    int fd;          /* -1: a mount point, which is not entered */
+    size_t path_len; /* of its own path */
+    size_t next;     /* name to look at */
+    size_t end;      /* names to look at */
+    struct listing names;
+    struct stat info;
+};
+
+struct walk {
+    const struct walk_options *options;
+    size_t volume_len; /* of the path, without a '/' behind it: 0 for "/" */
+    dev_t device;
+    struct level *levels;
+    size_t depth, capacity;
+    bool started;
+    bool leaving; /* the top was shown as left and goes with the next call */
+    struct buffer path;
+    struct error failure; /* of the last WALK_FAILED */
+};
+
+int walk_open_at(int directory, const char *name, int more_flags)
+{
+    int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | more_flags;
+    int fd = openat(directory, name, flags | O_NOATIME);
+    if (fd < 0 && errno == EPERM) /* only the owner and root may ask for O_NOATIME */
+        fd = openat(directory, name, flags);
+    return fd;
+}
+
+void walk_raise_descriptors(struct rlimit *ret_before)
+{
+    if (getrlimit(RLIMIT_NOFILE, ret_before) != 0)
+        *ret_before = (struct rlimit){0};
+    struct rlimit raised = {.rlim_cur = ret_before->rlim_max, .rlim_max = ret_before->rlim_max};
+    if (raised.rlim_max != 0)
+        (void)setrlimit(RLIMIT_NOFILE, &raised); /* without it a deep subtree gets a warning */
+}
+
+void walk_restore_descriptors(const struct rlimit *before)
+{
+    if (before->rlim_max != 0)
+        (void)setrlimit(RLIMIT_NOFILE, before);
+}
+
+static bool is_cache_tag(int directory)
+{
+    char bytes[sizeof(cache_tag_signature) - 1];
+    CLEANUP(fd_closep) int fd = walk_open_at(directory, cache_tag_name, 0);
+    struct stat info;
+    if (fd < 0 || fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
+        return false;
+    return pread(fd, bytes, sizeof(bytes), 0) == (ssize_t)sizeof(bytes) &&
+           memcmp(bytes, cache_tag_signature, sizeof(bytes)) == 0;
+}
+
+static enum status reserve_level(struct walk *walk, struct error *err)
+{
+    if (walk->depth < walk->capacity)
+        return STATUS_OK;
+    size_t capacity = walk->capacity == 0 ? 16 : walk->capacity * 2;
+    struct level *levels = realloc(walk->levels, capacity * sizeof(*levels));
+    if (levels == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "walk: %zu levels", capacity);
+    walk->levels = levels;
+    walk->capacity = capacity;
+    return STATUS_OK;
+}
+
+/* Takes fd, also on failure. */
+static enum status push(struct walk *walk, int fd, const struct stat *info, struct error *err)
+{
+    CLEANUP(fd_closep) int directory = fd;
+    if (reserve_level(walk, err) != STATUS_OK)
+        return err->status;
+    struct level level = {.fd = -1, .path_len = walk->path.len, .info = *info};
+    if (directory >= 0) {
+        if (listing_read(directory, &level.names, err) != STATUS_OK)
+            return err->status;
+        level.end = level.names.count;
+        size_t tag = 0;
+        if (walk->options->exclude_caches && listing_find(&level.names, cache_tag_name, &tag) &&
+            is_cache_tag(directory)) {
+            level.next = tag;
+            level.end = tag + 1;
+        }
+    }
+    level.fd = STEAL_FD(directory);
+    walk->levels[walk->depth++] = level;
+    return STATUS_OK;
+}
+
+static void pop(struct walk *walk)
+{
+    struct level *level = &walk->levels[--walk->depth];
+    fd_closep(&level->fd);
+    listing_done(&level->names);
+}
+
+enum status walk_open(const struct walk_options *options, int fd, struct walk **ret_walk,
+                      struct error *err)
+{
+    CLEANUP(fd_closep) int directory = fd;
+    CLEANUP(walk_closep) struct walk *walk = NULL;
+    walk = calloc(1, sizeof(*walk));
+    if (walk == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "walk");
+    walk->options = options;
+    buffer_init(&walk->path, WALK_PATH_MAX);
+    walk->volume_len = strcmp(options->volume, "/") == 0 ? 0 : strlen(options->volume);
+    struct stat info;
+    if (fstat(directory, &info) != 0)
+        return FAIL_ERRNO(err, "volume '%s'", options->volume);
+    walk->device = info.st_dev;
+    if (buffer_add(&walk->path, options->volume, walk->volume_len, err) != STATUS_OK ||
+        push(walk, STEAL_FD(directory), &info, err) != STATUS_OK)
+        return FAIL_IN(err, "volume '%s'", options->volume);
+    *ret_walk = STEAL(walk);
+    return STATUS_OK;
+}
+
+void walk_close(struct walk *walk)
+{
+    if (walk == NULL)
+        return;
+    while (walk->depth > 0)
+        pop(walk);
+    free(walk->levels);
+    buffer_done(&walk->path);
+    free(walk);
+}
+
+static const char *last_component(const struct walk *walk)
+{
+    const char *path = (const char *)walk->path.bytes;
+    const char *slash = walk->path.len == 0 ? NULL : strrchr(path, '/');
+    return slash == NULL ? "" : slash + 1;
+}
+
+/* The item for the directory on top of the stack. */
+static void describe_directory(const struct walk *walk, enum walk_kind kind,
+                               struct walk_item *ret_item)
+{
+    const struct level *level = &walk->levels[walk->depth - 1];
+    *ret_item = (struct walk_item){
+        .kind = kind,
+        .path = walk->path.len == 0 ? "/" : (const char *)walk->path.bytes,
+        .name = last_component(walk),
+        .parent = walk->depth > 1 ? walk->levels[walk->depth - 2].fd : -1,
+        .fd = level->fd,
+        .info = level->info,
+        .is_directory = true,
+    };
+}
+
+static bool is_skipped(const struct walk *walk, const struct walk_item *item)
+{
+    if (S_ISSOCK(item->info.st_mode) || (item->is_directory && snapshot_is_ours(item->name)))
+        return true;
+    return walk->options->exclude != NULL && exclude_matches(walk->options->exclude, item->path,
+                                                             walk->volume_len, item->is_directory);
+}
+
+static void mark_failed(const struct walk *walk, struct walk_item *item)
+{
+    item->kind = WALK_FAILED;
+    item->failure = &walk->failure;
+}
+
+static enum status enter(struct walk *walk, struct walk_item *item, struct error *err)
+{
+    CLEANUP(fd_closep) int fd = -1;
+    if (item->info.st_dev == walk->device) {
+        fd = walk_open_at(item->parent, item->name, O_DIRECTORY);
+        if (fd < 0 || fstat(fd, &item->info) != 0) {
+            error_set_errno(&walk->failure, errno, "open");
+            mark_failed(walk, item);
+            return STATUS_OK;
+        }
+    }
+    enum status status = push(walk, STEAL_FD(fd), &item->info, &walk->failure);
+    if (status == STATUS_NO_MEMORY) {
+        *err = walk->failure;
+        return FAIL_IN(err, "'%s'", item->path);
+    }
+    if (status == STATUS_OK)
+        describe_directory(walk, WALK_ENTER, item);
+    else
+        mark_failed(walk, item);
+    return STATUS_OK;
+}
+
+/* The next entry of the directory on top. *ret_skipped: it is one that nobody shall see. */
+static enum status look_at(struct walk *walk, struct level *level, struct walk_item *item,
+                           bool *ret_skipped, struct error *err)
+{
+    const char *name = listing_at(&level->names, level->next++);
+    walk->path.len = level->path_len;
+    *ret_skipped = false;
+    *item = (struct walk_item){.kind = WALK_ENTRY, .parent = level->fd, .fd = -1, .name = name};
+    if (walk->path.len + strlen(name) + 1 > WALK_PATH_MAX) {
+        walk->path.bytes[walk->path.len] = '\0';
+        item->path = (const char *)walk->path.bytes;
+        error_set_errno(&walk->failure, ENAMETOOLONG, "'%s'", name);
+        mark_failed(walk, item);
+        return STATUS_OK;
+    }
+    if (buffer_add_text(&walk->path, "/", err) != STATUS_OK ||
+        buffer_add_text(&walk->path, name, err) != STATUS_OK)
+        return err->status;
+    item->path = (const char *)walk->path.bytes;
+
+    int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
+    if (fstatat(level->fd, name, &item->info, flags) != 0) {
+        error_set_errno(&walk->failure, errno, "look at");
+        mark_failed(walk, item);
+        return STATUS_OK;
+    }
+    item->is_directory = S_ISDIR(item->info.st_mode);
+    *ret_skipped = is_skipped(walk, item);
+    return STATUS_OK;
+}
+
+/* Back up in the directory on top, whose path is the shorter one again. */
+static void leave(struct walk *walk, struct walk_item *ret_item)
+{
+    walk->path.len = walk->levels[walk->depth - 1].path_len;
+    if (walk->path.bytes != NULL)
+        walk->path.bytes[walk->path.len] = '\0';
+    describe_directory(walk, WALK_LEAVE, ret_item);
+    walk->leaving = true;
+}
+
+enum status walk_next(struct walk *walk, struct walk_item *ret_item, struct error *err)
+{
+    if (!walk->started) {
+        walk->started = true;
+        describe_directory(walk, WALK_ENTER, ret_item);
+        return STATUS_OK;
+    }
+    if (walk->leaving)
+        pop(walk);
+    walk->leaving = false;
+    while (walk->depth > 0) {
+        struct level *level = &walk->levels[walk->depth - 1];
+        if (level->next == level->end) {
+            leave(walk, ret_item);
+            return STATUS_OK;
+        }
+        bool skipped = false;
+        if (look_at(walk, level, ret_item, &skipped, err) != STATUS_OK)
+            return err->status;
+        if (skipped)
+            continue;
+        if (ret_item->kind == WALK_ENTRY && ret_item->is_directory)
+            return enter(walk, ret_item, err);
+        return STATUS_OK;
+    }
+    *ret_item = (struct walk_item){.kind = WALK_END, .parent = -1, .fd = -1};
+    return STATUS_OK;
+}
