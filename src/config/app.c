@@ -14,10 +14,10 @@ static const struct {
     const char *key;
     size_t offset; /* of a struct raw_hooks */
 } stages[HOOK_STAGE_COUNT] = {
-    [HOOK_PRE_BACKUP]    = {"hooks.pre_backup",    offsetof(struct raw_app, hooks.pre_backup)},
-    [HOOK_PRE_SNAPSHOT]  = {"hooks.pre_snapshot",  offsetof(struct raw_app, hooks.pre_snapshot)},
-    [HOOK_POST_SNAPSHOT] = {"hooks.post_snapshot", offsetof(struct raw_app, hooks.post_snapshot)},
-    [HOOK_POST_BACKUP]   = {"hooks.post_backup",   offsetof(struct raw_app, hooks.post_backup)},
+    [HOOK_PRE_BACKUP]    = {"hooks.pre_backup",    offsetof(struct raw_stages, pre_backup)},
+    [HOOK_PRE_SNAPSHOT]  = {"hooks.pre_snapshot",  offsetof(struct raw_stages, pre_snapshot)},
+    [HOOK_POST_SNAPSHOT] = {"hooks.post_snapshot", offsetof(struct raw_stages, post_snapshot)},
+    [HOOK_POST_BACKUP]   = {"hooks.post_backup",   offsetof(struct raw_stages, post_backup)},
 };
 
 /* clang-format on */
@@ -115,16 +115,6 @@ static enum status read_volumes(const struct document *document, const struct ra
     return STATUS_OK;
 }
 
-static enum status read_excludes(const struct document *document, const struct raw_texts *raw,
-                                 struct app_definition *app, struct error *err)
-{
-    for (size_t i = 0; i < raw->count; i++)
-        if (*raw->items[i] == '\0')
-            return document_refuse(document, KEY("excludes[%zu]", i), err,
-                                   "a pattern is expected, not nothing");
-    return copy_texts(document, raw, &app->excludes, err);
-}
-
 static const char *base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -170,10 +160,10 @@ static enum status read_hooks(const struct document *document, const char *key,
     return STATUS_OK;
 }
 
-static enum status read_stages(const struct document *document, const struct raw_app *raw,
+static enum status read_stages(const struct document *document, const struct raw_stages *raw,
                                struct app_definition *app, struct error *err)
 {
-    for (size_t i = 0; i < HOOK_STAGE_COUNT; i++) {
+    for (size_t i = 0; raw != NULL && i < HOOK_STAGE_COUNT; i++) {
         struct raw_hooks hooks;
         memcpy(&hooks, (const char *)raw + stages[i].offset, sizeof(hooks));
         if (read_hooks(document, stages[i].key, &hooks, &app->hooks[i], err) != STATUS_OK)
@@ -193,9 +183,9 @@ enum status app_read(const struct document *document, const struct raw_app *raw,
         return err->status;
     if (read_volumes(document, &raw->volumes, app, err) != STATUS_OK)
         return err->status;
-    if (read_excludes(document, &raw->excludes, app, err) != STATUS_OK)
+    if (copy_texts(document, &raw->excludes, &app->excludes, err) != STATUS_OK)
         return err->status;
-    if (read_stages(document, raw, app, err) != STATUS_OK)
+    if (read_stages(document, raw->hooks, app, err) != STATUS_OK)
         return err->status;
     app->exclude_caches = raw->exclude_caches == RAW_TRUE;
     app->snapshot =

@@ -39,8 +39,11 @@ enum status numbers_read(const struct document *document, const struct number *n
                          size_t count, const void *raw, void *target, struct error *err)
 {
     for (size_t i = 0; i < count; i++) {
+        const char *section = NULL;
         const char *text = NULL;
-        memcpy(&text, (const char *)raw + numbers[i].raw_offset, sizeof(text));
+        memcpy(&section, (const char *)raw + numbers[i].section, sizeof(section));
+        if (section != NULL)
+            memcpy(&text, section + numbers[i].raw_offset, sizeof(text));
         int64_t value = 0;
         if (number_read(document, numbers[i].key, text, &numbers[i], &value, err) != STATUS_OK)
             return err->status;

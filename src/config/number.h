@@ -10,7 +10,8 @@
 
 struct number {
     const char *key;
-    size_t raw_offset; /* of a char * in the struct that libcyaml fills; NULL there: absent */
+    size_t section;    /* offset of a pointer in what libcyaml filled; NULL there: absent */
+    size_t raw_offset; /* of a char * in that section; NULL there: absent */
     size_t offset;     /* of an int64_t or size_t */
     int64_t value;     /* unless it is given */
     int64_t min;

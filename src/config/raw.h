@@ -1,4 +1,5 @@
-/* The files as libcyaml reads them: text, before any meaning. Absent is NULL or 0. */
+/* The files as libcyaml reads them: text, before any meaning. Absent is NULL or 0, and so is what
+ * has its key but nothing behind it, where that can only mean "none": sections and lists. */
 #ifndef CONFIG_RAW_H
 #define CONFIG_RAW_H
 
@@ -73,9 +74,9 @@ struct raw_config {
     char *state_directory;
     char *apps_directory;
     char *master_key_file;
-    struct raw_redis redis;
-    struct raw_http http;
-    struct raw_worker worker;
+    struct raw_redis *redis;
+    struct raw_http *http;
+    struct raw_worker *worker;
     struct raw_account *accounts;
     uint32_t account_count;
     struct raw_bucket *buckets;
@@ -110,14 +111,15 @@ struct raw_app {
     struct raw_texts excludes;
     int exclude_caches; /* enum raw_boolean */
     int snapshot;       /* 1 + enum app_snapshot_driver */
-    struct raw_stages hooks;
+    struct raw_stages *hooks;
 };
 
 enum { TEXT_BYTES_MAX = 4095, NUMBER_DIGITS_MAX = 19, ACCOUNTS_MAX = 1024, TOKENS_MAX = 1024 };
 
-enum { BUCKETS_MAX = 256, LISTENERS_MAX = 16, VOLUMES_MAX = 256, EXCLUDES_MAX = 4096 };
+enum { BUCKETS_MAX = 256, LISTENERS_MAX = 16, VOLUMES_MAX = 256, HOOKS_MAX = 64 };
 
-enum { HOOKS_MAX = 64, ARGUMENTS_MAX = 256 };
+/* The last two as in stage/exclude.h. */
+enum { ARGUMENTS_MAX = 256, EXCLUDES_MAX = 1024, EXCLUDE_BYTES_MAX = 1024 };
 
 extern const cyaml_schema_value_t raw_config_schema; /* of a struct raw_config * */
 extern const cyaml_schema_value_t raw_app_schema;    /* of a struct raw_app * */

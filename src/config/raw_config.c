@@ -4,7 +4,10 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* The macros of libcyaml, for the three shapes that we have. */
+/* A section or list that may be absent or empty. */
+#define OPTIONAL (CYAML_FLAG_POINTER_NULL | CYAML_FLAG_OPTIONAL)
+
+/* The macros of libcyaml, for the three shapes of text that we have. */
 #define TEXT(key, type, member)                                                            \
     CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, member, 1, \
                            TEXT_BYTES_MAX)
@@ -34,9 +37,8 @@ static const cyaml_schema_value_t listener_schema = {
 };
 
 static const cyaml_schema_field_t http_fields[] = {
-    CYAML_FIELD_SEQUENCE_COUNT("listeners", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
-                               struct raw_http, listeners, listener_count, &listener_schema, 1,
-                               LISTENERS_MAX),
+    CYAML_FIELD_SEQUENCE_COUNT("listeners", OPTIONAL, struct raw_http, listeners, listener_count,
+                               &listener_schema, 1, LISTENERS_MAX),
     NUMBER("body_bytes_max", struct raw_http, body_bytes_max),
     NUMBER("header_bytes_max", struct raw_http, header_bytes_max),
     NUMBER("connections_max", struct raw_http, connections_max),
@@ -75,9 +77,8 @@ static const cyaml_schema_value_t token_schema = {
 static const cyaml_schema_field_t account_fields[] = {
     REQUIRED_TEXT("id", struct raw_account, id),
     REQUIRED_TEXT("name", struct raw_account, name),
-    CYAML_FIELD_SEQUENCE_COUNT("tokens", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
-                               struct raw_account, tokens, token_count, &token_schema, 0,
-                               TOKENS_MAX),
+    CYAML_FIELD_SEQUENCE_COUNT("tokens", OPTIONAL, struct raw_account, tokens, token_count,
+                               &token_schema, 0, TOKENS_MAX),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t account_schema = {
@@ -103,14 +104,13 @@ static const cyaml_schema_field_t config_fields[] = {
     TEXT("state_directory", struct raw_config, state_directory),
     TEXT("apps_directory", struct raw_config, apps_directory),
     TEXT("master_key_file", struct raw_config, master_key_file),
-    CYAML_FIELD_MAPPING("redis", CYAML_FLAG_OPTIONAL, struct raw_config, redis, redis_fields),
-    CYAML_FIELD_MAPPING("http", CYAML_FLAG_OPTIONAL, struct raw_config, http, http_fields),
-    CYAML_FIELD_MAPPING("worker", CYAML_FLAG_OPTIONAL, struct raw_config, worker, worker_fields),
+    CYAML_FIELD_MAPPING_PTR("redis", OPTIONAL, struct raw_config, redis, redis_fields),
+    CYAML_FIELD_MAPPING_PTR("http", OPTIONAL, struct raw_config, http, http_fields),
+    CYAML_FIELD_MAPPING_PTR("worker", OPTIONAL, struct raw_config, worker, worker_fields),
     CYAML_FIELD_SEQUENCE_COUNT("accounts", CYAML_FLAG_POINTER, struct raw_config, accounts,
                                account_count, &account_schema, 1, ACCOUNTS_MAX),
-    CYAML_FIELD_SEQUENCE_COUNT("buckets", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
-                               struct raw_config, buckets, bucket_count, &bucket_schema, 0,
-                               BUCKETS_MAX),
+    CYAML_FIELD_SEQUENCE_COUNT("buckets", OPTIONAL, struct raw_config, buckets, bucket_count,
+                               &bucket_schema, 0, BUCKETS_MAX),
     CYAML_FIELD_END,
 };
 const cyaml_schema_value_t raw_config_schema = {

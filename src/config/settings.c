@@ -13,8 +13,8 @@
 
 #define NUMBER(section_, member_, value_, min_, max_)                                          \
     {                                                                                          \
-        .key = #section_ "." #member_,                                                         \
-        .raw_offset = offsetof(struct raw_config, section_.member_),                           \
+        .key = #section_ "." #member_, .section = offsetof(struct raw_config, section_),       \
+        .raw_offset = offsetof(struct raw_##section_, member_),                                \
         .offset = offsetof(struct config, section_.member_), .value = (value_), .min = (min_), \
         .max = (max_)                                                                          \
     }
@@ -120,7 +120,10 @@ static enum status read_password(const struct document *document, const char *fi
 static enum status read_redis(const struct document *document, const struct raw_redis *raw,
                               struct config *config, struct error *err)
 {
+    static const struct raw_redis none = {0};
     struct config_redis *redis = &config->redis;
+    if (raw == NULL)
+        raw = &none;
     if (read_text(document, raw->address, DEFAULT_REDIS, &redis->address, err) != STATUS_OK)
         return err->status;
     if (!address_is_unix(redis->address) && !address_is_host(redis->address))
@@ -190,8 +193,9 @@ static enum status read_listeners(const struct document *document, const struct 
 {
     static char address[] = DEFAULT_LISTENER;
     const struct raw_listener otherwise = {.address = address};
-    const struct raw_listener *listeners = raw->listeners == NULL ? &otherwise : raw->listeners;
-    size_t count = raw->listeners == NULL ? 1 : raw->listener_count;
+    bool is_given = raw != NULL && raw->listeners != NULL;
+    const struct raw_listener *listeners = is_given ? raw->listeners : &otherwise;
+    size_t count = is_given ? raw->listener_count : 1;
 
     config->http.listeners = calloc(count, sizeof(config->http.listeners[0]));
     if (config->http.listeners == NULL)
@@ -212,7 +216,7 @@ enum status settings_read(const struct document *document, const struct raw_conf
     if (numbers_read(document, setting_numbers, SETTING_NUMBER_COUNT, raw, config, err) !=
         STATUS_OK)
         return err->status;
-    if (read_redis(document, &raw->redis, config, err) != STATUS_OK)
+    if (read_redis(document, raw->redis, config, err) != STATUS_OK)
         return err->status;
-    return read_listeners(document, &raw->http, config, err);
+    return read_listeners(document, raw->http, config, err);
 }
