@@ -1,0 +1,145 @@
+#include "tests/support/stage_fixture.h"
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char passphrase[] = "a passphrase for tests";
+
+void stage_fixture_open(struct stage_fixture *fixture)
+{
+    struct error err = {0};
+    *fixture = (struct stage_fixture){0};
+    scratch_open(&fixture->scratch);
+    scratch_shell(&fixture->scratch, "mkdir volume bucket");
+    cr_assert(eq(int, (int)cancel_init(&fixture->cancel, &err), STATUS_OK));
+
+    (void)snprintf(fixture->app.app.name, sizeof(fixture->app.app.name), "shop");
+    (void)snprintf(fixture->app.app.id, sizeof(fixture->app.app.id), FIXTURE_APP);
+    fixture->app.volumes = fixture->volumes;
+    fixture->app.excludes = fixture->excludes;
+    fixture->app.snapshot = APP_SNAPSHOT_NONE;
+    stage_fixture_add_volume(fixture, scratch_path(&fixture->scratch, "volume"));
+    (void)snprintf(fixture->bucket.bucket.name, sizeof(fixture->bucket.bucket.name), "nightly");
+    fixture->bucket.bucket.provider = BUCKET_DIRECTORY;
+    fixture->bucket.path = strdup(scratch_path(&fixture->scratch, "bucket"));
+    fixture->plan = (struct stage_plan){
+        .job = FIXTURE_JOB,
+        .backup = FIXTURE_BACKUP,
+        .backup_name = "shop-1",
+        .account = FIXTURE_ACCOUNT,
+        .app = &fixture->app,
+        .bucket = &fixture->bucket,
+        .app_id = FIXTURE_APP,
+        .passphrase = passphrase,
+        .undo_directory = strdup(scratch_path(&fixture->scratch, "undo")),
+        .cancel = &fixture->cancel,
+    };
+}
+
+static void free_hooks(struct stage_fixture *fixture, int stage)
+{
+    for (size_t i = 0; i < fixture->app.hooks[stage].count; i++) {
+        for (char **argument = fixture->hooks[stage][i].command; *argument != NULL; argument++)
+            free(*argument);
+        free(fixture->hooks[stage][i].command);
+        free(fixture->hooks[stage][i].name);
+    }
+}
+
+void stage_fixture_close(struct stage_fixture *fixture)
+{
+    for (int stage = 0; stage < HOOK_STAGE_COUNT; stage++)
+        free_hooks(fixture, stage);
+    for (size_t i = 0; i < FIXTURE_VOLUMES_MAX; i++)
+        free(fixture->volumes[i]);
+    for (size_t i = 0; i < FIXTURE_EXCLUDES_MAX; i++)
+        free(fixture->excludes[i]);
+    free(fixture->bucket.path);
+    free((char *)(uintptr_t)fixture->plan.undo_directory);
+    cancel_done(&fixture->cancel);
+    scratch_close(&fixture->scratch);
+}
+
+static void append(char **list, size_t max, const char *text)
+{
+    size_t count = 0;
+    while (list[count] != NULL)
+        count++;
+    cr_assert(count < max);
+    list[count] = strdup(text);
+}
+
+void stage_fixture_add_volume(struct stage_fixture *fixture, const char *path)
+{
+    append(fixture->volumes, FIXTURE_VOLUMES_MAX, path);
+}
+
+void stage_fixture_add_exclude(struct stage_fixture *fixture, const char *pattern)
+{
+    append(fixture->excludes, FIXTURE_EXCLUDES_MAX, pattern);
+}
+
+void stage_fixture_add_hook(struct stage_fixture *fixture, enum hook_stage stage, const char *name,
+                            const char *shell, bool abort_on_failure)
+{
+    struct app_hooks *hooks = &fixture->app.hooks[stage];
+    cr_assert(hooks->count < FIXTURE_HOOKS_MAX);
+    hooks->items = fixture->hooks[stage];
+    struct app_hook *hook = &hooks->items[hooks->count++];
+    char script[2048];
+    (void)snprintf(script, sizeof(script),
+                   "echo \"$APPBACKUP_STAGE %s $APPBACKUP_REASON\" >>\"$0/log\"\n%s", name, shell);
+    *hook = (struct app_hook){
+        .name = strdup(name),
+        .command = calloc(5, sizeof(char *)),
+        .timeout_ms = 20000,
+        .abort_on_failure = abort_on_failure,
+    };
+    hook->command[0] = strdup("/bin/sh");
+    hook->command[1] = strdup("-c");
+    hook->command[2] = strdup(script);
+    hook->command[3] = strdup(fixture->scratch.path);
+}
+
+const char *stage_fixture_log(const struct stage_fixture *fixture)
+{
+    static char log[4096];
+    static char joined[2 * sizeof(log)];
+    scratch_read(&fixture->scratch, "log", log, sizeof(log));
+    char *to = joined;
+    for (const char *from = log; *from != '\0'; from++) {
+        if (*from != '\n')
+            *to++ = *from;
+        else if (from[1] != '\0')
+            to = stpcpy(to, "; ");
+    }
+    *to = '\0';
+    return joined;
+}
+
+char *stage_fixture_restic(const struct stage_fixture *fixture, const char *format, ...)
+{
+    char arguments[2048];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(arguments, sizeof(arguments), format, args);
+    va_end(args);
+    return scratch_output(&fixture->scratch,
+                          "RESTIC_PASSWORD='%s' restic --no-cache -q -r bucket/%s %s 2>&1",
+                          passphrase, FIXTURE_APP, arguments);
+}
+
+void stage_fixture_check(const struct stage_fixture *fixture)
+{
+    free(stage_fixture_restic(fixture, "check --read-data"));
+    char *left =
+        scratch_output(&fixture->scratch,
+                       "ls undo 2>/dev/null; ls bucket/%s/locks 2>/dev/null; true", FIXTURE_APP);
+    cr_assert(eq(str, left, ""), "left behind: %s", left);
+    free(left);
+}
