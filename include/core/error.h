@@ -19,7 +19,7 @@
 #include <stdbool.h>
 
 enum {
-    ERROR_TEXT_MAX = 512, /* longer texts are cut at the end, with "..." */
+    ERROR_TEXT_MAX = 512, /* longer texts are cut at the end, with "...", between characters */
     ERROR_REASON_MAX = 40
 };
 

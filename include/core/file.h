@@ -15,7 +15,8 @@
 enum status file_read_all(int fd, void *bytes, size_t max, size_t *ret_len, struct error *err)
     MUST_CHECK;
 
-/* The whole file, appended to the buffer, whose limit holds. Symbolic links are not followed. */
+/* The whole file, appended to the buffer, whose limit holds. Symbolic links are not followed. On
+ * failure the buffer's contents stay as they were. */
 enum status file_read(const char *path, struct buffer *buffer, struct error *err) MUST_CHECK;
 
 /* All bytes, or an error: continues after a short write or a signal. */

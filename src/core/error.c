@@ -65,11 +65,16 @@ enum status status_from_errno(int error_number)
     return STATUS_INTERNAL;
 }
 
-/* Cut by hand: an intended truncation is what -Wformat-truncation cannot be told. */
+/* Cut by hand: an intended truncation is what -Wformat-truncation cannot be told. Not within a
+ * character of UTF-8, since the text goes into JSON. */
 static void mark_cut(char *text, size_t size, int wanted)
 {
-    if (wanted >= 0 && (size_t)wanted >= size && size > 4)
-        memcpy(text + size - 4, "...", 4);
+    if (wanted < 0 || (size_t)wanted < size || size <= 8)
+        return;
+    size_t end = size - 4;
+    for (int back = 0; back < 3 && ((unsigned char)text[end] & 0xc0) == 0x80; back++)
+        end--;
+    memcpy(text + end, "...", 4);
 }
 
 PRINTF_LIKE(4, 0)

@@ -36,29 +36,39 @@ enum status file_read_all(int fd, void *bytes, size_t max, size_t *ret_len, stru
     return STATUS_OK;
 }
 
+/* One step of at most READ_STEP; *ret_end: there is no more. */
+static enum status read_step(int fd, struct buffer *buffer, bool *ret_end, struct error *err)
+{
+    /* At the limit one byte more is asked for, to tell "full" from "too large". */
+    size_t room = buffer->max - buffer->len;
+    size_t step = room < READ_STEP ? room : READ_STEP;
+    char extra;
+    if (buffer_reserve(buffer, step, err) != STATUS_OK)
+        return err->status;
+    ssize_t got =
+        step == 0 ? read_some(fd, &extra, 1) : read_some(fd, buffer->bytes + buffer->len, step);
+    if (got < 0)
+        return FAIL_ERRNO(err, "read");
+    if (got > 0 && step == 0)
+        return FAIL(err, STATUS_TOO_LARGE, "more than %zu bytes", buffer->max);
+    buffer->len += (size_t)got;
+    buffer->bytes[buffer->len] = '\0';
+    *ret_end = got == 0;
+    return STATUS_OK;
+}
+
 enum status file_read(const char *path, struct buffer *buffer, struct error *err)
 {
     CLEANUP(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
         return FAIL_ERRNO(err, "open '%s'", path);
-    for (;;) {
-        /* At the limit one byte more is asked for, to tell "full" from "too large". */
-        size_t room = buffer->max - buffer->len;
-        size_t step = room < READ_STEP ? room : READ_STEP;
-        char extra;
-        if (buffer_reserve(buffer, step, err) != STATUS_OK)
-            return FAIL_IN(err, "read '%s'", path);
-        ssize_t got =
-            step == 0 ? read_some(fd, &extra, 1) : read_some(fd, buffer->bytes + buffer->len, step);
-        if (got < 0)
-            return FAIL_ERRNO(err, "read '%s'", path);
-        if (got == 0)
-            break;
-        if (step == 0)
-            return FAIL(err, STATUS_TOO_LARGE, "read '%s': more than %zu bytes", path, buffer->max);
-        buffer->len += (size_t)got;
+    size_t before = buffer->len;
+    for (bool end = false; !end;) {
+        if (read_step(fd, buffer, &end, err) == STATUS_OK)
+            continue;
+        buffer->len = before;
+        return FAIL_IN(err, "read '%s'", path);
     }
-    buffer->bytes[buffer->len] = '\0';
     return STATUS_OK;
 }
 
@@ -142,6 +152,18 @@ enum status file_remove(const char *path, struct error *err)
     return file_sync_directory_of(path, err);
 }
 
+static enum status make_directory(const char *path, mode_t mode, struct error *err)
+{
+    if (mkdir(path, mode) == 0)
+        return STATUS_OK;
+    struct stat info;
+    if (errno == EEXIST && stat(path, &info) == 0 && !S_ISDIR(info.st_mode))
+        errno = ENOTDIR;
+    else if (errno == EEXIST)
+        return STATUS_OK;
+    return FAIL_ERRNO(err, "make directory '%s'", path);
+}
+
 enum status file_make_directories(const char *path, mode_t mode, struct error *err)
 {
     char partial[PATH_MAX];
@@ -152,11 +174,9 @@ enum status file_make_directories(const char *path, mode_t mode, struct error *e
     memcpy(partial, path, len + 1);
     for (char *slash = strchr(partial + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        if (mkdir(partial, mode) != 0 && errno != EEXIST)
-            return FAIL_ERRNO(err, "make directory '%s'", partial);
+        if (make_directory(partial, mode, err) != STATUS_OK)
+            return err->status;
         *slash = '/';
     }
-    if (mkdir(partial, mode) != 0 && errno != EEXIST)
-        return FAIL_ERRNO(err, "make directory '%s'", path);
-    return STATUS_OK;
+    return make_directory(partial, mode, err);
 }

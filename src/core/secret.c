@@ -48,6 +48,19 @@ static enum status check_mode(int fd, struct error *err)
     return STATUS_OK;
 }
 
+/* There is room for a NUL behind the bytes. */
+static enum status secret_from_bytes(char *bytes, size_t len, struct secret **ret_secret,
+                                     struct error *err)
+{
+    bytes[len] = '\0';
+    if (strlen(bytes) != len)
+        return FAIL(err, STATUS_INVALID, "a NUL byte: text is expected");
+    const char *text = trim(bytes);
+    if (*text == '\0') /* never meant: a key that everybody knows */
+        return FAIL(err, STATUS_INVALID, "it is empty");
+    return secret_new(text, ret_secret, err);
+}
+
 enum status secret_read(const char *path, struct secret **ret_secret, struct error *err)
 {
     CLEANUP(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -59,10 +72,8 @@ enum status secret_read(const char *path, struct secret **ret_secret, struct err
     char text[SECRET_MAX + 1];
     size_t len = 0;
     enum status status = file_read_all(fd, text, SECRET_MAX, &len, err);
-    if (status == STATUS_OK) {
-        text[len] = '\0';
-        status = secret_new(trim(text), ret_secret, err);
-    }
+    if (status == STATUS_OK)
+        status = secret_from_bytes(text, len, ret_secret, err);
     explicit_bzero(text, sizeof(text));
     return status == STATUS_OK ? STATUS_OK : FAIL_IN(err, "secret '%s'", path);
 }

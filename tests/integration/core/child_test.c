@@ -307,6 +307,7 @@ Test(child_run, cannot_become_another_user_without_the_right)
     cr_expect(eq(int, (int)RUN("id -u", .user = "root"), STATUS_FORBIDDEN), "%s", err.text);
     cr_expect(eq(int, (int)RUN("id -u", .user = "nobody"), STATUS_OK), "%s", err.text);
     cr_expect(eq(int, (int)strtol(result.output, NULL, 10), (int)nobody->pw_uid));
+    (void)prctl(PR_SET_DUMPABLE, 1); /* which the leak check needs, and another user takes away */
 }
 
 Test(child_run, ends_the_whole_group_at_the_deadline)
