@@ -168,13 +168,21 @@ static struct store_progress last_progress(const struct run *run)
     return progress;
 }
 
+static enum status say_once(struct run *run, const struct store_finish *finish, struct error *err)
+{
+    if (run->job.kind == JOB_BACKUP && finish->outcome == STORE_OUTCOME_COMPLETED &&
+        lease_announce_running(run->lease, err) != STATUS_OK)
+        return err->status;
+    return store_job_finish(run->store, &run->job, finish, err);
+}
+
 /* An unreachable Redis is asked again for as long as the claim lasts. Unsure whether an attempt
  * arrived, the next one may be told LOST: then it did, and the claim is over either way. */
 static enum status say(struct run *run, const struct store_finish *finish, struct error *err)
 {
     int64_t deadline_ms = lease_end_ms(run->lease);
     for (;;) {
-        enum status status = store_job_finish(run->store, &run->job, finish, err);
+        enum status status = say_once(run, finish, err);
         if (!status_is_transient(status) || clock_left_ms(deadline_ms) == 0)
             return status;
         (void)nanosleep(&(struct timespec){.tv_nsec = FINISH_RETRY_MS * 1000000L}, NULL);

@@ -240,6 +240,14 @@ void lease_stop(struct lease *lease)
     lease->running = false;
 }
 
+enum status lease_announce_running(struct lease *lease, struct error *err)
+{
+    if (lease->announced >= BACKUP_RUNNING)
+        return STATUS_OK;
+    lease->news.state = BACKUP_RUNNING;
+    return renew(lease, err);
+}
+
 void lease_free(struct lease *lease)
 {
     if (lease == NULL)

@@ -47,6 +47,10 @@ void lease_stop(struct lease *lease);
 void lease_free(struct lease *lease);
 DEFINE_CLEANUP(struct lease *, lease_free)
 
+/* After lease_stop(): Redis knows the backup to be running, whether or not that has been sent yet.
+ * A short upload may have ended before; a backup that is completed must have been running. */
+enum status lease_announce_running(struct lease *lease, struct error *err) MUST_CHECK;
+
 /* After lease_stop(). */
 const char *lease_stage(const struct lease *lease); /* the last one reported; "" before */
 int64_t lease_end_ms(const struct lease *lease); /* monotonic: when the claim ends at the latest */

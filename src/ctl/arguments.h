@@ -1,0 +1,44 @@
+/*
+ * Arguments: a command line to a command of the table (commands.c) and its options. Options may
+ * stand anywhere; "--" ends them; "--name value" and "--name=value" are the same.
+ */
+#ifndef CTL_ARGUMENTS_H
+#define CTL_ARGUMENTS_H
+
+#include "core/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { ARGUMENTS_MAX = 4 };
+
+/* Bits: a command says which it takes, besides those that all take. */
+enum option_bit {
+    OPTION_NAME = 1 << 0,
+    OPTION_BUCKET = 1 << 1,
+    OPTION_WAIT = 1 << 2,
+};
+
+enum output_form { OUTPUT_TABLE = 0, OUTPUT_JSON };
+
+struct command;
+
+struct arguments {
+    const struct command *command; /* NULL: only help or version is wanted */
+    const char *values[ARGUMENTS_MAX];
+    size_t count;
+    const char *config; /* NULL: the default */
+    const char *account;
+    const char *name;
+    const char *bucket;
+    enum output_form output;
+    bool wait;
+    bool help;
+    bool version;
+};
+
+/* Everything is borrowed from argv. Errors: INVALID, the text says what is wrong. */
+enum status arguments_read(int argc, char *const *argv, struct arguments *ret_arguments,
+                           struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,332 @@
+#include "command.h"
+#include "core/clock.h"
+#include "ctl/ctl.h"
+#include "output.h"
+#include "store/calls.h"
+#include "store/replies.h"
+#include "table.h"
+#include "text.h"
+#include "wait.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PAGE = 500 }; /* backups per call: bounds the memory of a list of any length */
+
+static enum status get(struct session *session, const struct store_call *call,
+                       struct backup *ret_backup, struct error *err)
+{
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    if (store_run(session->store, call, &reply, err) != STATUS_OK)
+        return err->status;
+    return store_reply_backup(reply, ret_backup, err);
+}
+
+static enum status print_json(const struct backup *backup, struct error *err)
+{
+    json_auto_t *json = NULL;
+    if (backup_to_json(backup, &json, err) != STATUS_OK)
+        return err->status;
+    return output_json(json, err);
+}
+
+/* --- show --- */
+
+static void print_time(const char *label, int64_t wall_ms)
+{
+    char when[CLOCK_TEXT_SIZE];
+    char age[TEXT_SIZE];
+    if (wall_ms <= 0)
+        return;
+    clock_format(wall_ms, when);
+    text_duration(clock_wall_ms() - wall_ms, age);
+    (void)printf("%-12s%s (%s ago)\n", label, when, age);
+}
+
+static const char *member(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text == NULL ? "" : text;
+}
+
+static void print_details(FILE *out, const char *label, const json_t *details)
+{
+    size_t index;
+    const json_t *entry;
+    json_array_foreach(details, index, entry)(void)
+        fprintf(out, "%-12s%s: %s\n", label, member(entry, "title"), member(entry, "detail"));
+}
+
+static void print_backup(const struct backup *backup)
+{
+    char done[TEXT_SIZE], total[TEXT_SIZE];
+    size_t index;
+    const json_t *reason;
+    text_bytes(backup->bytes_done, done);
+    text_bytes(backup->bytes_total, total);
+    (void)printf("%-12s%s\n%-12s%s\n%-12s%s (%s)\n", "id", backup->id, "name", backup->name, "app",
+                 backup->app_name, backup->app);
+    (void)printf("%-12s%s\n%-12s%s\n", "bucket", backup->bucket, "node", backup->node);
+    (void)printf("%-12s%s, %lld %%, %s of %s\n", "state", backup_state_name(backup->state),
+                 (long long)backup->percent_done, done, total);
+    json_array_foreach(backup->state_unready, index, reason)(void)
+        printf("%-12s%s\n", "waits", json_string_value(reason));
+    if (backup->hook_state != HOOK_STATE_UNSET)
+        (void)printf("%-12s%s\n", "hooks", hook_state_name(backup->hook_state));
+    print_time("created", backup->created_ms);
+    print_time("taken", backup->taken_ms);
+    print_time("changed", backup->modified_ms);
+    if (backup->repository_snapshot[0] != '\0')
+        (void)printf("%-12s%.8s\n", "restic", backup->repository_snapshot);
+    print_details(stdout, "detail", backup->state_details);
+    print_details(stdout, "hook", backup->hook_state_details);
+}
+
+static enum status check_id(const char *argument, struct error *err)
+{
+    if (id_is_valid(argument))
+        return STATUS_OK;
+    return FAIL(err, STATUS_INVALID, "'%s' is not the id of a backup", argument);
+}
+
+enum status command_backup_show(struct session *session, int *exit_code, struct error *err)
+{
+    (void)exit_code;
+    const struct arguments *arguments = session->arguments;
+    if (check_id(arguments->values[0], err) != STATUS_OK)
+        return err->status;
+    struct store_call call = {0};
+    struct backup backup = {0};
+    store_call_backup_get(&call, session->account, NULL, arguments->values[0]);
+    enum status status = get(session, &call, &backup, err);
+    store_call_done(&call);
+    if (status != STATUS_OK)
+        return status;
+    if (arguments->output == OUTPUT_JSON)
+        status = print_json(&backup, err);
+    else
+        print_backup(&backup);
+    backup_done(&backup);
+    return status;
+}
+
+/* --- list --- */
+
+struct listing {
+    struct session *session;
+    const char *app; /* NULL: all */
+    struct table table;
+    struct output_array array;
+};
+
+static enum status list_one(struct listing *listing, const struct backup *backup, struct error *err)
+{
+    if (listing->session->arguments->output == OUTPUT_JSON) {
+        json_auto_t *json = NULL;
+        if (backup_to_json(backup, &json, err) != STATUS_OK)
+            return err->status;
+        return output_array_add(&listing->array, json, err);
+    }
+    char percent[TEXT_SIZE], size[TEXT_SIZE], age[TEXT_SIZE];
+    (void)snprintf(percent, sizeof(percent), "%lld %%", (long long)backup->percent_done);
+    text_bytes(backup->bytes_total, size);
+    text_duration(clock_wall_ms() - backup->created_ms, age);
+    return table_add(&listing->table,
+                     (const char *[]){backup->app_name, backup->name,
+                                      backup_state_name(backup->state), percent, size, age,
+                                      backup->id},
+                     err);
+}
+
+static enum status list_page(struct listing *listing, int64_t offset, size_t *ret_count,
+                             struct error *err)
+{
+    struct store_call call = {0};
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    store_call_backup_list(&call, listing->session->account, listing->app, offset, PAGE);
+    enum status status = store_run(listing->session->store, &call, &reply, err);
+    store_call_done(&call);
+    if (status != STATUS_OK || store_reply_count(reply, ret_count, err) != STATUS_OK)
+        return err->status;
+    for (size_t i = 0; i < *ret_count; i++) {
+        struct backup backup = {0};
+        if (store_reply_backup(reply->element[i], &backup, err) != STATUS_OK)
+            return err->status;
+        status = list_one(listing, &backup, err);
+        backup_done(&backup);
+        if (status != STATUS_OK)
+            return status;
+    }
+    return STATUS_OK;
+}
+
+static enum status list_all(struct listing *listing, struct error *err)
+{
+    bool json = listing->session->arguments->output == OUTPUT_JSON;
+    int64_t offset = 0;
+    size_t count = 0;
+    do {
+        if (list_page(listing, offset, &count, err) != STATUS_OK)
+            return err->status;
+        offset += PAGE;
+        if (!json)
+            table_print(&listing->table, stdout);
+    } while (count == PAGE);
+    if (json)
+        output_array_end(&listing->array);
+    return STATUS_OK;
+}
+
+enum status command_backup_list(struct session *session, int *exit_code, struct error *err)
+{
+    static const char *const titles[] = {"APP", "NAME", "STATE", "DONE", "SIZE", "AGE", "ID", NULL};
+
+    enum { RIGHT = 1 << 3 | 1 << 4 | 1 << 5 };
+
+    (void)exit_code;
+    struct listing listing = {.session = session};
+    struct app app = {0};
+    if (session->arguments->count > 0) {
+        if (session_find_app(session, session->arguments->values[0], &app, err) != STATUS_OK)
+            return err->status;
+        listing.app = app.id;
+    }
+    table_init(&listing.table, titles, RIGHT);
+    enum status status = list_all(&listing, err);
+    table_done(&listing.table);
+    return status;
+}
+
+/* --- delete --- */
+
+enum status command_backup_delete(struct session *session, int *exit_code, struct error *err)
+{
+    (void)exit_code;
+    const struct arguments *arguments = session->arguments;
+    const char *id = arguments->values[0];
+    if (check_id(id, err) != STATUS_OK)
+        return err->status;
+    char actor[TEXT_SIZE]; /* for the journal: who did it */
+    (void)snprintf(actor, sizeof(actor), "appbackupctl:uid=%u", (unsigned)getuid());
+
+    struct store_call call = {0};
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    store_call_backup_delete(&call, session->account, NULL, id, actor);
+    enum status status = store_run(session->store, &call, &reply, err);
+    store_call_done(&call);
+    if (status != STATUS_OK || store_reply_nothing(reply, err) != STATUS_OK)
+        return err->status;
+    if (arguments->output == OUTPUT_JSON) {
+        json_auto_t *json = json_pack("{s:s, s:s}", "id", id, "state", "deleting");
+        return output_json(json, err);
+    }
+    (void)printf("backup %s is being deleted\n", id);
+    return STATUS_OK;
+}
+
+/* --- create --- */
+
+static enum status read_request(struct session *session, struct backup_request *request,
+                                struct error *err)
+{
+    const struct arguments *arguments = session->arguments;
+    (void)snprintf(request->version, sizeof(request->version), "1.2");
+    if (arguments->name != NULL && !name_is_label(arguments->name))
+        return FAIL(err, STATUS_INVALID, "name '%s': 1-63 characters a-z 0-9 and '-' are expected",
+                    arguments->name);
+    if (arguments->name != NULL)
+        (void)snprintf(request->name, sizeof(request->name), "%.63s", arguments->name);
+    if (arguments->bucket != NULL &&
+        session_find_bucket(session, arguments->bucket, request->bucket, err) != STATUS_OK)
+        return err->status;
+    request->labels = json_array();
+    if (request->labels == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "request");
+    return STATUS_OK;
+}
+
+static enum status create(struct session *session, const struct backup_request *request,
+                          const char *job, struct backup *ret_backup, struct error *err)
+{
+    struct app app = {0};
+    char id[ID_SIZE];
+    if (session_find_app(session, session->arguments->values[0], &app, err) != STATUS_OK)
+        return err->status;
+    id_random(id);
+    const struct store_backup_create parameters = {
+        .id = id,
+        .job = job,
+        .account = session->account,
+        .app = app.id,
+        .created_by = ID_NIL,
+        .request = request,
+    };
+    struct store_call call = {0};
+    enum status status = store_call_backup_create(&call, &parameters, err);
+    if (status == STATUS_OK)
+        status = get(session, &call, ret_backup, err);
+    store_call_done(&call);
+    return status;
+}
+
+/* What there is to say about a backup that has ended, below the progress. */
+static enum status print_end(const struct session *session, const struct backup *backup,
+                             struct error *err)
+{
+    print_details(stderr, "detail", backup->state_details);
+    print_details(stderr, "hook", backup->hook_state_details);
+    if (session->arguments->output == OUTPUT_JSON)
+        return print_json(backup, err);
+    (void)printf("backup %s '%s' of %s: %s\n", backup->id, backup->name, backup->app_name,
+                 backup_state_name(backup->state));
+    return STATUS_OK;
+}
+
+static enum status await(struct session *session, const struct backup *created, const char *job,
+                         int *exit_code, struct error *err)
+{
+    struct backup backup = {0};
+    bool interrupted = false;
+    if (wait_for_backup(session, created->id, job, &backup, &interrupted, err) != STATUS_OK)
+        return err->status;
+    enum status status = STATUS_OK;
+    if (interrupted) {
+        (void)fprintf(stderr, "The backup goes on. To see it: appbackupctl backup show %s\n",
+                      created->id);
+        *exit_code = CTL_EXIT_INTERRUPTED;
+    } else {
+        *exit_code = backup.state == BACKUP_COMPLETED ? CTL_EXIT_OK : CTL_EXIT_FAILED;
+        status = print_end(session, &backup, err);
+    }
+    backup_done(&backup);
+    return status;
+}
+
+static enum status print_created(const struct session *session, const struct backup *backup,
+                                 struct error *err)
+{
+    if (session->arguments->output == OUTPUT_JSON)
+        return print_json(backup, err);
+    (void)printf("backup %s '%s' of %s: %s\n", backup->id, backup->name, backup->app_name,
+                 backup_state_name(backup->state));
+    return STATUS_OK;
+}
+
+enum status command_backup_create(struct session *session, int *exit_code, struct error *err)
+{
+    struct backup_request request = {0};
+    struct backup backup = {0};
+    char job[ID_SIZE];
+    id_random(job);
+    enum status status = read_request(session, &request, err);
+    if (status == STATUS_OK)
+        status = create(session, &request, job, &backup, err);
+    if (status == STATUS_OK && session->arguments->wait)
+        status = await(session, &backup, job, exit_code, err);
+    else if (status == STATUS_OK)
+        status = print_created(session, &backup, err);
+    backup_done(&backup);
+    backup_request_done(&request);
+    return status;
+}

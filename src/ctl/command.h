@@ -1,0 +1,32 @@
+/* Command: one row of the table that drives parsing, --help and execution. */
+#ifndef CTL_COMMAND_H
+#define CTL_COMMAND_H
+
+#include "arguments.h"
+#include "session.h"
+
+/* Prints its result; a failure is printed by ctl_run(). *exit_code: for what is no failure but is
+ * not well either (a backup that was waited for has failed); CTL_EXIT_OK before. */
+typedef enum status command_fn(struct session *session, int *exit_code, struct error *err);
+
+struct command {
+    const char *group; /* "backup" */
+    const char *verb;  /* "create" */
+    const char *usage; /* "APP [--name NAME]": for people */
+    size_t arguments_min, arguments_max;
+    unsigned options; /* enum option_bit */
+    command_fn *run;
+    const char *summary; /* one line */
+    const char *help;    /* several; ends with a newline */
+};
+
+extern const struct command commands[];
+extern const size_t command_count;
+
+command_fn command_backup_create, command_backup_list, command_backup_show, command_backup_delete,
+    command_app_list, command_repository_key;
+
+/* NULL: no such command. */
+const struct command *command_find(const char *group, const char *verb);
+
+#endif

@@ -1,0 +1,96 @@
+#include "ctl/ctl.h"
+
+#include "arguments.h"
+#include "command.h"
+#include "output.h"
+#include "session.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char general_options[] =
+    "Options for all commands:\n"
+    "  --config FILE     default: $APPBACKUP_CONFIG, then /etc/appbackup/appbackup.yaml\n"
+    "  --account ID      needed only where the configuration has several\n"
+    "  -o, --output FORM table (default) or json\n"
+    "  -h, --help\n"
+    "  --version\n";
+
+static const char exit_codes[] =
+    "Exit codes: 0 done; 1 failed; 2 wrong arguments; 3 no such app, backup or bucket; 4 Redis\n"
+    "cannot be reached; 5 wrong configuration; 130 interrupted while waiting (the backup goes "
+    "on).\n";
+
+static void print_help(FILE *out)
+{
+    (void)fputs("Usage: appbackupctl COMMAND [ARGUMENT] [OPTION]...\n\n", out);
+    for (size_t i = 0; i < command_count; i++) {
+        char words[64];
+        (void)snprintf(words, sizeof(words), "%s %s", commands[i].group, commands[i].verb);
+        (void)fprintf(out, "  %-18s%s\n", words, commands[i].summary);
+    }
+    (void)fprintf(out, "\n%s\n%s", general_options, exit_codes);
+}
+
+static void print_command_help(const struct command *command)
+{
+    (void)printf("Usage: appbackupctl %s %s %s\n\n%s.\n\n%s\n%s\n%s", command->group, command->verb,
+                 command->usage, command->summary, command->help, general_options, exit_codes);
+}
+
+static int exit_code_of(const struct error *err)
+{
+    if (strcmp(err->reason, "config") == 0)
+        return CTL_EXIT_CONFIG;
+    switch ((int)err->status) {
+    case STATUS_NOT_FOUND:
+        return CTL_EXIT_NOT_FOUND;
+    case STATUS_INVALID:
+        return CTL_EXIT_USAGE;
+    case STATUS_UNAVAILABLE:
+    case STATUS_TIMEOUT:
+        return CTL_EXIT_UNAVAILABLE;
+    default:
+        return CTL_EXIT_FAILED;
+    }
+}
+
+static int fail(const struct error *err)
+{
+    (void)fprintf(stderr, "appbackupctl: %s\n", err->text);
+    return exit_code_of(err);
+}
+
+static int run(const struct arguments *arguments)
+{
+    struct session session = {0};
+    struct error err = {0};
+    int exit_code = CTL_EXIT_OK;
+    enum status status = session_open(&session, arguments, &err);
+    if (status == STATUS_OK)
+        status = arguments->command->run(&session, &exit_code, &err);
+    session_close(&session);
+    if (status == STATUS_OK)
+        status = output_flush(&err);
+    return status == STATUS_OK ? exit_code : fail(&err);
+}
+
+int ctl_run(int argc, char **argv)
+{
+    struct arguments arguments = {0};
+    struct error err = {0};
+    if (arguments_read(argc, argv, &arguments, &err) != STATUS_OK) {
+        (void)fail(&err);
+        (void)fputs("Try 'appbackupctl --help'.\n", stderr);
+        return CTL_EXIT_USAGE;
+    }
+    if (arguments.version)
+        (void)puts("appbackupctl " APPBACKUP_VERSION);
+    else if (arguments.help && arguments.command != NULL)
+        print_command_help(arguments.command);
+    else if (arguments.help)
+        print_help(stdout);
+    else
+        return run(&arguments);
+    return CTL_EXIT_OK;
+}

@@ -1,0 +1,38 @@
+/* Session: what every command works with: its arguments, the configuration, Redis. */
+#ifndef CTL_SESSION_H
+#define CTL_SESSION_H
+
+#include "arguments.h"
+#include "config/config.h"
+#include "core/error.h"
+#include "model/app.h"
+#include "store/store.h"
+
+struct session {
+    const struct arguments *arguments;
+    struct config *config;
+    struct store *store;
+    char account[ID_SIZE];
+};
+
+/* Loads the configuration, chooses the account; Redis is connected to by the first call. Errors:
+ * reason "config" for a configuration that cannot be used; INVALID for the account. */
+enum status session_open(struct session *session, const struct arguments *arguments,
+                         struct error *err) MUST_CHECK;
+void session_close(struct session *session); /* all zeros is fine */
+
+/* The id that an argument means: a name or the id itself. Does not ask whether it exists. */
+void session_app_id(const struct session *session, const char *argument, char id[ID_SIZE]);
+
+/* Asks Redis. Errors: NOT_FOUND, with the argument in the text. */
+enum status session_find_app(struct session *session, const char *argument, struct app *ret_app,
+                             struct error *err) MUST_CHECK;
+enum status session_find_bucket(struct session *session, const char *argument, char id[ID_SIZE],
+                                struct error *err) MUST_CHECK;
+
+/* The bucket of the configuration: by name or id, or the default one for NULL. Borrowed. */
+enum status session_bucket_definition(const struct session *session, const char *argument,
+                                      const struct bucket_definition **ret_bucket,
+                                      struct error *err) MUST_CHECK;
+
+#endif

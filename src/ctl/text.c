@@ -1,0 +1,47 @@
+#include "text.h"
+
+#include <stdio.h>
+
+void text_bytes(int64_t bytes, char text[TEXT_SIZE])
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    if (bytes < 0) {
+        (void)snprintf(text, TEXT_SIZE, "-");
+        return;
+    }
+    double value = (double)bytes;
+    size_t unit = 0;
+    /* 1023.5 and up would be printed as 1024 of the smaller unit. */
+    while (value >= 1023.5 && unit + 1 < sizeof(units) / sizeof(units[0])) {
+        value /= 1024;
+        unit++;
+    }
+    int decimals = unit > 0 && value < 9.95 ? 1 : 0;
+    (void)snprintf(text, TEXT_SIZE, "%.*f %s", decimals, value, units[unit]);
+}
+
+void text_duration(int64_t ms, char text[TEXT_SIZE])
+{
+    static const struct {
+        int64_t seconds;
+        const char *unit;
+    } units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}};
+
+    int64_t seconds = ms < 0 ? 0 : ms / 1000;
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (seconds >= 2 * units[i].seconds) {
+            (void)snprintf(text, TEXT_SIZE, "%lld %s", (long long)(seconds / units[i].seconds),
+                           units[i].unit);
+            return;
+        }
+    }
+    (void)snprintf(text, TEXT_SIZE, "%lld s", (long long)seconds);
+}
+
+size_t text_width(const char *text)
+{
+    size_t width = 0;
+    for (; *text != '\0'; text++)
+        width += ((unsigned char)*text & 0xc0) != 0x80;
+    return width;
+}

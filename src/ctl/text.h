@@ -1,0 +1,19 @@
+/* Text: numbers as people read them. */
+#ifndef CTL_TEXT_H
+#define CTL_TEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { TEXT_SIZE = 32 };
+
+/* "0 B", "1023 B", "1.0 KiB", "12 MiB"; below 0 (not known yet): "-". */
+void text_bytes(int64_t bytes, char text[TEXT_SIZE]);
+
+/* "12 s", "3 min", "5 h", "9 d"; below 0: "0 s". */
+void text_duration(int64_t ms, char text[TEXT_SIZE]);
+
+/* Characters of UTF-8, one column each: bytes that do not continue another. */
+size_t text_width(const char *text);
+
+#endif
