@@ -1,0 +1,527 @@
+/* What the front end calls: backups, and what they refer to. */
+#include "scenario.h"
+
+TestSuite(backup_create, .init = start, .fini = stop, .timeout = 60);
+TestSuite(backup_get, .init = start, .fini = stop, .timeout = 60);
+TestSuite(backup_list, .init = start, .fini = stop, .timeout = 60);
+TestSuite(backup_delete, .init = start, .fini = stop, .timeout = 60);
+TestSuite(catalog, .init = start, .fini = stop, .timeout = 60);
+
+#define ID1 "11111111-0000-4000-8000-000000000001"
+#define ID2 "11111111-0000-4000-8000-000000000002"
+#define ID3 "11111111-0000-4000-8000-000000000003"
+
+static enum status create_in(const char *account, const char *app, const char *bucket,
+                             const char *snapshot, struct error *err)
+{
+    struct backup_request request = {.version = "1.2", .name = "by-hand"};
+    (void)snprintf(request.bucket, sizeof(request.bucket), "%s", bucket);
+    (void)snprintf(request.snapshot, sizeof(request.snapshot), "%s", snapshot);
+    const struct store_backup_create wanted = {.id = ID1,
+                                               .job = ID2,
+                                               .account = account,
+                                               .app = app,
+                                               .created_by = ACTOR,
+                                               .request = &request};
+    CLEANUP(store_call_done) struct store_call call = {0};
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    if (store_call_backup_create(&call, &wanted, err) != STATUS_OK)
+        return err->status;
+    return run_call(&call, &reply, err);
+}
+
+Test(backup_create, answers_with_the_pending_record)
+{
+    struct backup_request request = {.version = "1.0", .name = "first", .bucket = BUCKET};
+    request.labels = json_pack("[{s:s,s:s}]", "name", "tier", "value", "\xc3\xbc \"quoted\"");
+    const struct store_backup_create wanted = {.id = ID1,
+                                               .job = ID2,
+                                               .account = ACCOUNT,
+                                               .app = SHOP,
+                                               .created_by = ACTOR,
+                                               .request = &request};
+    CLEANUP(store_call_done) struct store_call call = {0};
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    CLEANUP(backup_done) struct backup backup = {0};
+
+    MUST(store_call_backup_create(&call, &wanted, err));
+    MUST(store_run(store, &call, &reply, err));
+    MUST(store_reply_backup(reply, &backup, err));
+
+    cr_expect(eq(str, backup.id, ID1));
+    cr_expect(eq(str, backup.account, ACCOUNT));
+    cr_expect(eq(str, backup.app, SHOP));
+    cr_expect(eq(str, backup.app_name, "shop"));
+    cr_expect(eq(str, backup.bucket, BUCKET));
+    cr_expect(eq(str, backup.node, NODE));
+    cr_expect(eq(str, backup.name, "first"));
+    cr_expect(eq(str, backup.version, "1.0"));
+    cr_expect(eq(str, backup.created_by, ACTOR));
+    cr_expect(eq(int, (int)backup.state, (int)BACKUP_PENDING));
+    cr_expect(eq(int, (int)json_array_size(backup.state_unready), 0));
+    cr_expect(json_equal(backup.labels, request.labels));
+    cr_expect(eq(i64, backup.bytes_total, -1));
+    cr_expect(eq(i64, backup.bytes_done, -1));
+    cr_expect(eq(i64, backup.revision, 1));
+    cr_expect(llabs(backup.created_ms - clock_wall_ms()) < 5000);
+    EXPECT_TEXT(look("ZSCORE appbackup:queue:" NODE " " ID2),
+                look("ZSCORE appbackup:queue:" NODE " " ID2));
+    EXPECT_TEXT(job_field(ID2, "state"), "queued");
+    json_decref(request.labels);
+}
+
+Test(backup_create, gives_a_name_with_the_time_and_the_id)
+{
+    MUST(create(ID1, ID2, SHOP, "", err));
+
+    const char *name = backup_field(ID1, "name");
+    cr_expect(eq(int, (int)strlen(name), (int)strlen("backup-20261123200351-11111111")));
+    cr_expect(strncmp(name, "backup-2", 8) == 0 && strcmp(name + 21, "-11111111") == 0, "%s", name);
+    cr_expect(name_is_label(name));
+    char now[CLOCK_TEXT_SIZE];
+    clock_format(clock_wall_ms(), now);
+    cr_expect(strncmp(name + 7, now, 4) == 0 && strncmp(name + 11, now + 5, 2) == 0, "%s", name);
+}
+
+Test(backup_create, refuses_a_name_in_use_and_takes_it_again_after_the_delete)
+{
+    struct made first = make(SHOP, "nightly");
+
+    REFUSED(create(ID1, ID2, SHOP, "nightly", err), STATUS_CONFLICT, "name_taken");
+    MUST(create(ID1, ID2, WIKI, "nightly", err)); /* names are an app's own */
+    MUST(delete (first.id, err));
+    (void)make(SHOP, "nightly");
+}
+
+Test(backup_create, refuses_what_it_does_not_know)
+{
+    REFUSED(create_in(ACCOUNT, NOBODY, "", "", err), STATUS_NOT_FOUND, "unknown_app");
+    REFUSED(create_in(OTHER, SHOP, "", "", err), STATUS_NOT_FOUND, "unknown_app");
+    REFUSED(create_in(ACCOUNT, SHOP, NOBODY, "", err), STATUS_NOT_FOUND, "unknown_bucket");
+    REFUSED(create_in(ACCOUNT, SHOP, "", NOBODY, err), STATUS_NOT_FOUND, "unknown_snapshot");
+    EXPECT_TEXT(look("EXISTS appbackup:backup:" ID1), "0");
+}
+
+Test(backup_create, refuses_the_bucket_of_another_account)
+{
+    register_bucket(ID3, OTHER, "theirs", false);
+
+    REFUSED(create_in(ACCOUNT, SHOP, ID3, "", err), STATUS_NOT_FOUND, "unknown_bucket");
+}
+
+Test(backup_create, refuses_the_snapshot_of_another_app)
+{
+    (void)look("HSET appbackup:snapshot:" ID3 " app " WIKI);
+
+    REFUSED(create_in(ACCOUNT, SHOP, "", ID3, err), STATUS_FORBIDDEN, "foreign_snapshot");
+    (void)look("HSET appbackup:snapshot:" ID3 " app " SHOP);
+    MUST(create_in(ACCOUNT, SHOP, "", ID3, err));
+    EXPECT_TEXT(backup_field(ID1, "snapshot"), ID3);
+}
+
+Test(backup_create, prefers_the_default_bucket_of_the_account)
+{
+    register_bucket(ID3, ACCOUNT, "own", true);
+
+    MUST(create_in(ACCOUNT, SHOP, "", "", err));
+
+    EXPECT_TEXT(backup_field(ID1, "bucket"), ID3);
+}
+
+Test(backup_create, needs_a_default_bucket_when_none_is_named)
+{
+    register_bucket(BUCKET, "", "main", false);
+
+    REFUSED(create_in(ACCOUNT, SHOP, "", "", err), STATUS_NOT_FOUND, "no_bucket");
+    MUST(create_in(ACCOUNT, SHOP, BUCKET, "", err));
+}
+
+Test(backup_create, checks_each_argument)
+{
+    REFUSED(create("no-id", ID2, SHOP, "a", err), STATUS_INVALID, "invalid_argument");
+    REFUSED(create(ID1, "11111111-0000-4000-8000-00000000000G", SHOP, "a", err), STATUS_INVALID,
+            "invalid_argument");
+    struct store_call call = {.argv = {"FCALL", "appbackup_backup_create", "0"}, .argc = 3};
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    REFUSED(run_call(&call, &reply, err), STATUS_INVALID, "invalid_argument");
+}
+
+Test(backup_create, wakes_the_node)
+{
+    struct store_options wanted = options(5000);
+    CLEANUP(store_wake_closep) struct store_wake *wake = NULL;
+    MUST(store_wake_open(&wanted, NODE, &wake, err));
+    bool woken = true;
+    MUST(store_wake_drain(wake, &woken, err));
+    cr_expect(not(woken));
+
+    (void)make(SHOP, "nightly");
+
+    int64_t deadline_ms = 0;
+    while (!woken && waiting(&deadline_ms))
+        MUST(store_wake_drain(wake, &woken, err));
+}
+
+static enum status get(const char *account, const char *app, const char *id,
+                       struct backup *ret_backup, struct error *err)
+{
+    struct store_call call;
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    store_call_backup_get(&call, account, app, id);
+    if (store_run(store, &call, &reply, err) != STATUS_OK)
+        return err->status;
+    return store_reply_backup(reply, ret_backup, err);
+}
+
+Test(backup_get, finds_it_only_where_it_belongs)
+{
+    struct made made = make(SHOP, "nightly");
+    CLEANUP(backup_done) struct backup backup = {0};
+
+    REFUSED(get(OTHER, SHOP, made.id, &backup, err), STATUS_NOT_FOUND, "unknown_backup");
+    REFUSED(get(ACCOUNT, WIKI, made.id, &backup, err), STATUS_NOT_FOUND, "unknown_backup");
+    REFUSED(get(ACCOUNT, SHOP, NOBODY, &backup, err), STATUS_NOT_FOUND, "unknown_backup");
+    MUST(get(ACCOUNT, NULL, made.id, &backup, err));
+    cr_expect(eq(str, backup.id, made.id));
+}
+
+static void expect_unready(const char *id, const char *expected)
+{
+    CLEANUP(backup_done) struct backup backup = {0};
+    MUST(store_backup_get(store, id, &backup, err));
+    const char *reason = json_string_value(json_array_get(backup.state_unready, 0));
+    cr_expect(eq(str, (char *)(reason != NULL ? reason : ""), (char *)expected));
+}
+
+Test(backup_get, says_which_backup_it_waits_for)
+{
+    struct job first = run(SHOP, "first");
+    struct made second = make(SHOP, "second");
+
+    expect_unready(second.id, "waiting for backup first of the same app");
+    MUST(finish(&first, STORE_OUTCOME_COMPLETED, "", err));
+    expect_unready(second.id, "");
+}
+
+Test(backup_get, says_that_no_worker_is_there)
+{
+    struct made made = make(SHOP, "nightly");
+
+    (void)look("ZADD appbackup:nodes 1000 " NODE);
+
+    expect_unready(made.id, "waiting for a worker on node " NODE);
+}
+
+/* The names that a list has, joined by blanks. */
+static const char *list(const char *account, const char *app, int64_t offset, int64_t count)
+{
+    static char names[512];
+    names[0] = '\0';
+    struct store_call call;
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    store_call_backup_list(&call, account, app, offset, count);
+    MUST(store_run(store, &call, &reply, err));
+    size_t elements = 0;
+    MUST(store_reply_count(reply, &elements, err));
+    for (size_t i = 0; i < elements; i++) {
+        CLEANUP(backup_done) struct backup backup = {0};
+        MUST(store_reply_backup(reply->element[i], &backup, err));
+        size_t used = strlen(names);
+        (void)snprintf(names + used, sizeof(names) - used, "%s%s", i > 0 ? " " : "", backup.name);
+    }
+    return names;
+}
+
+/* Created in different milliseconds, since that is what they are sorted by. */
+static struct made make_later(const char *app, const char *name)
+{
+    struct made made = make(app, name);
+    int64_t created_ms = strtoll(backup_field(made.id, "created_ms"), NULL, 10);
+    int64_t deadline_ms = 0;
+    while (clock_wall_ms() <= created_ms)
+        (void)waiting(&deadline_ms);
+    return made;
+}
+
+Test(backup_list, is_sorted_by_age_and_comes_in_pages)
+{
+    (void)make_later(SHOP, "a");
+    (void)make_later(WIKI, "b");
+    struct made c = make_later(SHOP, "c");
+    (void)make_later(SHOP, "d");
+
+    EXPECT_TEXT(list(ACCOUNT, SHOP, 0, 10), "a c d");
+    EXPECT_TEXT(list(ACCOUNT, SHOP, 1, 1), "c");
+    EXPECT_TEXT(list(ACCOUNT, NULL, 0, 10), "a b c d");
+    EXPECT_TEXT(list(ACCOUNT, NULL, 3, 10), "d");
+    EXPECT_TEXT(list(NULL, NULL, 1, 2), "b c");
+    EXPECT_TEXT(list(OTHER, NULL, 0, 10), "");
+    MUST(delete (c.id, err));
+    EXPECT_TEXT(list(ACCOUNT, SHOP, 0, 10), "a d");
+}
+
+Test(backup_list, refuses_an_unknown_app_and_a_page_too_large)
+{
+    struct store_call call;
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    store_call_backup_list(&call, OTHER, SHOP, 0, 1);
+    REFUSED(run_call(&call, &reply, err), STATUS_NOT_FOUND, "unknown_app");
+    CLEANUP(reply_freep) redisReply *second = NULL;
+    store_call_backup_list(&call, ACCOUNT, SHOP, 0, STORE_LIST_MAX + 1);
+    REFUSED(run_call(&call, &second, err), STATUS_INVALID, "invalid_argument");
+}
+
+Test(backup_delete, takes_a_waiting_one_out_of_the_queue_at_once)
+{
+    struct made made = make(SHOP, "nightly");
+
+    MUST(delete (made.id, err));
+
+    EXPECT_TEXT(look("EXISTS appbackup:backup:%s", made.id), "0");
+    EXPECT_TEXT(look("ZCARD appbackup:queue:" NODE), "0");
+    EXPECT_TEXT(look("ZCARD appbackup:backups:" SHOP), "0");
+    EXPECT_TEXT(look("HLEN appbackup:names:" SHOP), "0");
+    EXPECT_TEXT(job_field(made.job, "state"), "done");
+    REFUSED(delete (made.id, err), STATUS_NOT_FOUND, "unknown_backup");
+}
+
+Test(backup_delete, takes_one_that_waits_for_a_retry_at_once)
+{
+    struct job job = run(SHOP, "nightly");
+    const struct store_finish later = {.outcome = STORE_OUTCOME_RETRY,
+                                       .delay_ms = 60000,
+                                       .reason = "bucket unreachable",
+                                       .progress = STORE_PROGRESS_NONE};
+    MUST(store_job_finish(store, &job, &later, err));
+    EXPECT_TEXT(look("ZCARD appbackup:delayed"), "1");
+
+    MUST(delete (job.subject, err));
+
+    EXPECT_TEXT(look("ZCARD appbackup:delayed"), "0");
+    EXPECT_TEXT(look("EXISTS appbackup:backup:%s", job.subject), "0");
+}
+
+Test(backup_delete, asks_a_running_one_to_stop_and_then_it_is_gone)
+{
+    struct job job = run(SHOP, "nightly");
+
+    MUST(delete (job.subject, err));
+
+    EXPECT_TEXT(backup_field(job.subject, "state"), "deleting");
+    enum store_lease lease = STORE_LEASE_OK;
+    MUST(store_job_renew(store, &job, LEASE_MS, NULL, &lease, err));
+    cr_expect(eq(int, (int)lease, (int)STORE_LEASE_CANCEL));
+    MUST(store_job_advance(store, &job, BACKUP_RUNNING, LEASE_MS, NULL, &lease, err));
+    cr_expect(eq(int, (int)lease, (int)STORE_LEASE_CANCEL));
+    MUST(finish(&job, STORE_OUTCOME_CANCELED, "asked to stop", err));
+    EXPECT_TEXT(look("EXISTS appbackup:backup:%s", job.subject), "0");
+}
+
+Test(backup_delete, removes_the_data_of_one_that_completes_meanwhile)
+{
+    static const char snapshot[] =
+        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    struct job job = run(SHOP, "nightly");
+    MUST(delete (job.subject, err));
+    struct store_finish last = {
+        .outcome = STORE_OUTCOME_COMPLETED, .reason = "", .progress = STORE_PROGRESS_NONE};
+    last.progress.repository_snapshot = snapshot;
+
+    MUST(store_job_finish(store, &job, &last, err));
+
+    EXPECT_TEXT(backup_field(job.subject, "state"), "deleting");
+    EXPECT_TEXT(backup_field(job.subject, "repository_snapshot"), snapshot);
+    struct job removal = claim();
+    cr_expect(eq(int, (int)removal.kind, (int)JOB_DELETE));
+    cr_expect(eq(str, removal.subject, job.subject));
+    MUST(finish(&removal, STORE_OUTCOME_COMPLETED, "", err));
+    EXPECT_TEXT(look("EXISTS appbackup:backup:%s", job.subject), "0");
+    EXPECT_TEXT(look("HLEN appbackup:names:" SHOP), "0");
+}
+
+Test(backup_delete, fails_visibly_and_can_be_tried_again)
+{
+    struct job job = run(SHOP, "nightly");
+    MUST(finish(&job, STORE_OUTCOME_COMPLETED, "", err));
+    MUST(delete (job.subject, err));
+    REFUSED(delete (job.subject, err), STATUS_CONFLICT, "already_deleting");
+    struct job removal = claim();
+
+    MUST(finish(&removal, STORE_OUTCOME_FAILED, "the bucket refuses to delete", err));
+
+    CLEANUP(backup_done) struct backup backup = {0};
+    MUST(store_backup_get(store, job.subject, &backup, err));
+    cr_expect(eq(int, (int)backup.state, (int)BACKUP_FAILED));
+    cr_expect(eq(str, (char *)json_string_value(json_array_get(backup.state_unready, 0)),
+                 "delete failed: the bucket refuses to delete"));
+    cr_expect(eq(
+        str,
+        (char *)json_string_value(json_object_get(json_array_get(backup.state_details, 0), "type")),
+        "https://appbackup.invalid/reasons/delete_failed"));
+    MUST(delete (job.subject, err));
+    struct job again = claim();
+    cr_expect(ne(str, again.id, removal.id));
+    MUST(finish(&again, STORE_OUTCOME_COMPLETED, "", err));
+    EXPECT_TEXT(look("EXISTS appbackup:backup:%s", job.subject), "0");
+}
+
+Test(catalog, lists_apps_by_name_with_the_state_of_their_node)
+{
+    struct store_call call;
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    store_call_app_list(&call, ACCOUNT);
+    MUST(store_run(store, &call, &reply, err));
+    size_t count = 0;
+    MUST(store_reply_count(reply, &count, err));
+    cr_assert(eq(sz, count, 2));
+    struct app app = {0};
+    MUST(store_reply_app(reply->element[0], &app, err));
+    cr_expect(eq(str, app.name, "shop"));
+    cr_expect(eq(str, app.node, NODE));
+    cr_expect(eq(int, (int)app.state, (int)APP_READY));
+
+    (void)look("ZADD appbackup:nodes 1000 " NODE);
+    CLEANUP(reply_freep) redisReply *later = NULL;
+    store_call_app_get(&call, ACCOUNT, SHOP);
+    MUST(store_run(store, &call, &later, err));
+    MUST(store_reply_app(later, &app, err));
+    cr_expect(eq(int, (int)app.state, (int)APP_UNAVAILABLE));
+
+    CLEANUP(reply_freep) redisReply *foreign = NULL;
+    store_call_app_get(&call, OTHER, SHOP);
+    REFUSED(run_call(&call, &foreign, err), STATUS_NOT_FOUND, "unknown_app");
+}
+
+Test(catalog, forgets_apps_that_a_node_no_longer_has_but_not_their_backups)
+{
+    struct made made = make(WIKI, "nightly");
+    const char *created = strdup(look("HGET appbackup:app:" SHOP " created_ms"));
+
+    register_apps(NODE, (const char *const[]){SHOP}, (const char *const[]){"shop"}, 1);
+
+    EXPECT_TEXT(look("EXISTS appbackup:app:" WIKI), "0");
+    EXPECT_TEXT(look("ZRANGE appbackup:apps:" ACCOUNT " 0 -1"), SHOP);
+    EXPECT_TEXT(look("HGET appbackup:app:" SHOP " created_ms"), created);
+    EXPECT_TEXT(list(ACCOUNT, NULL, 0, 10), "nightly");
+    REFUSED(create(ID1, ID2, WIKI, "later", err), STATUS_NOT_FOUND, "unknown_app");
+    MUST(delete (made.id, err));
+    free((char *)created);
+}
+
+Test(catalog, gives_an_app_to_the_last_node_that_has_it_with_its_waiting_jobs)
+{
+    struct made made = make(SHOP, "nightly");
+    MUST(store_node_register(store, "web2", "0.1.0", 1, err));
+
+    register_apps("web2", (const char *const[]){SHOP}, (const char *const[]){"shop"}, 1);
+
+    EXPECT_TEXT(look("HGET appbackup:app:" SHOP " node"), "web2");
+    EXPECT_TEXT(look("ZCARD appbackup:queue:" NODE), "0");
+    EXPECT_TEXT(look("ZRANGE appbackup:queue:web2 0 -1"), made.job);
+    EXPECT_TEXT(backup_field(made.id, "node"), "web2");
+    CLEANUP(reply_freep)
+    redisReply *journal = redisCommand(redis, "XREVRANGE appbackup:journal + - COUNT 1");
+    const redisReply *fields = journal->element[0]->element[1];
+    EXPECT_TEXT(fields->element[17]->str,
+                "app shop is now registered by node web2, it was by " NODE);
+    register_apps(NODE, (const char *const[]){WIKI}, (const char *const[]){"wiki"}, 1);
+    EXPECT_TEXT(look("HGET appbackup:app:" SHOP " node"), "web2");
+}
+
+Test(catalog, refuses_apps_of_an_unknown_node_and_beats_of_its_heart)
+{
+    REFUSED(store_apps_register(store, "web9", NULL, 0, err), STATUS_NOT_FOUND, "unknown_node");
+    REFUSED(store_node_heartbeat(store, "web9", 0, err), STATUS_NOT_FOUND, "unknown_node");
+    struct job job = {0};
+    bool found = false;
+    REFUSED(store_job_claim(store, "web9", WORKER, LEASE_MS, &job, &found, err), STATUS_NOT_FOUND,
+            "unknown_node");
+}
+
+Test(catalog, shows_an_account_its_own_buckets_and_those_of_all)
+{
+    register_bucket(ID1, ACCOUNT, "archive", true);
+    register_bucket(ID2, OTHER, "theirs", true);
+    struct store_call call;
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    store_call_bucket_list(&call, ACCOUNT);
+
+    MUST(store_run(store, &call, &reply, err));
+
+    size_t count = 0;
+    MUST(store_reply_count(reply, &count, err));
+    cr_assert(eq(sz, count, 2));
+    CLEANUP(bucket_done) struct bucket first = {0};
+    CLEANUP(bucket_done) struct bucket second = {0};
+    MUST(store_reply_bucket(reply->element[0], &first, err));
+    MUST(store_reply_bucket(reply->element[1], &second, err));
+    cr_expect(eq(str, first.name, "archive"));
+    cr_expect(first.is_default);
+    cr_expect(eq(str, second.id, BUCKET));
+    cr_expect(eq(str, second.account, ""));
+    cr_expect(eq(int, (int)second.provider, (int)BUCKET_DIRECTORY));
+    cr_expect(eq(int, (int)second.state, (int)BUCKET_AVAILABLE));
+
+    CLEANUP(reply_freep) redisReply *foreign = NULL;
+    store_call_bucket_get(&call, ACCOUNT, ID2);
+    REFUSED(run_call(&call, &foreign, err), STATUS_NOT_FOUND, "unknown_bucket");
+    CLEANUP(reply_freep) redisReply *own = NULL;
+    store_call_bucket_get(&call, OTHER, ID2);
+    MUST(run_call(&call, &own, err));
+}
+
+Test(catalog, has_one_default_bucket_at_a_time)
+{
+    register_bucket(ID1, "", "second", true);
+
+    EXPECT_TEXT(look("HGET appbackup:bucket:" BUCKET " is_default"), "0");
+    EXPECT_TEXT(look("HGET appbackup:default-buckets shared"), ID1);
+}
+
+Test(catalog, lists_nodes_and_tells_health)
+{
+    MUST(store_node_register(store, "alpha", "0.2.0", 4, err));
+    MUST(store_node_heartbeat(store, "alpha", 3, err));
+    (void)make(SHOP, "nightly");
+    (void)look("ZADD appbackup:nodes 1000 " NODE);
+    struct store_call call;
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    store_call_node_list(&call);
+    MUST(store_run(store, &call, &reply, err));
+    size_t count = 0;
+    MUST(store_reply_count(reply, &count, err));
+    cr_assert(eq(sz, count, 2));
+    struct node node = {0};
+    MUST(store_reply_node(reply->element[0], &node, err));
+    cr_expect(eq(str, node.name, "alpha"));
+    cr_expect(eq(i64, node.slots, 4));
+    cr_expect(eq(i64, node.running, 3));
+
+    CLEANUP(reply_freep) redisReply *raw = NULL;
+    store_call_health(&call);
+    MUST(store_run(store, &call, &raw, err));
+    struct store_health health = {0};
+    MUST(store_reply_health(raw, &health, err));
+    cr_expect(health.append_only);
+    cr_expect(health.never_evicts);
+    cr_expect(health.version[0] >= '7');
+    cr_expect(eq(i64, health.workers, 1));
+    cr_expect(eq(i64, health.queued, 1));
+    cr_expect(eq(i64, health.quarantined, 0));
+
+    (void)look("CONFIG SET appendonly no");
+    (void)look("CONFIG SET maxmemory 100mb maxmemory-policy allkeys-lru");
+    CLEANUP(reply_freep) redisReply *unsafe = NULL;
+    MUST(store_run(store, &call, &unsafe, err));
+    MUST(store_reply_health(unsafe, &health, err));
+    cr_expect(not(health.append_only));
+    cr_expect(not(health.never_evicts));
+}
+
+Test(catalog, refuses_a_schema_that_it_does_not_know)
+{
+    (void)look("SET appbackup:schema 2");
+
+    REFUSED(store_node_register(store, NODE, "0.1.0", 1, err), STATUS_UNSUPPORTED,
+            "schema_mismatch");
+}
