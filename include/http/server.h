@@ -5,11 +5,16 @@
  *
  * Limits    all in struct http_limits; what is refused by a limit is answered through the refuse
  *           callback, so that every error body is the API's. A connection over the maximum is
- * closed. Time-outs a connection that is idle between requests, and a request that is not complete
- *           request_timeout_ms after its first byte (a client that trickles), are closed; a reply
- * that is not taken within the same time as well. Names     of headers are matched without case;
- * path segments and query are percent-decoded, '+' in the query is a space; an empty segment ("//")
- * is skipped. Source    RFC 9110, RFC 9112; libevent 2.1.12
+ *           closed. Headers over theirs are refused as 400, a body as 413.
+ * Time-outs a connection that is idle between requests; a request that is not complete
+ *           request_timeout_ms after its first byte (a client that trickles); a reply that is not
+ *           taken within the same time: the connection is closed. A handler has no time-out here.
+ * Names     of headers are matched without case; path segments and query are percent-decoded, '+'
+ *           in the query is a space; an empty segment ("//") is skipped
+ * Signals   SIGPIPE gets a handler that does nothing, unless it has one: a client that leaves must
+ *           not end the process. A program that is started from it has the default again.
+ * Threads   the loop's
+ * Source    RFC 9110, RFC 9112; libevent 2.1.12
  */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
@@ -70,10 +75,12 @@ struct http_request;
 typedef void http_handler_fn(void *context, struct http_request *request);
 
 /* A request that never reaches a handler: no such path or method, too large, malformed. Must reply.
- * code: what the server would say. */
+ * code: what the server would say: 400, 404, 405 (Allow is added) or 413. A request that could not
+ * be read has the path "". */
 typedef void http_refuse_fn(void *context, struct http_request *request, enum http_code code);
 
-/* Segments; ":name" takes one segment as a parameter. "/accounts/:account/k8s/v2/apps/:app" */
+/* Segments; ":name" takes one segment as a parameter. "/accounts/:account/k8s/v2/apps/:app"
+ * The first route in the table that fits is taken: put literal segments before parameters. */
 struct http_route {
     enum http_method method;
     const char *pattern;
@@ -95,7 +102,7 @@ enum status http_server_new(struct event_base *base, const struct http_options *
                             struct http_server **ret_server, struct error *err) MUST_CHECK;
 
 /* Stops listening, closes connections; requests under way may still be replied to (into the void).
- */
+ * Not from within a handler. */
 void http_server_free(struct http_server *server);
 DEFINE_CLEANUP(struct http_server *, http_server_free)
 
@@ -110,12 +117,17 @@ struct http_listener {
 enum status http_server_listen(struct http_server *server, const struct http_listener *listener,
                                struct error *err) MUST_CHECK;
 
+/* Of the listener with this index, in the order of listening; 0 for a unix socket. Tells what was
+ * chosen for port 0. */
+uint16_t http_server_port(const struct http_server *server, size_t index);
+
 /* Reads the certificates and keys of all listeners again; connections go on with the old ones. On
  * failure everything stays as it was. */
 enum status http_server_reload(struct http_server *server, struct error *err) MUST_CHECK;
 
 /* Stop accepting and close idle connections; each request under way ends its connection. *when_done
- * is called from the loop when no connection is left. */
+ * is called from the loop when no connection is left; it may free the server. A connection that has
+ * not sent its first request yet is given a moment to do so. */
 void http_server_drain(struct http_server *server, void (*when_done)(void *context), void *context);
 
 /* The request: everything is borrowed, valid until the reply. */
@@ -143,7 +155,8 @@ struct http_header {
 
 enum { HTTP_HEADERS_MAX = 8 };
 
-/* body: copied; NULL for none. Content-Length, Date and X-Correlation-ID are added. */
+/* body: copied; NULL for none. Content-Length, Date and X-Correlation-ID are added; a HEAD gets no
+ * body. A header whose value has a control character in it (a line break) is left out. */
 struct http_response {
     enum http_code code;
     const char *content_type;
