@@ -1,14 +1,48 @@
 /*
  * One backup, from the application's files to a snapshot in the repository, with undo.
  *
- * Order     pre-backup hooks, pre-snapshot hooks, snapshot, post-snapshot hooks, walk (totals),
- * upload, commit, post-backup hooks. The application is frozen only between pre- and post-snapshot.
+ * Order     open           bucket and repository; BACKUP_DISCOVERING from here. What a dead attempt
+ *                          of this job has left is unwound first.
+ *           pre-backup     hooks
+ *           pre-snapshot   volumes are planned; hooks: the application is frozen from here
+ *           snapshot       taken_ms
+ *           post-snapshot  hooks: free again
+ *           discover       a walk over the snapshot: bytes_total
+ *           upload         BACKUP_RUNNING from here; the repository's lock, shared
+ *           commit         after it nothing makes the backup fail
+ *           cleanup        snapshots and lock are removed
+ *           post-backup    hooks
  * Undo      before the first hook starts, what it takes to unwind is written durably to the undo
- *           directory (stage/undo.h); whatever dies, stage_undo_all() runs it.
- * Soft      a failing hook does not end the backup unless it says on_failure: abort; a file that
- * cannot be read is a warning among the details; that no file could be read is a failure. Reports
- * through one callback, from the calling thread, often (the callee thins them out). The callback
- *           may cancel through plan->cancel.
+ *           directory (stage/undo.h); whatever dies, stage_undo_all() runs it. After a failure
+ *           or a cancel the same is done here: post-snapshot hooks, if the stage pre-snapshot
+ *           was entered; snapshots; post-backup hooks, if the stage pre-backup was. They know by
+ *           APPBACKUP_REASON=undo, and are not cancelled: each has its own deadline. On the way
+ *           to a completed backup each runs exactly once.
+ * Soft      a failing hook does not end the backup unless it says on_failure: abort; then the
+ *           rest of its stage is left out if that is a pre stage. A post-backup hook can fail no
+ *           backup, since it is committed by then. A file that cannot be read is a warning among
+ *           the details (the first 16 named, all counted); that no file could be read is a
+ *           failure.
+ * Volumes   directories (not symbolic links), each with one file system: a mount point below it
+ *           is kept as an empty directory. A volume may be made by a pre-backup hook. Sockets
+ *           are left out; what else is: stage/exclude.h. With the driver none, a file is read up
+ *           to the size it had when it was opened.
+ * Bytes     st_size of regular files, each hard link counted, as found by discover. bytes_done
+ *           grows with what is in the repository, was there before, or turned out to be
+ *           unreadable; it never falls nor passes bytes_total, and equals it when committed.
+ * Reports   through one callback, from the calling thread: at each stage, each chunk of at most
+ *           8 MiB, each 256 entries (the callee thins them out), but not while undoing. It may
+ *           cancel through plan->cancel. That it fails ends the backup, unless that is
+ *           committed.
+ * Errors    reason volume_missing (NOT_FOUND, INVALID), nothing_readable (FORBIDDEN),
+ *           hook_failed (CONFLICT): permanent. bucket_unreachable (UNAVAILABLE), LOCKED,
+ *           NO_SPACE: transient. canceled (CANCELED), lease_lost (LOST). And those of snapshot,
+ *           repository and bucket.
+ * Details   of the state: file_unreadable, file_vanished, file_changed, attributes_unreadable,
+ *           files_skipped (the count), snapshot_left, undo_record_stale, and the reason of a
+ *           failed undo of an earlier attempt. Of hooks: hook_failed, with stage, hook,
+ *           exitCode, signal, timedOut, durationMs and output (the last 4 KiB) in
+ *           additionalDetails.
  */
 #ifndef STAGE_BACKUP_H
 #define STAGE_BACKUP_H
@@ -27,7 +61,7 @@
 /* Where a backup stands. Pointers are borrowed during the callback. */
 struct stage_report {
     enum backup_state state; /* BACKUP_DISCOVERING, then BACKUP_RUNNING when the upload begins */
-    const char *stage;       /* "pre-backup", "snapshot", "upload" … : docs/redis.md */
+    const char *stage;       /* as in Order above */
     int64_t bytes_done;      /* -1 before totals are known */
     int64_t bytes_total;
     int64_t taken_ms; /* when the snapshot was taken; 0 before */
@@ -60,7 +94,7 @@ struct stage_result {
     char repository_snapshot[RESTIC_ID_SIZE];
     int64_t bytes_done, bytes_total;
     int64_t taken_ms;
-    enum hook_state hook_state;
+    enum hook_state hook_state; /* unset: this attempt came to no hook, keep what is known */
     json_t *hook_state_details; /* owned */
     json_t *state_details;      /* owned */
 };
@@ -70,12 +104,12 @@ void stage_result_done(struct stage_result *result);
 
 /* Fills *result also on failure, as far as it came; it has been initialised by the caller. A backup
  * whose snapshot is in the repository already (tag "backup=<id>", from an attempt that died between
- * commit and report) is completed with that one. */
+ * commit and report) is completed with that one, without hooks. */
 enum status stage_backup_run(const struct stage_plan *plan, struct stage_result *result,
                              struct error *err) MUST_CHECK;
 
-/* Forget: removes every repository snapshot with the tag "backup=<id>". No repository, no snapshot:
- * fine. */
+/* Forget: removes every repository snapshot with the tag "backup=<id>", under an exclusive lock
+ * (LOCKED is transient). No repository, no snapshot: fine, and no lock. */
 enum status stage_delete_run(const struct stage_plan *plan, struct error *err) MUST_CHECK;
 
 #endif

@@ -1,12 +1,19 @@
 /*
  * Undo records: what must be unwound if the process that wrote it dies: post hooks to run,
- * snapshots to remove. One JSON file per job in the undo directory, replaced durably as the backup
- * goes on and removed when it has ended. It holds all that is needed (argv, user, time-outs,
- * paths): whoever reads it needs neither Redis nor the configuration.
+ * snapshots to remove. One JSON file <job>.json per job in the undo directory, replaced durably
+ * as the backup goes on and removed when it has ended. It holds all that is needed (argv, user,
+ * time-outs, paths): whoever reads it needs neither Redis nor the configuration. Its form is in
+ * src/stage/record.h.
  *
- * Directory mode 0700, below the state directory: it must survive a reboot, as snapshots do.
+ * Directory mode 0700, below the state directory: it must survive a reboot, as snapshots do. One
+ *           that others may write to is refused (FORBIDDEN), since what stands in it runs with
+ *           our rights.
+ * Order     post-snapshot hooks, so that the application goes on; snapshots; post-backup hooks.
  * Idempotent hooks may run more than once: a crash inside an undo runs it again. They are told
- *           (APPBACKUP_REASON=undo).
+ *           (APPBACKUP_REASON=undo). A hook that ran and failed is not run again.
+ * Left over A snapshot that cannot be removed stays in the record, alone, for the next time. A
+ *           record that cannot be read is renamed to *.bad, for people, and reported (INVALID).
+ * Alive     the caller sees to it that no process works on the job any more.
  */
 #ifndef STAGE_UNDO_H
 #define STAGE_UNDO_H
@@ -16,15 +23,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Unwind one job's record, if there is one, and remove it. Hook failures do not stop it; the record
- * goes all the same, and the first failure is returned. */
+/* Unwind one job's record, if there is one, and remove it. Failures do not stop it; the first one
+ * is returned: "hook_failed", or that of a snapshot. */
 enum status stage_undo_job(const char *undo_directory, const char *job, struct error *err)
     MUST_CHECK;
 
 typedef bool stage_undo_wanted_fn(void *context, const char *job);
 
-/* Every record of the directory for which wanted says so (NULL: all). *ret_count: how many there
- * were. */
+/* Every record of the directory for which wanted says so (NULL: all); the first failure is returned
+ * after all were tried. *ret_count: how many there were. */
 enum status stage_undo_all(const char *undo_directory, stage_undo_wanted_fn *wanted, void *context,
                            size_t *ret_count, struct error *err) MUST_CHECK;
 

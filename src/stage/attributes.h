@@ -1,7 +1,7 @@
 /*
  * Attributes: what a node holds beside its content: times, owner with name, extended attributes
- * (ACLs are such), a symbolic link's target. Limits    ATTRIBUTES_XATTR_BYTES_MAX of attributes per
- * entry, names and values together
+ * (ACLs are such), a symbolic link's target.
+ * Limits    ATTRIBUTES_XATTR_BYTES_MAX of attributes per entry, names and values together
  */
 #ifndef STAGE_ATTRIBUTES_H
 #define STAGE_ATTRIBUTES_H

@@ -90,7 +90,7 @@ static enum status check_plan(const struct stage_plan *plan, struct error *err)
 static enum status prepare(struct stage_context *context, struct error *err)
 {
     const struct app_definition *app = context->plan->app;
-    const char *const *patterns = (const char *const *)(uintptr_t)app->excludes;
+    const char *const *patterns = (const char *const *)app->excludes;
     if (context_check_volumes(app, &context->volume_count, err) != STATUS_OK ||
         exclude_new(patterns, &context->exclude, err) != STATUS_OK)
         return FAIL_IN(err, "app '%s'", app->app.name);

@@ -49,10 +49,10 @@ static enum status save(struct stage_context *context, struct error *err)
     struct repository_snapshot snapshot = {
         .time = time_of(context->result->taken_ms),
         .tree = context->tree,
-        .paths = (const char *const *)(uintptr_t)app->volumes,
+        .paths = (const char *const *)app->volumes,
         .hostname = host,
         .username = owner_user(&owners, geteuid()),
-        .excludes = (const char *const *)(uintptr_t)app->excludes,
+        .excludes = (const char *const *)app->excludes,
         .files = context->files,
         .directories = context->directories,
         .bytes = (uint64_t)context->result->bytes_total,

@@ -24,9 +24,7 @@ static enum status check_directory(const char *directory, bool *ret_exists, stru
     bool ours = info.st_uid == geteuid() || info.st_uid == 0;
     if (!S_ISDIR(info.st_mode) || !ours || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0)
         return FAIL(err, STATUS_FORBIDDEN,
-                    "undo directory '%s': it must be a directory of ours that nobody else may "
-                    "write to",
-                    directory);
+                    "undo directory '%s': it must be our own and closed to others", directory);
     *ret_exists = true;
     return STATUS_OK;
 }

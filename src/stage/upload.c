@@ -8,6 +8,7 @@
 #include "warnings.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -211,8 +212,7 @@ static enum status upload_volumes(struct upload *upload, struct error *err)
             return err->status;
     if (upload->wanted > 0 && upload->lost == upload->wanted)
         return FAIL_REASON(err, STATUS_FORBIDDEN, "nothing_readable",
-                           "not one of %llu files could be read",
-                           (unsigned long long)upload->wanted);
+                           "not one of %" PRIu64 " files could be read", upload->wanted);
     if (parents_finish(&upload->parents, err) != STATUS_OK)
         return err->status;
     return branch_finish(&upload->branch, &upload->context->tree, err);
