@@ -111,9 +111,6 @@ static enum status read_password(const struct document *document, const char *fi
         return err->status;
     if (secret_read(path, &config->redis.password, err) != STATUS_OK)
         return document_refuse_in(document, "redis.password_file", err);
-    if (*secret_text(config->redis.password) == '\0')
-        return document_refuse(document, "redis.password_file", err,
-                               "a password is expected in the file, and it is empty");
     return STATUS_OK;
 }
 
