@@ -6,8 +6,8 @@
  *    "hooks": {"post-snapshot": [{"name": "thaw", "command": ["/bin/x", "-y"], "user": "shop",
  *                                 "timeout_ms": 60000, "abort": false}],
  *              "post-backup": []},
- *    "snapshots": [{"driver": "btrfs", "volume": "/srv/shop", "path":
- * "/srv/.appbackup-…/snapshot/shop", "root": "/srv/.appbackup-…"}]}
+ *    "snapshots": [{"driver": "btrfs", "volume": "/srv/shop",
+ *                   "path": "/srv/.appbackup-…/snapshot/shop", "root": "/srv/.appbackup-…"}]}
  *
  * A stage that is listed under "hooks" is owed, a snapshot that is listed may exist.
  *
