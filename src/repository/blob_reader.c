@@ -1,0 +1,125 @@
+#include "repository_internal.h"
+
+#include <string.h>
+
+enum { SCRATCH_KEEP_BYTES = 16 * 1024 * 1024 };
+
+bool repository_has_blob(const struct repository *repository, enum blob_type type,
+                         const struct blob_id *id)
+{
+    return blob_index_find(&repository->index, type, id) != NULL;
+}
+
+/* The sealed bytes, into the scratch. A blob that was saved just now may still be in memory. */
+static enum status fetch(struct repository *repository, const struct blob_entry *entry,
+                         struct error *err)
+{
+    const struct open_pack *open = &repository->open[blob_entry_type(entry)];
+    struct buffer *scratch = &repository->scratch;
+    buffer_clear(scratch);
+    if (open->count > 0 && open->pack == blob_entry_pack(entry))
+        return buffer_add(scratch, open->bytes + entry->offset, entry->length, err);
+    char path[OBJECT_PATH_SIZE];
+    pack_path(path, &repository->index.packs[blob_entry_pack(entry)]);
+    if (buffer_reserve(scratch, entry->length, err) != STATUS_OK ||
+        object_store_get_range(repository->store, path, entry->offset, entry->length,
+                               scratch->bytes, err) != STATUS_OK) {
+        if (err->status == STATUS_NOT_FOUND) /* a pack that an index promises: damage */
+            err->status = STATUS_CORRUPT;
+        return error_status(err);
+    }
+    scratch->len = entry->length;
+    return STATUS_OK;
+}
+
+static enum status decode(struct repository *repository, const struct blob_entry *entry,
+                          struct buffer *buffer, struct error *err)
+{
+    struct buffer *scratch = &repository->scratch;
+    struct blob_id found;
+    size_t len = 0;
+    if (crypto_open(repository->sealer.crypto, scratch->bytes, scratch->len, &len, err) !=
+        STATUS_OK)
+        return error_status(err);
+    const unsigned char *payload = scratch->bytes + SEAL_IV_BYTES;
+    enum status status = entry->plain_length == 0
+                             ? buffer_add(buffer, payload, len, err)
+                             : compressor_expand(repository->sealer.compressor, payload, len,
+                                                 entry->plain_length, buffer, err);
+    if (status != STATUS_OK || hash_bytes(repository->sealer.hash, buffer->bytes, buffer->len,
+                                          found.bytes, err) != STATUS_OK)
+        return error_status(err);
+    if (memcmp(&found, &entry->id, sizeof(found)) != 0)
+        return FAIL(err, STATUS_CORRUPT, "its content does not have the hash that is its id");
+    return STATUS_OK;
+}
+
+static enum status load(struct repository *repository, const struct blob_entry *entry,
+                        struct buffer *buffer, struct error *err)
+{
+    if (fetch(repository, entry, err) != STATUS_OK)
+        return error_status(err);
+    if (decode(repository, entry, buffer, err) != STATUS_OK) {
+        char pack[BLOB_ID_TEXT_SIZE];
+        blob_id_to_text(&repository->index.packs[blob_entry_pack(entry)], pack);
+        return FAIL_IN(err, "pack %s at byte %u", pack, entry->offset);
+    }
+    return STATUS_OK;
+}
+
+enum status repository_load_blob(struct repository *repository, enum blob_type type,
+                                 const struct blob_id *id, struct buffer *buffer, struct error *err)
+{
+    char text[BLOB_ID_TEXT_SIZE];
+    blob_id_to_text(id, text);
+    const struct blob_entry *entry = blob_index_find(&repository->index, type, id);
+    if (entry == NULL)
+        return FAIL(err, STATUS_CORRUPT, "blob %s: in no index", text);
+    buffer_clear(buffer);
+    enum status status = load(repository, entry, buffer, err);
+    if (repository->scratch.capacity > SCRATCH_KEEP_BYTES)
+        buffer_done(&repository->scratch);
+    if (status != STATUS_OK) {
+        buffer_clear(buffer);
+        return FAIL_IN(err, "blob %s", text);
+    }
+    return STATUS_OK;
+}
+
+struct index_loading {
+    struct repository *repository;
+    const struct cancel *cancel;
+    struct buffer text;
+};
+
+static enum status load_index_file(void *context, const char *id, struct error *err)
+{
+    struct index_loading *loading = context;
+    if (cancel_check(loading->cancel, err) != STATUS_OK)
+        return error_status(err);
+    buffer_clear(&loading->text);
+    if (unpacked_load(loading->repository, "index", id, &loading->text, err) != STATUS_OK)
+        return error_status(err);
+    if (index_file_read(loading->text.bytes, loading->text.len, &loading->repository->index, err) !=
+        STATUS_OK)
+        return FAIL_IN(err, "index/%s", id);
+    return STATUS_OK;
+}
+
+enum status repository_load_index(struct repository *repository, const struct cancel *cancel,
+                                  struct error *err)
+{
+    if (repository->open[BLOB_DATA].count > 0 || repository->open[BLOB_TREE].count > 0 ||
+        repository->unindexed.count > 0)
+        return FAIL(err, STATUS_CONFLICT, "load index: something saved was not flushed");
+    blob_index_clear(&repository->index);
+    struct index_loading loading = {.repository = repository, .cancel = cancel};
+    buffer_init(&loading.text, INDEX_TEXT_MAX);
+    enum status status = unpacked_list(repository->store, "index", load_index_file, &loading, err);
+    buffer_done(&loading.text);
+    if (status != STATUS_OK) {
+        blob_index_clear(&repository->index); /* half an index would store blobs twice */
+        return FAIL_IN(err, "load index");
+    }
+    return STATUS_OK;
+}

@@ -1,0 +1,84 @@
+/*
+ * The boundary of a chunk is the first position n >= 512 KiB at which the fingerprint of the 64
+ * bytes before it ends in 20 zero bits. As it depends on those 64 bytes alone, several stretches
+ * ("strips") of a chunk can be rolled side by side: each step of a single one waits for the table
+ * look-up of the step before, four of them share that wait. A block in which any strip has a hit is
+ * then looked through in order; that happens once in a million bytes.
+ */
+#include "repository/chunker.h"
+
+#include "polynomial.h"
+
+enum { WINDOW = 64, STRIPS = 4, STRIP_BYTES = 4096, DEGREE = 53, SHIFT = DEGREE - 8 };
+
+static const uint64_t boundary_mask = (UINT64_C(1) << 20) - 1;
+
+void chunker_init(struct chunker *chunker, uint64_t polynomial)
+{
+    for (unsigned b = 0; b < 256; b++) {
+        chunker->out[b] = polynomial_shift_mod(b, 8 * (WINDOW - 1), polynomial);
+        chunker->mod[b] = polynomial_shift_mod(b, DEGREE, polynomial) | (uint64_t)b << DEGREE;
+    }
+}
+
+static inline uint64_t append(const struct chunker *chunker, uint64_t digest, unsigned char byte)
+{
+    return (digest << 8 | byte) ^ chunker->mod[digest >> SHIFT & 0xff];
+}
+
+static inline uint64_t roll(const struct chunker *chunker, uint64_t digest, const unsigned char *at)
+{
+    return append(chunker, digest ^ chunker->out[at[-WINDOW]], *at);
+}
+
+/* Of the WINDOW bytes before the position. */
+static uint64_t digest_before(const struct chunker *chunker, const unsigned char *at)
+{
+    uint64_t digest = 0;
+    for (const unsigned char *byte = at - WINDOW; byte < at; byte++)
+        digest = append(chunker, digest, *byte);
+    return digest;
+}
+
+/* The first boundary in [from, to), or to. */
+static size_t scan(const struct chunker *chunker, const unsigned char *bytes, size_t from,
+                   size_t to)
+{
+    uint64_t digest = digest_before(chunker, bytes + from);
+    for (size_t n = from; n < to; n++) {
+        if ((digest & boundary_mask) == 0)
+            return n;
+        digest = roll(chunker, digest, bytes + n);
+    }
+    return to;
+}
+
+/* Is there a boundary in the STRIPS * STRIP_BYTES positions from `from`? */
+static bool block_has_boundary(const struct chunker *chunker, const unsigned char *from)
+{
+    uint64_t a = digest_before(chunker, from);
+    uint64_t b = digest_before(chunker, from + STRIP_BYTES);
+    uint64_t c = digest_before(chunker, from + 2 * STRIP_BYTES);
+    uint64_t d = digest_before(chunker, from + 3 * STRIP_BYTES);
+    for (const unsigned char *at = from; at < from + STRIP_BYTES; at++) {
+        if ((a & boundary_mask) == 0 || (b & boundary_mask) == 0 || (c & boundary_mask) == 0 ||
+            (d & boundary_mask) == 0)
+            return true;
+        a = roll(chunker, a, at);
+        b = roll(chunker, b, at + STRIP_BYTES);
+        c = roll(chunker, c, at + 2 * STRIP_BYTES);
+        d = roll(chunker, d, at + 3 * STRIP_BYTES);
+    }
+    return false;
+}
+
+size_t chunker_next(const struct chunker *chunker, const unsigned char *bytes, size_t len)
+{
+    if (len <= CHUNK_MIN_BYTES)
+        return len;
+    size_t end = len < CHUNK_MAX_BYTES ? len : CHUNK_MAX_BYTES;
+    size_t next = CHUNK_MIN_BYTES;
+    while (end - next >= STRIPS * STRIP_BYTES && !block_has_boundary(chunker, bytes + next))
+        next += STRIPS * STRIP_BYTES;
+    return scan(chunker, bytes, next, end);
+}

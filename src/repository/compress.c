@@ -1,0 +1,130 @@
+#include "compress.h"
+
+#include <zstd.h>
+
+#include <stdbool.h>
+
+enum { LEVEL = 3, PIECE_BYTES = 128 * 1024, GUESSED_RATIO = 4 };
+
+struct compressor {
+    ZSTD_CCtx *shrink;
+    ZSTD_DCtx *expand;
+    bool in_frame; /* expand: between the start and the end of a frame */
+    unsigned char piece[PIECE_BYTES];
+};
+
+enum status compressor_new(struct compressor **ret_compressor, struct error *err)
+{
+    CLEANUP(compressor_freep) struct compressor *compressor = calloc(1, sizeof(*compressor));
+    if (compressor == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "zstd");
+    compressor->shrink = ZSTD_createCCtx();
+    compressor->expand = ZSTD_createDCtx();
+    if (compressor->shrink == NULL || compressor->expand == NULL ||
+        ZSTD_isError(ZSTD_CCtx_setParameter(compressor->shrink, ZSTD_c_compressionLevel, LEVEL)))
+        return FAIL(err, STATUS_NO_MEMORY, "zstd");
+    *ret_compressor = STEAL(compressor);
+    return STATUS_OK;
+}
+
+void compressor_free(struct compressor *compressor)
+{
+    if (compressor == NULL)
+        return;
+    ZSTD_freeCCtx(compressor->shrink);
+    ZSTD_freeDCtx(compressor->expand);
+    free(compressor);
+}
+
+size_t compressed_max(size_t len)
+{
+    return ZSTD_compressBound(len);
+}
+
+enum status compressor_shrink(struct compressor *compressor, const void *bytes, size_t len,
+                              void *out, size_t capacity, size_t *ret_len, struct error *err)
+{
+    size_t done = ZSTD_compress2(compressor->shrink, out, capacity, bytes, len);
+    if (ZSTD_isError(done))
+        return FAIL(err, STATUS_INTERNAL, "zstd: %s", ZSTD_getErrorName(done));
+    *ret_len = done;
+    return STATUS_OK;
+}
+
+enum status compressor_expand_start(struct compressor *compressor, struct error *err)
+{
+    compressor->in_frame = false;
+    if (ZSTD_isError(ZSTD_DCtx_reset(compressor->expand, ZSTD_reset_session_only)))
+        return FAIL(err, STATUS_INTERNAL, "zstd: reset");
+    return STATUS_OK;
+}
+
+static enum status expand_step(struct compressor *compressor, ZSTD_inBuffer *in,
+                               ZSTD_outBuffer *out, struct error *err)
+{
+    size_t left = ZSTD_decompressStream(compressor->expand, out, in);
+    if (ZSTD_isError(left))
+        return FAIL(err, STATUS_CORRUPT, "zstd: %s", ZSTD_getErrorName(left));
+    compressor->in_frame = left != 0;
+    return STATUS_OK;
+}
+
+enum status compressor_expand_piece(struct compressor *compressor, const void *bytes, size_t len,
+                                    expanded_fn *expanded, void *context, struct error *err)
+{
+    ZSTD_inBuffer in = {.src = bytes, .size = len};
+    ZSTD_outBuffer out = {.dst = compressor->piece, .size = sizeof(compressor->piece)};
+    do {
+        out.pos = 0;
+        if (expand_step(compressor, &in, &out, err) != STATUS_OK ||
+            expanded(context, compressor->piece, out.pos, err) != STATUS_OK)
+            return error_status(err);
+    } while (in.pos < in.size || out.pos == out.size); /* a full piece: there may be more inside */
+    return STATUS_OK;
+}
+
+enum status compressor_expand_finish(struct compressor *compressor, struct error *err)
+{
+    if (compressor->in_frame)
+        return FAIL(err, STATUS_CORRUPT, "zstd: cut short");
+    return STATUS_OK;
+}
+
+/* What a frame says about its size is only where to start. */
+static size_t first_room(const void *bytes, size_t len, size_t hint, size_t max)
+{
+    unsigned long long said = ZSTD_getFrameContentSize(bytes, len);
+    size_t room = hint;
+    if (said != ZSTD_CONTENTSIZE_UNKNOWN && said != ZSTD_CONTENTSIZE_ERROR && said <= max)
+        room = (size_t)said;
+    if (room == 0)
+        room = len * GUESSED_RATIO;
+    return room < max ? room : max;
+}
+
+enum status compressor_expand(struct compressor *compressor, const void *bytes, size_t len,
+                              size_t hint, struct buffer *buffer, struct error *err)
+{
+    if (compressor_expand_start(compressor, err) != STATUS_OK)
+        return error_status(err);
+    ZSTD_inBuffer in = {.src = bytes, .size = len};
+    size_t room = first_room(bytes, len, hint, buffer->max - buffer->len);
+    for (;;) {
+        if (buffer_reserve(buffer, room, err) != STATUS_OK)
+            return error_status(err);
+        ZSTD_outBuffer out = {.dst = buffer->bytes + buffer->len, .size = room};
+        if (expand_step(compressor, &in, &out, err) != STATUS_OK)
+            return error_status(err);
+        buffer->len += out.pos;
+        buffer->bytes[buffer->len] = '\0';
+        bool flushed = out.pos < out.size || !compressor->in_frame;
+        if (in.pos == in.size && flushed)
+            return compressor_expand_finish(compressor, err);
+        if (room == 0) /* the step without room was there to see whether that was all */
+            return FAIL(err, STATUS_TOO_LARGE, "expands to more than %zu bytes", buffer->max);
+        size_t allowed = buffer->max - buffer->len;
+        room = room > out.pos ? room - out.pos : PIECE_BYTES;
+        if (room > allowed)
+            room = allowed;
+    }
+}

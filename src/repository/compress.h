@@ -1,0 +1,43 @@
+/*
+ * Compression: zstd frames at level 3, as restic's "auto", with contexts that are made once.
+ *
+ * Errors    CORRUPT: not zstd, cut short, or more than was promised; TOO_LARGE: over the buffer's
+ *           limit, whatever a frame claims about its size
+ * Threads   one thread
+ */
+#ifndef REPOSITORY_COMPRESS_H
+#define REPOSITORY_COMPRESS_H
+
+#include "core/buffer.h"
+#include "core/cleanup.h"
+#include "core/error.h"
+
+#include <stddef.h>
+
+struct compressor;
+
+enum status compressor_new(struct compressor **ret_compressor, struct error *err) MUST_CHECK;
+void compressor_free(struct compressor *compressor);
+DEFINE_CLEANUP(struct compressor *, compressor_free)
+
+size_t compressed_max(size_t len);
+
+/* capacity is at least compressed_max(len). */
+enum status compressor_shrink(struct compressor *compressor, const void *bytes, size_t len,
+                              void *out, size_t capacity, size_t *ret_len, struct error *err)
+    MUST_CHECK;
+
+/* Appends; frames may follow each other and need not say how large they are. hint: the expected
+ * size, 0 if unknown. */
+enum status compressor_expand(struct compressor *compressor, const void *bytes, size_t len,
+                              size_t hint, struct buffer *buffer, struct error *err) MUST_CHECK;
+
+/* The same in pieces, handed on in pieces. */
+typedef enum status expanded_fn(void *context, const void *bytes, size_t len, struct error *err);
+enum status compressor_expand_start(struct compressor *compressor, struct error *err) MUST_CHECK;
+enum status compressor_expand_piece(struct compressor *compressor, const void *bytes, size_t len,
+                                    expanded_fn *expanded, void *context, struct error *err)
+    MUST_CHECK;
+enum status compressor_expand_finish(struct compressor *compressor, struct error *err) MUST_CHECK;
+
+#endif

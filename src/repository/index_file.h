@@ -1,0 +1,32 @@
+/*
+ * Index files: the lists of packs and their blobs that a repository keeps in index/.
+ * Shapes    {"packs":[{"id":"<pack>","blobs":[{"id":"<blob>","type":"data","offset":0,"length":42,
+ *             "uncompressed_length":1}]}]}
+ *           Other members ("supersedes", "packs_to_delete") are skipped: they never add a blob.
+ * Errors    CORRUPT; UNSUPPORTED: the array that restic wrote before 0.2
+ */
+#ifndef REPOSITORY_INDEX_FILE_H
+#define REPOSITORY_INDEX_FILE_H
+
+#include "blob_index.h"
+#include "core/error.h"
+#include "text_stream.h"
+
+#include <stddef.h>
+
+/* Adds all that the text lists. After a failure the index holds a part of it. */
+enum status index_file_read(const void *text, size_t len, struct blob_index *index,
+                            struct error *err) MUST_CHECK;
+
+/* A finished pack: its number and those of its entries, in pack order. */
+struct index_pack {
+    uint32_t pack;
+    uint32_t *entries;
+    size_t count;
+};
+
+enum status index_file_write(const struct blob_index *index, const struct index_pack *packs,
+                             size_t count, struct text_stream *stream, struct error *err)
+    MUST_CHECK;
+
+#endif

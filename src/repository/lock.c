@@ -1,0 +1,211 @@
+#include "core/clock.h"
+#include "lock_file.h"
+#include "repository_internal.h"
+
+#include <poll.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    SETTLE_MS = 200, /* as restic: long enough for a listing to show what others wrote before */
+    RENEW_MS = 5 * 60 * 1000,
+    RETRY_MS = 15 * 1000,
+    LOST_MS = 22 * 60 * 1000 + 30 * 1000, /* 30 min, when others may call it stale, less a margin */
+    LOCK_TEXT_MAX = 64 * 1024
+};
+
+/* Time that goes on while the machine sleeps: others' clocks do. */
+static int64_t boot_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_BOOTTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+struct conflict_search {
+    struct repository *repository;
+    bool exclusive; /* what we want */
+    bool remove_dead;
+    const struct blob_id *own; /* NULL before it is written */
+};
+
+static enum status fail_locked(const struct lock_file *lock, struct error *err)
+{
+    char since[CLOCK_TEXT_SIZE];
+    clock_format((int64_t)lock->time.tv_sec * 1000, since);
+    return FAIL_REASON(err, STATUS_LOCKED, "repository_locked",
+                       "locked%s by %s@%s, pid %d, since %s", lock->exclusive ? " exclusively" : "",
+                       lock->user, lock->host, (int)lock->pid, since);
+}
+
+/* *ret_there false: it was removed while we looked, or is empty, which restic takes for nothing. */
+static enum status load_lock(struct repository *repository, const char *id, bool *ret_there,
+                             struct lock_file *ret_lock, struct error *err)
+{
+    CLEANUP(buffer_done) struct buffer text;
+    struct blob_id parsed;
+    char path[OBJECT_PATH_SIZE];
+    uint64_t size = 0;
+    buffer_init(&text, LOCK_TEXT_MAX);
+    *ret_there = false;
+    if (!blob_id_from_text(id, &parsed))
+        return STATUS_OK;
+    object_path(path, "locks", &parsed);
+    enum status status = object_store_size(repository->store, path, &size, err);
+    if (status == STATUS_OK && size > 0)
+        status = unpacked_load(repository, "locks", id, &text, err);
+    if (status == STATUS_NOT_FOUND || (status == STATUS_OK && size == 0))
+        return STATUS_OK;
+    if (status != STATUS_OK)
+        return status;
+    *ret_there = true;
+    return lock_file_read(text.bytes, text.len, ret_lock, err);
+}
+
+static enum status remove_lock(struct repository *repository, const struct blob_id *id,
+                               struct error *err)
+{
+    char path[OBJECT_PATH_SIZE];
+    object_path(path, "locks", id);
+    return object_store_delete(repository->store, path, err);
+}
+
+/* A lock that cannot be read may be an exclusive one: it counts as that. */
+static enum status on_lock(void *context, const char *id, struct error *err)
+{
+    const struct conflict_search *search = context;
+    struct lock_file lock;
+    struct blob_id parsed;
+    bool there = false;
+    if (!blob_id_from_text(id, &parsed) ||
+        (search->own != NULL && memcmp(&parsed, search->own, sizeof(parsed)) == 0))
+        return STATUS_OK;
+    enum status status = load_lock(search->repository, id, &there, &lock, err);
+    if (status == STATUS_CORRUPT || status == STATUS_TOO_LARGE) {
+        err->status = STATUS_LOCKED;
+        return FAIL_IN(err, "a lock that cannot be read");
+    }
+    if (status != STATUS_OK || !there)
+        return status;
+    if (search->remove_dead && lock_file_is_dead(&lock))
+        return remove_lock(search->repository, &parsed, err);
+    if (lock.exclusive || search->exclusive)
+        return fail_locked(&lock, err);
+    return STATUS_OK;
+}
+
+static enum status check_conflicts(struct repository *repository, bool exclusive,
+                                   const struct blob_id *own, struct error *err)
+{
+    struct conflict_search search = {
+        .repository = repository, .exclusive = exclusive, .remove_dead = own == NULL, .own = own};
+    return unpacked_list(repository->store, "locks", on_lock, &search, err);
+}
+
+static enum status write_lock(struct repository *repository, bool exclusive, struct blob_id *ret_id,
+                              struct error *err)
+{
+    CLEANUP(buffer_done) struct buffer text;
+    buffer_init(&text, LOCK_TEXT_MAX);
+    if (lock_file_write(exclusive, &text, err) != STATUS_OK)
+        return error_status(err);
+    return unpacked_save(repository, "locks", text.bytes, text.len, ret_id, err);
+}
+
+/* The wait that lets a lock written at the same time become visible; ends early on cancel. */
+static enum status settle(const struct cancel *cancel, struct error *err)
+{
+    struct pollfd descriptor = {.fd = cancel == NULL ? -1 : cancel->fd, .events = POLLIN};
+    int64_t deadline = clock_mono_ms() + SETTLE_MS;
+    while (clock_left_ms(deadline) > 0) {
+        if (poll(&descriptor, 1, clock_left_ms(deadline)) < 0 && errno != EINTR)
+            return FAIL_ERRNO(err, "poll");
+        if (cancel_check(cancel, err) != STATUS_OK)
+            return error_status(err);
+    }
+    return STATUS_OK;
+}
+
+enum status repository_lock(struct repository *repository, bool exclusive,
+                            const struct cancel *cancel, struct error *err)
+{
+    struct blob_id id;
+    struct error ignored = {0};
+    if (repository->lock.held)
+        return FAIL(err, STATUS_CONFLICT, "lock repository: this handle has it locked already");
+    int64_t now = boot_ms();
+    if (cancel_check(cancel, err) != STATUS_OK ||
+        check_conflicts(repository, exclusive, NULL, err) != STATUS_OK ||
+        write_lock(repository, exclusive, &id, err) != STATUS_OK)
+        return FAIL_IN(err, "lock repository");
+    if (settle(cancel, err) != STATUS_OK ||
+        check_conflicts(repository, exclusive, &id, err) != STATUS_OK)
+        goto fail;
+    repository->lock = (struct held_lock){
+        .held = true, .exclusive = exclusive, .id = id, .renewed_ms = now, .tried_ms = now};
+    return STATUS_OK;
+
+fail:
+    if (remove_lock(repository, &id, &ignored) != STATUS_OK) {
+        /* Whoever locks next on this host removes it, once this process is gone. */
+    }
+    return FAIL_IN(err, "lock repository");
+}
+
+/* Somebody may have removed it by force, and pruned: what we rely on may be gone. */
+static enum status check_still_there(struct repository *repository, struct error *err)
+{
+    char path[OBJECT_PATH_SIZE];
+    uint64_t size = 0;
+    object_path(path, "locks", &repository->lock.id);
+    enum status status = object_store_size(repository->store, path, &size, err);
+    if (status == STATUS_NOT_FOUND)
+        return FAIL_REASON(err, STATUS_LOST, "repository_lock_lost",
+                           "somebody removed our lock of the repository");
+    return status;
+}
+
+/* The new one first: at no time is there none. */
+static enum status renew(struct repository *repository, struct error *err)
+{
+    struct blob_id id;
+    struct blob_id old = repository->lock.id;
+    int64_t now = boot_ms();
+    if (check_still_there(repository, err) != STATUS_OK ||
+        write_lock(repository, repository->lock.exclusive, &id, err) != STATUS_OK)
+        return error_status(err);
+    repository->lock.id = id;
+    repository->lock.renewed_ms = now;
+    return remove_lock(repository, &old, err);
+}
+
+enum status repository_refresh_lock(struct repository *repository, struct error *err)
+{
+    struct held_lock *lock = &repository->lock;
+    if (!lock->held)
+        return FAIL(err, STATUS_CONFLICT, "renew lock: none is held");
+    int64_t now = boot_ms();
+    bool late = now - lock->renewed_ms >= LOST_MS;
+    if (!late && (now - lock->renewed_ms < RENEW_MS ||
+                  (lock->tried_ms > lock->renewed_ms && now - lock->tried_ms < RETRY_MS)))
+        return STATUS_OK;
+    if (late)
+        return FAIL_REASON(err, STATUS_LOST, "repository_lock_lost",
+                           "the lock of the repository could not be renewed for %lld min",
+                           (long long)(now - lock->renewed_ms) / 60000);
+    lock->tried_ms = now;
+    enum status status = renew(repository, err);
+    if (status == STATUS_LOST)
+        return status;
+    return STATUS_OK; /* there is time left to try again */
+}
+
+enum status repository_unlock(struct repository *repository, struct error *err)
+{
+    if (!repository->lock.held)
+        return STATUS_OK;
+    if (remove_lock(repository, &repository->lock.id, err) != STATUS_OK)
+        return FAIL_IN(err, "unlock repository");
+    repository->lock.held = false;
+    return STATUS_OK;
+}

@@ -1,0 +1,347 @@
+#include "core/hex.h"
+#include "key.h"
+#include "repository_internal.h"
+
+#include <openssl/crypto.h>
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    KEYS_MAX = 20, /* as restic: each that is tried costs a tenth of a second or more */
+    KEY_FILE_MAX = 64 * 1024
+};
+
+void blob_id_to_text(const struct blob_id *id, char text[BLOB_ID_TEXT_SIZE])
+{
+    hex_encode(id->bytes, BLOB_ID_BYTES, text);
+}
+
+bool blob_id_from_text(const char *text, struct blob_id *ret_id)
+{
+    struct blob_id id;
+    if (!hex_decode(text, id.bytes, BLOB_ID_BYTES))
+        return false;
+    *ret_id = id;
+    return true;
+}
+
+/* The names in keys/, up to KEYS_MAX. */
+struct key_list {
+    char names[KEYS_MAX][BLOB_ID_TEXT_SIZE];
+    size_t count;
+};
+
+static enum status on_key(void *context, const char *id, UNUSED struct error *err)
+{
+    struct key_list *list = context;
+    if (list->count < KEYS_MAX)
+        memcpy(list->names[list->count++], id, BLOB_ID_TEXT_SIZE);
+    return STATUS_OK;
+}
+
+static enum status list_keys(struct object_store *store, struct key_list *ret_list,
+                             struct error *err)
+{
+    ret_list->count = 0;
+    return unpacked_list(store, "keys", on_key, ret_list, err);
+}
+
+/* *ret_opened false: another passphrase, or no key file that we can read: the next one may do. */
+static enum status try_key(struct object_store *store, const char *name, const char *passphrase,
+                           struct crypto_keys *ret_keys, bool *ret_opened, struct error *err)
+{
+    char path[OBJECT_PATH_SIZE];
+    CLEANUP(buffer_done) struct buffer text;
+    buffer_init(&text, KEY_FILE_MAX);
+    (void)snprintf(path, sizeof(path), "keys/%s", name);
+    *ret_opened = false;
+    enum status status = object_store_get(store, path, &text, err);
+    if (status == STATUS_OK)
+        status = key_file_open(text.bytes, text.len, passphrase, ret_keys, ret_opened, err);
+    if (status == STATUS_NOT_FOUND || status == STATUS_CORRUPT || status == STATUS_UNSUPPORTED ||
+        status == STATUS_TOO_LARGE)
+        return STATUS_OK;
+    return status;
+}
+
+static enum status new_repository(struct object_store *store, const struct crypto_keys *keys,
+                                  struct repository **ret_repository, struct error *err)
+{
+    CLEANUP(repository_closep) struct repository *repository = calloc(1, sizeof(*repository));
+    if (repository == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "repository");
+    repository->store = store;
+    repository->open[BLOB_DATA].type = BLOB_DATA;
+    repository->open[BLOB_TREE].type = BLOB_TREE;
+    buffer_init(&repository->scratch, UINT32_MAX);
+    if (sealer_init(&repository->sealer, keys, err) != STATUS_OK ||
+        blob_index_init(&repository->index, err) != STATUS_OK)
+        return error_status(err);
+    *ret_repository = STEAL(repository);
+    return STATUS_OK;
+}
+
+/* config is changed: it is decrypted in place. */
+static enum status read_config(struct repository *repository, struct buffer *config,
+                               struct error *err)
+{
+    size_t len = 0;
+    if (crypto_open(repository->sealer.crypto, config->bytes, config->len, &len, err) !=
+            STATUS_OK ||
+        config_read(config->bytes + SEAL_IV_BYTES, len, &repository->config, err) != STATUS_OK)
+        return FAIL_IN(err, CONFIG_NAME);
+    return STATUS_OK;
+}
+
+static enum status open_with(struct object_store *store, const struct crypto_keys *keys,
+                             const struct buffer *config, struct repository **ret_repository,
+                             struct error *err)
+{
+    CLEANUP(repository_closep) struct repository *repository = NULL;
+    CLEANUP(buffer_done) struct buffer copy;
+    buffer_init(&copy, config->max);
+    if (new_repository(store, keys, &repository, err) != STATUS_OK ||
+        buffer_add(&copy, config->bytes, config->len, err) != STATUS_OK ||
+        read_config(repository, &copy, err) != STATUS_OK)
+        return error_status(err);
+    *ret_repository = STEAL(repository);
+    return STATUS_OK;
+}
+
+/* A key that opens, but holds another master key than the config, was left by somebody who lost a
+ * race to create: the next key is tried, and the config is blamed only in the end. */
+static enum status open_with_any(struct object_store *store, const char *passphrase,
+                                 const struct buffer *config, struct repository **ret_repository,
+                                 struct error *err)
+{
+    struct key_list list;
+    struct error blame = {0};
+    if (list_keys(store, &list, err) != STATUS_OK)
+        return error_status(err);
+    error_set(&blame, STATUS_FORBIDDEN,
+              list.count == 0 ? "no key is left in it" : "the passphrase opens none of its keys");
+    for (size_t i = 0; i < list.count; i++) {
+        struct crypto_keys keys;
+        bool opened = false;
+        if (try_key(store, list.names[i], passphrase, &keys, &opened, err) != STATUS_OK)
+            return error_status(err);
+        enum status status =
+            opened ? open_with(store, &keys, config, ret_repository, err) : STATUS_FORBIDDEN;
+        OPENSSL_cleanse(&keys, sizeof(keys));
+        if (status == STATUS_OK)
+            return STATUS_OK;
+        if (opened && status != STATUS_CORRUPT)
+            return status;
+        if (opened)
+            blame = *err;
+    }
+    *err = blame;
+    return error_status(err);
+}
+
+enum status repository_open(struct object_store *store, const char *passphrase,
+                            struct repository **ret_repository, struct error *err)
+{
+    CLEANUP(buffer_done) struct buffer config;
+    buffer_init(&config, CONFIG_STORED_MAX);
+    if (object_store_get(store, CONFIG_NAME, &config, err) != STATUS_OK)
+        return FAIL_IN(err, "open repository");
+    if (open_with_any(store, passphrase, &config, ret_repository, err) != STATUS_OK)
+        return FAIL_IN(err, "open repository");
+    return STATUS_OK;
+}
+
+static enum status on_any(void *context, UNUSED const char *base_name, UNUSED uint64_t size,
+                          UNUSED struct error *err)
+{
+    bool *found = context;
+    *found = true;
+    return STATUS_OK;
+}
+
+static enum status any_in(struct object_store *store, const char *const *folders, bool *ret_found,
+                          struct error *err)
+{
+    *ret_found = false;
+    for (; *folders != NULL; folders++)
+        if (object_store_list(store, *folders, on_any, ret_found, err) != STATUS_OK)
+            return error_status(err);
+    return STATUS_OK;
+}
+
+static enum status config_exists(struct object_store *store, bool *ret_exists, struct error *err)
+{
+    uint64_t size = 0;
+    enum status status = object_store_size(store, CONFIG_NAME, &size, err);
+    *ret_exists = status == STATUS_OK;
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+static enum status remove_key(struct object_store *store, const char *name, struct error *err)
+{
+    char path[OBJECT_PATH_SIZE];
+    (void)snprintf(path, sizeof(path), "keys/%s", name);
+    return object_store_delete(store, path, err);
+}
+
+static enum status put_bytes(struct object_store *store, const char *path, const void *bytes,
+                             size_t len, struct error *err)
+{
+    struct object_part part = {.bytes = bytes, .len = len};
+    return object_store_put(store, path, &part, 1, err);
+}
+
+static enum status put_key(struct object_store *store, const struct crypto_keys *keys,
+                           const char *passphrase, char name[BLOB_ID_TEXT_SIZE], struct error *err)
+{
+    CLEANUP(buffer_done) struct buffer text;
+    CLEANUP(hash_freep) struct hash *hash = NULL;
+    struct blob_id id;
+    char path[OBJECT_PATH_SIZE];
+    buffer_init(&text, KEY_FILE_MAX);
+    if (key_file_write(keys, passphrase, &text, err) != STATUS_OK ||
+        hash_new(&hash, err) != STATUS_OK ||
+        hash_bytes(hash, text.bytes, text.len, id.bytes, err) != STATUS_OK)
+        return error_status(err);
+    blob_id_to_text(&id, name);
+    object_path(path, "keys", &id);
+    return put_bytes(store, path, text.bytes, text.len, err);
+}
+
+/* Of two that create at the same time at least one sees the other's key and steps back; nobody goes
+ * on to the config beside a key that is not his. */
+static enum status claim(struct object_store *store, const struct crypto_keys *keys,
+                         const char *passphrase, struct error *err)
+{
+    char name[BLOB_ID_TEXT_SIZE];
+    struct key_list list;
+    if (put_key(store, keys, passphrase, name, err) != STATUS_OK ||
+        list_keys(store, &list, err) != STATUS_OK)
+        return error_status(err);
+    if (list.count == 1 && strcmp(list.names[0], name) == 0)
+        return STATUS_OK;
+    if (remove_key(store, name, err) != STATUS_OK)
+        return error_status(err);
+    return FAIL(err, STATUS_LOCKED, "somebody else is creating it at this moment");
+}
+
+/* Last of all: from here on the repository exists. */
+static enum status put_config(struct object_store *store, const struct crypto_keys *keys,
+                              struct error *err)
+{
+    CLEANUP(crypto_freep) struct crypto *crypto = NULL;
+    char text[CONFIG_TEXT_MAX];
+    unsigned char sealed[CONFIG_TEXT_MAX + SEAL_OVERHEAD];
+    if (config_write(text, err) != STATUS_OK || crypto_new(keys, &crypto, err) != STATUS_OK)
+        return error_status(err);
+    size_t len = strlen(text);
+    memcpy(sealed + SEAL_IV_BYTES, text, len);
+    if (crypto_seal(crypto, sealed, len, err) != STATUS_OK)
+        return error_status(err);
+    return put_bytes(store, CONFIG_NAME, sealed, len + SEAL_OVERHEAD, err);
+}
+
+static enum status create(struct object_store *store, const char *passphrase, struct error *err)
+{
+    struct crypto_keys keys;
+    if (crypto_keys_random(&keys, err) != STATUS_OK)
+        return error_status(err);
+    enum status status = claim(store, &keys, passphrase, err);
+    if (status == STATUS_OK)
+        status = put_config(store, &keys, err);
+    OPENSSL_cleanse(&keys, sizeof(keys));
+    return status;
+}
+
+enum status repository_create(struct object_store *store, const char *passphrase,
+                              struct repository **ret_repository, struct error *err)
+{
+    static const char *const folders[] = {"keys/", "data/", "index/", "snapshots/", NULL};
+    bool exists = false;
+    bool found = false;
+    if (config_exists(store, &exists, err) != STATUS_OK ||
+        any_in(store, folders, &found, err) != STATUS_OK)
+        return FAIL_IN(err, "create repository");
+    if (exists || found)
+        return FAIL(err, STATUS_CONFLICT, "create repository: one, or a part of one, is there");
+    if (create(store, passphrase, err) != STATUS_OK)
+        return FAIL_IN(err, "create repository");
+    return repository_open(store, passphrase, ret_repository, err);
+}
+
+/* Without a config and without data, keys protect nothing: they are what a creation left that was
+ * cut off. One that our passphrase opens is used; the others are removed. */
+static enum status finish_creation(struct object_store *store, const char *passphrase,
+                                   struct error *err)
+{
+    struct key_list list;
+    if (list_keys(store, &list, err) != STATUS_OK)
+        return error_status(err);
+    for (size_t i = 0; i < list.count; i++) {
+        struct crypto_keys keys;
+        bool opened = false;
+        if (try_key(store, list.names[i], passphrase, &keys, &opened, err) != STATUS_OK)
+            return error_status(err);
+        if (opened) {
+            enum status status = put_config(store, &keys, err);
+            OPENSSL_cleanse(&keys, sizeof(keys));
+            return status;
+        }
+        if (remove_key(store, list.names[i], err) != STATUS_OK)
+            return error_status(err);
+    }
+    return create(store, passphrase, err);
+}
+
+enum status repository_open_or_create(struct object_store *store, const char *passphrase,
+                                      struct repository **ret_repository, struct error *err)
+{
+    static const char *const folders[] = {"data/", "index/", "snapshots/", NULL};
+    bool exists = false;
+    bool found = false;
+    if (config_exists(store, &exists, err) != STATUS_OK)
+        return FAIL_IN(err, "open repository");
+    if (exists)
+        return repository_open(store, passphrase, ret_repository, err);
+    if (any_in(store, folders, &found, err) != STATUS_OK)
+        return FAIL_IN(err, "create repository");
+    if (found)
+        return FAIL(err, STATUS_CORRUPT,
+                    "open repository: its config is missing, but there are data");
+    if (finish_creation(store, passphrase, err) != STATUS_OK)
+        return FAIL_IN(err, "create repository");
+    return repository_open(store, passphrase, ret_repository, err);
+}
+
+void repository_close(struct repository *repository)
+{
+    if (repository == NULL)
+        return;
+    struct error ignored = {0};
+    if (repository->lock.held && repository_unlock(repository, &ignored) != STATUS_OK) {
+        /* The next one on this host removes it, once this process is gone. */
+    }
+    for (int type = BLOB_DATA; type <= BLOB_TREE; type++) {
+        free(repository->open[type].bytes);
+        free(repository->open[type].entries);
+    }
+    for (size_t i = 0; i < repository->unindexed.count; i++)
+        free(repository->unindexed.packs[i].entries);
+    free(repository->unindexed.packs);
+    blob_index_done(&repository->index);
+    sealer_done(&repository->sealer);
+    buffer_done(&repository->scratch);
+    free(repository);
+}
+
+uint64_t repository_polynomial(const struct repository *repository)
+{
+    return repository->config.polynomial;
+}
+
+void repository_get_statistics(const struct repository *repository,
+                               struct repository_statistics *ret_statistics)
+{
+    *ret_statistics = repository->statistics;
+}

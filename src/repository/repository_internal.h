@@ -1,0 +1,101 @@
+/*
+ * What an open repository holds; shared by the files of this folder that work on one.
+ *
+ *   blob_writer.c    hash, look up, compress, seal, verify -> pack in memory -> pack_writer.c
+ *   pack_writer.c    header, hash, put; when enough packs wait, an index file
+ *   blob_reader.c    look up, get the range, open, expand, compare
+ *   unpacked.c       the small files: index, snapshots, locks
+ */
+#ifndef REPOSITORY_INTERNAL_H
+#define REPOSITORY_INTERNAL_H
+
+#include "blob_index.h"
+#include "config.h"
+#include "index_file.h"
+#include "pack.h"
+#include "repository/repository.h"
+#include "sealer.h"
+#include "text_stream.h"
+
+enum {
+    OBJECT_PATH_SIZE = 96, /* "snapshots/<id>", "data/xx/<id>" */
+    INDEX_BLOBS = 50000,   /* so many blobs, or so long, and an index file is written */
+    INDEX_AGE_MS = 10 * 60 * 1000,
+    INDEX_TEXT_MAX = 512 * 1024 * 1024,
+    SMALL_TEXT_MAX = 16 * 1024 * 1024 /* of a snapshot or a lock */
+};
+
+/* A pack that is being filled, in memory, one per type of blob. */
+struct open_pack {
+    enum blob_type type;
+    uint32_t pack;        /* its number, while count > 0 */
+    unsigned char *bytes; /* allocated once, when first needed */
+    size_t len;
+    uint32_t *entries; /* numbers of its blobs in the index; PACK_ENTRIES_MAX */
+    size_t count;
+};
+
+/* Packs that are stored, but not yet in an index file. */
+struct unindexed {
+    struct index_pack *packs;
+    size_t count;
+    size_t blobs;
+    int64_t since_ms; /* monotonic: when the first of them was stored */
+};
+
+struct held_lock {
+    bool held;
+    bool exclusive;
+    struct blob_id id;
+    int64_t renewed_ms; /* CLOCK_BOOTTIME: goes on while the machine sleeps */
+    int64_t tried_ms;
+};
+
+struct repository {
+    struct object_store *store; /* borrowed */
+    struct repository_config config;
+    struct sealer sealer;
+    struct blob_index index;
+    struct open_pack open[2]; /* by enum blob_type */
+    struct unindexed unindexed;
+    struct repository_statistics statistics;
+    struct held_lock lock;
+    struct buffer scratch; /* sealed bytes on their way in */
+    struct error failure;  /* a pack or index could not be stored: nothing can be saved any more */
+};
+
+/* "folder/<id>" */
+void object_path(char path[OBJECT_PATH_SIZE], const char *folder, const struct blob_id *id);
+void pack_path(char path[OBJECT_PATH_SIZE], const struct blob_id *id);
+
+/* blob_writer.c: saves, unless known, a text that is finished and has this hash. */
+enum status repository_save_stream(struct repository *repository, enum blob_type type,
+                                   struct text_stream *stream, const struct blob_id *id,
+                                   struct error *err) MUST_CHECK;
+enum status repository_check_writable(const struct repository *repository, struct error *err)
+    MUST_CHECK;
+
+/* pack_writer.c: pack = parts that hold the sealed blobs || header, as *one* object. */
+enum status repository_store_open_pack(struct repository *repository, struct open_pack *open,
+                                       struct error *err) MUST_CHECK;
+enum status repository_store_single_pack(struct repository *repository, uint32_t entry,
+                                         const struct segment *segments, size_t count,
+                                         struct error *err) MUST_CHECK;
+enum status repository_write_index(struct repository *repository, struct error *err) MUST_CHECK;
+
+/* unpacked.c. The text is appended to the buffer, whose limit holds. */
+enum status unpacked_load(struct repository *repository, const char *folder, const char *id,
+                          struct buffer *text, struct error *err) MUST_CHECK;
+enum status unpacked_save(struct repository *repository, const char *folder, const void *text,
+                          size_t len, struct blob_id *ret_id, struct error *err) MUST_CHECK;
+/* The stream is made with UNPACKED_PREFIX and is not finished yet. */
+#define UNPACKED_PREFIX "\x02"
+enum status unpacked_save_stream(struct repository *repository, const char *folder,
+                                 struct text_stream *stream, struct blob_id *ret_id,
+                                 struct error *err) MUST_CHECK;
+/* The ids in a folder; what is not named like one is skipped. */
+typedef enum status unpacked_seen_fn(void *context, const char *id, struct error *err);
+enum status unpacked_list(struct object_store *store, const char *folder, unpacked_seen_fn *seen,
+                          void *context, struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,525 @@
+/*
+ * Trees from text. A node is looked over once to find its end; everything that it decodes to fits
+ * into as many bytes as its text has, so one arena of that size serves it, and nothing in there
+ * moves before the next node.
+ */
+#include "base64.h"
+#include "core/buffer.h"
+#include "core/hex.h"
+#include "json_scanner.h"
+#include "node.h"
+#include "quote.h"
+#include "repository/tree.h"
+#include "timestamp.h"
+
+#include <string.h>
+
+enum { XATTRS_MAX = 64 * 1024 };
+
+struct tree_reader {
+    struct json_scanner scanner;
+    bool started, ended;
+    bool first;               /* node of the list */
+    struct json_scanner node; /* the text of the present node alone */
+    unsigned char *arena;
+    size_t arena_size, arena_used;
+    struct node_xattr *xattrs;
+    size_t xattr_capacity;
+    struct buffer last_name;
+    bool has_raw_target;
+};
+
+enum { NAME_MAX_BYTES = 1024 * 1024 };
+
+enum status tree_reader_new(const void *text, size_t len, struct tree_reader **ret_reader,
+                            struct error *err)
+{
+    struct tree_reader *reader = calloc(1, sizeof(*reader));
+    if (reader == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "a tree");
+    json_scanner_init(&reader->scanner, text, len);
+    buffer_init(&reader->last_name, NAME_MAX_BYTES);
+    *ret_reader = reader;
+    return STATUS_OK;
+}
+
+void tree_reader_free(struct tree_reader *reader)
+{
+    if (reader == NULL)
+        return;
+    free(reader->arena);
+    free(reader->xattrs);
+    buffer_done(&reader->last_name);
+    free(reader);
+}
+
+static unsigned char *take(struct tree_reader *reader, size_t len)
+{
+    unsigned char *bytes = reader->arena + reader->arena_used;
+    reader->arena_used += len;
+    return bytes;
+}
+
+/* A string's bytes, NUL-terminated, in the arena. */
+static enum status read_text(struct tree_reader *reader, char **ret_text, size_t *ret_len,
+                             struct error *err)
+{
+    struct json_slice slice;
+    if (json_scan_string(&reader->node, &slice, err) != STATUS_OK)
+        return error_status(err);
+    char *text = (char *)take(reader, slice.len + 1); /* the text has two quotation marks more */
+    if (!json_slice_decode(&slice, text, ret_len))
+        return json_scan_fail(&reader->node, "an escape that is none", err);
+    text[*ret_len] = '\0';
+    *ret_text = text;
+    return STATUS_OK;
+}
+
+static enum status read_plain_text(struct tree_reader *reader, const char **ret_text,
+                                   struct error *err)
+{
+    char *text = NULL;
+    size_t len = 0;
+    if (read_text(reader, &text, &len, err) != STATUS_OK)
+        return error_status(err);
+    if (memchr(text, '\0', len) != NULL)
+        return json_scan_fail(&reader->node, "a NUL in a text", err);
+    *ret_text = text;
+    return STATUS_OK;
+}
+
+static enum status read_bytes(struct tree_reader *reader, unsigned char **ret_bytes,
+                              size_t *ret_len, struct error *err)
+{
+    char *text = NULL;
+    size_t len = 0;
+    if (read_text(reader, &text, &len, err) != STATUS_OK)
+        return error_status(err);
+    unsigned char *bytes = (unsigned char *)text;
+    if (!base64_decode(text, len, bytes, ret_len))
+        return json_scan_fail(&reader->node, "not Base64", err);
+    bytes[*ret_len] = '\0';
+    *ret_bytes = bytes;
+    return STATUS_OK;
+}
+
+static enum status read_id(struct tree_reader *reader, struct blob_id *ret_id, struct error *err)
+{
+    struct json_slice slice;
+    char text[BLOB_ID_TEXT_SIZE];
+    if (json_scan_string(&reader->node, &slice, err) != STATUS_OK)
+        return error_status(err);
+    if (slice.len == sizeof(text) - 1) {
+        memcpy(text, slice.at, slice.len);
+        text[slice.len] = '\0';
+        if (hex_decode(text, ret_id->bytes, BLOB_ID_BYTES))
+            return STATUS_OK;
+    }
+    return json_scan_fail(&reader->node, "an id of 64 digits is expected", err);
+}
+
+static enum status read_name(struct tree_reader *reader, struct node *node, struct error *err)
+{
+    char *text = NULL;
+    size_t len = 0;
+    if (read_text(reader, &text, &len, err) != STATUS_OK)
+        return error_status(err);
+    if (!unquote(text, len, &len) || !node_name_is_safe(text, len))
+        return json_scan_fail(&reader->node, "a name that no file can have", err);
+    text[len] = '\0';
+    node->name = text;
+    node->name_len = len;
+    return STATUS_OK;
+}
+
+static enum status read_type(struct tree_reader *reader, struct node *node, struct error *err)
+{
+    struct json_slice slice;
+    if (json_scan_string(&reader->node, &slice, err) != STATUS_OK)
+        return error_status(err);
+    if (!node_type_from_name(slice.at, slice.len, &node->type))
+        return json_scan_fail(&reader->node, "a node of unknown type", err);
+    return STATUS_OK;
+}
+
+static enum status read_mode(struct tree_reader *reader, struct node *node, struct error *err)
+{
+    uint64_t mode = 0;
+    if (json_scan_number(&reader->node, UINT32_MAX, &mode, err) != STATUS_OK)
+        return error_status(err);
+    node->mode = node_mode_from_go((uint32_t)mode);
+    return STATUS_OK;
+}
+
+static enum status read_time(struct tree_reader *reader, struct timespec *ret_time,
+                             struct error *err)
+{
+    struct json_slice slice;
+    if (json_scan_string(&reader->node, &slice, err) != STATUS_OK)
+        return error_status(err);
+    if (!timestamp_read(slice.at, slice.len, ret_time))
+        return json_scan_fail(&reader->node, "not a point in time", err);
+    return STATUS_OK;
+}
+
+static enum status read_u32(struct tree_reader *reader, uint32_t *ret_number, struct error *err)
+{
+    uint64_t number = 0;
+    if (json_scan_number(&reader->node, UINT32_MAX, &number, err) != STATUS_OK)
+        return error_status(err);
+    *ret_number = (uint32_t)number;
+    return STATUS_OK;
+}
+
+static enum status read_content(struct tree_reader *reader, struct node *node, struct error *err)
+{
+    bool first = true;
+    bool more = true;
+    if (json_scan_null(&reader->node))
+        return STATUS_OK;
+    /* An id of 32 bytes has 66 characters of text: they lie one behind the other. */
+    struct blob_id *ids = (struct blob_id *)take(reader, 0);
+    size_t count = 0;
+    if (json_scan_char(&reader->node, '[', err) != STATUS_OK ||
+        json_scan_element(&reader->node, &first, &more, err) != STATUS_OK)
+        return error_status(err);
+    while (more) {
+        struct blob_id id;
+        if (read_id(reader, &id, err) != STATUS_OK ||
+            json_scan_element(&reader->node, &first, &more, err) != STATUS_OK)
+            return error_status(err);
+        memcpy(take(reader, sizeof(id)), &id, sizeof(id));
+        count++;
+    }
+    node->content = ids;
+    node->content_count = count;
+    return STATUS_OK;
+}
+
+static enum status read_subtree(struct tree_reader *reader, struct node *node, struct error *err)
+{
+    if (json_scan_null(&reader->node))
+        return STATUS_OK;
+    node->has_subtree = true;
+    return read_id(reader, &node->subtree, err);
+}
+
+/* The raw form wins, wherever it stands. */
+static enum status read_link_target(struct tree_reader *reader, bool raw, struct node *node,
+                                    struct error *err)
+{
+    const char *target = NULL;
+    unsigned char *bytes = NULL;
+    size_t len = 0;
+    enum status status =
+        raw ? read_bytes(reader, &bytes, &len, err) : read_plain_text(reader, &target, err);
+    if (status != STATUS_OK)
+        return status;
+    if (raw && memchr(bytes, '\0', len) != NULL)
+        return json_scan_fail(&reader->node, "a NUL in a text", err);
+    if (raw || !reader->has_raw_target)
+        node->link_target = raw ? (const char *)bytes : target;
+    reader->has_raw_target = reader->has_raw_target || raw;
+    return STATUS_OK;
+}
+
+static enum status grow_xattrs(struct tree_reader *reader, size_t count, struct error *err)
+{
+    if (count < reader->xattr_capacity)
+        return STATUS_OK;
+    if (count >= XATTRS_MAX)
+        return json_scan_fail(&reader->node, "too many extended attributes", err);
+    size_t capacity = reader->xattr_capacity == 0 ? 8 : reader->xattr_capacity * 2;
+    struct node_xattr *xattrs = realloc(reader->xattrs, capacity * sizeof(*xattrs));
+    if (xattrs == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "%zu extended attributes", capacity);
+    reader->xattrs = xattrs;
+    reader->xattr_capacity = capacity;
+    return STATUS_OK;
+}
+
+static enum status read_xattr_member(struct tree_reader *reader, const struct json_slice *key,
+                                     struct node_xattr *xattr, struct error *err)
+{
+    if (json_slice_is(key, "name"))
+        return read_plain_text(reader, &xattr->name, err);
+    if (json_slice_is(key, "value") && !json_scan_null(&reader->node)) {
+        unsigned char *value = NULL;
+        if (read_bytes(reader, &value, &xattr->value_len, err) != STATUS_OK)
+            return error_status(err);
+        xattr->value = value;
+        return STATUS_OK;
+    }
+    return json_slice_is(key, "value") ? STATUS_OK : json_scan_skip(&reader->node, err);
+}
+
+static enum status read_xattr(struct tree_reader *reader, struct node_xattr *ret_xattr,
+                              struct error *err)
+{
+    struct node_xattr xattr = {.value = ""};
+    struct json_slice key;
+    bool first = true;
+    bool more = true;
+    if (json_scan_char(&reader->node, '{', err) != STATUS_OK ||
+        json_scan_member(&reader->node, &first, &key, &more, err) != STATUS_OK)
+        return error_status(err);
+    while (more) {
+        if (read_xattr_member(reader, &key, &xattr, err) != STATUS_OK ||
+            json_scan_member(&reader->node, &first, &key, &more, err) != STATUS_OK)
+            return error_status(err);
+    }
+    if (xattr.name == NULL || xattr.name[0] == '\0')
+        return json_scan_fail(&reader->node, "an extended attribute without name", err);
+    *ret_xattr = xattr;
+    return STATUS_OK;
+}
+
+static enum status read_xattrs(struct tree_reader *reader, struct node *node, struct error *err)
+{
+    bool first = true;
+    bool more = true;
+    size_t count = 0;
+    if (json_scan_null(&reader->node))
+        return STATUS_OK;
+    if (json_scan_char(&reader->node, '[', err) != STATUS_OK ||
+        json_scan_element(&reader->node, &first, &more, err) != STATUS_OK)
+        return error_status(err);
+    while (more) {
+        if (grow_xattrs(reader, count, err) != STATUS_OK ||
+            read_xattr(reader, &reader->xattrs[count], err) != STATUS_OK ||
+            json_scan_element(&reader->node, &first, &more, err) != STATUS_OK)
+            return error_status(err);
+        count++;
+    }
+    node->xattrs = reader->xattrs;
+    node->xattr_count = count;
+    return STATUS_OK;
+}
+
+enum member {
+    MEMBER_NAME,
+    MEMBER_TYPE,
+    MEMBER_MODE,
+    MEMBER_MTIME,
+    MEMBER_ATIME,
+    MEMBER_CTIME,
+    MEMBER_UID,
+    MEMBER_GID,
+    MEMBER_USER,
+    MEMBER_GROUP,
+    MEMBER_INODE,
+    MEMBER_DEVICE_ID,
+    MEMBER_SIZE,
+    MEMBER_LINKS,
+    MEMBER_LINK_TARGET,
+    MEMBER_LINK_TARGET_RAW,
+    MEMBER_XATTRS,
+    MEMBER_DEVICE,
+    MEMBER_CONTENT,
+    MEMBER_SUBTREE,
+    MEMBER_COUNT
+};
+
+static const char *const member_names[MEMBER_COUNT] = {
+    [MEMBER_NAME] = "name",
+    [MEMBER_TYPE] = "type",
+    [MEMBER_MODE] = "mode",
+    [MEMBER_MTIME] = "mtime",
+    [MEMBER_ATIME] = "atime",
+    [MEMBER_CTIME] = "ctime",
+    [MEMBER_UID] = "uid",
+    [MEMBER_GID] = "gid",
+    [MEMBER_USER] = "user",
+    [MEMBER_GROUP] = "group",
+    [MEMBER_INODE] = "inode",
+    [MEMBER_DEVICE_ID] = "device_id",
+    [MEMBER_SIZE] = "size",
+    [MEMBER_LINKS] = "links",
+    [MEMBER_LINK_TARGET] = "linktarget",
+    [MEMBER_LINK_TARGET_RAW] = "linktarget_raw",
+    [MEMBER_XATTRS] = "extended_attributes",
+    [MEMBER_DEVICE] = "device",
+    [MEMBER_CONTENT] = "content",
+    [MEMBER_SUBTREE] = "subtree",
+};
+
+static enum member member_of(const struct json_slice *key)
+{
+    int member = 0;
+    while (member < MEMBER_COUNT && !json_slice_is(key, member_names[member]))
+        member++;
+    return (enum member)member;
+}
+
+/* Numbers and short texts; the rest in read_member(). */
+static enum status read_simple_member(struct tree_reader *reader, enum member member,
+                                      struct node *node, struct error *err)
+{
+    uint64_t *number = member == MEMBER_INODE       ? &node->inode
+                       : member == MEMBER_DEVICE_ID ? &node->device_id
+                       : member == MEMBER_SIZE      ? &node->size
+                       : member == MEMBER_LINKS     ? &node->links
+                       : member == MEMBER_DEVICE    ? &node->device
+                                                    : NULL;
+    if (number != NULL)
+        return json_scan_number(&reader->node, UINT64_MAX, number, err);
+    if (member == MEMBER_MODE)
+        return read_mode(reader, node, err);
+    if (member == MEMBER_UID || member == MEMBER_GID)
+        return read_u32(reader, member == MEMBER_UID ? &node->uid : &node->gid, err);
+    if (member == MEMBER_USER || member == MEMBER_GROUP)
+        return read_plain_text(reader, member == MEMBER_USER ? &node->user : &node->group, err);
+    return json_scan_skip(&reader->node, err);
+}
+
+static enum status read_member(struct tree_reader *reader, enum member member, struct node *node,
+                               struct error *err)
+{
+    /* clang-format off */
+    switch ((int)member) {
+    case MEMBER_NAME:            return read_name(reader, node, err);
+    case MEMBER_TYPE:            return read_type(reader, node, err);
+    case MEMBER_MTIME:           return read_time(reader, &node->mtime, err);
+    case MEMBER_ATIME:           return read_time(reader, &node->atime, err);
+    case MEMBER_CTIME:           return read_time(reader, &node->ctime, err);
+    case MEMBER_LINK_TARGET:     return read_link_target(reader, false, node, err);
+    case MEMBER_LINK_TARGET_RAW: return read_link_target(reader, true, node, err);
+    case MEMBER_XATTRS:          return read_xattrs(reader, node, err);
+    case MEMBER_CONTENT:         return read_content(reader, node, err);
+    case MEMBER_SUBTREE:         return read_subtree(reader, node, err);
+    default:                     return read_simple_member(reader, member, node, err);
+    }
+    /* clang-format on */
+}
+
+/* Strictly ascending, as restic demands: no name twice. */
+static enum status check_order(struct tree_reader *reader, const struct node *node,
+                               struct error *err)
+{
+    struct buffer *last = &reader->last_name;
+    size_t common = last->len < node->name_len ? last->len : node->name_len;
+    int order = common == 0 ? 0 : memcmp(last->bytes, node->name, common);
+    if (order > 0 || (order == 0 && last->len >= node->name_len))
+        return json_scan_fail(&reader->node, "names do not ascend", err);
+    buffer_clear(last);
+    return buffer_add(last, node->name, node->name_len, err);
+}
+
+static enum status read_node(struct tree_reader *reader, struct node *ret_node, struct error *err)
+{
+    struct node node = {.name = NULL};
+    struct json_slice key;
+    bool first = true;
+    bool more = true;
+    unsigned seen = 0;
+    if (json_scan_char(&reader->node, '{', err) != STATUS_OK ||
+        json_scan_member(&reader->node, &first, &key, &more, err) != STATUS_OK)
+        return error_status(err);
+    while (more) {
+        enum member member = member_of(&key);
+        seen |= 1U << member;
+        if (read_member(reader, member, &node, err) != STATUS_OK ||
+            json_scan_member(&reader->node, &first, &key, &more, err) != STATUS_OK)
+            return error_status(err);
+    }
+    if (node.name == NULL || (seen & 1U << MEMBER_TYPE) == 0)
+        return json_scan_fail(&reader->node, "a node without name or type", err);
+    if (node.type == NODE_FILE && node.content == NULL)
+        return json_scan_fail(&reader->node, "a file without content", err);
+    *ret_node = node;
+    return check_order(reader, ret_node, err);
+}
+
+/* Finds the end of the next node, and makes room for what it decodes to. */
+static enum status frame_node(struct tree_reader *reader, struct error *err)
+{
+    (void)json_scan_peek(&reader->scanner);
+    const char *start = reader->scanner.at;
+    if (json_scan_skip(&reader->scanner, err) != STATUS_OK)
+        return error_status(err);
+    size_t len = (size_t)(reader->scanner.at - start);
+    if (reader->arena_size < len) {
+        size_t size = len < 4096 ? 4096 : len;
+        free(reader->arena);
+        reader->arena_size = 0;
+        reader->arena = malloc(size);
+        if (reader->arena == NULL)
+            return FAIL(err, STATUS_NO_MEMORY, "a node of %zu bytes", size);
+        reader->arena_size = size;
+    }
+    reader->arena_used = 0;
+    reader->has_raw_target = false;
+    reader->node = (struct json_scanner){
+        .start = reader->scanner.start, .at = start, .end = reader->scanner.at};
+    return STATUS_OK;
+}
+
+/* From the front to the first node. */
+static enum status start(struct tree_reader *reader, bool *ret_more, struct error *err)
+{
+    struct json_slice key;
+    bool first = true;
+    if (json_scan_char(&reader->scanner, '{', err) != STATUS_OK)
+        return error_status(err);
+    for (;;) {
+        if (json_scan_member(&reader->scanner, &first, &key, ret_more, err) != STATUS_OK)
+            return error_status(err);
+        if (!*ret_more)
+            return json_scan_fail(&reader->scanner, "a tree without nodes", err);
+        if (json_slice_is(&key, "nodes"))
+            break;
+        if (json_scan_skip(&reader->scanner, err) != STATUS_OK)
+            return error_status(err);
+    }
+    reader->first = true;
+    *ret_more = !json_scan_null(&reader->scanner);
+    return *ret_more ? json_scan_char(&reader->scanner, '[', err) : STATUS_OK;
+}
+
+/* Behind the last node. */
+static enum status end(struct tree_reader *reader, struct error *err)
+{
+    struct json_slice key;
+    bool first = false;
+    bool more = true;
+    while (more) {
+        if (json_scan_member(&reader->scanner, &first, &key, &more, err) != STATUS_OK ||
+            (more && json_scan_skip(&reader->scanner, err) != STATUS_OK))
+            return error_status(err);
+        if (more && json_slice_is(&key, "nodes"))
+            return json_scan_fail(&reader->scanner, "nodes twice", err);
+    }
+    reader->ended = true;
+    return json_scan_end(&reader->scanner, err);
+}
+
+static enum status next(struct tree_reader *reader, struct node *ret_node, bool *ret_more,
+                        struct error *err)
+{
+    bool more = !reader->ended;
+    if (!reader->started) {
+        reader->started = true;
+        if (start(reader, &more, err) != STATUS_OK)
+            return error_status(err);
+        if (!more && end(reader, err) != STATUS_OK)
+            return error_status(err);
+    }
+    if (more && json_scan_element(&reader->scanner, &reader->first, &more, err) != STATUS_OK)
+        return error_status(err);
+    *ret_more = more;
+    if (!more)
+        return reader->ended ? STATUS_OK : end(reader, err);
+    if (frame_node(reader, err) != STATUS_OK)
+        return error_status(err);
+    return read_node(reader, ret_node, err);
+}
+
+enum status tree_reader_next(struct tree_reader *reader, struct node *ret_node, bool *ret_more,
+                             struct error *err)
+{
+    bool more = false;
+    if (next(reader, ret_node, &more, err) != STATUS_OK)
+        return FAIL_IN(err, "tree");
+    *ret_more = more;
+    return STATUS_OK;
+}

@@ -1,0 +1,314 @@
+/*
+ * Trees as text. A node is written in pieces whose size is known beforehand; between two pieces
+ * the text may move on into a stream, once there is more of it than TEXT_KEEP_BYTES. Most trees
+ * are small and never need a stream.
+ */
+#include "base64.h"
+#include "core/buffer.h"
+#include "core/hex.h"
+#include "node.h"
+#include "quote.h"
+#include "repository/tree.h"
+#include "repository_internal.h"
+#include "timestamp.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    TEXT_KEEP_BYTES = 256 * 1024,
+    PIECE_MAX = 1024 * 1024, /* a name, a link target or an xattr of 64 KiB, six times quoted */
+    IDS_PER_PIECE = 1024,
+    NUMBERS_MAX = 512 /* keys, numbers and times of a piece, without its strings */
+};
+
+struct tree_writer {
+    struct repository *repository;
+    struct buffer text;
+    struct buffer last_name;
+    struct text_stream *stream; /* NULL: all of it is still in text */
+    bool any;
+    bool finished;
+};
+
+static enum status spill(struct tree_writer *writer, struct error *err)
+{
+    if (writer->stream == NULL && text_stream_new("", &writer->stream, err) != STATUS_OK)
+        return error_status(err);
+    if (text_stream_add(writer->stream, writer->text.bytes, writer->text.len, err) != STATUS_OK)
+        return error_status(err);
+    buffer_clear(&writer->text);
+    return STATUS_OK;
+}
+
+/* Room for a piece of at most len bytes: *ret_to; piece_end() takes what was used. */
+static enum status piece_start(struct tree_writer *writer, size_t len, char **ret_to,
+                               struct error *err)
+{
+    if (writer->text.len + len > TEXT_KEEP_BYTES && writer->text.len > 0 &&
+        spill(writer, err) != STATUS_OK)
+        return error_status(err);
+    if (buffer_reserve(&writer->text, len, err) != STATUS_OK)
+        return error_status(err);
+    *ret_to = (char *)writer->text.bytes + writer->text.len;
+    return STATUS_OK;
+}
+
+static void piece_end(struct tree_writer *writer, const char *to)
+{
+    writer->text.len = (size_t)(to - (const char *)writer->text.bytes);
+}
+
+enum status tree_writer_new(struct repository *repository, struct tree_writer **ret_writer,
+                            struct error *err)
+{
+    CLEANUP(tree_writer_freep) struct tree_writer *writer = calloc(1, sizeof(*writer));
+    if (writer == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "a tree");
+    writer->repository = repository;
+    buffer_init(&writer->text, TEXT_KEEP_BYTES + PIECE_MAX);
+    buffer_init(&writer->last_name, PIECE_MAX);
+    if (buffer_add_text(&writer->text, "{\"nodes\":[", err) != STATUS_OK)
+        return error_status(err);
+    *ret_writer = STEAL(writer);
+    return STATUS_OK;
+}
+
+void tree_writer_free(struct tree_writer *writer)
+{
+    if (writer == NULL)
+        return;
+    text_stream_free(writer->stream);
+    buffer_done(&writer->text);
+    buffer_done(&writer->last_name);
+    free(writer);
+}
+
+static char *put_number(char *to, uint64_t number)
+{
+    char digits[20];
+    size_t count = 0;
+    do
+        digits[count++] = (char)('0' + number % 10);
+    while ((number /= 10) != 0);
+    while (count > 0)
+        *to++ = digits[--count];
+    return to;
+}
+
+/* ,"key":number; nothing for 0 */
+static char *put_member(char *to, const char *key, uint64_t number)
+{
+    return number == 0 ? to : put_number(stpcpy(to, key), number);
+}
+
+static char *put_time(char *to, const char *key, struct timespec time)
+{
+    return stpcpy(timestamp_write(stpcpy(to, key), time), "\"");
+}
+
+static char *put_text(char *to, const char *key, const char *text)
+{
+    return text == NULL || text[0] == '\0' ? to : quote_json(stpcpy(to, key), text, strlen(text));
+}
+
+static enum status add_head(struct tree_writer *writer, const struct node *node, struct error *err)
+{
+    char *to = NULL;
+    if (piece_start(writer, QUOTED_MAX(node->name_len) + NUMBERS_MAX, &to, err) != STATUS_OK)
+        return error_status(err);
+    to = stpcpy(to, writer->any ? ",{\"name\":" : "{\"name\":");
+    to = quote_name(to, node->name, node->name_len);
+    to = stpcpy(stpcpy(stpcpy(to, ",\"type\":\""), node_type_name(node->type)), "\"");
+    to = put_member(to, ",\"mode\":", node_mode_to_go(node->type, node->mode));
+    to = put_time(to, ",\"mtime\":\"", node->mtime);
+    to = put_time(to, ",\"atime\":\"", node->atime);
+    to = put_time(to, ",\"ctime\":\"", node->ctime);
+    to = put_number(stpcpy(to, ",\"uid\":"), node->uid);
+    to = put_number(stpcpy(to, ",\"gid\":"), node->gid);
+    piece_end(writer, to);
+    return STATUS_OK;
+}
+
+static size_t length_of(const char *text)
+{
+    return text == NULL ? 0 : strlen(text);
+}
+
+static enum status add_identity(struct tree_writer *writer, const struct node *node,
+                                struct error *err)
+{
+    char *to = NULL;
+    size_t len = QUOTED_MAX(length_of(node->user) + length_of(node->group)) + NUMBERS_MAX;
+    if (piece_start(writer, len, &to, err) != STATUS_OK)
+        return error_status(err);
+    to = put_text(to, ",\"user\":", node->user);
+    to = put_text(to, ",\"group\":", node->group);
+    to = put_member(to, ",\"inode\":", node->inode);
+    to = put_member(to, ",\"device_id\":", node->device_id);
+    to = put_member(to, ",\"size\":", node->type == NODE_FILE ? node->size : 0);
+    bool counts_links = node->type != NODE_DIR && node->type != NODE_FIFO;
+    to = put_member(to, ",\"links\":", counts_links ? node->links : 0);
+    piece_end(writer, to);
+    return STATUS_OK;
+}
+
+/* A target that is not UTF-8 loses bytes as JSON: its raw form stands beside it. */
+static enum status add_link_target(struct tree_writer *writer, const struct node *node,
+                                   struct error *err)
+{
+    if (node->type != NODE_SYMLINK || node->link_target == NULL)
+        return STATUS_OK;
+    char *to = NULL;
+    size_t len = strlen(node->link_target);
+    size_t room = QUOTED_MAX(len) + BASE64_LEN(len) + NUMBERS_MAX;
+    if (piece_start(writer, room, &to, err) != STATUS_OK)
+        return error_status(err);
+    to = put_text(to, ",\"linktarget\":", node->link_target);
+    if (!quote_is_lossless(node->link_target, len)) {
+        to = base64_encode(node->link_target, len, stpcpy(to, ",\"linktarget_raw\":\""));
+        to = stpcpy(to, "\"");
+    }
+    piece_end(writer, to);
+    return STATUS_OK;
+}
+
+static enum status add_xattr(struct tree_writer *writer, const struct node_xattr *xattr,
+                             const char *before, struct error *err)
+{
+    char *to = NULL;
+    size_t name_len = strlen(xattr->name);
+    size_t room = QUOTED_MAX(name_len) + BASE64_LEN(xattr->value_len) + NUMBERS_MAX;
+    if (piece_start(writer, room, &to, err) != STATUS_OK)
+        return error_status(err);
+    to = quote_json(stpcpy(to, before), xattr->name, name_len);
+    to = base64_encode(xattr->value, xattr->value_len, stpcpy(to, ",\"value\":\""));
+    piece_end(writer, stpcpy(to, "\"}"));
+    return STATUS_OK;
+}
+
+static enum status add_text(struct tree_writer *writer, const char *text, struct error *err)
+{
+    char *to = NULL;
+    if (piece_start(writer, strlen(text) + 1, &to, err) != STATUS_OK)
+        return error_status(err);
+    piece_end(writer, stpcpy(to, text));
+    return STATUS_OK;
+}
+
+static enum status add_xattrs(struct tree_writer *writer, const struct node *node,
+                              struct error *err)
+{
+    if (node->xattr_count == 0)
+        return STATUS_OK;
+    for (size_t i = 0; i < node->xattr_count; i++)
+        if (add_xattr(writer, &node->xattrs[i],
+                      i == 0 ? ",\"extended_attributes\":[{\"name\":" : ",{\"name\":", err) !=
+            STATUS_OK)
+            return error_status(err);
+    return add_text(writer, "]", err);
+}
+
+static enum status add_ids(struct tree_writer *writer, const struct blob_id *ids, size_t count,
+                           bool first, struct error *err)
+{
+    char *to = NULL;
+    if (piece_start(writer, count * (BLOB_ID_TEXT_SIZE + 3), &to, err) != STATUS_OK)
+        return error_status(err);
+    for (size_t i = 0; i < count; i++) {
+        to = stpcpy(to, first && i == 0 ? "\"" : ",\"");
+        hex_encode(ids[i].bytes, BLOB_ID_BYTES, to);
+        to = stpcpy(to + 2 * (size_t)BLOB_ID_BYTES, "\"");
+    }
+    piece_end(writer, to);
+    return STATUS_OK;
+}
+
+static enum status add_content(struct tree_writer *writer, const struct node *node,
+                               struct error *err)
+{
+    char device[NUMBERS_MAX];
+    *put_member(device, ",\"device\":", node->device) = '\0';
+    if (add_text(writer, device, err) != STATUS_OK)
+        return error_status(err);
+    if (node->type != NODE_FILE)
+        return add_text(writer, ",\"content\":null", err);
+    if (add_text(writer, ",\"content\":[", err) != STATUS_OK)
+        return error_status(err);
+    for (size_t i = 0; i < node->content_count; i += IDS_PER_PIECE) {
+        size_t left = node->content_count - i;
+        if (add_ids(writer, node->content + i, left < IDS_PER_PIECE ? left : IDS_PER_PIECE, i == 0,
+                    err) != STATUS_OK)
+            return error_status(err);
+    }
+    return add_text(writer, "]", err);
+}
+
+static enum status add_subtree(struct tree_writer *writer, const struct node *node,
+                               struct error *err)
+{
+    if (node->type != NODE_DIR)
+        return STATUS_OK;
+    if (!node->has_subtree)
+        return FAIL(err, STATUS_INVALID, "a directory without subtree");
+    if (add_text(writer, ",\"subtree\":", err) != STATUS_OK)
+        return error_status(err);
+    return add_ids(writer, &node->subtree, 1, true, err);
+}
+
+/* Strictly ascending by raw bytes, as readers rely on. */
+static enum status check_name(struct tree_writer *writer, const struct node *node,
+                              struct error *err)
+{
+    const struct buffer *last = &writer->last_name;
+    if (writer->finished)
+        return FAIL(err, STATUS_CONFLICT, "the tree is finished");
+    if (!node_name_is_safe(node->name, node->name_len))
+        return FAIL(err, STATUS_INVALID, "not a file's name");
+    size_t common = last->len < node->name_len ? last->len : node->name_len;
+    int order = common == 0 ? 0 : memcmp(last->bytes, node->name, common);
+    if (writer->any && (order > 0 || (order == 0 && last->len >= node->name_len)))
+        return FAIL(err, STATUS_INVALID, "names do not ascend");
+    buffer_clear(&writer->last_name);
+    return buffer_add(&writer->last_name, node->name, node->name_len, err);
+}
+
+enum status tree_writer_add(struct tree_writer *writer, const struct node *node, struct error *err)
+{
+    if (check_name(writer, node, err) != STATUS_OK || add_head(writer, node, err) != STATUS_OK ||
+        add_identity(writer, node, err) != STATUS_OK ||
+        add_link_target(writer, node, err) != STATUS_OK ||
+        add_xattrs(writer, node, err) != STATUS_OK || add_content(writer, node, err) != STATUS_OK ||
+        add_subtree(writer, node, err) != STATUS_OK || add_text(writer, "}", err) != STATUS_OK)
+        return FAIL_IN(err, "tree: '%s'", node->name);
+    writer->any = true;
+    return STATUS_OK;
+}
+
+static enum status finish_stream(struct tree_writer *writer, struct blob_id *ret_id,
+                                 struct error *err)
+{
+    struct blob_id id;
+    if (spill(writer, err) != STATUS_OK ||
+        text_stream_finish(writer->stream, id.bytes, err) != STATUS_OK ||
+        repository_save_stream(writer->repository, BLOB_TREE, writer->stream, &id, err) !=
+            STATUS_OK)
+        return error_status(err);
+    *ret_id = id;
+    return STATUS_OK;
+}
+
+enum status tree_writer_finish(struct tree_writer *writer, struct blob_id *ret_id,
+                               struct error *err)
+{
+    bool ignored = false;
+    if (writer->finished)
+        return FAIL(err, STATUS_CONFLICT, "the tree is finished");
+    writer->finished = true;
+    if (add_text(writer, "]}\n", err) != STATUS_OK)
+        return error_status(err);
+    if (writer->stream != NULL)
+        return finish_stream(writer, ret_id, err);
+    return repository_save_blob(writer->repository, BLOB_TREE, writer->text.bytes, writer->text.len,
+                                ret_id, &ignored, err);
+}

@@ -1,0 +1,140 @@
+#include "repository_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void object_path(char path[OBJECT_PATH_SIZE], const char *folder, const struct blob_id *id)
+{
+    char text[BLOB_ID_TEXT_SIZE];
+    blob_id_to_text(id, text);
+    (void)snprintf(path, OBJECT_PATH_SIZE, "%s/%s", folder, text);
+}
+
+static enum status check_name(struct repository *repository, const struct buffer *stored,
+                              const char *id, struct error *err)
+{
+    unsigned char digest[HASH_BYTES];
+    char text[BLOB_ID_TEXT_SIZE];
+    if (hash_bytes(repository->sealer.hash, stored->bytes, stored->len, digest, err) != STATUS_OK)
+        return error_status(err);
+    blob_id_to_text((const struct blob_id *)digest, text);
+    if (strcmp(text, id) != 0)
+        return FAIL(err, STATUS_CORRUPT, "its bytes do not have the hash that is its name");
+    return STATUS_OK;
+}
+
+/* A version byte and zstd, or, from repositories of format 1, bare JSON. */
+static enum status unwrap(struct repository *repository, const unsigned char *bytes, size_t len,
+                          struct buffer *text, struct error *err)
+{
+    if (len > 0 && (bytes[0] == '{' || bytes[0] == '['))
+        return buffer_add(text, bytes, len, err);
+    if (len == 0 || bytes[0] != UNPACKED_PREFIX[0])
+        return FAIL(err, STATUS_CORRUPT, "neither JSON nor compressed");
+    return compressor_expand(repository->sealer.compressor, bytes + 1, len - 1, 0, text, err);
+}
+
+static enum status load(struct repository *repository, const char *path, const char *id,
+                        struct buffer *text, struct error *err)
+{
+    CLEANUP(buffer_done) struct buffer stored;
+    size_t len = 0;
+    buffer_init(&stored, text->max + SEAL_OVERHEAD + 1);
+    if (object_store_get(repository->store, path, &stored, err) != STATUS_OK ||
+        check_name(repository, &stored, id, err) != STATUS_OK ||
+        crypto_open(repository->sealer.crypto, stored.bytes, stored.len, &len, err) != STATUS_OK)
+        return error_status(err);
+    return unwrap(repository, stored.bytes + SEAL_IV_BYTES, len, text, err);
+}
+
+enum status unpacked_load(struct repository *repository, const char *folder, const char *id,
+                          struct buffer *text, struct error *err)
+{
+    char path[OBJECT_PATH_SIZE];
+    (void)snprintf(path, sizeof(path), "%s/%s", folder, id);
+    if (load(repository, path, id, text, err) != STATUS_OK)
+        return FAIL_IN(err, "%s", path);
+    return STATUS_OK;
+}
+
+static enum status verify(struct repository *repository, const struct text_stream *stream,
+                          const unsigned char expected[HASH_BYTES], struct error *err)
+{
+    unsigned char digest[HASH_BYTES];
+    size_t count = 0;
+    const struct segment *segments = text_stream_segments(stream, &count);
+    if (sealer_digest(&repository->sealer, segments, count, 1, digest, err) != STATUS_OK)
+        return error_status(err);
+    if (memcmp(digest, expected, HASH_BYTES) != 0)
+        return FAIL(err, STATUS_CORRUPT, "what was to be stored does not read back the same");
+    return STATUS_OK;
+}
+
+static enum status put_segments(struct repository *repository, const char *folder,
+                                const struct segment *segments, size_t count,
+                                struct blob_id *ret_id, struct error *err)
+{
+    char path[OBJECT_PATH_SIZE];
+    CLEANUP(free_any) struct object_part *parts = calloc(count, sizeof(*parts));
+    if (parts == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "a list of %zu parts", count);
+    if (hash_start(repository->sealer.hash, err) != STATUS_OK)
+        return error_status(err);
+    for (size_t i = 0; i < count; i++) {
+        parts[i] = (struct object_part){.bytes = segments[i].bytes, .len = segments[i].len};
+        if (hash_piece(repository->sealer.hash, parts[i].bytes, parts[i].len, err) != STATUS_OK)
+            return error_status(err);
+    }
+    if (hash_finish(repository->sealer.hash, ret_id->bytes, err) != STATUS_OK)
+        return error_status(err);
+    object_path(path, folder, ret_id);
+    return object_store_put(repository->store, path, parts, count, err);
+}
+
+enum status unpacked_save_stream(struct repository *repository, const char *folder,
+                                 struct text_stream *stream, struct blob_id *ret_id,
+                                 struct error *err)
+{
+    unsigned char digest[HASH_BYTES];
+    if (text_stream_finish(stream, digest, err) != STATUS_OK ||
+        text_stream_seal(stream, repository->sealer.crypto, err) != STATUS_OK ||
+        verify(repository, stream, digest, err) != STATUS_OK)
+        return FAIL_IN(err, "save to %s/", folder);
+    size_t count = 0;
+    const struct segment *segments = text_stream_segments(stream, &count);
+    return put_segments(repository, folder, segments, count, ret_id, err);
+}
+
+enum status unpacked_save(struct repository *repository, const char *folder, const void *text,
+                          size_t len, struct blob_id *ret_id, struct error *err)
+{
+    CLEANUP(text_stream_freep) struct text_stream *stream = NULL;
+    if (text_stream_new(UNPACKED_PREFIX, &stream, err) != STATUS_OK ||
+        text_stream_add(stream, text, len, err) != STATUS_OK)
+        return error_status(err);
+    return unpacked_save_stream(repository, folder, stream, ret_id, err);
+}
+
+struct id_listing {
+    unpacked_seen_fn *seen;
+    void *context;
+};
+
+static enum status on_object(void *context, const char *base_name, UNUSED uint64_t size,
+                             struct error *err)
+{
+    const struct id_listing *listing = context;
+    struct blob_id ignored;
+    if (!blob_id_from_text(base_name, &ignored))
+        return STATUS_OK;
+    return listing->seen(listing->context, base_name, err);
+}
+
+enum status unpacked_list(struct object_store *store, const char *folder, unpacked_seen_fn *seen,
+                          void *context, struct error *err)
+{
+    char prefix[OBJECT_PATH_SIZE];
+    struct id_listing listing = {.seen = seen, .context = context};
+    (void)snprintf(prefix, sizeof(prefix), "%s/", folder);
+    return object_store_list(store, prefix, on_object, &listing, err);
+}
