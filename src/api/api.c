@@ -2,7 +2,6 @@
 
 #include "digest.h"
 #include "exchange.h"
-#include "path.h"
 #include "resources.h"
 #include "respond.h"
 
@@ -94,10 +93,7 @@ static enum problem_number number_of(enum http_code code)
 void api_refuse(void *context, struct http_request *request, enum http_code code)
 {
     (void)context;
-    char allow[PATH_ALLOW_SIZE] = "";
     CLEANUP(problem_done) struct problem problem = {.number = number_of(code)};
-    if (code == HTTP_CODE_METHOD_NOT_ALLOWED)
-        path_write_allow(routes, ROUTE_COUNT, http_request_path(request), allow);
     if (code == HTTP_CODE_BAD_REQUEST)
         problem_add_reason(&problem, PROBLEM_HEADERS_INVALID, "request line",
                            "the request cannot be read");

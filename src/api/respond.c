@@ -84,7 +84,5 @@ void respond_problem(struct http_request *request, const struct respond_failure 
         add_header(&headers, "Retry-After", retry_after);
     if (code == HTTP_CODE_UNAUTHORIZED)
         add_header(&headers, "WWW-Authenticate", "Bearer");
-    if (failure->allow != NULL && failure->allow[0] != '\0')
-        add_header(&headers, "Allow", failure->allow);
     respond(request, code, "application/problem+json", body, strlen(body), &headers);
 }

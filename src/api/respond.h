@@ -26,10 +26,10 @@ struct respond_failure {
     const struct problem *problem;
     enum http_code otherwise;  /* the code of a problem without a number */
     const struct error *cause; /* for the log; may be NULL */
-    const char *allow;         /* 405: the methods; NULL otherwise */
 };
 
-/* A problem document. Logs it when it is our fault (5xx) or a token was refused. */
+/* A problem document; the server adds Allow to a 405. Logs it when it is our fault (5xx) or a token
+ * was refused. */
 void respond_problem(struct http_request *request, const struct respond_failure *failure);
 
 #endif

@@ -1,0 +1,73 @@
+/* appbackupd: the HTTP front end; with --standalone, a whole service in one directory. */
+#include "config/config.h"
+#include "core/log.h"
+#include "daemon_options.h"
+#include "daemon_serve.h"
+#include "daemon_standalone.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static int fail(int code, const char *message, const struct error *err)
+{
+    log_event(LOG_LEVEL_ERROR, message, LOG_TEXT("reason", err->text));
+    return code;
+}
+
+static int run(const struct serve_options *options)
+{
+    struct error err = {.status = STATUS_OK};
+    if (serve(options, &err) != STATUS_OK)
+        return fail(EXIT_FAILURE, "appbackupd failed", &err);
+    return EXIT_SUCCESS;
+}
+
+static int run_configured(const struct daemon_options *options)
+{
+    CLEANUP(config_freep) struct config *config = NULL;
+    struct error err = {.status = STATUS_OK};
+    if (config_load(options->config, &config, &err) != STATUS_OK)
+        return fail(DAEMON_EXIT_CONFIG, "configuration not usable", &err);
+    if (options->action == DAEMON_CHECK) {
+        (void)printf("%s: good\n", options->config);
+        return EXIT_SUCCESS;
+    }
+    return run(&(struct serve_options){.config = config});
+}
+
+static int run_standalone(const struct daemon_options *options)
+{
+    const struct standalone_options wanted = {.directory = options->state_directory,
+                                              .listen = options->listen,
+                                              .apps_directory = options->app_directory};
+    CLEANUP(standalone_close) struct standalone standalone = {.lock_fd = -1, .redis_lock_fd = -1};
+    CLEANUP(config_freep) struct config *config = NULL;
+    struct error err = {.status = STATUS_OK};
+    if (standalone_open(&wanted, &standalone, &err) != STATUS_OK)
+        return fail(EXIT_FAILURE, "appbackupd failed", &err);
+    if (config_load(standalone.config, &config, &err) != STATUS_OK ||
+        standalone_check(&standalone, &wanted, config, &err) != STATUS_OK)
+        return fail(DAEMON_EXIT_CONFIG, "configuration not usable", &err);
+    return run(&(struct serve_options){
+        .config = config, .standalone = &standalone, .listen = options->listen});
+}
+
+int main(int argc, char **argv)
+{
+    struct daemon_options options = daemon_options_read(argc, argv);
+    switch (options.action) {
+    case DAEMON_HELP:
+        (void)fputs(daemon_help, stdout);
+        return EXIT_SUCCESS;
+    case DAEMON_VERSION:
+        (void)puts("appbackupd " APPBACKUP_VERSION);
+        return EXIT_SUCCESS;
+    case DAEMON_WRONG:
+        (void)fputs(daemon_help, stderr);
+        return DAEMON_EXIT_USAGE;
+    case DAEMON_SERVE:
+    case DAEMON_CHECK:
+        break;
+    }
+    return options.state_directory == NULL ? run_configured(&options) : run_standalone(&options);
+}

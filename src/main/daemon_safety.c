@@ -1,0 +1,97 @@
+#include "daemon_safety.h"
+
+#include "api/api.h"
+#include "core/log.h"
+#include "store/calls.h"
+#include "store/replies.h"
+
+enum { FIRST_MS = 1000, PERIOD_S = 5 };
+
+static void note_reachable(struct safety *safety, bool reachable, const char *reason)
+{
+    if (safety->unreachable == !reachable)
+        return;
+    safety->unreachable = !reachable;
+    if (reachable)
+        log_event(LOG_LEVEL_NOTICE, "Redis answers again", LOG_TEXT("version", reason));
+    else
+        log_event(LOG_LEVEL_WARNING, "Redis does not answer, requests get 503 until it does",
+                  LOG_TEXT("reason", reason));
+}
+
+static unsigned fault_bit(const char *fault)
+{
+    /* Faults are static texts: an unhealthy answer in which everything is wrong lists them all. */
+    static const struct store_health worst = {.version = "0"};
+    const char *all[API_REDIS_FAULTS_MAX];
+    size_t count = api_redis_faults(&worst, all);
+    for (size_t i = 0; i < count; i++)
+        if (all[i] == fault)
+            return 1U << i;
+    return 0;
+}
+
+static void note_faults(struct safety *safety, const struct store_health *health)
+{
+    const char *faults[API_REDIS_FAULTS_MAX];
+    size_t count = api_redis_faults(health, faults);
+    unsigned now = 0;
+    for (size_t i = 0; i < count; i++) {
+        now |= fault_bit(faults[i]);
+        if ((safety->faults & fault_bit(faults[i])) == 0)
+            log_event(LOG_LEVEL_WARNING, "Redis is not safe, going on, not ready",
+                      LOG_TEXT("fault", faults[i]));
+    }
+    if (now == 0 && safety->faults != 0)
+        log_event(LOG_LEVEL_NOTICE, "Redis is safe again", LOG_TEXT("version", health->version));
+    safety->faults = now;
+}
+
+static void on_health(void *context, const redisReply *reply, const struct error *err)
+{
+    struct safety *safety = context;
+    struct error failure = {.status = STATUS_OK};
+    struct store_health health;
+    safety->asked = false;
+    if (err != NULL) {
+        note_reachable(safety, false, err->text);
+    } else if (store_reply_health(reply, &health, &failure) != STATUS_OK) {
+        note_reachable(safety, false, failure.text);
+    } else {
+        note_reachable(safety, true, health.version);
+        note_faults(safety, &health);
+    }
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct safety *safety = context;
+    (void)event_add(safety->timer, &(struct timeval){.tv_sec = PERIOD_S});
+    if (safety->asked)
+        return;
+    safety->asked = true;
+    struct store_call call = {.argc = 0};
+    store_call_health(&call);
+    store_async_send(safety->store, &call, on_health, safety);
+    store_call_done(&call);
+}
+
+enum status safety_init(struct safety *safety, struct event_base *base, struct store_async *store,
+                        struct error *err)
+{
+    safety->store = store;
+    safety->timer = evtimer_new(base, on_timer, safety);
+    if (safety->timer == NULL ||
+        event_add(safety->timer, &(struct timeval){.tv_sec = FIRST_MS / 1000}) != 0)
+        return FAIL(err, STATUS_NO_MEMORY, "timer");
+    return STATUS_OK;
+}
+
+void safety_done(struct safety *safety)
+{
+    if (safety->timer != NULL)
+        event_free(safety->timer);
+    safety->timer = NULL;
+}

@@ -1,0 +1,294 @@
+#include "daemon_serve.h"
+
+#include "api/api.h"
+#include "core/cleanup.h"
+#include "core/log.h"
+#include "daemon_children.h"
+#include "daemon_safety.h"
+#include "http/server.h"
+#include "store/async.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { SIGNAL_COUNT = 3 };
+
+struct daemon {
+    const struct serve_options *options;
+    struct config *reloaded; /* owned; NULL: the accounts are those of the start */
+    struct event_base *base;
+    struct store_async *store;
+    struct api *api;
+    struct http_server *server;
+    struct children *children; /* NULL unless standalone */
+    struct safety safety;
+    struct event *signals[SIGNAL_COUNT];
+    struct event *drain_timer;
+    bool stopping;
+    bool drained;
+    bool worker_gone;
+    bool redis_told;
+    struct error *failure; /* where to say why the loop ended; status OK: as told */
+};
+
+/* Takes the next step of stopping, if its time has come. */
+static void advance_stop(struct daemon *daemon)
+{
+    if (!daemon->stopping || !daemon->drained || !daemon->worker_gone || daemon->redis_told)
+        return;
+    daemon->redis_told = true;
+    if (daemon->children == NULL || !children_stop_redis(daemon->children))
+        (void)event_base_loopbreak(daemon->base);
+}
+
+static void on_drained(void *context)
+{
+    struct daemon *daemon = context;
+    daemon->drained = true;
+    (void)event_del(daemon->drain_timer);
+    advance_stop(daemon);
+}
+
+static void on_drain_timer(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct daemon *daemon = context;
+    log_event(LOG_LEVEL_WARNING, "connections are left at the deadline, closing them",
+              LOG_NUMBER("deadline_ms", SERVE_DRAIN_MS));
+    daemon->drained = true;
+    advance_stop(daemon);
+}
+
+static void on_worker_stopped(void *context)
+{
+    struct daemon *daemon = context;
+    daemon->worker_gone = true;
+    advance_stop(daemon);
+}
+
+static void on_redis_stopped(void *context)
+{
+    const struct daemon *daemon = context;
+    (void)event_base_loopbreak(daemon->base);
+}
+
+static void stop(struct daemon *daemon)
+{
+    if (daemon->stopping)
+        return;
+    daemon->stopping = true;
+    daemon->worker_gone = daemon->children == NULL || !children_stop_worker(daemon->children);
+    (void)event_add(daemon->drain_timer, &(struct timeval){.tv_sec = SERVE_DRAIN_MS / 1000});
+    http_server_drain(daemon->server, on_drained, daemon);
+    advance_stop(daemon);
+}
+
+static void on_redis_hopeless(void *context)
+{
+    struct daemon *daemon = context;
+    if (daemon->stopping)
+        return;
+    (void)FAIL(daemon->failure, STATUS_UNAVAILABLE,
+               "redis-server ends again and again; its last words stand above");
+    stop(daemon);
+}
+
+static void reload(struct daemon *daemon)
+{
+    CLEANUP(config_freep) struct config *config = NULL;
+    struct error err = {.status = STATUS_OK};
+    if (config_load(daemon->options->config->path, &config, &err) != STATUS_OK ||
+        http_server_reload(daemon->server, &err) != STATUS_OK) {
+        log_event(LOG_LEVEL_ERROR, "not reloaded, the old configuration stays",
+                  LOG_TEXT("reason", err.text));
+        return;
+    }
+    api_set_accounts(daemon->api, config->accounts, config->account_count);
+    config_free(daemon->reloaded);
+    daemon->reloaded = STEAL(config);
+    if (daemon->children != NULL)
+        children_reload(daemon->children);
+    log_event(LOG_LEVEL_NOTICE, "reloaded: accounts, tokens, certificates and keys",
+              LOG_TEXT("config", daemon->options->config->path),
+              LOG_NUMBER("accounts", (int64_t)daemon->reloaded->account_count));
+}
+
+static void on_signal(evutil_socket_t signal_number, short what, void *context)
+{
+    (void)what;
+    struct daemon *daemon = context;
+    if (signal_number == SIGHUP) {
+        reload(daemon);
+        return;
+    }
+    log_event(LOG_LEVEL_NOTICE, "stopping", LOG_NUMBER("signal", signal_number));
+    stop(daemon);
+}
+
+static enum status listen_on(struct daemon *daemon, const struct config_listener *wanted,
+                             struct error *err)
+{
+    const struct http_listener listener = {
+        .address = wanted->address, .certificate = wanted->certificate, .key = wanted->key};
+    if (http_server_listen(daemon->server, &listener, err) != STATUS_OK)
+        return FAIL_IN(err, "listen on '%s'", wanted->address);
+    log_event(LOG_LEVEL_NOTICE, "listening", LOG_TEXT("address", wanted->address),
+              LOG_TEXT("scheme", wanted->certificate == NULL ? "http" : "https"));
+    return STATUS_OK;
+}
+
+static enum status listen_on_all(struct daemon *daemon, struct error *err)
+{
+    const struct config_http *http = &daemon->options->config->http;
+    const char *extra = daemon->options->listen;
+    for (size_t i = 0; i < http->listener_count; i++) {
+        if (listen_on(daemon, &http->listeners[i], err) != STATUS_OK)
+            return err->status;
+        if (extra != NULL && strcmp(extra, http->listeners[i].address) == 0)
+            extra = NULL;
+    }
+    char address[256];
+    if (extra == NULL)
+        return STATUS_OK;
+    if (snprintf(address, sizeof(address), "%s", extra) >= (int)sizeof(address))
+        return FAIL(err, STATUS_INVALID, "--listen: the address is too long");
+    return listen_on(daemon, &(struct config_listener){.address = address}, err);
+}
+
+static enum status open_store(struct daemon *daemon, struct error *err)
+{
+    const struct config_redis *redis = &daemon->options->config->redis;
+    const struct store_options options = {.address = redis->address,
+                                          .username = redis->username,
+                                          .password = redis->password,
+                                          .database = (int)redis->database,
+                                          .timeout_ms = redis->timeout_ms};
+    if (store_async_open(daemon->base, &options, &daemon->store, err) != STATUS_OK)
+        return err->status;
+    return safety_init(&daemon->safety, daemon->base, daemon->store, err);
+}
+
+static enum status open_server(struct daemon *daemon, struct error *err)
+{
+    const struct config *config = daemon->options->config;
+    const struct api_options api = {.accounts = config->accounts,
+                                    .account_count = config->account_count,
+                                    .store = daemon->store};
+    if (api_new(&api, &daemon->api, err) != STATUS_OK)
+        return err->status;
+
+    struct http_options http = {.refuse = api_refuse,
+                                .context = daemon->api,
+                                .limits = {.body_bytes_max = config->http.body_bytes_max,
+                                           .header_bytes_max = config->http.header_bytes_max,
+                                           .connections_max = config->http.connections_max,
+                                           .idle_timeout_ms = config->http.idle_timeout_ms,
+                                           .request_timeout_ms = config->http.request_timeout_ms}};
+    http.routes = api_routes(&http.route_count);
+    if (http_server_new(daemon->base, &http, &daemon->server, err) != STATUS_OK)
+        return err->status;
+    return listen_on_all(daemon, err);
+}
+
+static enum status open_signals(struct daemon *daemon, struct error *err)
+{
+    static const int numbers[SIGNAL_COUNT] = {SIGTERM, SIGINT, SIGHUP};
+    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+        return FAIL_ERRNO(err, "ignore SIGPIPE");
+    for (size_t i = 0; i < SIGNAL_COUNT; i++) {
+        daemon->signals[i] = evsignal_new(daemon->base, numbers[i], on_signal, daemon);
+        if (daemon->signals[i] == NULL || event_add(daemon->signals[i], NULL) != 0)
+            return FAIL(err, STATUS_NO_MEMORY, "signal %d", numbers[i]);
+    }
+    daemon->drain_timer = evtimer_new(daemon->base, on_drain_timer, daemon);
+    if (daemon->drain_timer == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "timer");
+    return STATUS_OK;
+}
+
+static enum status open_children(struct daemon *daemon, struct error *err)
+{
+    if (daemon->options->standalone == NULL)
+        return STATUS_OK;
+    const struct children_events events = {.on_worker_stopped = on_worker_stopped,
+                                           .on_redis_stopped = on_redis_stopped,
+                                           .on_redis_hopeless = on_redis_hopeless,
+                                           .context = daemon};
+    return children_new(daemon->base, daemon->options->standalone, &events, &daemon->children, err);
+}
+
+static enum status open_all(struct daemon *daemon, struct error *err)
+{
+    daemon->base = event_base_new();
+    if (daemon->base == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "event loop");
+    /* Listeners before children: whoever cannot listen leaves no trace. */
+    if (open_store(daemon, err) != STATUS_OK || open_server(daemon, err) != STATUS_OK ||
+        open_signals(daemon, err) != STATUS_OK)
+        return err->status;
+    return open_children(daemon, err);
+}
+
+/* The store goes first: what waits for it is answered while there is a server to answer through. */
+static void close_all(struct daemon *daemon)
+{
+    if (daemon->store != NULL)
+        store_async_close(daemon->store);
+    http_server_free(daemon->server);
+    children_free(daemon->children);
+    safety_done(&daemon->safety);
+    api_free(daemon->api);
+    for (size_t i = 0; i < SIGNAL_COUNT; i++)
+        if (daemon->signals[i] != NULL)
+            event_free(daemon->signals[i]);
+    if (daemon->drain_timer != NULL)
+        event_free(daemon->drain_timer);
+    if (daemon->base != NULL)
+        event_base_free(daemon->base);
+    config_free(daemon->reloaded);
+}
+
+/* For whoever has just started it by hand. */
+static void print_welcome(const struct daemon *daemon)
+{
+    const struct config *config = daemon->options->config;
+    const struct standalone *standalone = daemon->options->standalone;
+    if (standalone == NULL || config->account_count == 0)
+        return;
+    const struct config_listener *first = &config->http.listeners[0];
+    (void)printf("appbackup: %s%s/accounts/%s\n"
+                 "  token          in %s\n"
+                 "  configuration  %s\n"
+                 "  Redis          redis-cli -s %s\n",
+                 first->certificate == NULL ? "http://" : "https://", first->address,
+                 config->accounts[0].id, standalone->token, standalone->config,
+                 standalone->redis_socket);
+    (void)fflush(stdout);
+}
+
+enum status serve(const struct serve_options *options, struct error *err)
+{
+    struct error failure = {.status = STATUS_OK};
+    struct daemon daemon = {.options = options, .failure = &failure};
+    if (open_all(&daemon, err) != STATUS_OK) {
+        close_all(&daemon);
+        return error_status(err);
+    }
+    print_welcome(&daemon);
+    log_event(LOG_LEVEL_NOTICE, "appbackupd is up", LOG_TEXT("version", APPBACKUP_VERSION),
+              LOG_TEXT("config", options->config->path),
+              LOG_TEXT("redis", options->config->redis.address));
+    bool ended = event_base_dispatch(daemon.base) == 0;
+    close_all(&daemon);
+    if (!ended)
+        return FAIL(err, STATUS_INTERNAL, "event loop");
+    if (failure.status != STATUS_OK) {
+        *err = failure;
+        return error_status(err);
+    }
+    log_event(LOG_LEVEL_NOTICE, "appbackupd has stopped", LOG_TEXT("version", APPBACKUP_VERSION));
+    return STATUS_OK;
+}
