@@ -97,6 +97,5 @@ void api_refuse(void *context, struct http_request *request, enum http_code code
     if (code == HTTP_CODE_BAD_REQUEST)
         problem_add_reason(&problem, PROBLEM_HEADERS_INVALID, "request line",
                            "the request cannot be read");
-    respond_problem(
-        request, &(struct respond_failure){.problem = &problem, .otherwise = code, .allow = allow});
+    respond_problem(request, &(struct respond_failure){.problem = &problem, .otherwise = code});
 }
