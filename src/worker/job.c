@@ -1,3 +1,4 @@
+#include "bucket_check.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "job_lock.h"
@@ -110,6 +111,8 @@ static enum status run_stages(struct run *run, const char *passphrase, struct er
         return FAIL_REASON(err, STATUS_NOT_FOUND, "app_undefined",
                            "app '%s' is not defined on node '%s'", run->backup.app_name,
                            config->node);
+    if (bucket_check(bucket, err) != STATUS_OK)
+        return err->status;
     const struct stage_plan plan = {
         .job = job->id,
         .backup = job->subject,

@@ -1,21 +1,8 @@
 #include "registration.h"
 
+#include "bucket_check.h"
 #include "core/cleanup.h"
 #include "model/detail.h"
-
-#include <sys/stat.h>
-
-static enum status check_directory(const char *path, struct error *err)
-{
-    struct stat info;
-    if (stat(path, &info) != 0)
-        return FAIL_ERRNO(err, "directory '%s'", path);
-    if (!S_ISDIR(info.st_mode))
-        return FAIL(err, STATUS_INVALID, "'%s' is not a directory", path);
-    if (access(path, R_OK | W_OK | X_OK) != 0)
-        return FAIL_ERRNO(err, "directory '%s'", path);
-    return STATUS_OK;
-}
 
 static enum status register_bucket(struct store *store, const struct bucket_definition *definition,
                                    struct error *err)
@@ -28,9 +15,9 @@ static enum status register_bucket(struct store *store, const struct bucket_defi
     bucket.state = BUCKET_AVAILABLE;
     bucket.state_details = details;
     struct error cause = {0};
-    if (check_directory(definition->path, &cause) != STATUS_OK) {
+    if (bucket_check(definition, &cause) != STATUS_OK) {
         bucket.state = BUCKET_FAILED;
-        detail_add(details, "bucket_unreachable", "Bucket unreachable", cause.text, NULL);
+        detail_add(details, cause.reason, "Bucket unreachable", cause.text, NULL);
     }
     return store_bucket_register(store, &bucket, err);
 }

@@ -1,0 +1,26 @@
+#include "bucket_check.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* NULL: nothing is wrong. */
+static const char *problem_of_directory(const char *path)
+{
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return strerrordesc_np(errno);
+    if (!S_ISDIR(info.st_mode))
+        return "it is not a directory";
+    return access(path, R_OK | W_OK | X_OK) == 0 ? NULL : strerrordesc_np(errno);
+}
+
+enum status bucket_check(const struct bucket_definition *definition, struct error *err)
+{
+    const char *problem = problem_of_directory(definition->path);
+    if (problem == NULL)
+        return STATUS_OK;
+    return FAIL_REASON(err, STATUS_UNAVAILABLE, "bucket_unreachable",
+                       "bucket '%s': directory '%.300s': %s", definition->bucket.name,
+                       definition->path, problem);
+}

@@ -1,0 +1,12 @@
+/* Bucket check: can this node use a bucket right now? */
+#ifndef WORKER_BUCKET_CHECK_H
+#define WORKER_BUCKET_CHECK_H
+
+#include "core/error.h"
+#include "model/bucket.h"
+
+/* Errors: UNAVAILABLE, reason "bucket_unreachable": a file server that is not mounted may come
+ * back, so whoever needs the bucket tries again. */
+enum status bucket_check(const struct bucket_definition *definition, struct error *err) MUST_CHECK;
+
+#endif
