@@ -24,7 +24,6 @@
 
 /* clang-format off */
 #define STEAL(ptr) __extension__({ __typeof__(ptr) stolen_ = (ptr); (ptr) = NULL; stolen_; })
-#define STEAL_FD(fd) __extension__({ int stolen_ = (fd); (fd) = -1; stolen_; })
 /* clang-format on */
 
 DEFINE_CLEANUP(char *, free)
@@ -34,6 +33,15 @@ static inline void free_any(void *slot)
 {
     free(*(void **)slot);
 }
+
+static inline int fd_steal(int *fd)
+{
+    int stolen = *fd;
+    *fd = -1;
+    return stolen;
+}
+
+#define STEAL_FD(fd) fd_steal(&(fd))
 
 static inline void fd_closep(const int *fd)
 {

@@ -31,6 +31,7 @@ struct log_field {
 #define LOG_NUMBER(key_, number_) ((struct log_field){.key = (key_), .number = (number_)})
 
 /* log_event(LOG_LEVEL_INFO, "job claimed", LOG_TEXT("job", id), LOG_NUMBER("epoch", 3)); */
+/* NOLINTNEXTLINE(readability-identifier-naming): it reads like the function that it calls */
 #define log_event(level, message, ...)                                     \
     log_write((level), (message), (const struct log_field[]){__VA_ARGS__}, \
               sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))

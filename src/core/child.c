@@ -116,9 +116,9 @@ static enum status watch_step(struct watch *watch, struct error *err)
 
     if (waiting[OUTPUT].revents != 0)
         (void)read_output(watch);
-    if (waiting[PROCESS].revents != 0)
+    if (waiting[PROCESS].revents != 0) {
         watch->ended = true;
-    else if (waiting[CANCEL].revents != 0) {
+    } else if (waiting[CANCEL].revents != 0) {
         watch->result->canceled = true;
         terminate(watch);
     }
@@ -200,13 +200,14 @@ bool child_succeeded(const struct child_result *result)
 
 void child_describe(const struct child_result *result, char *text, size_t size)
 {
-    if (result->timed_out)
+    if (result->timed_out) {
         (void)snprintf(text, size, "no end after %lld ms", (long long)result->timeout_ms);
-    else if (result->canceled)
+    } else if (result->canceled) {
         (void)snprintf(text, size, "ended on request after %lld ms",
                        (long long)result->duration_ms);
-    else if (result->signal != 0)
+    } else if (result->signal != 0) {
         (void)snprintf(text, size, "killed by signal %d", result->signal);
-    else
+    } else {
         (void)snprintf(text, size, "exit code %d", result->exit_code);
+    }
 }

@@ -51,9 +51,11 @@ static void launch_done(struct launch *launch)
 }
 
 /* execve(2) wants pointers to char, which it does not write to. */
-static char *const *mutable(const char *const *texts)
+static char *const *for_execve(const char *const *texts)
 {
-    return (char *const *)(uintptr_t)texts;
+    char *const *same;
+    memcpy(&same, &texts, sizeof(same));
+    return same;
 }
 
 static const char *search_path(const char *const *environment)
@@ -136,8 +138,8 @@ static enum status prepare(const struct child_command *command, struct launch *l
 {
     static const char *const nothing[] = {NULL};
     const char *const *environment = command->environment == NULL ? nothing : command->environment;
-    launch->argv = mutable(command->argv);
-    launch->environment = mutable(environment);
+    launch->argv = for_execve(command->argv);
+    launch->environment = for_execve(environment);
     launch->directory = command->directory == NULL ? "/" : command->directory;
     launch->parent = getpid();
     if (resolve_program(command->argv[0], search_path(environment), launch->path, err) != STATUS_OK)

@@ -36,21 +36,31 @@ enum status file_read_all(int fd, void *bytes, size_t max, size_t *ret_len, stru
     return STATUS_OK;
 }
 
+/* At the limit one byte more is asked for, to tell "full" from "too large". */
+static enum status expect_end(int fd, const struct buffer *buffer, struct error *err)
+{
+    char extra;
+    ssize_t got = read_some(fd, &extra, 1);
+    if (got < 0)
+        return FAIL_ERRNO(err, "read");
+    if (got > 0)
+        return FAIL(err, STATUS_TOO_LARGE, "more than %zu bytes", buffer->max);
+    return STATUS_OK;
+}
+
 /* One step of at most READ_STEP; *ret_end: there is no more. */
 static enum status read_step(int fd, struct buffer *buffer, bool *ret_end, struct error *err)
 {
-    /* At the limit one byte more is asked for, to tell "full" from "too large". */
     size_t room = buffer->max - buffer->len;
     size_t step = room < READ_STEP ? room : READ_STEP;
-    char extra;
     if (buffer_reserve(buffer, step, err) != STATUS_OK)
         return err->status;
-    ssize_t got =
-        step == 0 ? read_some(fd, &extra, 1) : read_some(fd, buffer->bytes + buffer->len, step);
+    *ret_end = true;
+    if (room == 0)
+        return expect_end(fd, buffer, err);
+    ssize_t got = read_some(fd, buffer->bytes + buffer->len, step);
     if (got < 0)
         return FAIL_ERRNO(err, "read");
-    if (got > 0 && step == 0)
-        return FAIL(err, STATUS_TOO_LARGE, "more than %zu bytes", buffer->max);
     buffer->len += (size_t)got;
     buffer->bytes[buffer->len] = '\0';
     *ret_end = got == 0;

@@ -82,6 +82,7 @@ enum status json_refuse_unknown(const json_t *object, const char *const *known, 
 {
     const char *name = NULL;
     json_t *value = NULL;
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): jansson iterates over nothing const */
     json_object_foreach((json_t *)(uintptr_t)object, name, value)
     {
         if (!is_listed(name, known))

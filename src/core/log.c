@@ -97,10 +97,10 @@ void log_write(enum log_level level, const char *message, const struct log_field
         prefix_wanted = !isatty(STDERR_FILENO);
 
     struct line line = {.len = 0};
-    char priority[8];
-    if (prefix_wanted > 0)
-        line_add(&line, priority,
-                 (size_t)snprintf(priority, sizeof(priority), "<%u>", (unsigned)level & 7u));
+    if (prefix_wanted > 0) {
+        char priority[] = {'<', (char)('0' + ((unsigned)level & 7u)), '>'};
+        line_add(&line, priority, sizeof(priority));
+    }
     line_add(&line, "msg=", 4);
     line_add_quoted(&line, message);
     if (context_key[0] != '\0')

@@ -11,10 +11,10 @@ static int look_up(const char *name, struct passwd *entry, char *bytes, size_t s
                    struct passwd **ret_found)
 {
     int error_number;
-    do
+    do {
         error_number = name == NULL ? getpwuid_r(geteuid(), entry, bytes, size, ret_found)
                                     : getpwnam_r(name, entry, bytes, size, ret_found);
-    while (error_number == EINTR);
+    } while (error_number == EINTR);
     /* getpwnam(3): these mean "no such user" as well, depending on the database. */
     if (error_number == ENOENT || error_number == ESRCH || error_number == EPERM)
         return 0;
@@ -69,18 +69,18 @@ enum status user_find(const char *name, struct user *ret_user, struct error *err
 enum status user_groups(const struct user *user, gid_t **ret_groups, size_t *ret_count,
                         struct error *err)
 {
-    int count = GROUPS_GUESS;
+    int count = GROUPS_GUESS, found = -1;
     CLEANUP(free_any) gid_t *groups = NULL;
-    for (int tries = 0; tries < 4; tries++) { /* the database may grow between two calls */
+    for (int tries = 0; tries < 4 && found < 0; tries++) { /* it may grow between two calls */
         free(groups);
         groups = calloc((size_t)count, sizeof(*groups));
         if (groups == NULL)
             return FAIL(err, STATUS_NO_MEMORY, "groups of user '%s'", user->name);
-        if (getgrouplist(user->name, user->gid, groups, &count) >= 0) {
-            *ret_count = (size_t)count;
-            *ret_groups = STEAL(groups);
-            return STATUS_OK;
-        }
+        found = getgrouplist(user->name, user->gid, groups, &count);
     }
-    return FAIL(err, STATUS_UNAVAILABLE, "groups of user '%s' keep changing", user->name);
+    if (found < 0)
+        return FAIL(err, STATUS_UNAVAILABLE, "groups of user '%s' keep changing", user->name);
+    *ret_count = (size_t)found;
+    *ret_groups = STEAL(groups);
+    return STATUS_OK;
 }
