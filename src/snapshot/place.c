@@ -49,6 +49,21 @@ int place_open_below(int top_fd, const char *path)
     return open_resolved(top_fd, path, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
 }
 
+enum status place_next_entry(DIR *entries, const char **ret_name, struct error *err)
+{
+    const struct dirent *entry;
+    do {
+        errno = 0;
+        /* cppcheck-suppress readdirCalled ; readdir_r is the deprecated one, see readdir(3) */
+        entry = readdir(entries);
+    } while (entry != NULL &&
+             (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
+    if (entry == NULL && errno != 0)
+        return FAIL_ERRNO(err, "read directory");
+    *ret_name = entry == NULL ? NULL : entry->d_name;
+    return STATUS_OK;
+}
+
 void place_directory_of(const char *path, char directory[PATH_MAX])
 {
     (void)snprintf(directory, PATH_MAX, "%s", path);

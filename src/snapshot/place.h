@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 
+#include <dirent.h>
 #include <limits.h>
 #include <stdbool.h>
 
@@ -13,6 +14,9 @@ enum status place_open_directory(const char *path, int *ret_fd, struct error *er
 
 /* A directory below another, never through a symbolic link or a mount point. -1 and errno. */
 int place_open_below(int top_fd, const char *path);
+
+/* The next entry's name, borrowed, NULL after the last; "." and ".." are none. */
+enum status place_next_entry(DIR *entries, const char **ret_name, struct error *err) MUST_CHECK;
 
 /* "/a/b" of "/a/b/c"; "/" of "/a". */
 void place_directory_of(const char *path, char directory[PATH_MAX]);

@@ -138,15 +138,13 @@ static enum status copy_entries(struct copying *copying, DIR *entries, int to_fd
                                 struct error *err)
 {
     struct directory directory = {.from_fd = dirfd(entries), .to_fd = to_fd, .path = path};
-    struct dirent *entry;
-    while ((errno = 0, entry = readdir(entries)) != NULL) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        if (copy_entry(copying, &directory, entry->d_name, err) != STATUS_OK)
+    const char *name;
+    do {
+        if (place_next_entry(entries, &name, err) != STATUS_OK)
+            return FAIL_IN(err, "'%s'", path);
+        if (name != NULL && copy_entry(copying, &directory, name, err) != STATUS_OK)
             return err->status;
-    }
-    if (errno != 0)
-        return FAIL_ERRNO(err, "read directory '%s'", path);
+    } while (name != NULL);
     return STATUS_OK;
 }
 

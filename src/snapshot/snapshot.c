@@ -28,11 +28,15 @@ bool snapshot_is_ours(const char *name)
     return strncmp(name, PLACE_PREFIX, len) == 0 && is_place_id(name + len);
 }
 
+static bool is_copying(enum app_snapshot_driver driver)
+{
+    return driver == APP_SNAPSHOT_BTRFS || driver == APP_SNAPSHOT_REFLINK;
+}
+
+/* Of one that copies. */
 static const struct driver *driver_of(enum app_snapshot_driver driver)
 {
-    if (driver == APP_SNAPSHOT_BTRFS)
-        return &btrfs_driver;
-    return driver == APP_SNAPSHOT_REFLINK ? &reflink_driver : NULL;
+    return driver == APP_SNAPSHOT_BTRFS ? &btrfs_driver : &reflink_driver;
 }
 
 static enum status plan_none(const char *volume, struct snapshot_plan *plan, struct error *err)
@@ -165,7 +169,7 @@ enum status snapshot_take(const struct snapshot_plan *plan, const struct cancel 
     if (plan->driver == APP_SNAPSHOT_NONE)
         return cancel_check(cancel, err);
     const char *slash = strrchr(plan->root, '/');
-    if (driver_of(plan->driver) == NULL || slash == NULL || !snapshot_is_ours(slash + 1))
+    if (!is_copying(plan->driver) || slash == NULL || !snapshot_is_ours(slash + 1))
         return FAIL(err, STATUS_INVALID, "'%s' is no plan of a snapshot", plan->root);
     if (take(plan, cancel, err) != STATUS_OK)
         return FAIL_IN(err, "%s snapshot of '%s'", app_snapshot_driver_name(plan->driver),

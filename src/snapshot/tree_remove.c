@@ -40,15 +40,13 @@ static enum status enter(struct removal *removal, const char *path, struct error
     if (pending_push(&removal->pending, PENDING_LEAVE, path, NULL, err) != STATUS_OK)
         return err->status;
 
-    struct dirent *entry;
-    while ((errno = 0, entry = readdir(directory)) != NULL) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        if (remove_entry(removal, dirfd(directory), path, entry->d_name, err) != STATUS_OK)
+    const char *name;
+    do {
+        if (place_next_entry(directory, &name, err) != STATUS_OK)
+            return FAIL_IN(err, "'%s'", path);
+        if (name != NULL && remove_entry(removal, dirfd(directory), path, name, err) != STATUS_OK)
             return err->status;
-    }
-    if (errno != 0)
-        return FAIL_ERRNO(err, "read '%s'", path);
+    } while (name != NULL);
     return STATUS_OK;
 }
 

@@ -488,8 +488,8 @@ static void *keep_changing(void *unused)
         (void)unlink(name);
         name[strlen(name) - 2] = '\0';
         (void)rmdir(name);
-        (void)symlink("/etc", name);
-        (void)unlink(name);
+        if (symlink("/etc", name) == 0)
+            (void)unlink(name);
     }
     return unused;
 }
