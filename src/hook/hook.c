@@ -3,8 +3,6 @@
 #include "core/user.h"
 #include "environment.h"
 
-#include <stdint.h>
-
 static enum status run(const struct app_hook *hook, const struct hook_context *context,
                        const struct user *user, struct child_result *ret_result, struct error *err)
 {
@@ -12,7 +10,7 @@ static enum status run(const struct app_hook *hook, const struct hook_context *c
     enum status status = environment_init(&environment, context, user, err);
     if (status == STATUS_OK) {
         struct child_command command = {
-            .argv = (const char *const *)(uintptr_t)hook->command,
+            .argv = (const char *const *)hook->command,
             .environment = environment.values,
             .user = hook->user,
             .timeout_ms = hook->timeout_ms > 0 ? hook->timeout_ms : HOOK_TIMEOUT_MS,
