@@ -137,7 +137,7 @@ Test(documentation, names_every_function)
     for (size_t i = 0; i < functions->elements; i++) {
         char row[80];
         (void)snprintf(row, sizeof(row), "\n| `%s` |", functions->element[i]->element[1]->str);
-        cr_expect(strstr(page, row) != NULL, "docs/redis.md does not name %s", row);
+        cr_expect(strstr(page, row) != NULL, "docs/redis.md does not name %s", row + 1);
     }
 }
 
