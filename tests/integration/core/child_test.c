@@ -322,14 +322,14 @@ Test(child_run, ends_the_whole_group_at_the_deadline)
         "echo $$ >child; sleep 600 & wait; sleep 600",
         scratch.path);
 
-    cr_assert(eq(int, (int)RUN(script, .timeout_ms = 700, .grace_ms = 300), STATUS_OK), "%s",
+    cr_assert(eq(int, (int)RUN(script, .timeout_ms = 2000, .grace_ms = 300), STATUS_OK), "%s",
               err.text);
 
     cr_expect(result.timed_out);
     cr_expect(not(child_succeeded(&result)));
     cr_expect(eq(int, result.signal, SIGKILL));
     cr_expect(eq(str, result.output, "before\n"));
-    cr_expect(ge(i64, result.duration_ms, 1000));
+    cr_expect(ge(i64, result.duration_ms, 2300));
     pid_t child = pid_in(&scratch, "child"), grandchild = pid_in(&scratch, "grandchild");
     cr_expect(wait_until(is_dead, &child));
     cr_expect(wait_until(is_dead, &grandchild));
@@ -340,7 +340,7 @@ Test(child_run, lets_a_command_clean_up_after_sigterm)
 {
     cr_assert(eq(int,
                  (int)RUN("trap 'echo thawed; exit 0' TERM; echo frozen; sleep 600 & wait",
-                          .timeout_ms = 500, .grace_ms = PATIENCE_MS),
+                          .timeout_ms = 2000, .grace_ms = PATIENCE_MS),
                  STATUS_OK));
 
     cr_expect(result.timed_out);
@@ -362,7 +362,7 @@ Test(child_run, gives_the_children_of_a_dead_shell_their_grace)
     char script[PATH_MAX + 64];
     (void)snprintf(script, sizeof(script), "sh '%s/worker' & wait", scratch.path);
 
-    cr_assert(eq(int, (int)RUN(script, .timeout_ms = 500, .grace_ms = PATIENCE_MS), STATUS_OK));
+    cr_assert(eq(int, (int)RUN(script, .timeout_ms = 2000, .grace_ms = PATIENCE_MS), STATUS_OK));
 
     cr_expect(eq(int, result.signal, SIGTERM));
     cr_expect(strstr(result.output, "ready\n") != NULL);
