@@ -30,6 +30,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* Beyond the largest request: what is pipelined waits in the socket. */
 enum { INPUT_SLACK_BYTES = 64 * 1024 };
@@ -184,6 +185,10 @@ void connection_cut(struct http_connection *connection)
         return;
     }
     connection->is_cut = true;
+    /* What the client does not take would stay with the kernel for long. */
+    if (connection->phase == CONNECTION_REPLYING)
+        (void)setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1},
+                         sizeof(struct linger));
     evhttp_connection_free(connection->parser); /* calls on_close() */
 }
 

@@ -1,0 +1,455 @@
+/* Connections: how many, how long, and how they end. */
+#include "fixture.h"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+static int descriptors;
+
+static void count_before(void)
+{
+    world.base = event_base_new(); /* what libevent opens once and keeps */
+    event_base_free(world.base);
+    descriptors = open_descriptors();
+}
+
+static void stop_and_count(void)
+{
+    server_stop();
+    cr_assert(eq(int, open_descriptors(), descriptors));
+}
+
+TestSuite(connection, .init = count_before, .fini = stop_and_count, .timeout = 60);
+
+static struct http_limits quick_limits(int64_t idle_ms, int64_t request_ms)
+{
+    struct http_limits limits = usual_limits;
+    limits.idle_timeout_ms = idle_ms;
+    limits.request_timeout_ms = request_ms;
+    return limits;
+}
+
+Test(connection, over_the_limit_is_closed_and_the_others_are_served)
+{
+    struct http_limits limits = usual_limits;
+    limits.connections_max = 2;
+    server_start_plain(limits);
+    struct client first = client_connect(), second = client_connect();
+    cr_assert(eq(int, ask(&first, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
+    cr_assert(eq(int, ask(&second, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
+
+    struct client third = client_connect();
+    WAIT_FOR(has_ended(&third));
+
+    cr_assert(eq(sz, third.len, 0));
+    cr_assert(eq(int, ask(&first, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
+    client_close(&first);
+    client_close(&third);
+    turn();
+    turn();
+    struct client fourth = client_connect(); /* the place of the first */
+    cr_assert(eq(int, ask(&fourth, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
+    client_close(&second);
+    client_close(&fourth);
+}
+
+Test(connection, that_says_nothing_is_cut_after_the_idle_time)
+{
+    server_start_plain(quick_limits(200, 30000));
+    struct client client = client_connect();
+    int64_t start_ms = clock_mono_ms();
+
+    WAIT_FOR(has_ended(&client));
+
+    int64_t took_ms = clock_mono_ms() - start_ms;
+    cr_assert(took_ms >= 190 && took_ms < 2000, "%d ms", (int)took_ms);
+    client_close(&client);
+}
+
+Test(connection, is_cut_when_it_is_idle_after_a_request)
+{
+    server_start_plain(quick_limits(200, 30000));
+    struct client client = client_connect();
+    cr_assert(eq(int, ask(&client, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
+
+    WAIT_FOR(has_ended(&client));
+
+    client_close(&client);
+}
+
+Test(connection, that_sends_only_line_breaks_is_idle)
+{
+    server_start_plain(quick_limits(300, 30000));
+    struct client client = client_connect();
+    int64_t start_ms = clock_mono_ms();
+
+    while (!has_ended(&client) && client_send_bytes(&client, "\r\n", 2)) {
+        cr_assert(clock_mono_ms() - start_ms < PATIENCE_MS);
+        (void)poll(NULL, 0, 5);
+    }
+
+    cr_assert(eq(int, world.refused, 0));
+    client_close(&client);
+}
+
+/* Each byte would start the time-outs of libevent anew. */
+static void trickle(const char *head)
+{
+    server_start_plain(quick_limits(30000, 400));
+    struct client client = client_connect();
+    client_send(&client, head);
+    int64_t start_ms = clock_mono_ms();
+
+    while (!has_ended(&client) && client_send_bytes(&client, "a", 1)) {
+        cr_assert(clock_mono_ms() - start_ms < PATIENCE_MS, "it is still served");
+        (void)poll(NULL, 0, 5);
+    }
+
+    int64_t took_ms = clock_mono_ms() - start_ms;
+    cr_assert(took_ms >= 390, "%d ms", (int)took_ms);
+    cr_assert(eq(int, world.handled, 0));
+    client_close(&client);
+}
+
+Test(connection, that_trickles_its_first_line_is_cut)
+{
+    trickle("GET /");
+}
+
+Test(connection, that_trickles_its_headers_is_cut)
+{
+    trickle("GET /hello HTTP/1.1\r\nX-A: ");
+}
+
+Test(connection, that_trickles_its_body_is_cut)
+{
+    trickle("POST /echo HTTP/1.1\r\nContent-Length: 100000\r\n\r\n");
+}
+
+Test(connection, that_does_not_take_its_reply_is_cut)
+{
+    server_start_plain(quick_limits(30000, 400));
+    struct client client = client_connect();
+    int64_t start_ms = clock_mono_ms();
+    client_send(&client, "GET /large HTTP/1.1\r\n\r\n");
+
+    struct pollfd gone = {.fd = client.fd, .events = 0};
+    WAIT_FOR(poll(&gone, 1, 0) == 1 && (gone.revents & (POLLHUP | POLLERR)) != 0);
+
+    cr_assert(clock_mono_ms() - start_ms >= 390);
+    client_close(&client);
+}
+
+Test(connection, lives_on_while_its_request_is_handled)
+{
+    server_start_plain(quick_limits(100, 100));
+    struct client client = client_connect();
+    client_send(&client, "GET /late HTTP/1.1\r\n\r\n");
+    WAIT_FOR(world.late_count == 1);
+    int64_t start_ms = clock_mono_ms();
+    WAIT_FOR(clock_mono_ms() - start_ms > 400);
+
+    reply_text(world.late[0], HTTP_CODE_OK, "late", 4);
+
+    cr_assert(eq(str, take_reply(&client, false).body, "late"));
+    cr_assert(eq(int, world.released, 1));
+    client_close(&client);
+}
+
+Test(connection, that_is_gone_when_the_late_reply_comes_is_no_error)
+{
+    server_start_plain(usual_limits);
+    struct client clients[3];
+    for (int i = 0; i < 3; i++) {
+        clients[i] = client_connect();
+        client_send(&clients[i], "GET /late?x=1 HTTP/1.1\r\nHost: a\r\n\r\n");
+        WAIT_FOR(world.late_count == (size_t)i + 1);
+        if (i == 0) { /* with a reset */
+            struct linger hard = {.l_onoff = 1};
+            cr_assert(setsockopt(clients[i].fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)) == 0);
+        }
+    }
+    client_close(&clients[0]);
+    client_close(&clients[1]);
+    for (int i = 0; i < 5; i++)
+        turn();
+
+    for (int i = 0; i < 3; i++) {
+        cr_assert(eq(str, (char *)http_request_path(world.late[i]), "/late"));
+        reply_text(world.late[i], HTTP_CODE_OK, "late", 4);
+    }
+
+    cr_assert(eq(str, take_reply(&clients[2], false).body, "late"));
+    cr_assert(eq(int, world.released, 3));
+    client_close(&clients[2]);
+}
+
+Test(connection, answers_what_is_pipelined_behind_a_late_reply)
+{
+    server_start_plain(usual_limits);
+    struct client client = client_connect();
+    client_send(&client, "GET /late HTTP/1.1\r\n\r\nGET /hello HTTP/1.1\r\n\r\n");
+    WAIT_FOR(world.late_count == 1);
+    cr_assert(eq(int, world.handled, 0));
+
+    reply_text(world.late[0], HTTP_CODE_OK, "late", 4);
+
+    cr_assert(eq(str, take_reply(&client, false).body, "late"));
+    cr_assert(eq(str, take_reply(&client, false).body, "hello\n"));
+    client_close(&client);
+}
+
+Test(connection, may_go_with_its_server_while_a_request_waits)
+{
+    server_start_plain(usual_limits);
+    struct client client = client_connect();
+    client_send(&client, "POST /echo HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf");
+    struct client late = client_connect();
+    client_send(&late, "GET /late?x=y HTTP/1.1\r\nX-A: b\r\nContent-Length: 4\r\n\r\nbody");
+    WAIT_FOR(world.late_count == 1);
+
+    http_server_free(world.server);
+    world.server = NULL;
+    turn();
+
+    struct http_request *request = world.late[0];
+    size_t len = 0;
+    cr_assert(strncmp(http_request_body(request, &len), "body", 4) == 0);
+    cr_assert(eq(str, (char *)http_request_header(request, "x-a"), "b"));
+    cr_assert(strncmp(http_request_peer(request), "127.0.0.1:", 10) == 0);
+    reply_text(request, HTTP_CODE_OK, "late", 4);
+    cr_assert(eq(int, world.released, 1));
+    WAIT_FOR(has_ended(&late));
+    cr_assert(eq(sz, late.len, 0));
+    client_close(&client);
+    client_close(&late);
+}
+
+Test(connection, that_closes_its_sending_side_after_a_refusal_is_released_at_once)
+{
+    struct http_limits limits = usual_limits;
+    limits.connections_max = 1;
+    server_start_plain(limits);
+    struct client client = client_connect();
+    cr_assert(eq(int, ask(&client, "nonsense nonsense\r\n\r\n").code, 400));
+    client_close(&client);
+    for (int i = 0; i < 5; i++)
+        turn();
+
+    struct client next = client_connect();
+    cr_assert(eq(int, ask(&next, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
+    client_close(&next);
+}
+
+/* ---- drain ---- */
+
+static void note_drained(void *context)
+{
+    struct world *seen = context;
+    cr_assert(not(seen->drained));
+    seen->drained = true;
+}
+
+Test(connection, is_drained_after_its_request)
+{
+    server_start_plain(usual_limits);
+    struct client idle = client_connect(), late = client_connect(), half = client_connect();
+    cr_assert(eq(int, ask(&idle, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
+    client_send(&late, "GET /late HTTP/1.1\r\n\r\n");
+    client_send(&half, "POST /echo HTTP/1.1\r\nContent-Length: 4\r\n\r\nbo");
+    WAIT_FOR(world.late_count == 1);
+    uint16_t port = http_server_port(world.server, 0);
+
+    http_server_drain(world.server, note_drained, &world);
+    WAIT_FOR(has_ended(&idle));
+
+    cr_assert(not(world.drained));
+    cr_assert(ne(u16, port, 0));
+    cr_assert(eq(u16, http_server_port(world.server, 0), 0)); /* it does not listen any more */
+    client_send(&half, "dy");
+    struct reply reply = take_reply(&half, false);
+    cr_assert(eq(str, reply.body, "body"));
+    cr_assert(head_has(&reply, "\r\nConnection: close\r\n"));
+    WAIT_FOR(has_ended(&half));
+    client_close(&half);
+    reply_text(world.late[0], HTTP_CODE_OK, "late", 4);
+    cr_assert(eq(str, take_reply(&late, false).body, "late"));
+    WAIT_FOR(has_ended(&late));
+    client_close(&late);
+    WAIT_FOR(world.drained);
+    client_close(&idle);
+}
+
+Test(connection, in_the_queue_of_the_listener_is_served_before_the_end)
+{
+    server_start_plain(usual_limits);
+    struct client waiting = client_connect();
+    cr_assert(send(waiting.fd, "GET /hello HTTP/1.1\r\n\r\n", 23, 0) == 23);
+
+    http_server_drain(world.server, note_drained, &world);
+
+    struct reply reply = take_reply(&waiting, false);
+    cr_assert(eq(int, reply.code, 200));
+    cr_assert(head_has(&reply, "\r\nConnection: close\r\n"));
+    WAIT_FOR(has_ended(&waiting));
+    client_close(&waiting);
+    WAIT_FOR(world.drained);
+}
+
+Test(connection, that_never_asked_does_not_hold_up_the_drain)
+{
+    server_start_plain(usual_limits);
+    struct client silent = client_connect();
+    turn();
+    int64_t start_ms = clock_mono_ms();
+
+    http_server_drain(world.server, note_drained, &world);
+
+    WAIT_FOR(world.drained);
+    cr_assert(clock_mono_ms() - start_ms < 5000);
+    client_close(&silent);
+}
+
+static void free_when_drained(void *context)
+{
+    note_drained(context);
+    http_server_free(world.server);
+    world.server = NULL;
+}
+
+Test(connection, may_be_the_last_of_a_server_that_is_freed_when_drained)
+{
+    server_start_plain(usual_limits);
+    struct client client = client_connect();
+    cr_assert(eq(int, ask(&client, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
+
+    http_server_drain(world.server, free_when_drained, &world);
+
+    WAIT_FOR(world.drained);
+    WAIT_FOR(has_ended(&client));
+    client_close(&client);
+}
+
+Test(connection, is_not_needed_for_a_drain)
+{
+    server_start_plain(usual_limits);
+
+    http_server_drain(world.server, note_drained, &world);
+
+    WAIT_FOR(world.drained);
+}
+
+/* ---- listeners ---- */
+
+static struct client connect_local(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    return client_of(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0),
+                     (const struct sockaddr *)&address, sizeof(address));
+}
+
+Test(connection, by_a_unix_socket_is_served)
+{
+    struct scratch scratch;
+    scratch_open(&scratch);
+    char address[128], path[96];
+    (void)snprintf(path, sizeof(path), "%s", scratch_path(&scratch, "api.sock"));
+    (void)snprintf(address, sizeof(address), "unix:%s", path);
+    server_start(usual_limits);
+    server_listen(address, NULL, NULL);
+
+    struct stat info;
+    cr_assert(stat(path, &info) == 0);
+    struct client client = connect_local(path);
+    struct reply reply = ask(&client, "GET /note HTTP/1.1\r\n\r\n");
+
+    cr_assert(eq(int, reply.code, 204));
+    cr_assert(strncmp(world.seen, "unix - ", 7) == 0, "%s", world.seen);
+    cr_assert(eq(uint, info.st_mode & 07777, 0660));
+    cr_assert(eq(u16, http_server_port(world.server, 0), 0));
+    client_close(&client);
+    http_server_free(world.server);
+    world.server = NULL;
+    cr_assert(access(path, F_OK) != 0, "the socket file is left");
+    scratch_close(&scratch);
+}
+
+Test(connection, by_a_unix_socket_replaces_a_stale_one_but_no_other)
+{
+    struct scratch scratch;
+    struct error err = {0};
+    scratch_open(&scratch);
+    char address[128], file_address[128];
+    (void)snprintf(address, sizeof(address), "unix:%s", scratch_path(&scratch, "api.sock"));
+    (void)snprintf(file_address, sizeof(file_address), "unix:%s", scratch_path(&scratch, "file"));
+    scratch_write(&scratch, "file", "precious", 0600);
+    struct sockaddr_un dead = {.sun_family = AF_UNIX};
+    (void)snprintf(dead.sun_path, sizeof(dead.sun_path), "%s", address + 5);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cr_assert(bind(fd, (const struct sockaddr *)&dead, sizeof(dead)) == 0);
+    (void)close(fd);
+    server_start(usual_limits);
+
+    server_listen(address, NULL, NULL);
+    struct http_listener again = {.address = address};
+    struct http_listener file = {.address = file_address};
+
+    cr_assert(eq(int, (int)http_server_listen(world.server, &again, &err), (int)STATUS_CONFLICT));
+    cr_assert(eq(int, (int)http_server_listen(world.server, &file, &err), (int)STATUS_CONFLICT));
+    char text[16];
+    scratch_read(&scratch, "file", text, sizeof(text));
+    cr_assert(eq(str, text, "precious"));
+    struct client client = connect_local(address + 5);
+    cr_assert(eq(int, ask(&client, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
+    client_close(&client);
+    scratch_close(&scratch);
+}
+
+Test(connection, by_ipv6_is_served_and_named)
+{
+    server_start(usual_limits);
+    server_listen("[::1]:0", NULL, NULL);
+    struct sockaddr_in6 address = {.sin6_family = AF_INET6,
+                                   .sin6_port = htons(http_server_port(world.server, 0)),
+                                   .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    struct client client = client_of(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0),
+                                     (const struct sockaddr *)&address, sizeof(address));
+
+    cr_assert(eq(int, ask(&client, "GET /note HTTP/1.1\r\n\r\n").code, 204));
+
+    cr_assert(strncmp(world.seen, "[::1]:", 6) == 0, "%s", world.seen);
+    client_close(&client);
+}
+
+Test(connection, may_go_to_any_of_the_processes_that_share_a_port)
+{
+    server_start_plain(usual_limits);
+    char address[32];
+    (void)snprintf(address, sizeof(address), "127.0.0.1:%u",
+                   (unsigned)http_server_port(world.server, 0));
+
+    server_listen(address, NULL, NULL);
+
+    cr_assert(eq(u16, http_server_port(world.server, 1), http_server_port(world.server, 0)));
+}
+
+Test(connection, waits_while_no_descriptor_is_left)
+{
+    server_start_plain(usual_limits);
+    struct client client = client_connect();
+    int spare[256];
+    int count = 0;
+    cr_assert(setrlimit(RLIMIT_NOFILE, &(struct rlimit){256, 256}) == 0);
+    while (count < 256 && (spare[count] = dup(client.fd)) >= 0)
+        count++;
+    cr_assert(count < 256);
+
+    for (int i = 0; i < 20; i++)
+        turn();
+    while (count > 0)
+        (void)close(spare[--count]);
+
+    cr_assert(eq(int, ask(&client, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
+    client_close(&client);
+}

@@ -1,0 +1,362 @@
+/*
+ * A server and its clients in one process and one thread: whoever waits turns the loop meanwhile.
+ * So a test decides when the server may run, and sees its requests from the inside.
+ */
+#ifndef TESTS_INTEGRATION_HTTP_FIXTURE_H
+#define TESTS_INTEGRATION_HTTP_FIXTURE_H
+
+#include "core/clock.h"
+#include "http/server.h"
+#include "tests/support/scratch.h"
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <event2/event.h>
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { PATIENCE_MS = 10000, LATE_MAX = 8, REPLY_MAX = 512 * 1024 };
+
+struct world {
+    struct event_base *base;
+    struct http_server *server;
+    struct http_request *late[LATE_MAX]; /* waiting for their reply */
+    size_t late_count;
+    int released; /* states */
+    int handled;
+    int refused;
+    bool drained;
+    char seen[256]; /* what the last handler noted */
+};
+
+static struct world world;
+
+/* One descriptor of the client, non-blocking; what was read of it, as text. */
+struct client {
+    int fd;
+    char *in;
+    size_t len;
+    bool ended;
+};
+
+static inline void turn(void)
+{
+    cr_assert(event_base_loop(world.base, EVLOOP_NONBLOCK) >= 0);
+}
+
+/* Turns the loop until the condition holds; fails the test after PATIENCE_MS. */
+#define WAIT_FOR(condition)                                             \
+    do {                                                                \
+        int64_t give_up_ms_ = clock_mono_ms() + PATIENCE_MS;            \
+        while (!(condition)) {                                          \
+            cr_assert(clock_mono_ms() < give_up_ms_, "%s", #condition); \
+            turn();                                                     \
+            (void)poll(NULL, 0, 1);                                     \
+        }                                                               \
+    } while (0)
+
+/* ---- the server's side ---- */
+
+static inline void reply_text(struct http_request *request, enum http_code code, const char *text,
+                              size_t len)
+{
+    http_reply(request,
+               &(struct http_response){
+                   .code = code, .content_type = "text/plain", .body = text, .body_len = len});
+}
+
+static inline void count_release(void *state)
+{
+    int *counter = state;
+    (*counter)++;
+}
+
+static inline void handle_hello(void *context, struct http_request *request)
+{
+    (void)context;
+    world.handled++;
+    http_request_set_state(request, &world.released, count_release);
+    reply_text(request, HTTP_CODE_OK, "hello\n", 6);
+}
+
+static inline void handle_echo(void *context, struct http_request *request)
+{
+    (void)context;
+    world.handled++;
+    size_t len = 0;
+    const char *body = http_request_body(request, &len);
+    reply_text(request, HTTP_CODE_OK, body, len);
+}
+
+static inline void handle_parts(void *context, struct http_request *request)
+{
+    (void)context;
+    static char text[64 * 1024]; /* the header limit allows no target that does not fit */
+    int len =
+        snprintf(text, sizeof(text), "%s|%s|%s", http_request_path(request),
+                 http_request_parameter(request, "item"), http_request_parameter(request, "part"));
+    for (size_t i = 0; i < http_request_query_count(request); i++) {
+        const char *name = NULL, *value = NULL;
+        http_request_query(request, i, &name, &value);
+        len += snprintf(text + len, sizeof(text) - (size_t)len, "|%s=%s", name, value);
+    }
+    reply_text(request, HTTP_CODE_OK, text, (size_t)len);
+}
+
+static inline void handle_late(void *context, struct http_request *request)
+{
+    (void)context;
+    cr_assert(world.late_count < LATE_MAX);
+    http_request_set_state(request, &world.released, count_release);
+    world.late[world.late_count++] = request;
+}
+
+static inline void handle_large(void *context, struct http_request *request)
+{
+    (void)context;
+    size_t len = 64 * 1024 * 1024; /* more than sockets buffer */
+    char *text = malloc(len);
+    cr_assert(text != NULL);
+    memset(text, 'x', len);
+    reply_text(request, HTTP_CODE_OK, text, len);
+    free(text);
+}
+
+static inline void handle_note(void *context, struct http_request *request)
+{
+    (void)context;
+    const char *header = http_request_header(request, "x-note");
+    (void)snprintf(world.seen, sizeof(world.seen), "%s %s %s %d", http_request_peer(request),
+                   header == NULL ? "-" : header, http_request_correlation_id(request),
+                   (int)http_request_is_tls(request));
+    http_reply(request, &(struct http_response){.code = HTTP_CODE_NO_CONTENT,
+                                                .headers = {{"ETag", "\"1\""},
+                                                            {"X-Folded", "a\r\n b"},
+                                                            {"X-Split", "a\r\nSet-Cookie: b"},
+                                                            {"X-Bad\nName", "c"}},
+                                                .header_count = 4});
+}
+
+static inline void refuse_with_json(void *context, struct http_request *request,
+                                    enum http_code code)
+{
+    (void)context;
+    world.refused++;
+    char text[256];
+    int len = snprintf(text, sizeof(text), "{\"status\": \"%d\", \"path\": \"%.100s\"}", (int)code,
+                       http_request_path(request));
+    http_reply(request, &(struct http_response){.code = code,
+                                                .content_type = "application/problem+json",
+                                                .body = text,
+                                                .body_len = (size_t)len});
+}
+
+static const struct http_route fixture_routes[] = {
+    {HTTP_METHOD_GET, "/hello", handle_hello},
+    {HTTP_METHOD_GET, "/echo", handle_echo},
+    {HTTP_METHOD_POST, "/echo", handle_echo},
+    {HTTP_METHOD_DELETE, "/echo", handle_echo},
+    {HTTP_METHOD_GET, "/items/:item/parts/:part", handle_parts},
+    {HTTP_METHOD_GET, "/late", handle_late},
+    {HTTP_METHOD_GET, "/large", handle_large},
+    {HTTP_METHOD_GET, "/note", handle_note},
+};
+
+static const struct http_limits usual_limits = {.body_bytes_max = 1024 * 1024,
+                                                .header_bytes_max = 32 * 1024,
+                                                .connections_max = 64,
+                                                .idle_timeout_ms = 30000,
+                                                .request_timeout_ms = 30000};
+
+static inline void server_start(struct http_limits limits)
+{
+    struct error err = {0};
+    world = (struct world){.base = event_base_new()};
+    cr_assert(world.base != NULL);
+    struct http_options options = {.routes = fixture_routes,
+                                   .route_count =
+                                       sizeof(fixture_routes) / sizeof(fixture_routes[0]),
+                                   .refuse = refuse_with_json,
+                                   .limits = limits};
+    cr_assert(http_server_new(world.base, &options, &world.server, &err) == STATUS_OK, "%s",
+              err.text);
+}
+
+static inline void server_listen(const char *address, const char *certificate, const char *key)
+{
+    struct error err = {0};
+    struct http_listener listener = {address, certificate, key};
+    cr_assert(http_server_listen(world.server, &listener, &err) == STATUS_OK, "%s", err.text);
+}
+
+static inline void server_start_plain(struct http_limits limits)
+{
+    server_start(limits);
+    server_listen("127.0.0.1:0", NULL, NULL);
+}
+
+static inline void server_stop(void)
+{
+    http_server_free(world.server);
+    world.server = NULL;
+    turn();
+    event_base_free(world.base);
+    world.base = NULL;
+}
+
+/* ---- the client's side ---- */
+
+static inline struct client client_of(int fd, const struct sockaddr *address, socklen_t len)
+{
+    cr_assert(fd >= 0);
+    cr_assert(connect(fd, address, len) == 0, "connect: %s", strerror(errno));
+    cr_assert(fcntl(fd, F_SETFL, O_NONBLOCK) == 0);
+    struct client client = {.fd = fd, .in = calloc(1, REPLY_MAX)};
+    cr_assert(client.in != NULL);
+    return client;
+}
+
+static inline struct client client_connect(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons(http_server_port(world.server, 0)),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    return client_of(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
+                     (const struct sockaddr *)&address, sizeof(address));
+}
+
+static inline void client_close(struct client *client)
+{
+    if (client->fd >= 0)
+        (void)close(client->fd);
+    free(client->in);
+    *client = (struct client){.fd = -1};
+}
+
+/* All of it, with the server taking what it takes; false if the server has closed. */
+static inline bool client_send_bytes(struct client *client, const char *bytes, size_t len)
+{
+    int64_t give_up_ms = clock_mono_ms() + PATIENCE_MS;
+    while (len > 0) {
+        cr_assert(clock_mono_ms() < give_up_ms, "the server takes nothing");
+        ssize_t sent = send(client->fd, bytes, len, MSG_NOSIGNAL);
+        if (sent < 0 && errno != EAGAIN)
+            return false;
+        if (sent > 0) {
+            bytes += sent;
+            len -= (size_t)sent;
+        }
+        turn();
+    }
+    return true;
+}
+
+static inline void client_send(struct client *client, const char *text)
+{
+    cr_assert(client_send_bytes(client, text, strlen(text)), "the server has closed");
+}
+
+/* What is there; notes the end of the connection. */
+static inline void client_read(struct client *client)
+{
+    turn();
+    while (!client->ended && client->len < REPLY_MAX - 1) {
+        ssize_t got = recv(client->fd, client->in + client->len, REPLY_MAX - 1 - client->len, 0);
+        if (got < 0 && errno == EAGAIN)
+            return;
+        if (got <= 0)
+            client->ended = true;
+        else
+            client->len += (size_t)got;
+        client->in[client->len] = '\0';
+    }
+}
+
+static inline bool has_text(struct client *client, const char *text)
+{
+    client_read(client);
+    return strstr(client->in, text) != NULL;
+}
+
+static inline bool has_ended(struct client *client)
+{
+    client_read(client);
+    return client->ended;
+}
+
+/* Where the reply at the start of the input ends; 0 while it is not complete. */
+static inline size_t reply_end(const struct client *client, bool of_head)
+{
+    const char *head_end = strstr(client->in, "\r\n\r\n");
+    if (head_end == NULL)
+        return 0;
+    size_t end = (size_t)(head_end + 4 - client->in);
+    const char *length = strcasestr(client->in, "\r\nContent-Length:");
+    if (!of_head && length != NULL && length < head_end)
+        end += strtoul(length + 17, NULL, 10);
+    return end <= client->len ? end : 0;
+}
+
+static inline bool has_reply(struct client *client, bool of_head)
+{
+    client_read(client);
+    return reply_end(client, of_head) > 0;
+}
+
+struct reply {
+    int code;
+    char head[2048];
+    char body[2048];
+};
+
+static inline struct reply take_reply(struct client *client, bool of_head)
+{
+    WAIT_FOR(has_reply(client, of_head) || client->ended);
+    size_t end = reply_end(client, of_head);
+    cr_assert(end > 0, "no reply, but: %s", client->in);
+    struct reply reply = {0};
+    size_t head_len = (size_t)(strstr(client->in, "\r\n\r\n") + 4 - client->in);
+    (void)snprintf(reply.head, sizeof(reply.head), "%.*s", (int)head_len, client->in);
+    (void)snprintf(reply.body, sizeof(reply.body), "%.*s", (int)(end - head_len),
+                   client->in + head_len);
+    cr_assert(sscanf(client->in, "HTTP/1.1 %d ", &reply.code) == 1, "%s", reply.head);
+    memmove(client->in, client->in + end, client->len - end + 1);
+    client->len -= end;
+    return reply;
+}
+
+static inline struct reply ask(struct client *client, const char *text)
+{
+    client_send(client, text);
+    return take_reply(client, strncmp(text, "HEAD", 4) == 0);
+}
+
+static inline bool head_has(const struct reply *reply, const char *line)
+{
+    return strcasestr(reply->head, line) != NULL;
+}
+
+static inline int open_descriptors(void)
+{
+    int count = 0;
+    DIR *dir = opendir("/proc/self/fd");
+    cr_assert(dir != NULL);
+    while (readdir(dir) != NULL)
+        count++;
+    (void)closedir(dir);
+    return count;
+}
+
+#endif
