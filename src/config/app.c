@@ -50,10 +50,11 @@ static enum status read_account(const struct document *document, const struct ra
         account = tenants_find_account(config, raw->account);
     else if (config->account_count == 1)
         account = &config->accounts[0];
-    if (account == NULL && raw->account == NULL)
+    if (account == NULL && raw->account == NULL) {
         return document_refuse(document, "account", err,
                                "required, since there are %zu accounts, but missing",
                                config->account_count);
+    }
     if (account == NULL)
         return document_refuse(document, "account", err,
                                "the name or id of an account is expected, not '%s'", raw->account);
@@ -66,11 +67,12 @@ static enum status read_identity(const struct document *document, const struct r
                                  struct app *app, struct error *err)
 {
     const char *name = raw->name == NULL ? default_name : raw->name;
-    if (!name_is_label(name))
+    if (!name_is_label(name)) {
         return document_refuse(document, "name", err,
                                "1 to 63 characters of a-z, 0-9 and '-', with no '-' at either "
                                "end, not '%s'",
                                name);
+    }
     memcpy(app->name, name, strlen(name) + 1);
     memcpy(app->node, config->node, strlen(config->node) + 1);
     app->state = APP_READY;
@@ -87,10 +89,11 @@ static enum status check_volume_is_apart(const struct document *document, char *
     for (size_t i = 0; i < index; i++) {
         size_t below = path_is_below(volumes[i], volumes[index]) ? i : index;
         size_t above = below == i ? index : i;
-        if (path_is_below(volumes[below], volumes[above]))
+        if (path_is_below(volumes[below], volumes[above])) {
             return document_refuse(document, KEY("volumes[%zu]", index), err,
                                    "separate directories are expected, and '%s' lies in '%s'",
                                    volumes[below], volumes[above]);
+        }
     }
     return STATUS_OK;
 }
@@ -105,10 +108,11 @@ static enum status read_volumes(const struct document *document, const struct ra
         app->volumes[i] = path_clean(raw->items[i]);
         if (app->volumes[i] == NULL && errno == ENOMEM)
             return no_memory(document, err);
-        if (app->volumes[i] == NULL)
+        if (app->volumes[i] == NULL) {
             return document_refuse(document, KEY("volumes[%zu]", i), err,
                                    "an absolute path without '..' is expected, not '%s'",
                                    raw->items[i]);
+        }
         if (check_volume_is_apart(document, app->volumes, i, err) != STATUS_OK)
             return err->status;
     }
@@ -126,10 +130,11 @@ static enum status read_hook(const struct document *document, const char *key,
 {
     if (copy_texts(document, &raw->command, &hook->command, err) != STATUS_OK)
         return err->status;
-    if (hook->command[0][0] != '/')
+    const char *program = raw->command.items[0]; /* the schema wants one at least */
+    if (*program != '/')
         return document_refuse(document, KEY("%s.command[0]", key), err,
-                               "an absolute path is expected, not '%s'", hook->command[0]);
-    hook->name = strdup(raw->name == NULL ? base_name(hook->command[0]) : raw->name);
+                               "an absolute path is expected, not '%s'", program);
+    hook->name = strdup(raw->name == NULL ? base_name(program) : raw->name);
     hook->user = raw->user == NULL ? NULL : strdup(raw->user);
     if (hook->name == NULL || (hook->user == NULL && raw->user != NULL))
         return no_memory(document, err);

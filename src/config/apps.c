@@ -45,7 +45,7 @@ static enum status read_names(DIR *directory, struct listing *listing, struct er
 {
     for (;;) {
         errno = 0;
-        const struct dirent *entry = readdir(directory);
+        const struct dirent *entry = readdir(directory); // cppcheck-suppress readdirCalled
         if (entry == NULL && errno != 0)
             return FAIL_ERRNO(err, "read");
         if (entry == NULL)
@@ -64,16 +64,18 @@ static enum status read_names(DIR *directory, struct listing *listing, struct er
 /* The descriptor stays open for openat(2); the stream gets its own. */
 static enum status list_files(int directory, struct listing **ret_listing, struct error *err)
 {
-    CLEANUP(fd_closep) int copy = fcntl(directory, F_DUPFD_CLOEXEC, 0);
+    int copy = fcntl(directory, F_DUPFD_CLOEXEC, 0);
     CLEANUP(dir_closep) DIR *stream = copy < 0 ? NULL : fdopendir(copy);
-    if (stream == NULL)
-        return FAIL_ERRNO(err, "read");
-    copy = -1; /* the stream owns it */
+    if (stream == NULL) {
+        (void)FAIL_ERRNO(err, "read");
+        fd_closep(&copy);
+        return error_status(err);
+    }
     CLEANUP(listing_freep) struct listing *listing = calloc(1, sizeof(*listing));
     if (listing == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "apps");
     if (read_names(stream, listing, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     qsort(listing->names, listing->count, sizeof(listing->names[0]), compare_names);
     *ret_listing = STEAL(listing);
     return STATUS_OK;
@@ -88,7 +90,7 @@ static enum status read_document(const struct document *document, const char *fi
         return FAIL(err, STATUS_NO_MEMORY, "%s", document->path);
     void *raw = NULL;
     if (schema_load(document, &raw_app_schema, &raw, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     enum status status = app_read(document, raw, name, config, ret_app, err);
     schema_free(&raw_app_schema, raw);
     return status;
@@ -119,10 +121,10 @@ static enum status load_app(int directory, const char *file, const struct config
     }
     CLEANUP(fd_closep) int fd = -1;
     if (trusted_open(directory, file, S_IFREG, path, &fd, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     struct document document = {0};
     if (document_read(fd, path, &document, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     struct app_definition *app = NULL;
     enum status status = read_document(&document, file, config, &app, err);
     if (status == STATUS_OK)
@@ -143,7 +145,7 @@ static enum status load_all(int directory, const struct listing *listing,
         return FAIL(err, STATUS_NO_MEMORY, "apps");
     for (size_t i = 0; i < listing->count; i++)
         if (load_app(directory, listing->names[i], config, apps, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     *ret_apps = STEAL(apps);
     return STATUS_OK;
 }
@@ -154,7 +156,7 @@ enum status config_load_apps(const struct config *config, struct config_apps **r
     const char *path = config->apps_directory;
     CLEANUP(fd_closep) int directory = -1;
     if (trusted_open(AT_FDCWD, path, S_IFDIR, path, &directory, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     CLEANUP(listing_freep) struct listing *listing = NULL;
     if (list_files(directory, &listing, err) != STATUS_OK)
         return FAIL_IN(err, "%s", path);

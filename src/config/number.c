@@ -27,10 +27,11 @@ enum status number_read(const struct document *document, const char *key, const 
         return STATUS_OK;
     }
     int64_t value = 0;
-    if (!parse(text, &value) || value < number->min || value > number->max)
+    if (!parse(text, &value) || value < number->min || value > number->max) {
         return document_refuse(document, key, err,
                                "a number from %" PRId64 " to %" PRId64 " is expected, not '%s'",
                                number->min, number->max, text);
+    }
     *ret_value = value;
     return STATUS_OK;
 }

@@ -22,10 +22,12 @@ static enum status decode_master_key(const struct secret *secret, struct master_
 {
     const char *text = secret_text(secret);
     size_t len = strlen(text) / 2;
-    if (len < MASTER_BYTES_MIN || len > MASTER_BYTES_MAX || !hex_decode(text, ret_key->bytes, len))
+    if (len < MASTER_BYTES_MIN || len > MASTER_BYTES_MAX ||
+        !hex_decode(text, ret_key->bytes, len)) {
         return FAIL(err, STATUS_INVALID,
                     "at least %d digits 0-9 and a-f, an even number of them, are expected",
                     2 * MASTER_BYTES_MIN);
+    }
     ret_key->len = len;
     return STATUS_OK;
 }

@@ -6,12 +6,15 @@
 /* A section or list that may be absent or empty. */
 #define OPTIONAL (CYAML_FLAG_POINTER_NULL | CYAML_FLAG_OPTIONAL)
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): a member cannot be parenthesised */
 #define TEXT(key, type, member)                                                            \
     CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, member, 1, \
                            TEXT_BYTES_MAX)
 #define TEXTS(key, flags, type, member, entry, min, max)                              \
     CYAML_FIELD_SEQUENCE_COUNT(key, CYAML_FLAG_POINTER | (flags), type, member.items, \
                                member.count, entry, min, max)
+
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static const cyaml_strval_t booleans[] = {{"false", RAW_FALSE}, {"true", RAW_TRUE}};
 static const cyaml_strval_t outcomes[] = {{"continue", RAW_CONTINUE}, {"abort", RAW_ABORT}};
@@ -43,9 +46,11 @@ static const cyaml_schema_value_t hook_schema = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_hook, hook_fields),
 };
 
+/* NOLINTBEGIN(bugprone-macro-parentheses) */
 #define HOOKS(stage)                                                                          \
     CYAML_FIELD_SEQUENCE_COUNT(#stage, OPTIONAL, struct raw_stages, stage.items, stage.count, \
                                &hook_schema, 0, HOOKS_MAX)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static const cyaml_schema_field_t stage_fields[] = {
     HOOKS(pre_backup),  HOOKS(pre_snapshot), HOOKS(post_snapshot),

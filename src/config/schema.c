@@ -99,26 +99,34 @@ static size_t failed_key(cyaml_err_t failure, const struct trace *trace,
     return parent_len;
 }
 
-/* The schema of the first len characters of a key that it knows. */
+static const cyaml_schema_value_t *entry_of(const cyaml_schema_value_t *sequence)
+{
+    return sequence->type == CYAML_SEQUENCE ? sequence->sequence.entry : NULL;
+}
+
+static const cyaml_schema_value_t *field_of(const cyaml_schema_value_t *mapping, const char *name,
+                                            size_t len)
+{
+    if (mapping->type != CYAML_MAPPING)
+        return NULL;
+    for (const cyaml_schema_field_t *field = mapping->mapping.fields; field->key != NULL; field++)
+        if (strlen(field->key) == len && strncmp(field->key, name, len) == 0)
+            return &field->value;
+    return NULL;
+}
+
+/* The schema at the first len characters of a key; NULL: it has no such key. */
 static const cyaml_schema_value_t *schema_at(const cyaml_schema_value_t *schema, const char *key,
                                              size_t len)
 {
     const char *end = key + len;
     while (key < end && schema != NULL) {
-        if (*key == '[') {
-            key += strcspn(key, "]") + 1;
-            schema = schema->type == CYAML_SEQUENCE ? schema->sequence.entry : NULL;
-            continue;
-        }
-        key += *key == '.' ? 1 : 0;
-        size_t name_len = strcspn(key, ".[");
-        const cyaml_schema_field_t *field =
-            schema->type == CYAML_MAPPING ? schema->mapping.fields : NULL;
-        while (field != NULL && field->key != NULL &&
-               (strlen(field->key) != name_len || strncmp(field->key, key, name_len) != 0))
-            field++;
-        schema = field == NULL || field->key == NULL ? NULL : &field->value;
-        key += name_len;
+        bool is_entry = *key == '[';
+        if (*key == '.')
+            key++;
+        size_t part_len = is_entry ? strcspn(key, "]") + 1 : strcspn(key, ".[");
+        schema = is_entry ? entry_of(schema) : field_of(schema, key, part_len);
+        key += part_len;
     }
     return schema;
 }
@@ -161,7 +169,6 @@ static enum status refuse_value(const struct document *document, const char *key
                                 const cyaml_schema_value_t *value, const char *cause,
                                 struct error *err)
 {
-    char words[LIST_SIZE];
     if (value != NULL && value->type == CYAML_MAPPING)
         return document_refuse(document, key, err, "keys with values are expected");
     if (value != NULL && value->type == CYAML_SEQUENCE)
@@ -174,6 +181,7 @@ static enum status refuse_value(const struct document *document, const char *key
         return document_refuse(document, key, err, "text of %u to %u bytes is expected",
                                value->string.min, value->string.max);
     if (value != NULL && value->type == CYAML_ENUM) {
+        char words[LIST_SIZE];
         list_words(value, words);
         return document_refuse(document, key, err, "expected one of: %s", words);
     }

@@ -4,13 +4,13 @@
 #include "core/cleanup.h"
 #include "paths.h"
 
-#include <ctype.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): a member cannot be parenthesised */
 #define NUMBER(section_, member_, value_, min_, max_)                                          \
     {                                                                                          \
         .key = #section_ "." #member_, .section = offsetof(struct raw_config, section_),       \
@@ -18,6 +18,7 @@
         .offset = offsetof(struct config, section_.member_), .value = (value_), .min = (min_), \
         .max = (max_)                                                                          \
     }
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /* clang-format off */
 const struct number setting_numbers[SETTING_NUMBER_COUNT] = {
@@ -67,21 +68,30 @@ static enum status read_path(const struct document *document, const struct confi
     return STATUS_OK;
 }
 
+static enum status read_host_name(char host[HOST_NAME_MAX + 1], struct error *err)
+{
+    if (gethostname(host, HOST_NAME_MAX + 1) != 0)
+        return FAIL_ERRNO(err, "host name");
+    host[HOST_NAME_MAX] = '\0';
+    for (char *c = host; *c != '\0'; c++)
+        if (*c >= 'A' && *c <= 'Z')
+            *c = (char)(*c - 'A' + 'a');
+    return STATUS_OK;
+}
+
 static enum status read_node(const struct document *document, const struct raw_config *raw,
                              struct config *config, struct error *err)
 {
     char host[HOST_NAME_MAX + 1] = "";
-    if (raw->node == NULL && gethostname(host, sizeof(host)) != 0)
-        return FAIL_ERRNO(err, "%s: host name", document->path);
-    host[sizeof(host) - 1] = '\0';
-    for (char *c = host; *c != '\0'; c++)
-        *c = (char)tolower((unsigned char)*c);
+    if (raw->node == NULL && read_host_name(host, err) != STATUS_OK)
+        return FAIL_IN(err, "%s", document->path);
     if (read_text(document, raw->node, host, &config->node, err) != STATUS_OK)
         return err->status;
-    if (!name_is_host(config->node))
+    if (!name_is_host(config->node)) {
         return document_refuse(document, "node", err,
                                "a host name of a-z, 0-9, '-' and '.' is expected, not '%s'",
                                config->node);
+    }
     return STATUS_OK;
 }
 
@@ -139,21 +149,23 @@ static enum status check_listener(const struct document *document, size_t index,
 {
     const char *address = listener->address;
     bool is_unix = address_is_unix(address);
-    if (!is_unix && !address_is_numeric(address))
+    if (!is_unix && !address_is_numeric(address)) {
         return document_refuse(document, KEY("http.listeners[%zu].address", index), err,
                                "'IP:port', '[IPv6]:port' or 'unix:/path' is expected, not '%s'",
                                address);
+    }
     if (listener->certificate == NULL && listener->key != NULL)
         return document_refuse(document, KEY("http.listeners[%zu].certificate", index), err,
                                "required with key, but missing");
     if (listener->certificate != NULL && listener->key == NULL)
         return document_refuse(document, KEY("http.listeners[%zu].key", index), err,
                                "required with certificate, but missing");
-    if (listener->certificate == NULL && !is_unix && !address_is_loopback(address))
+    if (listener->certificate == NULL && !is_unix && !address_is_loopback(address)) {
         return document_refuse(document, KEY("http.listeners[%zu].certificate", index), err,
                                "required for '%s': without it, only 127.0.0.0/8, [::1] and unix "
                                "sockets may listen, since tokens would go in clear",
                                address);
+    }
     return STATUS_OK;
 }
 
@@ -161,11 +173,13 @@ static enum status check_listener_is_new(const struct document *document,
                                          const struct config_http *http, size_t index,
                                          struct error *err)
 {
-    for (size_t i = 0; i < index; i++)
-        if (strcmp(http->listeners[i].address, http->listeners[index].address) == 0)
+    for (size_t i = 0; i < index; i++) {
+        if (strcmp(http->listeners[i].address, http->listeners[index].address) == 0) {
             return document_refuse(document, KEY("http.listeners[%zu].address", index), err,
                                    "'%s' is that of http.listeners[%zu] already",
                                    http->listeners[i].address, i);
+        }
+    }
     return STATUS_OK;
 }
 

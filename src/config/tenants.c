@@ -11,10 +11,11 @@
 
 const struct account *tenants_find_account(const struct config *config, const char *name_or_id)
 {
-    for (size_t i = 0; i < config->account_count; i++)
+    for (size_t i = 0; i < config->account_count; i++) {
         if (strcmp(config->accounts[i].name, name_or_id) == 0 ||
             strcmp(config->accounts[i].id, name_or_id) == 0)
             return &config->accounts[i];
+    }
     return NULL;
 }
 
@@ -32,14 +33,16 @@ static enum status check_token_is_new(const struct document *document, size_t ac
                                       const struct token *tokens, size_t index, struct error *err)
 {
     for (size_t i = 0; i < index; i++) {
-        if (strcmp(tokens[i].name, tokens[index].name) == 0)
+        if (strcmp(tokens[i].name, tokens[index].name) == 0) {
             return document_refuse(document, KEY("accounts[%zu].tokens[%zu].name", account, index),
                                    err, "'%s' is the name of tokens[%zu] already", tokens[i].name,
                                    i);
-        if (memcmp(tokens[i].hash, tokens[index].hash, TOKEN_HASH_SIZE) == 0)
+        }
+        if (memcmp(tokens[i].hash, tokens[index].hash, TOKEN_HASH_SIZE) == 0) {
             return document_refuse(document,
                                    KEY("accounts[%zu].tokens[%zu].sha256", account, index), err,
                                    "this is the token of tokens[%zu] already", i);
+        }
     }
     return STATUS_OK;
 }
@@ -52,7 +55,7 @@ static enum status read_token(const struct document *document, size_t account,
     if (read_label(document, KEY("accounts[%zu].tokens[%zu].name", account, index), raw->name,
                    token->name, err) != STATUS_OK)
         return err->status;
-    if (strlen(raw->sha256) != 2 * TOKEN_HASH_SIZE ||
+    if (strlen(raw->sha256) != (size_t)2 * TOKEN_HASH_SIZE ||
         !hex_decode(raw->sha256, token->hash, TOKEN_HASH_SIZE))
         return document_refuse(document, KEY("accounts[%zu].tokens[%zu].sha256", account, index),
                                err, "the SHA-256 of the token is expected: 64 digits 0-9 and a-f");
@@ -81,14 +84,16 @@ static enum status check_account_is_new(const struct document *document,
                                         struct error *err)
 {
     for (size_t i = 0; i < index; i++) {
-        if (strcmp(config->accounts[i].id, config->accounts[index].id) == 0)
+        if (strcmp(config->accounts[i].id, config->accounts[index].id) == 0) {
             return document_refuse(document, KEY("accounts[%zu].id", index), err,
                                    "'%s' is the id of accounts[%zu] already",
                                    config->accounts[i].id, i);
-        if (strcmp(config->accounts[i].name, config->accounts[index].name) == 0)
+        }
+        if (strcmp(config->accounts[i].name, config->accounts[index].name) == 0) {
             return document_refuse(document, KEY("accounts[%zu].name", index), err,
                                    "'%s' is the name of accounts[%zu] already",
                                    config->accounts[i].name, i);
+        }
     }
     return STATUS_OK;
 }
@@ -99,10 +104,11 @@ static enum status read_account(const struct document *document, const struct ra
     size_t index = config->account_count++;
     struct account *account = &config->accounts[index];
     /* The nil id stands for "no account" in bucket ids, so it cannot be one. */
-    if (!id_is_valid(raw->id) || strcmp(raw->id, ID_NIL) == 0)
+    if (!id_is_valid(raw->id) || strcmp(raw->id, ID_NIL) == 0) {
         return document_refuse(document, KEY("accounts[%zu].id", index), err,
                                "a UUID of version 4 or 5 in lower case is expected, not '%s'",
                                raw->id);
+    }
     memcpy(account->id, raw->id, ID_SIZE);
     if (read_label(document, KEY("accounts[%zu].name", index), raw->name, account->name, err) !=
         STATUS_OK)
@@ -127,16 +133,18 @@ static enum status check_bucket_is_new(const struct document *document, const st
         const struct bucket *other = &config->buckets[i].bucket;
         if (!share_account(bucket, other))
             continue;
-        if (strcmp(bucket->name, other->name) == 0)
+        if (strcmp(bucket->name, other->name) == 0) {
             return document_refuse(document, KEY("buckets[%zu].name", index), err,
                                    "'%s' is the name of buckets[%zu] already, which the same "
                                    "account may use",
                                    other->name, i);
-        if (bucket->is_default && other->is_default)
+        }
+        if (bucket->is_default && other->is_default) {
             return document_refuse(document, KEY("buckets[%zu].default", index), err,
                                    "one default bucket per account is expected, and buckets[%zu] "
                                    "is one already",
                                    i);
+        }
     }
     return STATUS_OK;
 }

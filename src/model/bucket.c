@@ -25,7 +25,7 @@ static const struct field fields[] = {
     FIELD(FIELD_TEXT, struct bucket, server_url),
     FIELD(FIELD_TEXT, struct bucket, bucket_name),
     CHOICE_FIELD(struct bucket, state, state_names),
-    FIELD(FIELD_OBJECTS, struct bucket, state_details),
+    ARRAY_FIELD(FIELD_OBJECTS, struct bucket, state_details),
     FIELD(FIELD_FLAG, struct bucket, is_default),
     FIELD(FIELD_INTEGER, struct bucket, created_ms),
     FIELD(FIELD_INTEGER, struct bucket, modified_ms),

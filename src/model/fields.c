@@ -1,5 +1,6 @@
 #include "fields.h"
 
+#include "core/cleanup.h"
 #include "core/id.h"
 #include "core/json.h"
 #include "model/names.h"
@@ -69,8 +70,7 @@ static enum status set_integer(const struct field *field, void *member, const ch
     bool starts_well = *value == '-' || (*value >= '0' && *value <= '9');
     if (!starts_well || errno != 0 || end == value || *end != '\0')
         return FAIL(err, STATUS_CORRUPT, "not a number");
-    int64_t stored = number;
-    memcpy(member, &stored, sizeof(stored));
+    *(int64_t *)member = number;
     return STATUS_OK;
 }
 
@@ -80,8 +80,7 @@ static enum status set_flag(const struct field *field, void *member, const char 
     (void)field;
     if (strcmp(value, "0") != 0 && strcmp(value, "1") != 0)
         return FAIL(err, STATUS_CORRUPT, "neither 0 nor 1");
-    bool stored = *value == '1';
-    memcpy(member, &stored, sizeof(stored));
+    *(bool *)member = *value == '1';
     return STATUS_OK;
 }
 
@@ -115,11 +114,9 @@ static enum status set_array(void *member, const char *value, json_type element,
         if (json_typeof(item) != element)
             return FAIL(err, STATUS_CORRUPT, "not an array of %s", elements);
     }
-    json_t *old = NULL;
-    memcpy(&old, member, sizeof(old));
-    json_decref(old);
-    memcpy(member, &array, sizeof(array));
-    array = NULL;
+    json_t **slot = member;
+    json_decref(*slot);
+    *slot = STEAL(array);
     return STATUS_OK;
 }
 

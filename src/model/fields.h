@@ -41,6 +41,10 @@ struct field {
         .name = #member_, .kind = (kind_), .offset = offsetof(type_, member_), \
         .size = sizeof(((type_ *)NULL)->member_)                               \
     }
+#define ARRAY_FIELD(kind_, type_, member_)                                    \
+    {                                                                         \
+        .name = #member_, .kind = (kind_), .offset = offsetof(type_, member_) \
+    }
 #define CHOICE_FIELD(type_, member_, choices_)                                      \
     {                                                                               \
         .name = #member_, .kind = FIELD_CHOICE, .offset = offsetof(type_, member_), \
