@@ -107,6 +107,16 @@ static void unwind_predecessor(struct stage_context *context)
         detail_add_error(context->result->state_details, "undo of an earlier attempt", &failure);
 }
 
+/* The attempt that committed may have died before it gave its lock back: taking one removes those
+ * of dead processes. If that cannot be done now, the next backup does it. */
+static void clear_locks(struct stage_context *context)
+{
+    struct error ignored;
+    if (repository_lock(context->repository, false, context->plan->cancel, &ignored) == STATUS_OK)
+        context->locked = true;
+    upload_undo(context);
+}
+
 /* Before the application is touched: a bucket that is away or a wrong passphrase freezes nothing.
  */
 static enum status open_repository(struct stage_context *context, bool *ret_found,
@@ -147,7 +157,9 @@ enum status stage_backup_run(const struct stage_plan *plan, struct stage_result 
     enum status status = prepare(&context, err);
     if (status == STATUS_OK)
         status = open_repository(&context, &found, err);
-    if (status == STATUS_OK && !found)
+    if (status == STATUS_OK && found)
+        clear_locks(&context);
+    else if (status == STATUS_OK)
         status = pipeline_run(stages, sizeof(stages) / sizeof(stages[0]), &context, err);
     context_done(&context);
     return status;
