@@ -1,0 +1,192 @@
+"""What dies or goes away while a worker works, and what becomes of the work."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+import unittest
+
+from worker_support import BIN, Node, NodeTest, assert_progress_is_true, process_state, wait_until
+
+
+class WorkerCrashTest(NodeTest):
+    def test_a_job_killed_in_mid_upload_is_retried_at_once(self):
+        with Node() as node:
+            node.add_bulk(40)
+            worker = node.start_worker("stop:chunk:15")
+            backup = node.create()
+            first = node.wait_for_job(worker, "T")
+            samples = [node.get(backup)]
+            self.assertEqual("running", samples[0]["state"])
+            killed = time.monotonic()
+            os.kill(first, signal.SIGKILL)
+            second = node.wait_for_job(worker, "T", other_than=first)
+            self.assertLess(time.monotonic() - killed, 4, "not noticed before the lease ended")
+            os.kill(second, signal.SIGCONT)
+            record, more = node.follow(backup)
+            self.assertEqual("completed", record["state"], record)
+            assert_progress_is_true(samples + more)
+            job = node.job(backup)
+            self.assertEqual(("2", "1"), (job["attempt"], job["kills"]))
+            self.assertIn("killed by signal 9 in stage upload", node.log())
+            self.assertIn("killed by signal 9", node.redis_cli("XRANGE", "appbackup:journal", "-", "+"))
+            self.assert_restorable(node)
+            self.assert_nothing_left(node)
+
+    def test_three_kills_end_in_quarantine(self):
+        with Node() as node:
+            node.add_bulk(20)
+            worker = node.start_worker("kill:chunk:3")
+            backup = node.create()
+            record, samples = node.follow(backup)
+            self.assertEqual("failed", record["state"])
+            self.assertIn("killed by signal 9 in stage upload", json.dumps(record))
+            assert_progress_is_true(samples)
+            job = node.job(backup)
+            self.assertEqual(("quarantined", "3"), (job["state"], job["kills"]))
+            self.assertEqual(job["id"], node.redis_cli("ZRANGE", "appbackup:quarantine", "0", "-1"))
+            wait_until(lambda: node.undo_records() == [], 5, "unwound")
+            self.assertFalse(node.is_closed())
+            self.assertIsNone(worker.poll())
+
+            # The next one is not in the way of its remains.
+            worker.terminate()
+            self.assertEqual(0, worker.wait(20))
+            node.start_worker()
+            record, _ = node.follow(node.create())
+            self.assertEqual("completed", record["state"], record)
+            self.assertEqual([], node.locks())
+
+    def test_a_job_killed_while_frozen_is_thawed(self):
+        with Node() as node:
+            node.write("block", "")
+            worker = node.start_worker()
+            backup = node.create()
+            wait_until(node.is_closed, 10, "the shop is closed")
+            killed = time.monotonic()
+            os.kill(node.wait_for_job(worker), signal.SIGKILL)
+            wait_until(lambda: "post-snapshot undo" in node.hook_log(), 5, "thawed")
+            self.assertLess(time.monotonic() - killed, 5)
+            os.unlink(node.path("block"))
+            record, _ = node.follow(backup)
+            self.assertEqual("completed", record["state"], record)
+            self.assert_nothing_left(node)
+
+    def test_the_next_worker_takes_over_when_all_were_killed(self):
+        with Node() as node:
+            node.add_bulk(20)
+            worker = node.start_worker("stop:chunk:5")
+            backup = node.create()
+            job = node.wait_for_job(worker, "T")
+            worker.kill()
+            worker.wait()
+            os.kill(job, signal.SIGKILL)
+            started = time.monotonic()
+            node.start_worker()
+            record, samples = node.follow(backup)
+            self.assertEqual("completed", record["state"], record)
+            self.assertLess(time.monotonic() - started, 15)
+            assert_progress_is_true(samples)
+            self.assertEqual("2", node.job(backup)["attempt"])
+            self.assert_restorable(node)
+            self.assert_nothing_left(node)
+
+    def test_jobs_of_a_killed_worker_hand_back_their_claims(self):
+        with Node() as node:
+            node.write("block", "")
+            worker = node.start_worker()
+            backup = node.create()
+            wait_until(node.is_closed, 10, "the shop is closed")
+            job = node.wait_for_job(worker)
+            worker.kill()
+            worker.wait()
+            wait_until(lambda: process_state(job) is None, 10, "the job has ended")
+            self.assertEqual("queued", node.job(backup)["state"])
+            self.assertEqual("0", node.job(backup)["kills"])
+            self.assertFalse(node.is_closed())
+            os.unlink(node.path("block"))
+            node.start_worker()
+            record, _ = node.follow(backup)
+            self.assertEqual("completed", record["state"], record)
+
+    def test_a_stopped_process_loses_its_job_to_the_next(self):
+        with Node() as node:
+            node.add_bulk(20)
+            worker = node.start_worker("stop:chunk:5")
+            backup = node.create()
+            first = node.wait_for_job(worker, "T")
+            # Its lease ends, and it is claimed again; the new process ends the old one for good.
+            second = node.wait_for_job(worker, "T", other_than=first, seconds=45)
+            self.assertIsNone(process_state(first))
+            os.kill(second, signal.SIGCONT)
+            record, samples = node.follow(backup)
+            self.assertEqual("completed", record["state"], record)
+            assert_progress_is_true(samples)
+            self.assert_restorable(node)
+            self.assert_nothing_left(node)
+
+    def test_redis_may_go_away_and_come_back(self):
+        with Node(lease_ms=6000) as node:
+            worker = node.start_worker()
+            node.stop_redis()
+            time.sleep(1.5)
+            self.assertIsNone(worker.poll())
+            node.start_redis()
+            record, _ = node.follow(node.create())
+            self.assertEqual("completed", record["state"], record)
+            self.assertIn("Redis is back", node.log())
+
+            # Away for less than a lease while a job runs: nothing happens to the job.
+            node.write("block", "")
+            backup = node.create()
+            wait_until(node.is_closed, 10, "the shop is closed")
+            node.stop_redis()
+            time.sleep(1.5)
+            node.start_redis()
+            os.unlink(node.path("block"))
+            record, _ = node.follow(backup)
+            self.assertEqual("completed", record["state"], record)
+            self.assertEqual("1", node.job(backup)["attempt"])
+
+    def test_recover_thaws_what_a_dead_worker_left(self):
+        with Node() as node:
+            node.write("block", "")
+            worker = node.start_worker()
+            node.create()
+            wait_until(node.is_closed, 10, "the shop is closed")
+            job = node.wait_for_job(worker)
+            recover = [os.path.join(BIN, "appbackup-worker"), "--config", node.config, "--recover"]
+            # What a living job needs is not touched.
+            self.assertEqual(0, subprocess.run(recover, timeout=30).returncode)
+            self.assertTrue(node.is_closed())
+            worker.send_signal(signal.SIGSTOP)
+            os.kill(job, signal.SIGKILL)
+            worker.kill()
+            worker.wait()
+            wait_until(lambda: process_state(job) is None, 5, "the job is dead")
+            self.assertEqual(0, subprocess.run(recover, timeout=30).returncode)
+            self.assertFalse(node.is_closed())
+            self.assertEqual([], node.undo_records())
+
+    def test_a_job_outlasts_redis_being_away_for_longer_than_its_lease(self):
+        with Node(lease_ms=3000) as node:
+            worker = node.start_worker()
+            node.write("block", "")
+            backup = node.create()
+            wait_until(node.is_closed, 10, "the shop is closed")
+            job = node.wait_for_job(worker)
+            node.stop_redis()
+            wait_until(lambda: process_state(job) is None, 20, "the job has given up in order")
+            self.assertFalse(node.is_closed(), "thawed without Redis")
+            os.unlink(node.path("block"))
+            node.start_redis()
+            record, samples = node.follow(backup)
+            self.assertEqual("completed", record["state"], record)
+            self.assertEqual("0", node.job(backup)["kills"], "nothing has died")
+            self.assert_restorable(node)
+            self.assert_nothing_left(node)
+
+
+if __name__ == "__main__":
+    unittest.main()
