@@ -28,12 +28,13 @@ struct pending {
     enum pending_place place;
     char *command; /* kept to be sent again after the library was loaded; hiredis' memory */
     size_t command_len;
-    store_reply_fn *callback; /* NULL: answered */
+    store_reply_fn *callback;
     void *context;
     int64_t deadline_ms;
     int64_t sent_ms;
     const char *why; /* of a failure that is not the link's */
     bool resent;
+    bool answered; /* its callback has come */
 };
 
 TAILQ_HEAD(pending_list, pending);
@@ -65,6 +66,24 @@ static void enter(struct pending *call, enum pending_place place)
     TAILQ_INSERT_TAIL(list_of(call), call, in_place);
 }
 
+/* NULL: the list is empty. */
+static struct pending *take_first(struct pending_list *list)
+{
+    struct pending *call = TAILQ_FIRST(list);
+    if (call != NULL)
+        TAILQ_REMOVE(list, call, in_place);
+    return call;
+}
+
+/* What is in the list now; what enters it from here on stays there. */
+static void take_all(struct pending_list *list, struct pending_list *ret_taken)
+{
+    TAILQ_INIT(ret_taken);
+    struct pending *call = NULL;
+    while ((call = take_first(list)) != NULL)
+        TAILQ_INSERT_TAIL(ret_taken, call, in_place);
+}
+
 static void leave(struct pending *call)
 {
     TAILQ_REMOVE(list_of(call), call, in_place);
@@ -72,10 +91,9 @@ static void leave(struct pending *call)
 
 static void answer(struct pending *call, const redisReply *reply, const struct error *err)
 {
-    store_reply_fn *callback = call->callback;
-    call->callback = NULL;
+    call->answered = true;
     TAILQ_REMOVE(&call->async->open, call, in_open);
-    callback(call->context, reply, err);
+    call->callback(call->context, reply, err);
 }
 
 static void answer_unavailable(struct pending *call)
@@ -106,7 +124,7 @@ static void on_reply(redisAsyncContext *redis, void *raw, void *context)
     struct pending *call = context;
     const redisReply *reply = raw;
     leave(call);
-    if (call->callback == NULL) { /* late: its failure has been told */
+    if (call->answered) { /* late: its failure has been told */
         release(call);
     } else if (reply == NULL) { /* the connection has ended */
         answer_unavailable(call);
@@ -134,33 +152,27 @@ static void dispatch(struct pending *call)
 static void on_ready(void *context)
 {
     struct store_async *async = context;
-    struct pending_list ready = TAILQ_HEAD_INITIALIZER(ready);
-    TAILQ_CONCAT(&ready, &async->waiting, in_place);
+    struct pending_list ready;
+    take_all(&async->waiting, &ready);
     struct pending *call = NULL;
-    while ((call = TAILQ_FIRST(&ready)) != NULL) {
-        TAILQ_REMOVE(&ready, call, in_place);
+    while ((call = take_first(&ready)) != NULL)
         dispatch(call);
-    }
 }
 
 static void on_down(void *context)
 {
     struct store_async *async = context;
     struct pending *call = NULL;
-    while ((call = TAILQ_FIRST(&async->waiting)) != NULL) {
-        leave(call);
+    while ((call = take_first(&async->waiting)) != NULL)
         fail_later(call);
-    }
 }
 
 static void tell_failures(struct store_async *async)
 {
-    /* Only those that are there now: a callback may send again, and fail again. */
-    struct pending_list failed = TAILQ_HEAD_INITIALIZER(failed);
-    TAILQ_CONCAT(&failed, &async->failing, in_place);
+    struct pending_list failed; /* not those that fail again from inside a callback */
+    take_all(&async->failing, &failed);
     struct pending *call = NULL;
-    while ((call = TAILQ_FIRST(&failed)) != NULL) {
-        TAILQ_REMOVE(&failed, call, in_place);
+    while ((call = take_first(&failed)) != NULL) {
         answer_unavailable(call);
         release(call);
     }
@@ -183,13 +195,15 @@ static void schedule(struct store_async *async)
 {
     const struct pending *next = TAILQ_FIRST(&async->open);
     const struct pending *oldest = TAILQ_FIRST(&async->sent);
-    if (next == NULL && oldest == NULL)
-        return;
-    int64_t at_ms = next != NULL ? next->deadline_ms : silence_end_ms(async, oldest);
+    int64_t at_ms = INT64_MAX;
+    if (next != NULL)
+        at_ms = next->deadline_ms;
     if (oldest != NULL && silence_end_ms(async, oldest) < at_ms)
         at_ms = silence_end_ms(async, oldest);
+    if (at_ms == INT64_MAX)
+        return;
     int left_ms = clock_left_ms(at_ms);
-    struct timeval delay = {.tv_sec = left_ms / 1000, .tv_usec = left_ms % 1000 * 1000};
+    struct timeval delay = {.tv_sec = left_ms / 1000, .tv_usec = left_ms % 1000 * 1000L};
     (void)event_add(async->deadline, &delay);
 }
 

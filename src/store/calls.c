@@ -295,6 +295,7 @@ static const char *outcome_name(enum store_outcome outcome)
     return ""; /* the library refuses it */
 }
 
+/* NOLINTNEXTLINE(readability-function-size): as many as the call has arguments */
 enum status store_call_job_finish(struct store_call *call, const struct job *job,
                                   enum store_outcome outcome, int64_t delay_ms, const char *reason,
                                   const struct store_progress *progress, struct error *err)

@@ -411,7 +411,7 @@ end
 -- The array's text with one more entry. It is not decoded: empty arrays inside would not survive that.
 local function with_detail(details, reason, title, text)
     local entry = string.format('{"type":%s,"title":%s,"detail":%s}', cjson.encode(DETAIL_TYPE_PREFIX .. reason),
-        cjson.encode(title), cjson.encode(text ~= "" and text or title))
+        cjson.encode(title), cjson.encode(text ~= "" and clean(text, REASON_MAX) or title))
     if details:find(entry, 1, true) or #details + #entry >= JSON_MAX then
         return details
     end

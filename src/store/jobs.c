@@ -66,6 +66,7 @@ enum status store_bucket_register(struct store *store, const struct bucket *buck
     return run_for_nothing(store, &call, err);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): as many as the call has arguments and results */
 enum status store_job_claim(struct store *store, const char *node, const char *worker,
                             int64_t lease_ms, struct job *ret_job, bool *ret_found,
                             struct error *err)
@@ -107,6 +108,7 @@ enum status store_job_renew(struct store *store, const struct job *job, int64_t 
     return run_for_lease(store, &call, ret_lease, err);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): as many as the call has arguments and results */
 enum status store_job_advance(struct store *store, const struct job *job, enum backup_state state,
                               int64_t lease_ms, const struct store_progress *progress,
                               enum store_lease *ret_lease, struct error *err)
@@ -154,7 +156,7 @@ enum status store_job_died(struct store *store, const struct job *job,
     CLEANUP(reply_freep) redisReply *reply = NULL;
     if (store_run(store, &call, &reply, err) != STATUS_OK)
         return err->status;
-    const char *text = NULL;
+    const char *text = "";
     if (store_reply_text(reply, &text, err) != STATUS_OK)
         return err->status;
     return read_verdict(text, ret_verdict, err);

@@ -55,7 +55,7 @@ static void set_why(struct link *link, const char *why)
 
 static void set_timer(struct link *link, int64_t ms)
 {
-    struct timeval delay = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+    struct timeval delay = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000L};
     (void)event_add(link->timer, &delay);
 }
 
@@ -138,6 +138,7 @@ static void become_ready(struct link *link)
     link->events.on_ready(link->events.context);
 }
 
+/* cppcheck-suppress constParameter; the type is that of hiredis */
 static void on_greeting(redisAsyncContext *redis, void *raw, void *context)
 {
     struct link *link = context;
@@ -148,6 +149,7 @@ static void on_greeting(redisAsyncContext *redis, void *raw, void *context)
         give_up(link, reply);
 }
 
+/* cppcheck-suppress constParameter; the type is that of hiredis */
 static void on_loaded(redisAsyncContext *redis, void *raw, void *context)
 {
     struct link *link = context;
@@ -170,6 +172,7 @@ static void load_library(struct link *link)
         set_timer(link, 0);
 }
 
+/* cppcheck-suppress constParameter; the type is that of hiredis */
 static void on_version(redisAsyncContext *redis, void *raw, void *context)
 {
     struct link *link = context;

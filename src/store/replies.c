@@ -68,6 +68,13 @@ static enum status set_backup(void *record, const char *field, const char *value
     return backup_set_field(record, field, value, err);
 }
 
+/* What the record owns goes along with it. */
+static void give_backup(struct backup *from, struct backup *to)
+{
+    *to = *from;
+    *from = (struct backup){0};
+}
+
 enum status store_reply_backup(const redisReply *reply, struct backup *ret_backup,
                                struct error *err)
 {
@@ -78,8 +85,7 @@ enum status store_reply_backup(const redisReply *reply, struct backup *ret_backu
         return err->status;
     if (require_id(backup.id, "a backup", err) != STATUS_OK)
         return err->status;
-    *ret_backup = backup;
-    backup = (struct backup){0}; /* what it owned is the caller's now */
+    give_backup(&backup, ret_backup);
     return STATUS_OK;
 }
 
@@ -104,6 +110,12 @@ static enum status set_bucket(void *record, const char *field, const char *value
     return bucket_set_field(record, field, value, err);
 }
 
+static void give_bucket(struct bucket *from, struct bucket *to)
+{
+    *to = *from;
+    *from = (struct bucket){0};
+}
+
 enum status store_reply_bucket(const redisReply *reply, struct bucket *ret_bucket,
                                struct error *err)
 {
@@ -112,8 +124,7 @@ enum status store_reply_bucket(const redisReply *reply, struct bucket *ret_bucke
         return err->status;
     if (require_id(bucket.id, "a bucket", err) != STATUS_OK)
         return err->status;
-    *ret_bucket = bucket;
-    bucket = (struct bucket){0};
+    give_bucket(&bucket, ret_bucket);
     return STATUS_OK;
 }
 
@@ -170,7 +181,7 @@ enum status store_reply_job(const redisReply *reply, struct job *ret_job, bool *
 enum status store_reply_lease(const redisReply *reply, enum store_lease *ret_lease,
                               struct error *err)
 {
-    const char *text = NULL;
+    const char *text = "";
     if (store_reply_text(reply, &text, err) != STATUS_OK)
         return err->status;
     if (strcmp(text, "ok") != 0 && strcmp(text, "cancel") != 0)

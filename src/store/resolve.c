@@ -68,20 +68,24 @@ static const char *numeric(const struct evutil_addrinfo *address, char *text, so
     return inet_ntop(AF_INET, &in4->sin_addr, text, size);
 }
 
+static void tell(const struct question *question, int result, const struct evutil_addrinfo *list)
+{
+    struct resolver *resolver = question->resolver;
+    resolver->question = NULL;
+    if (result != 0 || list == NULL) {
+        resolver->callback(resolver->context, NULL, evutil_gai_strerror(result));
+        return;
+    }
+    char text[INET6_ADDRSTRLEN];
+    const char *address = numeric(choose(list, question->attempt), text, sizeof(text));
+    resolver->callback(resolver->context, address, "not an internet address");
+}
+
 static void on_answer(int result, struct evutil_addrinfo *list, void *context)
 {
     struct question *question = context;
-    struct resolver *resolver = question->resolver;
-    if (resolver != NULL) {
-        resolver->question = NULL;
-        char text[INET6_ADDRSTRLEN];
-        if (result == 0 && list != NULL)
-            resolver->callback(resolver->context,
-                               numeric(choose(list, question->attempt), text, sizeof(text)),
-                               "not an internet address");
-        else
-            resolver->callback(resolver->context, NULL, evutil_gai_strerror(result));
-    }
+    if (question->resolver != NULL)
+        tell(question, result, list);
     if (list != NULL)
         evutil_freeaddrinfo(list);
     free(question);

@@ -53,7 +53,7 @@ static enum status parse_address(struct settings *settings, const char *address,
 static enum status fill(struct settings *settings, const struct store_options *options,
                         struct error *err)
 {
-    if (options->timeout_ms < 1 || options->timeout_ms > 3600 * 1000)
+    if (options->timeout_ms < 1 || options->timeout_ms > 3600 * 1000L)
         return FAIL(err, STATUS_INVALID, "redis timeout of %lld ms",
                     (long long)options->timeout_ms);
     if (options->database < 0)
@@ -92,7 +92,7 @@ void settings_done(struct settings *settings)
 struct timeval settings_timeout(const struct settings *settings)
 {
     return (struct timeval){.tv_sec = settings->timeout_ms / 1000,
-                            .tv_usec = settings->timeout_ms % 1000 * 1000};
+                            .tv_usec = settings->timeout_ms % 1000 * 1000L};
 }
 
 int settings_greetings(const struct settings *settings, struct greeting greetings[GREETINGS_MAX])

@@ -57,7 +57,7 @@ static enum status command(struct store *store, int argc, const char **argv, con
     if (reply == NULL) {
         (void)connection_failure(store->redis, err);
         disconnect(store);
-        return err->status;
+        return error_status(err);
     }
     *ret_reply = reply;
     return STATUS_OK;
