@@ -37,51 +37,45 @@ static bool equals(const char *text, size_t len, const char *name)
     return strlen(name) == len && strncasecmp(text, name, len) == 0;
 }
 
-static const char *skip_space(const char *text, const char *end)
+/* Cuts white space at both ends. */
+static void trim(const char **text, size_t *len)
 {
-    while (text < end && (*text == ' ' || *text == '\t'))
-        text++;
-    return text;
-}
-
-static const char *cut_space(const char *text, const char *end)
-{
-    while (end > text && (end[-1] == ' ' || end[-1] == '\t'))
-        end--;
-    return end;
+    while (*len > 0 && (**text == ' ' || **text == '\t')) {
+        (*text)++;
+        (*len)--;
+    }
+    while (*len > 0 && ((*text)[*len - 1] == ' ' || (*text)[*len - 1] == '\t'))
+        (*len)--;
 }
 
 /* "0.5" is 500. What is no quality value counts as full: the caller named the type, after all. */
-static int read_quality(const char *text, const char *end)
+static int read_quality(const char *text, size_t len)
 {
-    if (text == end || (*text != '0' && *text != '1'))
+    bool is_number = len > 0 && (text[0] == '0' || text[0] == '1') && (len == 1 || text[1] == '.');
+    if (!is_number)
         return QUALITY_FULL;
-    int quality = (*text - '0') * QUALITY_FULL;
-    text++;
-    if (text < end && *text != '.')
-        return QUALITY_FULL;
+    int quality = (text[0] - '0') * QUALITY_FULL;
     int step = QUALITY_FULL / 10;
-    for (text += text < end; text < end && *text >= '0' && *text <= '9'; text++) {
-        quality += (*text - '0') * step;
+    for (size_t i = 2; i < len && text[i] >= '0' && text[i] <= '9'; i++) {
+        quality += (text[i] - '0') * step;
         step /= 10;
     }
     return quality > QUALITY_FULL ? QUALITY_FULL : quality;
 }
 
-static struct range read_range(const char *text, const char *end)
+/* One range and its parameters; *at moves to the comma or the end behind it. */
+static struct range read_range(const char **at)
 {
-    const char *semicolon = memchr(text, ';', (size_t)(end - text));
-    const char *name_end = semicolon == NULL ? end : semicolon;
-    struct range range = {.quality = QUALITY_FULL};
-    range.name = skip_space(text, name_end);
-    range.len = (size_t)(cut_space(range.name, name_end) - range.name);
-
-    while (semicolon != NULL) {
-        const char *parameter = skip_space(semicolon + 1, end);
-        semicolon = memchr(parameter, ';', (size_t)(end - parameter));
-        const char *parameter_end = cut_space(parameter, semicolon == NULL ? end : semicolon);
-        if (parameter_end - parameter >= 2 && strncasecmp(parameter, "q=", 2) == 0)
-            range.quality = read_quality(parameter + 2, parameter_end);
+    struct range range = {.name = *at, .len = strcspn(*at, ";,"), .quality = QUALITY_FULL};
+    *at += range.len;
+    trim(&range.name, &range.len);
+    while (**at == ';') {
+        const char *parameter = *at + 1;
+        size_t len = strcspn(parameter, ";,");
+        *at = parameter + len;
+        trim(&parameter, &len);
+        if (len >= 2 && strncasecmp(parameter, "q=", 2) == 0)
+            range.quality = read_quality(parameter + 2, len - 2);
     }
     return range;
 }
@@ -114,6 +108,17 @@ static bool is_better(const struct offer *offer, const struct offer *best)
     return offer->fit == FIT_EXACT;
 }
 
+static void rate_offers(const char *accept, enum media last, struct offer offers[MEDIA_COUNT])
+{
+    for (const char *at = accept;; at++) {
+        struct range range = read_range(&at);
+        for (enum media i = MEDIA_JSON; i <= last; i++)
+            apply_range(&range, &offers[i]);
+        if (*at == '\0')
+            return;
+    }
+}
+
 enum media media_negotiate(const char *accept, const char *type, bool is_list)
 {
     if (accept == NULL || accept[strspn(accept, " \t")] == '\0')
@@ -123,14 +128,7 @@ enum media media_negotiate(const char *accept, const char *type, bool is_list)
     enum media last = is_list ? MEDIA_COLLECTION : MEDIA_RESOURCE;
     for (enum media i = MEDIA_JSON; i <= last; i++)
         media_write(i, type, offers[i].name);
-
-    for (const char *text = accept; text != NULL;) {
-        const char *comma = strchr(text, ',');
-        struct range range = read_range(text, comma == NULL ? text + strlen(text) : comma);
-        for (enum media i = MEDIA_JSON; i <= last; i++)
-            apply_range(&range, &offers[i]);
-        text = comma == NULL ? NULL : comma + 1;
-    }
+    rate_offers(accept, last, offers);
 
     enum media best = MEDIA_NONE;
     for (enum media i = MEDIA_JSON; i <= last; i++)
@@ -143,7 +141,7 @@ bool media_is_readable(const char *content_type, const char *type)
 {
     if (content_type == NULL)
         return true;
-    struct range given = read_range(content_type, content_type + strlen(content_type));
+    struct range given = read_range(&content_type);
     if (given.len == 0)
         return true;
     for (enum media i = MEDIA_JSON; i < MEDIA_COUNT; i++) {

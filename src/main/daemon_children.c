@@ -14,7 +14,7 @@ enum {
     WORKER_GRACE_MS = 30000, /* its jobs hand back their claims */
     REDIS_GRACE_MS = 10000,  /* it writes its file to the end */
     REDIS_QUICK_ENDS_MAX = 5,
-    PROBE_MS = 50
+    PROBE_US = 50000
 };
 
 struct children {
@@ -130,7 +130,7 @@ static enum status start(struct children *children, struct event_base *base, str
     children->probe = event_new(base, -1, EV_PERSIST, on_probe, children);
     if (children->on_child == NULL || children->probe == NULL ||
         event_add(children->on_child, NULL) != 0 ||
-        event_add(children->probe, &(struct timeval){.tv_usec = PROBE_MS * 1000}) != 0)
+        event_add(children->probe, &(struct timeval){.tv_usec = PROBE_US}) != 0)
         return FAIL(err, STATUS_NO_MEMORY, "events of the children");
     return process_start(&children->redis, err);
 }

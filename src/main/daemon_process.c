@@ -92,7 +92,9 @@ NORETURN static void become(const struct process *process, pid_t parent)
     /* If the daemon has died before prctl() its signal never comes: look once more. */
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != parent)
         _exit(EXIT_CANNOT_RUN);
-    (void)execv(process->argv[0], (char *const *)(uintptr_t)process->argv);
+    char *argv[PROCESS_ARGUMENTS_MAX]; /* execv() promises not to write, but its type does not */
+    memcpy(argv, process->argv, sizeof(argv));
+    (void)execv(argv[0], argv);
     _exit(EXIT_CANNOT_RUN);
 }
 

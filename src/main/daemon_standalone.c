@@ -187,9 +187,7 @@ static enum status find_apps(const struct standalone *standalone,
     if (realpath(options->apps_directory, apps) == NULL)
         return FAIL_ERRNO(err, "--app-directory '%s'", options->apps_directory);
     if (!fits_yaml(apps))
-        return FAIL(err, STATUS_INVALID,
-                    "--app-directory: the path has a quote, a backslash or a "
-                    "control character");
+        return FAIL(err, STATUS_INVALID, "--app-directory: a path without quotes is expected");
     return STATUS_OK;
 }
 
@@ -333,19 +331,22 @@ enum status standalone_check(const struct standalone *standalone,
                              const struct standalone_options *options, const struct config *config,
                              struct error *err)
 {
-    if (strcmp(config->redis.address, standalone->redis_address) != 0)
+    const char *redis = config->redis.address;
+    if (strcmp(redis, standalone->redis_address) != 0) {
         return FAIL(err, STATUS_INVALID,
                     "%s: redis.address: '%s' is expected in standalone mode, not '%s'",
-                    standalone->config, standalone->redis_address, config->redis.address);
+                    standalone->config, standalone->redis_address, redis);
+    }
     if (options->apps_directory == NULL)
         return STATUS_OK;
     char wanted[PATH_MAX];
     char configured[PATH_MAX];
     if (find_apps(standalone, options, wanted, err) != STATUS_OK)
         return err->status;
-    if (realpath(config->apps_directory, configured) == NULL || strcmp(wanted, configured) != 0)
+    if (realpath(config->apps_directory, configured) == NULL || strcmp(wanted, configured) != 0) {
         return FAIL(err, STATUS_INVALID,
                     "%s: apps_directory: it is '%s', while --app-directory says '%s'",
                     standalone->config, config->apps_directory, wanted);
+    }
     return STATUS_OK;
 }
