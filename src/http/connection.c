@@ -226,7 +226,9 @@ static bool enter_table(struct http_server *server, struct http_connection *conn
     size_t needed = (size_t)fd + 1;
     if (needed > server->by_fd_size) {
         size_t size = needed < 64 ? 64 : needed * 2;
-        struct http_connection **table = realloc(server->by_fd, size * sizeof(*table));
+        size_t bytes =
+            size * sizeof(struct http_connection *); /* NOLINT(bugprone-sizeof-expression) */
+        struct http_connection **table = realloc(server->by_fd, bytes);
         if (table == NULL)
             return false;
         for (size_t i = server->by_fd_size; i < size; i++)
@@ -244,14 +246,13 @@ static void describe_peer(struct http_connection *connection)
     char *address = NULL;
     uint16_t port = 0;
     evhttp_connection_get_peer(connection->parser, &address, &port);
-    if (port == 0) /* no TCP client has this one */
+    if (port == 0) { /* no TCP client has this one */
         (void)snprintf(connection->peer, sizeof(connection->peer), "unix");
-    else if (strchr(address, ':') != NULL)
-        (void)snprintf(connection->peer, sizeof(connection->peer), "[%.52s]:%u", address,
-                       (unsigned)port);
-    else
-        (void)snprintf(connection->peer, sizeof(connection->peer), "%.52s:%u", address,
-                       (unsigned)port);
+        return;
+    }
+    bool is_ipv6 = strchr(address, ':') != NULL;
+    (void)snprintf(connection->peer, sizeof(connection->peer), "%s%.50s%s:%u", is_ipv6 ? "[" : "",
+                   address, is_ipv6 ? "]" : "", (unsigned)port);
 }
 
 static void adopt(struct http_connection *connection)

@@ -202,20 +202,20 @@ static void refuse_unread(struct http_server *server, struct http_request *reque
 }
 
 /* Called by libevent: see the top of this file. */
-void evhttp_send_error(struct evhttp_request *raw, int error, const char *reason)
+void evhttp_send_error(struct evhttp_request *req, int error, const char *reason)
 {
     (void)reason;
-    struct evhttp_connection *parser = evhttp_request_get_connection(raw);
+    struct evhttp_connection *parser = evhttp_request_get_connection(req);
     const struct listener *listener = listener_of(evhttp_connection_get_server(parser));
     struct http_connection *connection =
-        listener == NULL ? NULL : connection_find(listener->server, raw);
+        listener == NULL ? NULL : connection_find(listener->server, req);
     if (connection == NULL) {
-        end_unknown(raw, error == 0 ? HTTP_NOTIMPLEMENTED : error);
+        end_unknown(req, error == 0 ? HTTP_NOTIMPLEMENTED : error);
         return;
     }
     (void)bufferevent_disable(connection->stream, EV_READ); /* else the body comes as a request */
-    (void)settle_version(raw);
-    request_begin(&connection->request, raw);
-    connection->request.method = method_of(raw);
+    (void)settle_version(req);
+    request_begin(&connection->request, req);
+    connection->request.method = method_of(req);
     refuse_unread(listener->server, &connection->request, error);
 }

@@ -136,26 +136,34 @@ static void send_reply(struct http_request *request, const struct http_response 
     evhttp_send_reply(raw, (int)code, NULL, NULL);
 }
 
-void http_reply(struct http_request *request, const struct http_response *response)
+static bool is_proper(const struct http_response *response)
 {
-    assert(request->pending);
-    assert(response->code >= 200 && response->code <= 599);
-    assert(response->header_count <= HTTP_HEADERS_MAX);
-    struct http_connection *connection = request->connection;
-    void (*release)(void *) = request->release;
-    void *state = request->state;
+    return response->code >= 200 && response->code <= 599 &&
+           response->header_count <= HTTP_HEADERS_MAX;
+}
 
-    if (connection->phase == CONNECTION_CLOSED)
-        evhttp_request_free(request->raw); /* into the void */
-    else
-        send_reply(request, response);
+static void request_end(struct http_request *request)
+{
     request->pending = false;
     request->raw = NULL;
     if (request->text != request->short_text)
         free(request->text);
     request->text = NULL;
-    if (connection->phase == CONNECTION_CLOSED)
-        free(connection);
+    if (request->connection->phase == CONNECTION_CLOSED)
+        free(request->connection); /* the request is a part of it */
+}
+
+void http_reply(struct http_request *request, const struct http_response *response)
+{
+    assert(request->pending && is_proper(response));
+    void (*release)(void *) = request->release;
+    void *state = request->state;
+
+    if (request->connection->phase == CONNECTION_CLOSED)
+        evhttp_request_free(request->raw); /* into the void */
+    else
+        send_reply(request, response);
+    request_end(request);
     if (release != NULL)
         release(state);
 }

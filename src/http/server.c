@@ -17,14 +17,15 @@ static const ev_uint16_t all_methods = EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP
                                        EVHTTP_REQ_TRACE | EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH;
 
 /* For evhttp_send_error(), which libevent calls without anything of ours. */
-static _Thread_local LIST_HEAD(, http_server) servers = LIST_HEAD_INITIALIZER(servers);
+LIST_HEAD(server_list, http_server);
+static _Thread_local struct server_list servers = LIST_HEAD_INITIALIZER(servers);
 
 struct listener *listener_of(const struct evhttp *parser)
 {
-    struct http_server *server;
+    struct http_server *server = NULL;
     LIST_FOREACH(server, &servers, link)
     {
-        struct listener *listener;
+        struct listener *listener = NULL;
         STAILQ_FOREACH(listener, &server->listeners, link)
         {
             if (listener->parser == parser)
@@ -50,7 +51,7 @@ static void check_deadlines(struct http_server *server)
 
 static void resume_listeners(struct http_server *server)
 {
-    struct listener *listener;
+    struct listener *listener = NULL;
     STAILQ_FOREACH(listener, &server->listeners, link)
     {
         if (!listener->is_paused)
@@ -116,7 +117,7 @@ static void on_drain(evutil_socket_t fd, short what, void *context)
     struct http_server *server = context;
     (void)fd;
     (void)what;
-    struct listener *listener;
+    struct listener *listener = NULL;
     STAILQ_FOREACH(listener, &server->listeners, link)
     {
         listener_close(listener);
@@ -288,14 +289,16 @@ static enum status remember_path(struct listener *listener, const struct address
     return copy_text(address->socket.local.sun_path, &listener->path, err);
 }
 
-static enum status accept_on(struct listener *listener, int *fd, struct error *err)
+/* Takes the socket. */
+static enum status accept_on(struct listener *listener, int fd, struct error *err)
 {
     const unsigned flags = LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_CLOSE_ON_FREE;
     struct evconnlistener *acceptor =
-        evconnlistener_new(listener->server->base, NULL, NULL, flags, 0, *fd);
-    if (acceptor == NULL)
+        evconnlistener_new(listener->server->base, NULL, NULL, flags, 0, fd);
+    if (acceptor == NULL) {
+        (void)close(fd);
         return FAIL(err, STATUS_NO_MEMORY, "listener");
-    (void)STEAL_FD(*fd);
+    }
     listener->bound = evhttp_bind_listener(listener->parser, acceptor);
     if (listener->bound == NULL) {
         evconnlistener_free(acceptor);
@@ -333,20 +336,20 @@ static enum status listener_open(struct listener *listener, const struct http_li
     if (address_listen(&address, &fd, err) != STATUS_OK ||
         remember_path(listener, &address, err) != STATUS_OK)
         return err->status;
-    return accept_on(listener, &fd, err);
+    return accept_on(listener, STEAL_FD(fd), err);
 }
 
-enum status http_server_listen(struct http_server *server, const struct http_listener *wanted,
+enum status http_server_listen(struct http_server *server, const struct http_listener *listener,
                                struct error *err)
 {
-    CLEANUP(listener_freep) struct listener *listener = calloc(1, sizeof(*listener));
-    if (listener == NULL)
+    CLEANUP(listener_freep) struct listener *fresh = calloc(1, sizeof(*fresh));
+    if (fresh == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "listener");
-    listener->server = server;
-    if (listener_open(listener, wanted, err) != STATUS_OK)
-        return FAIL_IN(err, "listen on '%s'", wanted->address);
-    STAILQ_INSERT_TAIL(&server->listeners, listener, link);
-    listener = NULL;
+    fresh->server = server;
+    if (listener_open(fresh, listener, err) != STATUS_OK)
+        return FAIL_IN(err, "listen on '%s'", listener->address);
+    STAILQ_INSERT_TAIL(&server->listeners, fresh, link);
+    fresh = NULL;
     return STATUS_OK;
 }
 
@@ -369,7 +372,7 @@ uint16_t http_server_port(const struct http_server *server, size_t index)
 
 static enum status read_certificates(struct http_server *server, SSL_CTX **fresh, struct error *err)
 {
-    struct listener *listener;
+    struct listener *listener = NULL;
     size_t i = 0;
     STAILQ_FOREACH(listener, &server->listeners, link)
     {
@@ -383,7 +386,7 @@ static enum status read_certificates(struct http_server *server, SSL_CTX **fresh
 
 static void swap_certificates(struct http_server *server, SSL_CTX **fresh)
 {
-    struct listener *listener;
+    struct listener *listener = NULL;
     size_t i = 0;
     STAILQ_FOREACH(listener, &server->listeners, link)
     {
@@ -396,7 +399,7 @@ static void swap_certificates(struct http_server *server, SSL_CTX **fresh)
 enum status http_server_reload(struct http_server *server, struct error *err)
 {
     size_t count = 0;
-    struct listener *listener;
+    struct listener *listener = NULL;
     STAILQ_FOREACH(listener, &server->listeners, link)
     {
         count++;

@@ -95,6 +95,10 @@ struct listener {
     ino_t path_inode;
 };
 
+STAILQ_HEAD(listener_list, listener);
+LIST_HEAD(connection_list, http_connection);
+TAILQ_HEAD(turn_list, http_connection);
+
 struct http_server {
     LIST_ENTRY(http_server) link; /* of all servers of this thread */
     struct event_base *base;
@@ -102,13 +106,13 @@ struct http_server {
     void *context;
     struct http_limits limits;
     struct router *router;
-    STAILQ_HEAD(, listener) listeners;
+    struct listener_list listeners; /* in the order of listening */
 
-    LIST_HEAD(, http_connection) connections;
+    struct connection_list connections;
     size_t connection_count;
     struct http_connection **by_fd; /* libevent tells us no more of a connection than its socket */
     size_t by_fd_size;
-    TAILQ_HEAD(, http_connection) turns;
+    struct turn_list turns;
     struct event *turn; /* does what cannot be done from inside libevent's callbacks */
     struct event *tick; /* looks at the deadlines */
     struct timeval tick_interval;
@@ -124,20 +128,21 @@ struct http_server {
 };
 
 /* connection.c */
-struct bufferevent *connection_open(struct event_base *base, void *listener); /* for evhttp */
+/* For evhttp; the context is the listener. */
+struct bufferevent *connection_open(struct event_base *base, void *context);
 struct http_connection *connection_find(struct http_server *server, struct evhttp_request *raw);
 void connection_look_for_request(struct http_connection *connection); /* when idle */
 void connection_cut(struct http_connection *connection);
 void connection_drop(struct http_connection *connection);
 void connection_set_deadline(struct http_connection *connection, int64_t timeout_ms);
-void on_turn(evutil_socket_t fd, short what, void *server);
+void on_turn(evutil_socket_t fd, short what, void *context); /* the server */
 
 /* server.c */
 struct listener *listener_of(const struct evhttp *parser); /* NULL: not one of ours */
 void server_start_tick(struct http_server *server);
 
 /* dispatch.c */
-void on_request(struct evhttp_request *raw, void *server);
+void on_request(struct evhttp_request *raw, void *context); /* the server */
 
 /* reply.c */
 void request_begin(struct http_request *request, struct evhttp_request *raw);

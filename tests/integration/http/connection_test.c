@@ -385,7 +385,7 @@ Test(connection, by_a_unix_socket_replaces_a_stale_one_but_no_other)
     (void)snprintf(file_address, sizeof(file_address), "unix:%s", scratch_path(&scratch, "file"));
     scratch_write(&scratch, "file", "precious", 0600);
     struct sockaddr_un dead = {.sun_family = AF_UNIX};
-    (void)snprintf(dead.sun_path, sizeof(dead.sun_path), "%s", address + 5);
+    memcpy(dead.sun_path, address + 5, strlen(address + 5) + 1);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     cr_assert(bind(fd, (const struct sockaddr *)&dead, sizeof(dead)) == 0);
     (void)close(fd);

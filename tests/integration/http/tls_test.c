@@ -144,6 +144,33 @@ Test(tls, refuses_what_is_not_tls)
     client_close(&client);
 }
 
+Test(tls, takes_a_body_at_the_limit_and_the_next_request)
+{
+    static char text[(1 << 20) + 200];
+    struct tls_client client = tls_open(TLS1_3_VERSION);
+    int len = sprintf(text, "GET /hello HTTP/1.1\r\nContent-Length: %d\r\n\r\n", 1 << 20);
+    memset(text + len, 'x', 1 << 20);
+    cr_assert(handshake(&client));
+
+    tls_ask(&client, text, "\r\n\r\nhello\n");
+    tls_ask(&client, "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n", "\r\n\r\nhello\n");
+
+    cr_assert(eq(int, world.handled, 2));
+    tls_close(&client);
+}
+
+Test(tls, refuses_a_body_over_the_limit)
+{
+    struct tls_client client = tls_open(TLS1_3_VERSION);
+    cr_assert(handshake(&client));
+
+    tls_ask(&client, "GET /hello HTTP/1.1\r\nContent-Length: 1048577\r\n\r\n",
+            "{\"status\": \"413\"");
+
+    cr_assert(eq(int, world.handled, 0));
+    tls_close(&client);
+}
+
 Test(tls, says_goodbye_when_it_ends_a_connection)
 {
     struct tls_client client = tls_open(TLS1_3_VERSION);
