@@ -4,7 +4,7 @@
 
 #include <fcntl.h>
 
-enum status connection_failure(const redisContext *redis, struct error *err)
+enum status redis_connection_failure(const redisContext *redis, struct error *err)
 {
     /* A blocking read that ends at its deadline looks like a socket without data. */
     bool timed_out = redis->err == REDIS_ERR_IO && (errno == EAGAIN || errno == ETIMEDOUT);
@@ -20,15 +20,15 @@ static enum status greet(redisContext *redis, const struct settings *settings, s
         CLEANUP(reply_freep) redisReply *reply = NULL;
         reply = redisCommandArgv(redis, greetings[i].argc, greetings[i].argv, NULL);
         if (reply == NULL)
-            return connection_failure(redis, err);
+            return redis_connection_failure(redis, err);
         if (refusal_check(reply, err) != STATUS_OK)
             return FAIL_IN(err, "redis %s", greetings[i].argv[0]);
     }
     return STATUS_OK;
 }
 
-enum status connection_open(const struct settings *settings, redisContext **ret_redis,
-                            struct error *err)
+enum status redis_connection_open(const struct settings *settings, redisContext **ret_redis,
+                                  struct error *err)
 {
     struct timeval timeout = settings_timeout(settings);
     CLEANUP(connection_freep) redisContext *redis = NULL;
@@ -39,12 +39,12 @@ enum status connection_open(const struct settings *settings, redisContext **ret_
     if (redis == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "redis connection");
     if (redis->err != 0)
-        return connection_failure(redis, err);
+        return redis_connection_failure(redis, err);
     (void)fcntl(redis->fd, F_SETFD, FD_CLOEXEC); /* hiredis leaves it open for child processes */
     if (redisSetTimeout(redis, timeout) != REDIS_OK)
-        return connection_failure(redis, err);
+        return redis_connection_failure(redis, err);
     if (settings->path == NULL && redisEnableKeepAlive(redis) != REDIS_OK)
-        return connection_failure(redis, err);
+        return redis_connection_failure(redis, err);
     if (greet(redis, settings, err) != STATUS_OK)
         return err->status;
     *ret_redis = STEAL(redis);

@@ -9,11 +9,11 @@
 
 /* Errors: UNAVAILABLE, TIMEOUT with reason redis_unavailable; redis_unsafe. Caller owns
  * *ret_redis: redisFree(). */
-enum status connection_open(const struct settings *settings, redisContext **ret_redis,
-                            struct error *err) MUST_CHECK;
+enum status redis_connection_open(const struct settings *settings, redisContext **ret_redis,
+                                  struct error *err) MUST_CHECK;
 
 /* The failure of a context whose last command got no reply. */
-enum status connection_failure(const redisContext *redis, struct error *err);
+enum status redis_connection_failure(const redisContext *redis, struct error *err);
 
 static inline void connection_free(redisContext *redis)
 {

@@ -55,7 +55,7 @@ static enum status command(struct store *store, int argc, const char **argv, con
 {
     redisReply *reply = redisCommandArgv(store->redis, argc, argv, lengths);
     if (reply == NULL) {
-        (void)connection_failure(store->redis, err);
+        (void)redis_connection_failure(store->redis, err);
         disconnect(store);
         return error_status(err);
     }
@@ -106,7 +106,7 @@ static enum status connect_to_redis(struct store *store, struct error *err)
         disconnect(store);
     if (store->redis != NULL)
         return STATUS_OK;
-    if (connection_open(&store->settings, &store->redis, err) != STATUS_OK)
+    if (redis_connection_open(&store->settings, &store->redis, err) != STATUS_OK)
         return err->status;
     if (ensure_library(store, err) != STATUS_OK) {
         disconnect(store);

@@ -26,7 +26,7 @@ static enum status subscribe(redisContext *redis, const char *node, struct error
     CLEANUP(reply_freep) redisReply *reply = NULL;
     reply = redisCommandArgv(redis, 2, argv, NULL);
     if (reply == NULL)
-        return connection_failure(redis, err);
+        return redis_connection_failure(redis, err);
     return refusal_check(reply, err);
 }
 
@@ -39,7 +39,7 @@ enum status store_wake_open(const struct store_options *options, const char *nod
         return FAIL(err, STATUS_NO_MEMORY, "wake-up channel");
     if (settings_init(&wake->settings, options, err) != STATUS_OK)
         return err->status;
-    if (connection_open(&wake->settings, &wake->redis, err) != STATUS_OK)
+    if (redis_connection_open(&wake->settings, &wake->redis, err) != STATUS_OK)
         return FAIL_IN(err, "wake-up channel");
     if (subscribe(wake->redis, node, err) != STATUS_OK)
         return FAIL_IN(err, "wake-up channel");
