@@ -48,10 +48,9 @@ static enum status list(const redisReply *reply, enum output_form form, struct t
     return STATUS_OK;
 }
 
-enum status command_app_list(struct session *session, int *exit_code, struct error *err)
+enum status command_app_list(struct session *session, struct error *err)
 {
     static const char *const titles[] = {"NAME", "STATE", "NODE", "AGE", "ID", NULL};
-    (void)exit_code;
     struct store_call call = {0};
     CLEANUP(reply_freep) redisReply *reply = NULL;
     store_call_app_list(&call, session->account);

@@ -138,10 +138,11 @@ static enum status choose_command(struct reading *reading, struct error *err)
 
     size_t count = reading->word_count - 2;
     if (!reading->arguments.help &&
-        (count < command->arguments_min || count > command->arguments_max))
-        return FAIL(err, STATUS_INVALID, "%s arguments: %s %s %s",
-                    count < command->arguments_min ? "missing" : "too many", group, verb,
+        (count < command->arguments_min || count > command->arguments_max)) {
+        const char *problem = count < command->arguments_min ? "missing" : "too many";
+        return FAIL(err, STATUS_INVALID, "%s arguments: %s %s %s", problem, group, verb,
                     command->usage);
+    }
     reading->arguments.count = count;
     memcpy(reading->arguments.values, reading->words + 2, count * sizeof(reading->words[0]));
     return STATUS_OK;

@@ -90,9 +90,8 @@ static enum status check_id(const char *argument, struct error *err)
     return FAIL(err, STATUS_INVALID, "'%s' is not the id of a backup", argument);
 }
 
-enum status command_backup_show(struct session *session, int *exit_code, struct error *err)
+enum status command_backup_show(struct session *session, struct error *err)
 {
-    (void)exit_code;
     const struct arguments *arguments = session->arguments;
     if (check_id(arguments->values[0], err) != STATUS_OK)
         return err->status;
@@ -178,13 +177,12 @@ static enum status list_all(struct listing *listing, struct error *err)
     return STATUS_OK;
 }
 
-enum status command_backup_list(struct session *session, int *exit_code, struct error *err)
+enum status command_backup_list(struct session *session, struct error *err)
 {
     static const char *const titles[] = {"APP", "NAME", "STATE", "DONE", "SIZE", "AGE", "ID", NULL};
 
     enum { RIGHT = 1 << 3 | 1 << 4 | 1 << 5 };
 
-    (void)exit_code;
     struct listing listing = {.session = session};
     struct app app = {0};
     if (session->arguments->count > 0) {
@@ -200,9 +198,8 @@ enum status command_backup_list(struct session *session, int *exit_code, struct 
 
 /* --- delete --- */
 
-enum status command_backup_delete(struct session *session, int *exit_code, struct error *err)
+enum status command_backup_delete(struct session *session, struct error *err)
 {
-    (void)exit_code;
     const struct arguments *arguments = session->arguments;
     const char *id = arguments->values[0];
     if (check_id(id, err) != STATUS_OK)
@@ -284,7 +281,7 @@ static enum status print_end(const struct session *session, const struct backup 
 }
 
 static enum status await(struct session *session, const struct backup *created, const char *job,
-                         int *exit_code, struct error *err)
+                         struct error *err)
 {
     struct backup backup = {0};
     bool interrupted = false;
@@ -294,9 +291,9 @@ static enum status await(struct session *session, const struct backup *created, 
     if (interrupted) {
         (void)fprintf(stderr, "The backup goes on. To see it: appbackupctl backup show %s\n",
                       created->id);
-        *exit_code = CTL_EXIT_INTERRUPTED;
+        session->exit_code = CTL_EXIT_INTERRUPTED;
     } else {
-        *exit_code = backup.state == BACKUP_COMPLETED ? CTL_EXIT_OK : CTL_EXIT_FAILED;
+        session->exit_code = backup.state == BACKUP_COMPLETED ? CTL_EXIT_OK : CTL_EXIT_FAILED;
         status = print_end(session, &backup, err);
     }
     backup_done(&backup);
@@ -313,7 +310,7 @@ static enum status print_created(const struct session *session, const struct bac
     return STATUS_OK;
 }
 
-enum status command_backup_create(struct session *session, int *exit_code, struct error *err)
+enum status command_backup_create(struct session *session, struct error *err)
 {
     struct backup_request request = {0};
     struct backup backup = {0};
@@ -323,7 +320,7 @@ enum status command_backup_create(struct session *session, int *exit_code, struc
     if (status == STATUS_OK)
         status = create(session, &request, job, &backup, err);
     if (status == STATUS_OK && session->arguments->wait)
-        status = await(session, &backup, job, exit_code, err);
+        status = await(session, &backup, job, err);
     else if (status == STATUS_OK)
         status = print_created(session, &backup, err);
     backup_done(&backup);

@@ -5,9 +5,8 @@
 #include "arguments.h"
 #include "session.h"
 
-/* Prints its result; a failure is printed by ctl_run(). *exit_code: for what is no failure but is
- * not well either (a backup that was waited for has failed); CTL_EXIT_OK before. */
-typedef enum status command_fn(struct session *session, int *exit_code, struct error *err);
+/* Prints its result; a failure is printed by ctl_run(). */
+typedef enum status command_fn(struct session *session, struct error *err);
 
 struct command {
     const char *group; /* "backup" */

@@ -65,10 +65,10 @@ static int run(const struct arguments *arguments)
 {
     struct session session = {0};
     struct error err = {0};
-    int exit_code = CTL_EXIT_OK;
     enum status status = session_open(&session, arguments, &err);
     if (status == STATUS_OK)
-        status = arguments->command->run(&session, &exit_code, &err);
+        status = arguments->command->run(&session, &err);
+    int exit_code = session.exit_code;
     session_close(&session);
     if (status == STATUS_OK)
         status = output_flush(&err);

@@ -93,13 +93,13 @@ void progress_render_bar(const struct progress_sample *sample, size_t width,
 
 void progress_render_line(const struct progress_sample *sample, char line[PROGRESS_LINE_SIZE])
 {
-    char done[TEXT_SIZE], total[TEXT_SIZE];
     int used = snprintf(line, PROGRESS_LINE_SIZE, "%s", backup_state_name(sample->state));
     size_t at = (size_t)used;
     bool works = strcmp(what(sample), backup_state_name(sample->state)) != 0;
     if (works)
         at += (size_t)snprintf(line + at, PROGRESS_LINE_SIZE - at, " (%s)", sample->stage);
     if (sample->bytes_total >= 0) {
+        char done[TEXT_SIZE], total[TEXT_SIZE];
         text_bytes(sample->bytes_done, done);
         text_bytes(sample->bytes_total, total);
         at += (size_t)snprintf(line + at, PROGRESS_LINE_SIZE - at, " %lld %%, %s of %s",
@@ -148,20 +148,19 @@ void progress_update(struct progress *progress, struct progress_sample *sample, 
 {
     char line[PROGRESS_LINE_SIZE];
     measure(progress, sample, now_ms);
-    if (progress->terminal)
-        /* One column is kept free: some terminals wrap when the last one is written. */
+    if (progress->terminal) /* one column is kept free: some terminals wrap at the last one */
         progress_render_bar(sample, terminal_width(progress->out) - 1, line);
     else
         progress_render_line(sample, line);
     if (strcmp(line, progress->last) == 0)
         return;
     memcpy(progress->last, line, sizeof(line));
-    if (!progress->terminal)
-        (void)fprintf(progress->out, "%s\n", line);
+    const char *on = progress->color ? color_of(sample->state) : "";
+    const char *off = progress->color ? "\033[0m" : "";
+    if (progress->terminal)
+        (void)fprintf(progress->out, "\r%s%s%s\033[K", on, line, off);
     else
-        (void)fprintf(progress->out, "\r%s%s%s\033[K",
-                      progress->color ? color_of(sample->state) : "", line,
-                      progress->color ? "\033[0m" : "");
+        (void)fprintf(progress->out, "%s\n", line);
     (void)fflush(progress->out);
     progress->drawn = progress->terminal;
 }

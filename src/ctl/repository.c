@@ -6,6 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+static const char terminal_warning[] =
+    "appbackupctl: this is a secret, and it stands on your terminal now; better: "
+    "eval \"$(appbackupctl repository key ...)\"\n";
+
 /* For sh: in single quotes, where only they themselves need care. */
 static void print_assignment(const char *name, const char *value)
 {
@@ -31,9 +35,7 @@ static enum status print_key(enum output_form form, const char *location, const 
     print_assignment("RESTIC_REPOSITORY", location);
     print_assignment("RESTIC_PASSWORD", password);
     if (isatty(STDOUT_FILENO) == 1)
-        (void)fputs("appbackupctl: this is a secret, and it stands on your terminal now; better: "
-                    "eval \"$(appbackupctl repository key ...)\"\n",
-                    stderr);
+        (void)fputs(terminal_warning, stderr);
     return STATUS_OK;
 }
 
@@ -65,9 +67,8 @@ static enum status check_exists(struct session *session, const char *argument, c
     return session_find_app(session, argument, &app, err);
 }
 
-enum status command_repository_key(struct session *session, int *exit_code, struct error *err)
+enum status command_repository_key(struct session *session, struct error *err)
 {
-    (void)exit_code;
     const struct arguments *arguments = session->arguments;
     const struct bucket_definition *bucket = NULL;
     CLEANUP(secret_freep) struct secret *passphrase = NULL;

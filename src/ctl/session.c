@@ -24,10 +24,12 @@ static enum status choose_account(struct session *session, const char *wanted, s
     if (wanted == NULL && config->account_count != 1)
         return FAIL(err, STATUS_INVALID, "there are %zu accounts: --account ID is needed",
                     config->account_count);
-    for (size_t i = 0; i < config->account_count; i++)
-        if (wanted == NULL || strcmp(config->accounts[i].id, wanted) == 0 ||
-            strcmp(config->accounts[i].name, wanted) == 0)
-            account = &config->accounts[i];
+    for (size_t i = 0; i < config->account_count; i++) {
+        const struct account *candidate = &config->accounts[i];
+        if (wanted == NULL || strcmp(candidate->id, wanted) == 0 ||
+            strcmp(candidate->name, wanted) == 0)
+            account = candidate;
+    }
     if (account == NULL)
         return FAIL(err, STATUS_NOT_FOUND, "no account '%s' in '%s'", wanted, config->path);
     memcpy(session->account, account->id, sizeof(session->account));
@@ -148,10 +150,10 @@ enum status session_bucket_definition(const struct session *session, const char 
             (found == NULL || candidate->bucket.account[0] != '\0'))
             found = candidate;
     }
+    if (found == NULL && argument == NULL)
+        return FAIL(err, STATUS_NOT_FOUND, "no default bucket in '%s'", session->config->path);
     if (found == NULL)
-        return FAIL(err, STATUS_NOT_FOUND, "%s%s%s in '%s'",
-                    argument == NULL ? "no default bucket" : "no bucket '",
-                    argument == NULL ? "" : argument, argument == NULL ? "" : "'",
+        return FAIL(err, STATUS_NOT_FOUND, "no bucket '%s' in '%s'", argument,
                     session->config->path);
     *ret_bucket = found;
     return STATUS_OK;

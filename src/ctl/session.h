@@ -13,6 +13,8 @@ struct session {
     struct config *config;
     struct store *store;
     char account[ID_SIZE];
+    int exit_code; /* for what is no failure but is not well either: a backup that was waited for
+                      has failed */
 };
 
 /* Loads the configuration, chooses the account; Redis is connected to by the first call. Errors:

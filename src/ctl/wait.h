@@ -11,7 +11,7 @@
 /* job: the id of its job, which knows the stage. Returns the record once it is completed or failed,
  * or with *ret_interrupted as it is. Caller owns what *ret_backup holds: backup_done(). Errors:
  * NOT_FOUND, it was deleted meanwhile; UNAVAILABLE, Redis has been away for too long. */
-enum status wait_for_backup(struct session *session, const char *backup, const char *job,
+enum status wait_for_backup(struct session *session, const char *id, const char *job,
                             struct backup *ret_backup, bool *ret_interrupted, struct error *err)
     MUST_CHECK;
 

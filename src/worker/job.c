@@ -53,11 +53,11 @@ static enum status on_report(void *context, const struct stage_report *report, s
 
 static enum status check_claim(const struct job *job, int64_t epoch, struct error *err)
 {
-    if (job->epoch != epoch || strcmp(job->state, "claimed") != 0)
-        return FAIL_REASON(err, STATUS_LOST, "lease_lost",
-                           "the job is %s with epoch %lld, our claim has epoch %lld", job->state,
-                           (long long)job->epoch, (long long)epoch);
-    return STATUS_OK;
+    if (job->epoch == epoch && strcmp(job->state, "claimed") == 0)
+        return STATUS_OK;
+    return FAIL_REASON(err, STATUS_LOST, "lease_lost",
+                       "the job is %s with epoch %lld, our claim has epoch %lld", job->state,
+                       (long long)job->epoch, (long long)epoch);
 }
 
 /* From Redis: the job, if the claim is still ours, and the backup it is about. */
@@ -104,13 +104,11 @@ static enum status run_stages(struct run *run, const char *passphrase, struct er
     const struct app_definition *app = config_apps_find(run->setup.apps, job->app);
     const struct bucket_definition *bucket = config_find_bucket(config, job->bucket);
     if (bucket == NULL)
-        return FAIL_REASON(err, STATUS_NOT_FOUND, "bucket_undefined",
-                           "bucket %s is not in the configuration of node '%s'", job->bucket,
-                           config->node);
+        return FAIL_REASON(err, STATUS_NOT_FOUND, "bucket_undefined", "node '%s' has no bucket %s",
+                           config->node, job->bucket);
     if (app == NULL && job->kind == JOB_BACKUP)
-        return FAIL_REASON(err, STATUS_NOT_FOUND, "app_undefined",
-                           "app '%s' is not defined on node '%s'", run->backup.app_name,
-                           config->node);
+        return FAIL_REASON(err, STATUS_NOT_FOUND, "app_undefined", "node '%s' has no app '%s'",
+                           config->node, run->backup.app_name);
     if (bucket_check(bucket, err) != STATUS_OK)
         return err->status;
     const struct stage_plan plan = {
@@ -207,6 +205,16 @@ static void log_outcome(const struct run *run, enum outcome outcome, int64_t del
               LOG_TEXT("reason", reason));
 }
 
+/* Of a release, the request is the reason, not the failure that it caused. */
+static const char *reason_of(const struct run *run, enum outcome outcome, const struct error *cause)
+{
+    if (outcome == OUTCOME_COMPLETED)
+        return "";
+    if (outcome != OUTCOME_RELEASED)
+        return cause->text;
+    return lease_gave_up(run->lease) ? "Redis was away for too long" : "the worker stopped";
+}
+
 /* Says how it ended; returns the exit code. */
 static int conclude(struct run *run, enum status status, const struct error *cause)
 {
@@ -219,7 +227,8 @@ static int conclude(struct run *run, enum status status, const struct error *cau
     };
     enum outcome outcome = outcome_decide(&facts);
     int64_t delay_ms = outcome == OUTCOME_RETRY ? retry_delay_ms(run->job.attempt) : 0;
-    log_outcome(run, outcome, delay_ms, status == STATUS_OK ? "" : cause->text);
+    const char *reason = reason_of(run, outcome, cause);
+    log_outcome(run, outcome, delay_ms, reason);
     if (outcome == OUTCOME_LOST)
         return WORKER_EXIT_LOST;
 
@@ -230,7 +239,7 @@ static int conclude(struct run *run, enum status status, const struct error *cau
     const struct store_finish finish = {
         .outcome = outcome_to_store(outcome),
         .delay_ms = delay_ms,
-        .reason = status == STATUS_OK ? "" : cause->text,
+        .reason = reason,
         .progress = last_progress(run),
     };
     struct error err = {0};

@@ -36,6 +36,7 @@ struct lease {
     int64_t sent_ms;
     int64_t renewed_ms; /* start of the last renewal that succeeded: the lease counts from there */
     bool away;
+    bool gave_up;
 };
 
 /* Stop with so much of the lease left that the work has ended when it is handed out again. */
@@ -130,8 +131,10 @@ static void on_failure(struct lease *lease, const struct error *err)
         log_event(LOG_LEVEL_WARNING, "lease not renewed, trying again",
                   LOG_TEXT("reason", err->text));
     lease->away = true;
-    if (clock_left_ms(give_up_ms(lease)) == 0)
-        cancel_request(lease->options.cancel, STATUS_UNAVAILABLE);
+    if (clock_left_ms(give_up_ms(lease)) > 0)
+        return;
+    lease->gave_up = true;
+    cancel_request(lease->options.cancel, STATUS_UNAVAILABLE);
 }
 
 static enum status renew(struct lease *lease, struct error *err)
@@ -262,6 +265,11 @@ void lease_free(struct lease *lease)
 const char *lease_stage(const struct lease *lease)
 {
     return lease == NULL ? "" : lease->news.stage;
+}
+
+bool lease_gave_up(const struct lease *lease)
+{
+    return lease->gave_up;
 }
 
 int64_t lease_end_ms(const struct lease *lease)

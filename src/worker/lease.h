@@ -19,6 +19,7 @@
 #include "stage/backup.h"
 #include "store/jobs.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { LEASE_NEWS_MS = 250, LEASE_RENEW_MS = 1000, LEASE_STAGE_SIZE = 32 };
@@ -53,6 +54,7 @@ enum status lease_announce_running(struct lease *lease, struct error *err) MUST_
 
 /* After lease_stop(). */
 const char *lease_stage(const struct lease *lease); /* the last one reported; "" before */
+bool lease_gave_up(const struct lease *lease);      /* Redis was away for too long */
 int64_t lease_end_ms(const struct lease *lease); /* monotonic: when the claim ends at the latest */
 
 #endif

@@ -64,8 +64,9 @@ NORETURN static void become_job(const struct slot *slot, const char *program,
     if (getppid() != supervisor) /* it died before the line above */
         _exit(EXIT_NOT_STARTED);
     (void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC); /* hiredis' sockets are not close-on-exec */
-    /* execv() promises not to change the texts; its type is older than const. */
-    (void)execv(program, (char *const *)(uintptr_t)argv);
+    char *const *arguments; /* execv(3) does not write to them; its type is older than const */
+    memcpy(&arguments, &(const void *){argv}, sizeof(arguments));
+    (void)execv(program, arguments);
     log_event(LOG_LEVEL_ERROR, "job process not started", LOG_TEXT("program", program),
               LOG_TEXT("reason", strerror(errno)));
     _exit(EXIT_NOT_STARTED);

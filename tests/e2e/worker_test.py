@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -46,6 +47,29 @@ class WorkerTest(NodeTest):
             record, _ = node.follow(backup)
             self.assertEqual("completed", record["state"], record)
             self.assert_restorable(node)
+
+    def test_progress_reaches_redis_in_time_and_not_too_often(self):
+        with Node() as node:
+            node.add_bulk(60)
+            node.start_worker()
+            monitor = subprocess.Popen(["redis-cli", "-s", node.path("redis.sock"), "MONITOR"],
+                                       stdout=subprocess.PIPE, text=True)
+            self.assertEqual("OK", monitor.stdout.readline().strip())
+            node.write("block", "")
+            backup = node.create()
+            wait_until(node.is_closed, 10, "the shop is closed")
+            time.sleep(2.5)  # nothing happens, but the renewals
+            os.unlink(node.path("block"))
+            node.follow(backup)
+            monitor.terminate()
+            writes = re.findall(r'^([0-9.]+) .*"appbackup_job_(advance|renew|finish)"',
+                                monitor.communicate()[0], re.MULTILINE)
+            times = [float(when) for when, _ in writes]
+            gaps = [later - earlier for earlier, later in zip(times, times[1:])]
+            self.assertLess(max(gaps), 1.5, "a sample is at most a second old")
+            self.assertLess(len(times), (times[-1] - times[0]) / 0.25 + 5, "thinned out")
+            self.assertEqual(["advance", "advance", "finish"],
+                             [what for _, what in writes if what != "renew"])
 
     def test_a_stale_epoch_is_refused(self):
         with Node() as node:
