@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-enum { LEVEL = 3, PIECE_BYTES = 128 * 1024, GUESSED_RATIO = 4 };
+enum { LEVEL = 3, PIECE_BYTES = 128 * 1024, GUESSED_RATIO = 4, ROOM_MIN = 64 };
 
 struct compressor {
     ZSTD_CCtx *shrink;
@@ -98,7 +98,7 @@ static size_t first_room(const void *bytes, size_t len, size_t hint, size_t max)
     if (said != ZSTD_CONTENTSIZE_UNKNOWN && said != ZSTD_CONTENTSIZE_ERROR && said <= max)
         room = (size_t)said;
     if (room == 0)
-        room = len * GUESSED_RATIO;
+        room = len * GUESSED_RATIO + ROOM_MIN;
     return room < max ? room : max;
 }
 
