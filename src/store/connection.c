@@ -31,7 +31,7 @@ enum status redis_connection_open(const struct settings *settings, redisContext 
                                   struct error *err)
 {
     struct timeval timeout = settings_timeout(settings);
-    CLEANUP(connection_freep) redisContext *redis = NULL;
+    CLEANUP(redis_connection_freep) redisContext *redis = NULL;
     if (settings->path != NULL)
         redis = redisConnectUnixWithTimeout(settings->path, timeout);
     else

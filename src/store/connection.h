@@ -15,10 +15,10 @@ enum status redis_connection_open(const struct settings *settings, redisContext 
 /* The failure of a context whose last command got no reply. */
 enum status redis_connection_failure(const redisContext *redis, struct error *err);
 
-static inline void connection_free(redisContext *redis)
+static inline void redis_connection_free(redisContext *redis)
 {
     redisFree(redis);
 }
-DEFINE_CLEANUP(redisContext *, connection_free)
+DEFINE_CLEANUP(redisContext *, redis_connection_free)
 
 #endif
