@@ -3,6 +3,7 @@
 #include "model/detail.h"
 #include "stage/backup.h"
 #include "stage/undo.h"
+#include "tests/support/loop_device.h"
 #include "tests/support/stage_fixture.h"
 
 #include <criterion/criterion.h>
@@ -10,6 +11,7 @@
 #include <criterion/parameterized.h>
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -168,10 +170,18 @@ Test(hooks, cannot_fail_a_backup_that_is_committed)
     stage_fixture_check(&fixture);
 }
 
+/* At the beginning of a stage, or ("chunk") when some content has been uploaded. */
+static bool is_at(const char *place, const struct stage_report *report)
+{
+    if (strcmp(place, "chunk") == 0)
+        return strcmp(report->stage, "upload") == 0 && report->bytes_done > 0;
+    return strcmp(report->stage, place) == 0;
+}
+
 static enum status cancel_at(void *context, const struct stage_report *report,
                              struct error *err UNUSED)
 {
-    if (strcmp(report->stage, context) == 0)
+    if (is_at(context, report))
         cancel_request(&fixture.cancel, STATUS_CANCELED);
     return STATUS_OK;
 }
@@ -179,9 +189,7 @@ static enum status cancel_at(void *context, const struct stage_report *report,
 static enum status kill_at(void *context, const struct stage_report *report,
                            struct error *err UNUSED)
 {
-    bool chunk = strcmp(context, "chunk") == 0 && strcmp(report->stage, "upload") == 0 &&
-                 report->bytes_done > 0;
-    if (chunk || strcmp(report->stage, context) == 0)
+    if (is_at(context, report))
         (void)raise(SIGKILL);
     return STATUS_OK;
 }
@@ -214,12 +222,34 @@ static const struct stage_row stage_rows[] = {
      "pre-backup a backup; pre-snapshot freeze backup; post-snapshot thaw backup; "
      "post-backup z undo",
      "post-backup z undo"},
-    {"chunk", NULL, "post-backup z undo"},
+    {"chunk",
+     "pre-backup a backup; pre-snapshot freeze backup; post-snapshot thaw backup; "
+     "post-backup z undo",
+     "post-backup z undo"},
     {"cleanup", NULL, "post-backup z undo"},
     {"post-backup", NULL, "post-backup z undo"},
 };
 
 enum { STAGE_ROWS = sizeof(stage_rows) / sizeof(stage_rows[0]) };
+
+/* In a process of its own, which must be killed there. */
+static void die_at(const char *place)
+{
+    struct error err = {0};
+    int status = 0;
+    fixture.plan.report = kill_at;
+    fixture.plan.context = (void *)(uintptr_t)place;
+    pid_t pid = fork();
+    cr_assert(ge(int, pid, 0));
+    if (pid == 0) {
+        (void)!stage_backup_run(&fixture.plan, &result, &err);
+        _exit(1);
+    }
+    cr_assert(eq(int, waitpid(pid, &status, 0), pid));
+    bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+    cr_assert(killed, "%s: did not die", place);
+    fixture.plan.report = NULL;
+}
 
 static struct criterion_test_params stage_parameters(bool cancelled)
 {
@@ -267,19 +297,8 @@ ParameterizedTest(size_t *index, hooks, are_undone_after_a_kill_at)
 {
     const struct stage_row *row = &stage_rows[*index];
     struct error err = {0};
-    int status = 0;
     add_all_hooks();
-    fixture.plan.report = kill_at;
-    fixture.plan.context = (void *)(uintptr_t)row->stage;
-    pid_t pid = fork();
-    cr_assert(ge(int, pid, 0));
-    if (pid == 0) {
-        (void)!stage_backup_run(&fixture.plan, &result, &err);
-        _exit(1);
-    }
-    cr_assert(eq(int, waitpid(pid, &status, 0), pid));
-    bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-    cr_assert(killed, "%s: did not die", row->stage);
+    die_at(row->stage);
     scratch_shell(&fixture.scratch, "rm -f log");
 
     cr_assert(
@@ -291,7 +310,6 @@ ParameterizedTest(size_t *index, hooks, are_undone_after_a_kill_at)
         scratch_output(&fixture.scratch, "ls frozen undo 2>/dev/null | grep -v ':$'; true");
     cr_expect(eq(str, left, ""));
     free(left);
-    fixture.plan.report = NULL;
     cr_assert(eq(int, (int)stage_backup_run(&fixture.plan, &result, &err), STATUS_OK), "%s",
               err.text);
     stage_fixture_check(&fixture);
@@ -301,16 +319,8 @@ Test(hooks, of_a_dead_attempt_are_undone_by_the_next_one_itself)
 {
     struct error err = {0};
     add_all_hooks();
-    fixture.plan.report = kill_at;
-    fixture.plan.context = "snapshot";
-    pid_t pid = fork();
-    if (pid == 0) {
-        (void)!stage_backup_run(&fixture.plan, &result, &err);
-        _exit(1);
-    }
-    cr_assert(eq(int, waitpid(pid, NULL, 0), pid));
+    die_at("snapshot");
     scratch_shell(&fixture.scratch, "rm log");
-    fixture.plan.report = NULL;
 
     cr_assert(eq(int, (int)stage_backup_run(&fixture.plan, &result, &err), STATUS_OK), "%s",
               err.text);
@@ -318,6 +328,57 @@ Test(hooks, of_a_dead_attempt_are_undone_by_the_next_one_itself)
     cr_expect(eq(str, fixture_log(),
                  "post-snapshot thaw undo; post-backup z undo; pre-backup a backup; "
                  "pre-snapshot freeze backup; post-snapshot thaw backup; post-backup z backup"));
+}
+
+static char *snapshots_on(const struct loop_device *device)
+{
+    static char text[1024];
+    char *found = scratch_output(&fixture.scratch, "find %s -name '.appbackup-*'", device->path);
+    snprintf(text, sizeof(text), "%s", found);
+    free(found);
+    return text;
+}
+
+Test(hooks, are_undone_together_with_the_snapshot)
+{
+    static const char *const places[] = {"post-snapshot", "discover", "chunk", "cleanup"};
+    struct loop_device device;
+    struct error err = {0};
+    loop_device_open(&device, LOOP_DEVICE_XFS);
+    scratch_shell(&fixture.scratch, "mv volume %s/", device.path);
+    free(fixture.volumes[0]);
+    cr_assert(gt(int, asprintf(&fixture.volumes[0], "%s/volume", device.path), 0));
+    fixture.app.snapshot = APP_SNAPSHOT_REFLINK;
+    add_all_hooks();
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        die_at(places[i]);
+        cr_expect(not(eq(str, snapshots_on(&device), "")), "%s", places[i]);
+
+        cr_expect(
+            eq(int, (int)stage_undo_job(fixture.plan.undo_directory, FIXTURE_JOB, &err), STATUS_OK),
+            "%s: %s", places[i], err.text);
+
+        cr_expect(eq(str, snapshots_on(&device), ""), "%s", places[i]);
+    }
+    fixture.plan.report = cancel_at;
+    fixture.plan.context = "chunk";
+    fixture.plan.backup = "55555555-5555-4555-8555-555555555555";
+    cr_expect(eq(int, (int)stage_backup_run(&fixture.plan, &result, &err), STATUS_CANCELED));
+    cr_expect(eq(str, snapshots_on(&device), ""));
+    stage_fixture_check(&fixture);
+    loop_device_close(&device);
+}
+
+Test(hooks, do_not_run_unless_their_undo_could_be_written_down)
+{
+    struct error err = {0};
+    add_all_hooks();
+    scratch_write(&fixture.scratch, "undo", "in the way", 0600);
+
+    cr_expect(not(eq(int, (int)stage_backup_run(&fixture.plan, &result, &err), STATUS_OK)));
+
+    cr_expect(strstr(err.text, "undo record") != NULL, "%s", err.text);
+    cr_expect(eq(str, fixture_log(), ""));
 }
 
 static void on_signal(int number UNUSED)
