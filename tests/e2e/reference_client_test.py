@@ -73,7 +73,9 @@ class ReferenceClient(unittest.TestCase):
         cls.service.start()
 
     def command(self):
-        return Command(self.service, self.tls_port, self.certificate)
+        command = Command(self.service, self.tls_port, self.certificate)
+        self.addCleanup(command.connection.close)
+        return command
 
     def app(self, command):
         apps = command.get("k8s/v2/apps")["items"]
