@@ -1,6 +1,6 @@
 /*
- * Fault injection: a test program linked with WRAP symbol... puts __wrap_symbol() in front of a function
- * and asks here whether this call is the one that has to fail.
+ * Fault injection: a test program linked with WRAP symbol... puts __wrap_symbol() in front of a
+ * function and asks here whether this call is the one that has to fail.
  *
  *   fault_arm("fsync", 2, ENOSPC);     the second fsync() from now on fails, once
  *   int __wrap_fsync(int fd) { return fault_hits("fsync") ? -1 : __real_fsync(fd); }

@@ -130,8 +130,8 @@ char *stage_fixture_restic(const struct stage_fixture *fixture, const char *form
     (void)vsnprintf(arguments, sizeof(arguments), format, args);
     va_end(args);
     return scratch_output(&fixture->scratch,
-                          "RESTIC_PASSWORD='%s' restic --no-cache -r bucket/%s %s 2>&1",
-                          passphrase, FIXTURE_APP, arguments);
+                          "RESTIC_PASSWORD='%s' restic --no-cache -r bucket/%s %s 2>&1", passphrase,
+                          FIXTURE_APP, arguments);
 }
 
 void stage_fixture_check(const struct stage_fixture *fixture)
