@@ -16,8 +16,9 @@
 
 struct api;
 
-/* Accounts and store are borrowed and must outlive it. */
+/* All are borrowed and must outlive it. */
 struct api_options {
+    struct event_base *base;
     const struct account *accounts;
     size_t account_count;
     struct store_async *store;

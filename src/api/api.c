@@ -52,6 +52,8 @@ enum status api_new(const struct api_options *options, struct api **ret_api, str
     if (digest_new(&api->auth.digest, err) != STATUS_OK)
         return FAIL_IN(err, "api");
     api->store = options->store;
+    if (exchange_open_sharing(api, options->base, err) != STATUS_OK)
+        return FAIL_IN(err, "api");
     api_set_accounts(api, options->accounts, options->account_count);
     *ret_api = STEAL(api);
     return STATUS_OK;
@@ -61,6 +63,7 @@ void api_free(struct api *api)
 {
     if (api == NULL)
         return;
+    exchange_close_sharing(api);
     digest_free(api->auth.digest);
     free(api);
 }

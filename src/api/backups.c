@@ -160,7 +160,7 @@ static enum status on_backup(struct exchange *exchange, const redisReply *reply,
 void backups_get(void *context, struct http_request *request)
 {
     struct exchange *exchange = exchange_begin(context, request, &get_operation);
-    if (exchange == NULL)
+    if (exchange == NULL || exchange_join(exchange))
         return;
     struct store_call call = {.argc = 0};
     store_call_backup_get(&call, exchange->account, exchange_app(exchange), exchange_id(exchange));

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { OPEN_MAX = 64 }; /* so many are looked through; more questions of one turn go alone */
+
 static void exchange_release(void *state)
 {
     struct exchange *exchange = state;
@@ -119,6 +121,61 @@ const char *exchange_id(const struct exchange *exchange)
     return http_request_parameter(exchange->request, "id");
 }
 
+static void on_turn_end(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct api *api = context;
+    api->open = NULL;
+    api->open_count = 0;
+}
+
+enum status exchange_open_sharing(struct api *api, struct event_base *base, struct error *err)
+{
+    api->turn_end = evtimer_new(base, on_turn_end, api);
+    if (api->turn_end == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "event");
+    return STATUS_OK;
+}
+
+void exchange_close_sharing(struct api *api)
+{
+    if (api->turn_end != NULL)
+        event_free(api->turn_end);
+}
+
+static bool is_same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool asks_the_same(const struct exchange *a, const struct exchange *b)
+{
+    return a->operation == b->operation && is_same_text(exchange_id(a), exchange_id(b)) &&
+           is_same_text(exchange_app(a), exchange_app(b)) && strcmp(a->account, b->account) == 0;
+}
+
+bool exchange_join(struct exchange *exchange)
+{
+    struct api *api = exchange->api;
+    for (struct exchange *open = api->open; open != NULL; open = open->next_open) {
+        if (!asks_the_same(open, exchange))
+            continue;
+        exchange->followers = open->followers;
+        open->followers = exchange;
+        return true;
+    }
+    if (api->open_count == OPEN_MAX)
+        return false;
+    /* Behind all that is ready in this turn, and before anything is sent in the next. */
+    if (api->open == NULL)
+        event_active(api->turn_end, EV_TIMEOUT, 0);
+    exchange->next_open = api->open;
+    api->open = exchange;
+    api->open_count++;
+    return false;
+}
+
 static void on_reply(void *context, const redisReply *reply, const struct error *err)
 {
     struct exchange *exchange = context;
@@ -144,46 +201,74 @@ static bool has_tag(const char *header_value, const char *tag)
     return strcmp(header_value, "*") == 0 || strstr(header_value, tag) != NULL;
 }
 
-static void answer(struct exchange *exchange, enum http_code code, const char *text,
+/* One document for all who get it. */
+struct document {
+    char *text; /* owned */
+    size_t len;
+    char tag[DIGEST_TAG_SIZE]; /* "": none */
+};
+
+static enum status write_document(const struct exchange *exchange, const json_t *json,
+                                  struct document *ret_document, struct error *err)
+{
+    struct document document = {.text = json_write(json)};
+    if (document.text == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "write a resource");
+    document.len = strlen(document.text);
+    if (!digest_tag(exchange->api->auth.digest, document.text, document.len, document.tag))
+        document.tag[0] = '\0';
+    *ret_document = document;
+    return STATUS_OK;
+}
+
+static void document_done(struct document *document)
+{
+    free(document->text);
+}
+
+static void answer(struct exchange *exchange, enum http_code code, const struct document *document,
                    const char *location)
 {
-    char tag[DIGEST_TAG_SIZE];
-    size_t len = strlen(text);
     struct respond_headers headers = {{{NULL, NULL}}};
     size_t count = 0;
-    bool tagged = digest_tag(exchange->api->auth.digest, text, len, tag);
+    bool tagged = document->tag[0] != '\0';
     if (tagged)
-        headers.items[count++] = (struct http_header){"ETag", tag};
+        headers.items[count++] = (struct http_header){"ETag", document->tag};
     if (location != NULL)
         headers.items[count++] = (struct http_header){"Location", location};
-    if (tagged && code == HTTP_CODE_OK && has_tag(header(exchange, "If-None-Match"), tag)) {
+    if (tagged && code == HTTP_CODE_OK &&
+        has_tag(header(exchange, "If-None-Match"), document->tag)) {
         respond(exchange->request, HTTP_CODE_NOT_MODIFIED, NULL, NULL, 0, &headers);
         return;
     }
     char media[MEDIA_SIZE];
     media_write(exchange->media, exchange->operation->type, media);
-    respond(exchange->request, code, media, text, len, &headers);
+    respond(exchange->request, code, media, document->text, document->len, &headers);
 }
 
 enum status exchange_resource(struct exchange *exchange, const json_t *json, struct error *err)
 {
-    CLEANUP(freep) char *text = json_write(json);
-    if (text == NULL)
-        return FAIL(err, STATUS_NO_MEMORY, "write a resource");
-    answer(exchange, HTTP_CODE_OK, text, NULL);
+    CLEANUP(document_done) struct document document = {.text = NULL};
+    if (write_document(exchange, json, &document, err) != STATUS_OK)
+        return err->status;
+    while (exchange != NULL) {
+        struct exchange *follower = exchange->followers; /* with the answer the exchange is gone */
+        answer(exchange, HTTP_CODE_OK, &document, NULL);
+        exchange = follower;
+    }
     return STATUS_OK;
 }
 
 enum status exchange_created(struct exchange *exchange, const json_t *json, const char *path,
                              struct error *err)
 {
-    CLEANUP(freep) char *text = json_write(json);
-    if (text == NULL)
-        return FAIL(err, STATUS_NO_MEMORY, "write a resource");
+    CLEANUP(document_done) struct document document = {.text = NULL};
+    if (write_document(exchange, json, &document, err) != STATUS_OK)
+        return err->status;
     char location[LOCATION_SIZE];
     location_write(http_request_is_tls(exchange->request), header(exchange, "Host"), path,
                    location);
-    answer(exchange, HTTP_CODE_CREATED, text, location);
+    answer(exchange, HTTP_CODE_CREATED, &document, location);
     return STATUS_OK;
 }
 
@@ -222,6 +307,10 @@ void exchange_fail(struct exchange *exchange, const struct error *err)
 {
     CLEANUP(problem_done) struct problem problem = {.number = PROBLEM_NONE};
     problem_set(&problem, number_of(exchange->operation, err));
-    respond_problem(exchange->request,
-                    &(struct respond_failure){.problem = &problem, .cause = err});
+    while (exchange != NULL) {
+        struct exchange *follower = exchange->followers;
+        respond_problem(exchange->request,
+                        &(struct respond_failure){.problem = &problem, .cause = err});
+        exchange = follower;
+    }
 }

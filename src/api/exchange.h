@@ -6,6 +6,9 @@
  * operation forbids is answered there and then. The handler then asks the store, once or in turn,
  * and answers in the last reply.
  *
+ * Sharing   Callers that poll the same resource ask in the same turn of the loop: one question goes
+ *           to the store, and its answer to all of them. It leaves after the last of them has
+ *           come, so that each sees all that had been done before it asked.
  * Order     of the checks: token, account, role, IDs, Accept, query
  * Ownership an exchange belongs to its request and goes with the answer
  */
@@ -30,9 +33,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct exchange;
+
 struct api {
     struct auth auth;
     struct store_async *store;
+    struct event *turn_end;
+    struct exchange *open; /* the questions of this turn that may be joined, newest first */
+    unsigned open_count;
 };
 
 struct operation {
@@ -46,8 +54,6 @@ struct operation {
     enum problem_number absent; /* and the problem it is here */
 };
 
-struct exchange;
-
 /* A reply of the store: answers, or asks again, and is STATUS_OK; or fails, which is answered by
  * the caller of this. */
 typedef enum status exchange_next_fn(struct exchange *exchange, const redisReply *reply,
@@ -58,6 +64,8 @@ struct exchange {
     struct http_request *request;
     const struct operation *operation;
     exchange_next_fn *next;
+    struct exchange *next_open; /* in api->open */
+    struct exchange *followers; /* who have joined this one */
     char account[ID_SIZE];
     char token[ID_SIZE]; /* its id: createdBy */
     enum media media;
@@ -70,6 +78,15 @@ struct exchange {
 /* NULL: refused, and answered. */
 struct exchange *exchange_begin(void *api, struct http_request *request,
                                 const struct operation *operation);
+
+/* Has somebody asked for the same resource in this turn? Then the answer will come along with the
+ * other one's; else others may join this one, which is to be answered by exchange_resource() or
+ * exchange_fail(). */
+bool exchange_join(struct exchange *exchange);
+
+enum status exchange_open_sharing(struct api *api, struct event_base *base, struct error *err)
+    MUST_CHECK;
+void exchange_close_sharing(struct api *api);
 
 /* The app and the last ID of the path; NULL where the route has none. Checked. */
 const char *exchange_app(const struct exchange *exchange);

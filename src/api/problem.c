@@ -33,8 +33,6 @@ static const struct problem_kind kinds[] = {
      "The body is not one JSON value with unique keys.", NULL},
     {PROBLEM_JSON_SCHEMA, HTTP_CODE_BAD_REQUEST, "Invalid JSON resource",
      "The body is JSON, but not a resource as this operation takes it.", NULL},
-    {PROBLEM_JSON_RESOURCE, HTTP_CODE_BAD_REQUEST, "Invalid JSON resource",
-     "The body has the right shape, but a value that cannot be used.", "invalidFields"},
     {PROBLEM_NOT_PERMITTED, HTTP_CODE_FORBIDDEN, "Operation not permitted",
      "The role of this token does not allow the operation.", NULL},
     {PROBLEM_HEADERS_INVALID, HTTP_CODE_BAD_REQUEST, "Invalid headers",

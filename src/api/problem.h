@@ -25,8 +25,7 @@ enum problem_number {
     PROBLEM_QUERY_INVALID = 5,     /* invalidParams */
     PROBLEM_QUERY_UNSUPPORTED = 6, /* invalidParams */
     PROBLEM_JSON_PAYLOAD = 7,
-    PROBLEM_JSON_SCHEMA = 8,   /* schemaValidationFailure */
-    PROBLEM_JSON_RESOURCE = 9, /* invalidFields */
+    PROBLEM_JSON_SCHEMA = 8, /* schemaValidationFailure */
     PROBLEM_NOT_PERMITTED = 11,
     PROBLEM_HEADERS_INVALID = 12, /* invalidParams */
     PROBLEM_NOT_ACCEPTABLE = 32,
@@ -58,8 +57,8 @@ struct problem {
 
 void problem_set(struct problem *problem, enum problem_number number);
 
-/* Adds {name, reason} to invalidParams or invalidFields, whichever the number has. The texts may be
- * any bytes. Without memory the entry is left out: the problem stands without it. */
+/* Adds {name, reason} to invalidParams, which the number must have. The texts may be any bytes.
+ * Without memory the entry is left out: the problem stands without it. */
 void problem_add_reason(struct problem *problem, enum problem_number number, const char *name,
                         const char *reason);
 

@@ -174,7 +174,8 @@ static enum status open_store(struct daemon *daemon, struct error *err)
 static enum status open_server(struct daemon *daemon, struct error *err)
 {
     const struct config *config = daemon->options->config;
-    const struct api_options api = {.accounts = config->accounts,
+    const struct api_options api = {.base = daemon->base,
+                                    .accounts = config->accounts,
                                     .account_count = config->account_count,
                                     .store = daemon->store};
     if (api_new(&api, &daemon->api, err) != STATUS_OK)

@@ -266,6 +266,76 @@ class Backups(Service):
             self.assertIs(self.client.connection.sock, kept)
 
 
+class Sharing(Service):
+    """Requests that come in one turn of the loop: the daemon is stopped until all of them are there."""
+
+    def ask_at_once(self, requests):
+        """requests: (path, headers). The answers, and how many questions the store was asked for them."""
+        clients = [Client(self.port, "work") for _ in requests]
+        for client in clients:
+            self.addCleanup(client.close)
+            self.assertEqual(client.get("/healthz").status, 200)
+        before = self.questions()
+        self.daemon.send(signal.SIGSTOP)
+        try:
+            for client, (path, headers) in zip(clients, requests):
+                client.connection.request("GET", path, None, {"Authorization": "Bearer work", **headers})
+        finally:
+            self.daemon.send(signal.SIGCONT)
+        answers = [client.connection.getresponse() for client in clients]
+        bodies = [answer.read() for answer in answers]
+        return list(zip(answers, bodies)), self.questions() - before
+
+    def questions(self):
+        """Calls of backup_get; what the daemon asks for its own sake reads no hash."""
+        found = re.search(r"cmdstat_hgetall:calls=(\d+)", self.redis.cli("INFO", "commandstats"))
+        return int(found.group(1)) if found else 0
+
+    def test_callers_of_the_same_backup_share_one_question(self):
+        path = self.backups(rest="/" + self.create()["id"])
+        tag = self.client.get(path).headers["ETag"]
+        requests = [(path, {"Accept": "application/json"}), (path, {"Accept": MEDIA}),
+                    (path, {"If-None-Match": tag}), (path, {})] * 4
+
+        answers, questions = self.ask_at_once(requests)
+
+        for index, (answer, body) in enumerate(answers):
+            media, status = [("application/json", 200), (MEDIA, 200), (None, 304),
+                             ("application/json", 200)][index % 4]
+            self.assertEqual((answer.status, answer.headers["ETag"]), (status, tag))
+            if media:
+                self.assertEqual(answer.headers["Content-Type"], media)
+                self.assertEqual('"' + hashlib.md5(body).hexdigest() + '"', tag)
+        self.assertLess(questions, len(requests))
+        correlations = {answer.headers["X-Correlation-ID"] for answer, _ in answers}
+        self.assertEqual(len(correlations), len(requests))
+
+    def test_callers_of_different_backups_get_their_own(self):
+        made = [self.create() for _ in range(8)]
+        requests = [(self.backups(rest="/" + backup["id"]), {}) for backup in made * 3]
+
+        answers, _ = self.ask_at_once(requests)
+
+        self.assertEqual([json.loads(body)["id"] for _, body in answers],
+                         [backup["id"] for backup in made * 3])
+
+    def test_each_caller_of_what_is_not_there_gets_a_problem_of_its_own(self):
+        answers, _ = self.ask_at_once([(self.backups(rest="/" + NOBODY), {})] * 6)
+
+        problems = [json.loads(body) for _, body in answers]
+        self.assertEqual({answer.status for answer, _ in answers}, {404})
+        self.assertEqual(len({problem["correlationID"] for problem in problems}), 6)
+
+    def test_the_paths_of_app_and_account_are_told_apart(self):
+        backup = self.create(SHOP)["id"]
+        paths = [self.backups(SHOP, "/" + backup), self.backups(WIKI, "/" + backup),
+                 self.path("topology/v1/appBackups/" + backup)]
+
+        answers, _ = self.ask_at_once([(path, {}) for path in paths * 3])
+
+        self.assertEqual([answer.status for answer, _ in answers], [200, 404, 200] * 3)
+
+
 class MediaTypes(Service):
     def test_the_answer_has_the_type_that_was_asked_for(self):
         backup = self.create()
