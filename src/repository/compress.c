@@ -79,7 +79,7 @@ enum status compressor_expand_piece(struct compressor *compressor, const void *b
         if (expand_step(compressor, &in, &out, err) != STATUS_OK ||
             expanded(context, compressor->piece, out.pos, err) != STATUS_OK)
             return error_status(err);
-    } while (in.pos < in.size || out.pos == out.size); /* a full piece: there may be more inside */
+    } while (in.pos < in.size || (out.pos == out.size && compressor->in_frame));
     return STATUS_OK;
 }
 

@@ -208,6 +208,17 @@ Test(repository_save_blob, takes_blobs_of_any_size)
     free(bytes);
 }
 
+/* Whole blocks of zstd, so that a frame ends where a piece of the reader does. */
+Test(repository_save_blob, takes_runs_of_zeros)
+{
+    unsigned char *zeros = calloc(1, 1 << 20);
+    for (size_t len = 128 << 10; len <= 1 << 20; len += 128 << 10) {
+        struct blob_id id = save(BLOB_DATA, zeros, len);
+        expect_loads(BLOB_DATA, &id, zeros, len);
+    }
+    free(zeros);
+}
+
 Test(repository_save_blob, writes_an_index_before_more_than_50000_blobs_wait)
 {
     size_t padding = 300;
