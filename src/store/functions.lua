@@ -151,12 +151,13 @@ local function time_text(ms)
     return utc(tonumber(ms), "%04d-%02d-%02d %02d:%02d:%02d UTC")
 end
 
-local function read_hash(key)
+-- nil when there is none. defaults: what a field is when the record does not have it.
+local function read_hash(key, defaults)
     local flat = redis.call("HGETALL", key)
     if #flat == 0 then
         return nil
     end
-    local hash = {}
+    local hash = defaults and setmetatable({}, defaults) or {}
     for i = 1, #flat, 2 do
         hash[flat[i]] = flat[i + 1]
     end
@@ -322,8 +323,14 @@ end
 
 -- Backups -------------------------------------------------------------------------------------------------------------
 
+-- What a record does not say; it makes the many that wait or are done small and quick to write.
+local BACKUP_DEFAULTS = { __index = {
+    snapshot = "", schedule = "", hook_state = "", state_unready = "[]", state_details = "[]", hook_state_details = "[]",
+    taken_ms = "0", bytes_total = "-1", bytes_done = "-1", percent_done = "0", repository_snapshot = "", revision = "0",
+} }
+
 local function load_backup(id)
-    return read_hash(PREFIX .. "backup:" .. id)
+    return read_hash(PREFIX .. "backup:" .. id, BACKUP_DEFAULTS)
 end
 
 -- account and app: "" stands for any.
@@ -423,8 +430,12 @@ end
 
 -- Jobs ----------------------------------------------------------------------------------------------------------------
 
+local JOB_DEFAULTS = { __index = {
+    stage = "", attempt = "0", kills = "0", epoch = "0", worker = "", lease_until_ms = "0", cancel = "0", reason = "",
+} }
+
 local function load_job(id)
-    return read_hash(PREFIX .. "job:" .. id)
+    return read_hash(PREFIX .. "job:" .. id, JOB_DEFAULTS)
 end
 
 local function place_of(job)
@@ -477,33 +488,35 @@ local function end_job(job, reason)
     move_job(job, "done", nil, { reason = clean(reason, REASON_MAX) })
 end
 
-local function new_job(id, kind, backup, now)
-    return {
+-- A new job in the queue of a node, written at once with its place.
+local function queue_new_job(id, kind, backup, node, now)
+    local job = {
         id = id, kind = kind, subject = backup.id, account = backup.account, app = backup.app, bucket = backup.bucket,
-        node = backup.node, state = "", stage = "", attempt = "0", kills = "0", epoch = "0", worker = "",
-        lease_until_ms = "0", created_ms = int(now), priority = int(PRIORITY[kind]), cancel = "0", reason = "",
+        node = node, created_ms = int(now), priority = int(PRIORITY[kind]),
     }
-end
-
-local function store_new_job(job)
-    write_hash(PREFIX .. "job:" .. job.id, job)
-    queue_job(job, {})
+    move_job({ id = id, node = node }, "queued", queue_score(job), job)
 end
 
 -- The job that removes the data of a backup that is being deleted; the app's node of today does it.
 local function queue_delete_job(backup, now)
-    local node = redis.call("HGET", PREFIX .. "app:" .. backup.app, "node")
-    local job = new_job(derived_id(backup.id .. backup.revision .. int(now)), "delete", backup, now)
-    job.node = node or backup.node
-    update_backup(backup, { job = job.id }, now)
-    store_new_job(job)
+    local node = redis.call("HGET", PREFIX .. "app:" .. backup.app, "node") or backup.node
+    local id = derived_id(backup.id .. backup.revision .. int(now))
+    update_backup(backup, { job = id }, now)
+    queue_new_job(id, "delete", backup, node, now)
 end
 
--- The job that keeps others of this app waiting, or nil. Whatever the hash says, only a claimed job does.
+-- The id of the job that keeps others of this app waiting, and its backup; or nil. Whatever the hash says, only a
+-- claimed job does.
 local function busy_job(app)
     local id = redis.call("HGET", APP_BUSY, app)
-    local job = id and load_job(id)
-    return job and job.state == "claimed" and job or nil
+    if not id then
+        return nil
+    end
+    local job = redis.call("HMGET", PREFIX .. "job:" .. id, "state", "subject")
+    if job[1] ~= "claimed" then
+        return nil
+    end
+    return id, job[2]
 end
 
 -- Is this queued job still what its backup waits for?
@@ -578,11 +591,14 @@ local function progress_changes(backup, report)
         taken_ms = report.taken_ms, snapshot = report.snapshot, repository_snapshot = report.repository_snapshot,
         hook_state = report.hook_state, hook_state_details = report.hook_state_details,
         state_details = report.state_details,
-        bytes_done = int(done), bytes_total = int(total), percent_done = int(percent(done, total)),
     }
+    if total >= 0 then -- from here on the record shows its progress, also while it is 0
+        wanted.bytes_done, wanted.bytes_total = int(done), int(total)
+        wanted.percent_done = int(percent(done, total))
+    end
     local changes = {}
     for field, value in pairs(wanted) do
-        if backup[field] ~= value then
+        if rawget(backup, field) ~= value then
             changes[field] = value
         end
     end
@@ -836,13 +852,15 @@ define("version", READS, function(a)
 end)
 
 local function new_backup(request, app, now)
-    return {
+    local record = {
         id = request.id, account = request.account, app = request.app, app_name = app.name, bucket = request.bucket,
-        snapshot = request.snapshot, schedule = "", created_by = request.created_by, name = request.name,
-        node = app.node, version = request.version, hook_state = "", labels = request.labels,
-        state_unready = "[]", state_details = "[]", hook_state_details = "[]", created_ms = int(now), taken_ms = "0",
-        bytes_total = "-1", bytes_done = "-1", percent_done = "0", repository_snapshot = "", job = request.job,
+        created_by = request.created_by, name = request.name, node = app.node, version = request.version,
+        labels = request.labels, created_ms = int(now), job = request.job,
     }
+    if request.snapshot ~= "" then
+        record.snapshot = request.snapshot
+    end
+    return record
 end
 
 define("backup_create", WRITES, function(a)
@@ -873,19 +891,19 @@ define("backup_create", WRITES, function(a)
     end
 
     local record = new_backup(request, app, now)
-    local backup = { id = request.id, app = request.app, account = request.account, name = request.name,
-        created_ms = record.created_ms, state = "none", revision = "0" }
+    local backup = setmetatable({ id = request.id, app = request.app, account = request.account, name = request.name,
+        created_ms = record.created_ms, state = "none" }, BACKUP_DEFAULTS)
     transition(backup, "create", { job = request.job, who = request.created_by, why = "requested" }, record)
-    store_new_job(new_job(request.job, "backup", backup, now))
+    queue_new_job(request.job, "backup", backup, backup.node, now)
     return flatten(backup)
 end)
 
 -- Why a backup that looks idle is not running: true only now, so it is not stored.
 local function waiting_reason(backup, now)
-    local busy = busy_job(backup.app)
-    if busy and busy.id ~= backup.job then
-        local name = redis.call("HGET", PREFIX .. "backup:" .. busy.subject, "name")
-        return string.format("waiting for backup %s of the same app", name or busy.subject)
+    local busy, subject = busy_job(backup.app)
+    if busy and busy ~= backup.job then
+        local name = redis.call("HGET", PREFIX .. "backup:" .. subject, "name")
+        return string.format("waiting for backup %s of the same app", name or subject)
     end
     if not busy and not node_is_alive(backup.node, now) then
         return string.format("waiting for a worker on node %s", clean(backup.node, 90))
@@ -893,17 +911,34 @@ local function waiting_reason(backup, now)
     return ""
 end
 
-local function visible_backup(backup, now)
-    if backup.state == "pending" and backup.state_unready == "[]" then
-        backup.state_unready = reasons(waiting_reason(backup, now))
+-- A backup as callers see it: its hash as it comes from Redis, since records are read far more often than anything
+-- else is done. nil: it is not there, or not of this account or app.
+local function visible_backup(account, app, id, now)
+    local key = PREFIX .. "backup:" .. id
+    local known = redis.call("HMGET", key, "account", "app", "state", "state_unready", "job", "node")
+    if not known[1] or (account ~= "" and known[1] ~= account) or (app ~= "" and known[2] ~= app) then
+        return nil
     end
-    return backup
+    local record = redis.call("HGETALL", key)
+    local reason = ""
+    if known[3] == "pending" and (known[4] or "[]") == "[]" then
+        reason = waiting_reason({ app = known[2], job = known[5], node = known[6] }, now)
+    end
+    if reason ~= "" then
+        record[#record + 1] = "state_unready" -- the last one counts
+        record[#record + 1] = reasons(reason)
+    end
+    return record
 end
 
 define("backup_get", READS, function(a)
     local account, app, id = a:optional_id("account"), a:optional_id("app"), a:id("backup")
     a:finish()
-    return flatten(visible_backup(find_backup(account, app, id), now_ms()))
+    local record = visible_backup(account, app, id, now_ms())
+    if not record then
+        refuse("UNKNOWN_BACKUP", "there is no backup %s here", id)
+    end
+    return record
 end)
 
 -- Ids of all accounts, oldest first: each account's part is sorted already.
@@ -943,12 +978,9 @@ define("backup_list", READS, function(a)
     end
     local now, backups = now_ms(), {}
     for _, id in ipairs(ids) do
-        local backup = load_backup(id)
-        if backup then
-            backups[#backups + 1] = visible_backup(backup, now)
-        end
+        backups[#backups + 1] = visible_backup(account, "", id, now)
     end
-    return reply_with(backups)
+    return backups
 end)
 
 define("backup_delete", WRITES, function(a)
@@ -1362,10 +1394,10 @@ function EXPLAIN_JOB.queued(say, job, now)
     local queue = PREFIX .. "queue:" .. job.node
     say("Its %s job %s waits in %s, at place %d of %d, after %s attempts.", job.kind, job.id, queue,
         (redis.call("ZRANK", queue, job.id) or -1) + 1, redis.call("ZCARD", queue), job.attempt)
-    local busy = busy_job(job.app)
+    local busy, subject = busy_job(job.app)
     if busy then
         say("It cannot start yet: job %s works on backup %s of the same app, and an app has one job at a time.",
-            busy.id, busy.subject)
+            busy, subject)
     end
     explain_node(say, job.node, now)
     say("Next: the first claim of node %s that finds the app free takes it; a free worker looks at least every second.",
