@@ -82,10 +82,40 @@ static void launch(struct redis_server *server, const char *const *options)
     }
 }
 
+static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *where)
+{
+    (void)info;
+    (void)type;
+    (void)where;
+    return remove(path);
+}
+
+/* A test that fails or crashes does not come to redis_server_stop(): this process outlives it, sees
+ * the pipe close, and removes the directory. The server itself dies with the test. */
+static void start_cleaner(const struct redis_server *server)
+{
+    int ends[2];
+    cr_assert(pipe2(ends, O_CLOEXEC) == 0, "pipe: %s", strerror(errno));
+    pid_t pid = fork();
+    cr_assert(ge(int, pid, 0), "fork: %s", strerror(errno));
+    if (pid > 0) {
+        (void)close(ends[0]); /* the other end stays open as long as this process lives */
+        return;
+    }
+    (void)dup2(ends[0], 0);
+    (void)close_range(1, ~0U, 0);
+    char byte;
+    while (read(0, &byte, 1) < 0 && errno == EINTR)
+        continue;
+    (void)nftw(server->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    _exit(0);
+}
+
 void redis_server_start(struct redis_server *server, const char *const *options)
 {
     *server = (struct redis_server){.directory = "/tmp/appbackup-redis-XXXXXX"};
     cr_assert(mkdtemp(server->directory) != NULL, "mkdtemp: %s", strerror(errno));
+    start_cleaner(server);
     (void)snprintf(server->socket, sizeof(server->socket), "%s/s", server->directory);
     (void)snprintf(server->address, sizeof(server->address), "unix:%s", server->socket);
     launch(server, options);
@@ -113,14 +143,6 @@ void redis_server_freeze(struct redis_server *server)
 void redis_server_thaw(struct redis_server *server)
 {
     (void)kill(server->pid, SIGCONT);
-}
-
-static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *where)
-{
-    (void)info;
-    (void)type;
-    (void)where;
-    return remove(path);
 }
 
 void redis_server_stop(struct redis_server *server)
