@@ -104,7 +104,7 @@ static void assert_no_temporary(void)
 
 Test(object_store_put, joins_the_parts)
 {
-    char many[200][8];
+    char many[200][16];
     struct object_part parts[202];
     size_t len = 0;
     parts[0] = (struct object_part){.bytes = NULL, .len = 0};
