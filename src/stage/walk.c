@@ -229,10 +229,9 @@ static enum status look_at(struct walk *walk, struct level *level, struct walk_i
     if (fstatat(level->fd, name, &item->info, flags) != 0) {
         error_set_errno(&walk->failure, errno, "look at");
         mark_failed(walk, item);
-        return STATUS_OK;
     }
     item->is_directory = S_ISDIR(item->info.st_mode);
-    *ret_skipped = is_skipped(walk, item);
+    *ret_skipped = is_skipped(walk, item); /* also if it has gone: what is excluded is no news */
     return STATUS_OK;
 }
 

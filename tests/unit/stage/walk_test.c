@@ -183,3 +183,23 @@ Test(walk_next, says_that_an_entry_vanished)
     cr_assert(eq(int, (int)walk_next(walk, &item, &err), STATUS_OK));
     cr_assert(eq(int, (int)item.kind, WALK_ENTRY));
 }
+
+Test(walk_next, says_nothing_of_an_excluded_entry_that_vanished)
+{
+    struct error err = {0};
+    const char *const patterns[] = {"*-wal", NULL};
+    CLEANUP(exclude_freep) struct exclude *exclude = NULL;
+    cr_assert(eq(int, (int)exclude_new(patterns, &exclude, &err), STATUS_OK), "%s", err.text);
+    struct walk_options options = {.volume = volume, .exclude = exclude};
+    struct walk_item item;
+    CLEANUP(walk_closep) struct walk *walk = NULL;
+    make("touch a.db-wal b");
+    int fd = open(volume, O_RDONLY | O_DIRECTORY);
+    cr_assert(eq(int, (int)walk_open(&options, fd, &walk, &err), STATUS_OK), "%s", err.text);
+    cr_assert(eq(int, (int)walk_next(walk, &item, &err), STATUS_OK));
+    make("rm a.db-wal");
+
+    cr_assert(eq(int, (int)walk_next(walk, &item, &err), STATUS_OK));
+    cr_assert(eq(int, (int)item.kind, WALK_ENTRY));
+    cr_assert(eq(str, (char *)item.name, "b"));
+}
