@@ -171,9 +171,12 @@ static enum status write_parts(int fd, const struct object_part *parts, size_t c
     struct iovec vector[PARTS_PER_WRITE];
     for (size_t i = 0; i < count; i += PARTS_PER_WRITE) {
         int n = 0;
-        for (; n < PARTS_PER_WRITE && i + (size_t)n < count; n++)
-            vector[n] = (struct iovec){.iov_base = (void *)(uintptr_t)parts[i + (size_t)n].bytes,
-                                       .iov_len = parts[i + (size_t)n].len};
+        for (; n < PARTS_PER_WRITE && i + (size_t)n < count; n++) {
+            const struct object_part *part = &parts[i + (size_t)n];
+            /* NOLINTNEXTLINE(performance-no-int-to-ptr): writev(2) only reads */
+            vector[n].iov_base = (void *)(uintptr_t)part->bytes;
+            vector[n].iov_len = part->len;
+        }
         if (write_vector(fd, vector, n, err) != STATUS_OK)
             return error_status(err);
     }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char padding = '=';
 
 char *base64_encode(const void *bytes, size_t len, char *text)
 {
@@ -19,8 +20,11 @@ char *base64_encode(const void *bytes, size_t len, char *text)
     unsigned char second = len == 2 ? next[1] : 0;
     *text++ = alphabet[next[0] >> 2];
     *text++ = alphabet[(next[0] & 3) << 4 | second >> 4];
-    *text++ = len == 2 ? alphabet[(second & 15) << 2] : '=';
-    *text++ = '=';
+    *text = padding;
+    if (len == 2)
+        *text = alphabet[(second & 15) << 2];
+    text++;
+    *text++ = padding;
     return text;
 }
 
@@ -37,20 +41,20 @@ static int value_of(char c)
     return c == '/' ? 63 : -1;
 }
 
-/* Four characters, of which the last `padding` are '='. */
-static bool decode_group(const char *text, size_t padding, unsigned char *bytes)
+/* Four characters, of which the last `missing` are '='. */
+static bool decode_group(const char *text, size_t missing, unsigned char *bytes)
 {
     uint32_t bits = 0;
-    for (size_t i = 0; i < 4 - padding; i++) {
+    for (size_t i = 0; i < 4 - missing; i++) {
         int value = value_of(text[i]);
         if (value < 0)
             return false;
         bits |= (uint32_t)value << (18 - 6 * i);
     }
-    for (size_t i = 0; i < 3 - padding; i++)
+    for (size_t i = 0; i < 3 - missing; i++)
         bytes[i] = (unsigned char)(bits >> (16 - 8 * i));
     /* bits behind the last byte must be zero: one text per value */
-    return padding == 0 || (bits & (padding == 1 ? 0xffu : 0xffffu)) == 0;
+    return missing == 0 || (bits & (missing == 1 ? 0xffu : 0xffffu)) == 0;
 }
 
 bool base64_decode(const char *text, size_t text_len, unsigned char *bytes, size_t *ret_len)
@@ -59,14 +63,14 @@ bool base64_decode(const char *text, size_t text_len, unsigned char *bytes, size
         return false;
     size_t len = 0;
     for (size_t i = 0; i < text_len; i += 4) {
-        size_t padding = 0;
-        if (i + 4 == text_len && text[i + 3] == '=')
-            padding = text[i + 2] == '=' ? 2 : 1;
+        size_t missing = 0;
+        if (i + 4 == text_len && text[i + 3] == padding)
+            missing = text[i + 2] == padding ? 2 : 1;
         char group[4]; /* bytes may be text */
         memcpy(group, text + i, sizeof(group));
-        if (!decode_group(group, padding, bytes + len))
+        if (!decode_group(group, missing, bytes + len))
             return false;
-        len += 3 - padding;
+        len += 3 - missing;
     }
     *ret_len = len;
     return true;

@@ -98,7 +98,8 @@ static enum status make_segment(struct blob_index *index, struct error *err)
         return STATUS_OK;
     size_t segment = index->count / SEGMENT_ENTRIES;
     struct blob_entry **segments =
-        realloc(index->segments, (segment + 1) * sizeof(*index->segments));
+        reallocarray(index->segments, segment + 1,
+                     sizeof(struct blob_entry *)); /* NOLINT(bugprone-sizeof-expression) */
     if (segments == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "an index of %zu blobs", index->count);
     index->segments = segments;

@@ -60,19 +60,19 @@ static enum status verify(struct repository *repository, const struct segment *s
     return STATUS_OK;
 }
 
-/* The sealed blob stands, len bytes long, at the end of the pack. */
-static enum status enter(struct repository *repository, struct open_pack *open, size_t len,
+/* The sealed blob stands at the end of the pack. */
+static enum status enter(struct repository *repository, struct open_pack *open, size_t sealed_len,
                          size_t plain_len, const struct blob_id *id, struct error *err)
 {
     struct blob_entry entry = {.id = *id,
                                .pack_and_type = open->pack << 1 | (uint32_t)open->type,
                                .offset = (uint32_t)open->len,
-                               .length = (uint32_t)len,
+                               .length = (uint32_t)sealed_len,
                                .plain_length = (uint32_t)plain_len};
     if (blob_index_add(&repository->index, &entry, &open->entries[open->count], err) != STATUS_OK)
         return error_status(err);
     open->count++;
-    open->len += len;
+    open->len += sealed_len;
     if (open->len < PACK_TARGET_BYTES && open->count < PACK_ENTRIES_MAX)
         return STATUS_OK;
     return repository_store_open_pack(repository, open, err);
@@ -118,6 +118,7 @@ static enum status copy_to_pack(struct repository *repository, struct open_pack 
 {
     if (begin_pack(repository, open, err) != STATUS_OK)
         return error_status(err);
+    assert(open->bytes != NULL);
     size_t count = 0;
     size_t len = 0;
     const struct segment *segments = text_stream_segments(stream, &count);
@@ -173,6 +174,7 @@ static enum status save_large(struct repository *repository, enum blob_type type
     return save_stream(repository, type, stream, id, err);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the seven parameters are the contract's */
 enum status repository_save_blob(struct repository *repository, enum blob_type type,
                                  const void *bytes, size_t len, struct blob_id *ret_id,
                                  bool *ret_known, struct error *err)

@@ -9,7 +9,10 @@
 
 #include "polynomial.h"
 
-enum { WINDOW = 64, STRIPS = 4, STRIP_BYTES = 4096, DEGREE = 53, SHIFT = DEGREE - 8 };
+enum { WINDOW = 64, DEGREE = 53, SHIFT = DEGREE - 8 };
+
+static const size_t strip_bytes = 4096;
+static const size_t block_bytes = 16384; /* four strips */
 
 static const uint64_t boundary_mask = (UINT64_C(1) << 20) - 1;
 
@@ -53,21 +56,21 @@ static size_t scan(const struct chunker *chunker, const unsigned char *bytes, si
     return to;
 }
 
-/* Is there a boundary in the STRIPS * STRIP_BYTES positions from `from`? */
+/* Is there a boundary in the block of positions from `from`? */
 static bool block_has_boundary(const struct chunker *chunker, const unsigned char *from)
 {
     uint64_t a = digest_before(chunker, from);
-    uint64_t b = digest_before(chunker, from + STRIP_BYTES);
-    uint64_t c = digest_before(chunker, from + 2 * STRIP_BYTES);
-    uint64_t d = digest_before(chunker, from + 3 * STRIP_BYTES);
-    for (const unsigned char *at = from; at < from + STRIP_BYTES; at++) {
+    uint64_t b = digest_before(chunker, from + strip_bytes);
+    uint64_t c = digest_before(chunker, from + 2 * strip_bytes);
+    uint64_t d = digest_before(chunker, from + 3 * strip_bytes);
+    for (const unsigned char *at = from; at < from + strip_bytes; at++) {
         if ((a & boundary_mask) == 0 || (b & boundary_mask) == 0 || (c & boundary_mask) == 0 ||
             (d & boundary_mask) == 0)
             return true;
         a = roll(chunker, a, at);
-        b = roll(chunker, b, at + STRIP_BYTES);
-        c = roll(chunker, c, at + 2 * STRIP_BYTES);
-        d = roll(chunker, d, at + 3 * STRIP_BYTES);
+        b = roll(chunker, b, at + strip_bytes);
+        c = roll(chunker, c, at + 2 * strip_bytes);
+        d = roll(chunker, d, at + 3 * strip_bytes);
     }
     return false;
 }
@@ -78,7 +81,7 @@ size_t chunker_next(const struct chunker *chunker, const unsigned char *bytes, s
         return len;
     size_t end = len < CHUNK_MAX_BYTES ? len : CHUNK_MAX_BYTES;
     size_t next = CHUNK_MIN_BYTES;
-    while (end - next >= STRIPS * STRIP_BYTES && !block_has_boundary(chunker, bytes + next))
-        next += STRIPS * STRIP_BYTES;
+    while (end - next >= block_bytes && !block_has_boundary(chunker, bytes + next))
+        next += block_bytes;
     return scan(chunker, bytes, next, end);
 }

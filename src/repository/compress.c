@@ -42,9 +42,9 @@ size_t compressed_max(size_t len)
 }
 
 enum status compressor_shrink(struct compressor *compressor, const void *bytes, size_t len,
-                              void *out, size_t capacity, size_t *ret_len, struct error *err)
+                              void *out, size_t *ret_len, struct error *err)
 {
-    size_t done = ZSTD_compress2(compressor->shrink, out, capacity, bytes, len);
+    size_t done = ZSTD_compress2(compressor->shrink, out, compressed_max(len), bytes, len);
     if (ZSTD_isError(done))
         return FAIL(err, STATUS_INTERNAL, "zstd: %s", ZSTD_getErrorName(done));
     *ret_len = done;
@@ -97,9 +97,13 @@ static size_t first_room(const void *bytes, size_t len, size_t hint, size_t max)
     size_t room = hint;
     if (said != ZSTD_CONTENTSIZE_UNKNOWN && said != ZSTD_CONTENTSIZE_ERROR && said <= max)
         room = (size_t)said;
-    if (room == 0)
-        room = len * GUESSED_RATIO + ROOM_MIN;
-    return room < max ? room : max;
+    return room != 0 ? room : len * GUESSED_RATIO + ROOM_MIN;
+}
+
+static size_t next_room(size_t wanted, const struct buffer *buffer)
+{
+    size_t allowed = buffer->max - buffer->len;
+    return wanted < allowed ? wanted : allowed;
 }
 
 enum status compressor_expand(struct compressor *compressor, const void *bytes, size_t len,
@@ -108,7 +112,8 @@ enum status compressor_expand(struct compressor *compressor, const void *bytes, 
     if (compressor_expand_start(compressor, err) != STATUS_OK)
         return error_status(err);
     ZSTD_inBuffer in = {.src = bytes, .size = len};
-    size_t room = first_room(bytes, len, hint, buffer->max - buffer->len);
+    size_t allowed = buffer->max - buffer->len;
+    size_t room = next_room(first_room(bytes, len, hint, allowed), buffer);
     for (;;) {
         if (buffer_reserve(buffer, room, err) != STATUS_OK)
             return error_status(err);
@@ -122,9 +127,6 @@ enum status compressor_expand(struct compressor *compressor, const void *bytes, 
             return compressor_expand_finish(compressor, err);
         if (room == 0) /* the step without room was there to see whether that was all */
             return FAIL(err, STATUS_TOO_LARGE, "expands to more than %zu bytes", buffer->max);
-        size_t allowed = buffer->max - buffer->len;
-        room = room > out.pos ? room - out.pos : PIECE_BYTES;
-        if (room > allowed)
-            room = allowed;
+        room = next_room(room > out.pos ? room - out.pos : PIECE_BYTES, buffer);
     }
 }

@@ -22,10 +22,9 @@ DEFINE_CLEANUP(struct compressor *, compressor_free)
 
 size_t compressed_max(size_t len);
 
-/* capacity is at least compressed_max(len). */
+/* out has room for compressed_max(len). */
 enum status compressor_shrink(struct compressor *compressor, const void *bytes, size_t len,
-                              void *out, size_t capacity, size_t *ret_len, struct error *err)
-    MUST_CHECK;
+                              void *out, size_t *ret_len, struct error *err) MUST_CHECK;
 
 /* Appends; frames may follow each other and need not say how large they are. hint: the expected
  * size, 0 if unknown. */

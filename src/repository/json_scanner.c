@@ -14,10 +14,10 @@ void json_scanner_init(struct json_scanner *scanner, const void *text, size_t le
     scanner->end = scanner->start + len;
 }
 
-enum status json_scan_fail(const struct json_scanner *scanner, const char *what, struct error *err)
+void json_scan_set_error(const struct json_scanner *scanner, const char *what, struct error *err)
 {
-    return FAIL(err, STATUS_CORRUPT, "JSON at byte %zu: %s", (size_t)(scanner->at - scanner->start),
-                what);
+    error_set(err, STATUS_CORRUPT, "JSON at byte %zu: %s", (size_t)(scanner->at - scanner->start),
+              what);
 }
 
 static bool is_space(char c)
@@ -29,7 +29,9 @@ char json_scan_peek(struct json_scanner *scanner)
 {
     while (scanner->at < scanner->end && is_space(*scanner->at))
         scanner->at++;
-    return scanner->at < scanner->end ? *scanner->at : '\0';
+    if (scanner->at == scanner->end)
+        return '\0';
+    return *scanner->at;
 }
 
 enum status json_scan_char(struct json_scanner *scanner, char c, struct error *err)

@@ -26,9 +26,15 @@ struct json_slice {
 
 void json_scanner_init(struct json_scanner *scanner, const void *text, size_t len);
 
+void json_scan_set_error(const struct json_scanner *scanner, const char *what, struct error *err);
+
 /* For texts whose value cannot be used: CORRUPT, at the current place. */
-enum status json_scan_fail(const struct json_scanner *scanner, const char *what, struct error *err)
-    MUST_CHECK;
+static inline enum status json_scan_fail(const struct json_scanner *scanner, const char *what,
+                                         struct error *err)
+{
+    json_scan_set_error(scanner, what, err);
+    return error_status(err);
+}
 
 /* The next character that is not white space, 0 at the end. Stays in front of it. */
 char json_scan_peek(struct json_scanner *scanner);

@@ -38,7 +38,7 @@ static bool parameters_are_bearable(const struct scrypt_parameters *scrypt)
            scrypt->p >= 1 && scrypt->n <= scrypt_work_max &&
            scrypt->r <= scrypt_work_max / scrypt->n &&
            scrypt->p <= scrypt_work_max / scrypt->n / scrypt->r &&
-           128 * scrypt->r * scrypt->n <= scrypt_memory_max;
+           UINT64_C(128) * scrypt->r * scrypt->n <= scrypt_memory_max;
 }
 
 /* 64 bytes: encryption key, then the two halves of the authentication key. */
@@ -50,6 +50,7 @@ static enum status derive(const char *passphrase, const struct scrypt_parameters
     uint32_t p = scrypt->p;
     /* OpenSSL's own limit of 32 MiB refuses what restic uses. */
     uint64_t memory = 128 * (uint64_t)r * (n + p + 2) + (1 << 20);
+    /* NOLINTBEGIN(performance-no-int-to-ptr): OpenSSL only reads there */
     OSSL_PARAM parameters[] = {
         OSSL_PARAM_octet_string(OSSL_KDF_PARAM_PASSWORD, (void *)(uintptr_t)passphrase,
                                 strlen(passphrase)),
@@ -60,6 +61,7 @@ static enum status derive(const char *passphrase, const struct scrypt_parameters
         OSSL_PARAM_uint64(OSSL_KDF_PARAM_SCRYPT_MAXMEM, &memory),
         OSSL_PARAM_END,
     };
+    /* NOLINTEND(performance-no-int-to-ptr) */
     unsigned char derived[64];
     EVP_KDF *kdf = EVP_KDF_fetch(NULL, "SCRYPT", NULL);
     EVP_KDF_CTX *context = kdf == NULL ? NULL : EVP_KDF_CTX_new(kdf);
@@ -191,13 +193,6 @@ enum status crypto_keys_random(struct crypto_keys *ret_keys, struct error *err)
     return crypto_random(ret_keys, sizeof(*ret_keys), err);
 }
 
-static char *put_text(char *to, const char *text)
-{
-    size_t len = strlen(text);
-    memcpy(to, text, len);
-    return to + len;
-}
-
 /* The master key as restic has it, sealed with the user's: bytes with IV and MAC. */
 static enum status seal_master(const struct crypto_keys *keys, const struct crypto_keys *user,
                                unsigned char *sealed, size_t *ret_len, struct error *err)
@@ -206,13 +201,13 @@ static enum status seal_master(const struct crypto_keys *keys, const struct cryp
     if (crypto_new(user, &crypto, err) != STATUS_OK)
         return error_status(err);
     char *start = (char *)sealed + SEAL_IV_BYTES;
-    char *to = put_text(start, "{\"mac\":{\"k\":\"");
+    char *to = stpcpy(start, "{\"mac\":{\"k\":\"");
     to = base64_encode(keys->mac_k, sizeof(keys->mac_k), to);
-    to = put_text(to, "\",\"r\":\"");
+    to = stpcpy(to, "\",\"r\":\"");
     to = base64_encode(keys->mac_r, sizeof(keys->mac_r), to);
-    to = put_text(to, "\"},\"encrypt\":\"");
+    to = stpcpy(to, "\"},\"encrypt\":\"");
     to = base64_encode(keys->encrypt, sizeof(keys->encrypt), to);
-    to = put_text(to, "\"}");
+    to = stpcpy(to, "\"}");
     size_t len = (size_t)(to - start);
     *ret_len = len + SEAL_OVERHEAD;
     return crypto_seal(crypto, sealed, len, err);
@@ -229,17 +224,17 @@ static enum status write_text(const struct scrypt_parameters *scrypt, const unsi
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
 
-    char *to = put_text(head, "{\"created\":\"");
-    to = put_text(timestamp_write(to, now), "\",\"username\":");
-    to = put_text(quote_json(to, me.user, strlen(me.user)), ",\"hostname\":");
+    char *to = stpcpy(head, "{\"created\":\"");
+    to = stpcpy(timestamp_write(to, now), "\",\"username\":");
+    to = stpcpy(quote_json(to, me.user, strlen(me.user)), ",\"hostname\":");
     to = quote_json(to, me.host, strlen(me.host));
     if (buffer_add(text, head, (size_t)(to - head), err) != STATUS_OK)
         return error_status(err);
 
     (void)snprintf(numbers, sizeof(numbers), ",\"kdf\":\"scrypt\",\"N\":%llu,\"r\":%u,\"p\":%u",
                    (unsigned long long)scrypt->n, scrypt->r, scrypt->p);
-    to = base64_encode(scrypt->salt, SALT_BYTES, put_text(data, ",\"salt\":\""));
-    to = put_text(base64_encode(sealed, sealed_len, put_text(to, "\",\"data\":\"")), "\"}");
+    to = base64_encode(scrypt->salt, SALT_BYTES, stpcpy(data, ",\"salt\":\""));
+    to = stpcpy(base64_encode(sealed, sealed_len, stpcpy(to, "\",\"data\":\"")), "\"}");
     if (buffer_add_text(text, numbers, err) != STATUS_OK)
         return error_status(err);
     return buffer_add(text, data, (size_t)(to - data), err);

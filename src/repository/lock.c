@@ -185,14 +185,14 @@ enum status repository_refresh_lock(struct repository *repository, struct error 
     if (!lock->held)
         return FAIL(err, STATUS_CONFLICT, "renew lock: none is held");
     int64_t now = boot_ms();
-    bool late = now - lock->renewed_ms >= LOST_MS;
-    if (!late && (now - lock->renewed_ms < RENEW_MS ||
-                  (lock->tried_ms > lock->renewed_ms && now - lock->tried_ms < RETRY_MS)))
-        return STATUS_OK;
-    if (late)
+    int64_t age_ms = now - lock->renewed_ms;
+    bool tried_since = lock->tried_ms > lock->renewed_ms && now - lock->tried_ms < RETRY_MS;
+    long long minutes = (long long)age_ms / 60000;
+    if (age_ms >= LOST_MS)
         return FAIL_REASON(err, STATUS_LOST, "repository_lock_lost",
-                           "the lock of the repository could not be renewed for %lld min",
-                           (long long)(now - lock->renewed_ms) / 60000);
+                           "the repository's lock could not be renewed for %lld min", minutes);
+    if (age_ms < RENEW_MS || tried_since)
+        return STATUS_OK;
     lock->tried_ms = now;
     enum status status = renew(repository, err);
     if (status == STATUS_LOST)

@@ -78,10 +78,11 @@ static enum status put_pack(struct repository *repository, const struct pack_con
     char path[OBJECT_PATH_SIZE];
     if (hash_start(repository->sealer.hash, err) != STATUS_OK)
         return error_status(err);
-    for (size_t i = 0; i < content->part_count; i++)
-        if (hash_piece(repository->sealer.hash, content->parts[i].bytes, content->parts[i].len,
-                       err) != STATUS_OK)
+    for (size_t i = 0; i < content->part_count; i++) {
+        const struct object_part *part = &content->parts[i];
+        if (hash_piece(repository->sealer.hash, part->bytes, part->len, err) != STATUS_OK)
             return error_status(err);
+    }
     if (hash_finish(repository->sealer.hash, ret_id->bytes, err) != STATUS_OK)
         return error_status(err);
     pack_path(path, ret_id);

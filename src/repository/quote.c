@@ -24,13 +24,6 @@ bool rune_is_printable(uint32_t rune)
     return low < sizeof(printable) / sizeof(printable[0]) && rune >= printable[low][0];
 }
 
-static char *put_text(char *to, const char *text)
-{
-    size_t len = strlen(text);
-    memcpy(to, text, len);
-    return to + len;
-}
-
 static char *put_hex(char *to, uint32_t value, int digits)
 {
     for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4)
@@ -43,20 +36,20 @@ static char *put_json_ascii(char *to, unsigned char c)
 {
     switch (c) {
     case '"':
-        return put_text(to, "\\\"");
+        return stpcpy(to, "\\\"");
     case '\\':
-        return put_text(to, "\\\\");
+        return stpcpy(to, "\\\\");
     case '\n':
-        return put_text(to, "\\n");
+        return stpcpy(to, "\\n");
     case '\r':
-        return put_text(to, "\\r");
+        return stpcpy(to, "\\r");
     case '\t':
-        return put_text(to, "\\t");
+        return stpcpy(to, "\\t");
     default:
         break;
     }
     if (c < 0x20 || c == '<' || c == '>' || c == '&')
-        return put_hex(put_text(to, "\\u"), c, 4);
+        return put_hex(stpcpy(to, "\\u"), c, 4);
     *to++ = (char)c;
     return to;
 }
@@ -71,9 +64,9 @@ char *quote_json(char *to, const char *text, size_t len)
         if (c < 0x80) {
             to = put_json_ascii(to, c);
         } else if (n == 0) {
-            to = put_text(to, "\\ufffd");
+            to = stpcpy(to, "\\ufffd");
         } else if (rune == 0x2028 || rune == 0x2029) {
-            to = put_hex(put_text(to, "\\u"), rune, 4);
+            to = put_hex(stpcpy(to, "\\u"), rune, 4);
         } else {
             memcpy(to, text + i, n);
             to += n;
@@ -101,24 +94,24 @@ static char *put_name_ascii(char *to, unsigned char c)
 {
     static const char named[] = "abtnvfr"; /* for 7 to 13 */
     if (c == '"')
-        return put_text(to, "\\\\\\\"");
+        return stpcpy(to, "\\\\\\\"");
     if (c == '\\')
-        return put_text(to, "\\\\\\\\");
+        return stpcpy(to, "\\\\\\\\");
     if (c >= '\a' && c <= '\r') {
-        to = put_text(to, "\\\\");
+        to = stpcpy(to, "\\\\");
         *to++ = named[c - '\a'];
         return to;
     }
     if (c < 0x20 || c == 0x7f)
-        return put_hex(put_text(to, "\\\\x"), c, 2);
+        return put_hex(stpcpy(to, "\\\\x"), c, 2);
     return put_json_ascii(to, c);
 }
 
 static char *put_name_rune(char *to, uint32_t rune, const char *bytes, size_t n)
 {
     if (!rune_is_printable(rune))
-        return rune <= 0xffff ? put_hex(put_text(to, "\\\\u"), rune, 4)
-                              : put_hex(put_text(to, "\\\\U"), rune, 8);
+        return rune <= 0xffff ? put_hex(stpcpy(to, "\\\\u"), rune, 4)
+                              : put_hex(stpcpy(to, "\\\\U"), rune, 8);
     memcpy(to, bytes, n);
     return to + n;
 }
@@ -133,7 +126,7 @@ char *quote_name(char *to, const char *name, size_t len)
         if (c < 0x80)
             to = put_name_ascii(to, c);
         else if (n == 0)
-            to = put_hex(put_text(to, "\\\\x"), c, 2);
+            to = put_hex(stpcpy(to, "\\\\x"), c, 2);
         else
             to = put_name_rune(to, rune, name + i, n);
         i += n == 0 ? 1 : n;

@@ -101,8 +101,10 @@ static enum status open_with(struct object_store *store, const struct crypto_key
     CLEANUP(repository_closep) struct repository *repository = NULL;
     CLEANUP(buffer_done) struct buffer copy;
     buffer_init(&copy, config->max);
-    if (new_repository(store, keys, &repository, err) != STATUS_OK ||
-        buffer_add(&copy, config->bytes, config->len, err) != STATUS_OK ||
+    if (new_repository(store, keys, &repository, err) != STATUS_OK)
+        return error_status(err);
+    assert(repository != NULL);
+    if (buffer_add(&copy, config->bytes, config->len, err) != STATUS_OK ||
         read_config(repository, &copy, err) != STATUS_OK)
         return error_status(err);
     *ret_repository = STEAL(repository);
@@ -231,12 +233,11 @@ static enum status put_config(struct object_store *store, const struct crypto_ke
                               struct error *err)
 {
     CLEANUP(crypto_freep) struct crypto *crypto = NULL;
-    char text[CONFIG_TEXT_MAX];
     unsigned char sealed[CONFIG_TEXT_MAX + SEAL_OVERHEAD];
+    char *text = (char *)sealed + SEAL_IV_BYTES;
     if (config_write(text, err) != STATUS_OK || crypto_new(keys, &crypto, err) != STATUS_OK)
         return error_status(err);
     size_t len = strlen(text);
-    memcpy(sealed + SEAL_IV_BYTES, text, len);
     if (crypto_seal(crypto, sealed, len, err) != STATUS_OK)
         return error_status(err);
     return put_bytes(store, CONFIG_NAME, sealed, len + SEAL_OVERHEAD, err);

@@ -24,8 +24,8 @@ enum status sealer_seal(struct sealer *sealer, const void *bytes, size_t len, un
                         size_t *ret_len, struct error *err)
 {
     size_t stored = 0;
-    if (compressor_shrink(sealer->compressor, bytes, len, out + SEAL_IV_BYTES, compressed_max(len),
-                          &stored, err) != STATUS_OK ||
+    if (compressor_shrink(sealer->compressor, bytes, len, out + SEAL_IV_BYTES, &stored, err) !=
+            STATUS_OK ||
         crypto_seal(sealer->crypto, out, stored, err) != STATUS_OK)
         return error_status(err);
     *ret_len = stored + SEAL_OVERHEAD;

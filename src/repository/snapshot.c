@@ -73,10 +73,12 @@ static enum status on_snapshot(void *context, const char *id, struct error *err)
 {
     struct snapshot_listing *listing = context;
     enum status status = load_snapshot(listing, id, err);
-    if (listing->callback_failed || (status != STATUS_CORRUPT && status != STATUS_TOO_LARGE))
-        return status == STATUS_NOT_FOUND && !listing->callback_failed
-                   ? STATUS_OK /* forgotten while we listed */
-                   : status;
+    if (listing->callback_failed)
+        return status;
+    if (status == STATUS_NOT_FOUND)
+        return STATUS_OK; /* forgotten while we listed */
+    if (status != STATUS_CORRUPT && status != STATUS_TOO_LARGE)
+        return status;
     if (listing->unreadable.status == STATUS_OK)
         listing->unreadable = *err;
     return STATUS_OK;

@@ -19,6 +19,7 @@ static enum status add_format(struct buffer *text, struct error *err, const char
     char part[512];
     va_list args;
     va_start(args, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): the line above is not understood */
     int len = vsnprintf(part, sizeof(part), format, args);
     va_end(args);
     if (len < 0 || (size_t)len >= sizeof(part))

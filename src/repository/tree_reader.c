@@ -12,6 +12,7 @@
 #include "repository/tree.h"
 #include "timestamp.h"
 
+#include <stddef.h>
 #include <string.h>
 
 enum { XATTRS_MAX = 64 * 1024 };
@@ -55,6 +56,7 @@ void tree_reader_free(struct tree_reader *reader)
 
 static unsigned char *take(struct tree_reader *reader, size_t len)
 {
+    assert(reader->arena != NULL && len <= reader->arena_size - reader->arena_used);
     unsigned char *bytes = reader->arena + reader->arena_used;
     reader->arena_used += len;
     return bytes;
@@ -296,100 +298,81 @@ static enum status read_xattrs(struct tree_reader *reader, struct node *node, st
     return STATUS_OK;
 }
 
-enum member {
+/* How a member is read, and, for the plain ones, where it goes. */
+enum member_kind {
+    MEMBER_U64,
+    MEMBER_U32,
+    MEMBER_TEXT,
+    MEMBER_TIME,
     MEMBER_NAME,
     MEMBER_TYPE,
     MEMBER_MODE,
-    MEMBER_MTIME,
-    MEMBER_ATIME,
-    MEMBER_CTIME,
-    MEMBER_UID,
-    MEMBER_GID,
-    MEMBER_USER,
-    MEMBER_GROUP,
-    MEMBER_INODE,
-    MEMBER_DEVICE_ID,
-    MEMBER_SIZE,
-    MEMBER_LINKS,
-    MEMBER_LINK_TARGET,
-    MEMBER_LINK_TARGET_RAW,
+    MEMBER_TARGET,
+    MEMBER_RAW_TARGET,
     MEMBER_XATTRS,
-    MEMBER_DEVICE,
     MEMBER_CONTENT,
     MEMBER_SUBTREE,
-    MEMBER_COUNT
+    MEMBER_UNKNOWN
 };
 
-static const char *const member_names[MEMBER_COUNT] = {
-    [MEMBER_NAME] = "name",
-    [MEMBER_TYPE] = "type",
-    [MEMBER_MODE] = "mode",
-    [MEMBER_MTIME] = "mtime",
-    [MEMBER_ATIME] = "atime",
-    [MEMBER_CTIME] = "ctime",
-    [MEMBER_UID] = "uid",
-    [MEMBER_GID] = "gid",
-    [MEMBER_USER] = "user",
-    [MEMBER_GROUP] = "group",
-    [MEMBER_INODE] = "inode",
-    [MEMBER_DEVICE_ID] = "device_id",
-    [MEMBER_SIZE] = "size",
-    [MEMBER_LINKS] = "links",
-    [MEMBER_LINK_TARGET] = "linktarget",
-    [MEMBER_LINK_TARGET_RAW] = "linktarget_raw",
-    [MEMBER_XATTRS] = "extended_attributes",
-    [MEMBER_DEVICE] = "device",
-    [MEMBER_CONTENT] = "content",
-    [MEMBER_SUBTREE] = "subtree",
+static const struct member {
+    const char *name;
+    enum member_kind kind;
+    size_t offset;
+} members[] = {
+    {"name", MEMBER_NAME, 0},
+    {"type", MEMBER_TYPE, 0},
+    {"mode", MEMBER_MODE, 0},
+    {"mtime", MEMBER_TIME, offsetof(struct node, mtime)},
+    {"atime", MEMBER_TIME, offsetof(struct node, atime)},
+    {"ctime", MEMBER_TIME, offsetof(struct node, ctime)},
+    {"uid", MEMBER_U32, offsetof(struct node, uid)},
+    {"gid", MEMBER_U32, offsetof(struct node, gid)},
+    {"user", MEMBER_TEXT, offsetof(struct node, user)},
+    {"group", MEMBER_TEXT, offsetof(struct node, group)},
+    {"inode", MEMBER_U64, offsetof(struct node, inode)},
+    {"device_id", MEMBER_U64, offsetof(struct node, device_id)},
+    {"size", MEMBER_U64, offsetof(struct node, size)},
+    {"links", MEMBER_U64, offsetof(struct node, links)},
+    {"linktarget", MEMBER_TARGET, 0},
+    {"linktarget_raw", MEMBER_RAW_TARGET, 0},
+    {"extended_attributes", MEMBER_XATTRS, 0},
+    {"device", MEMBER_U64, offsetof(struct node, device)},
+    {"content", MEMBER_CONTENT, 0},
+    {"subtree", MEMBER_SUBTREE, 0},
+    {NULL, MEMBER_UNKNOWN, 0},
 };
 
-static enum member member_of(const struct json_slice *key)
+static const struct member *member_of(const struct json_slice *key)
 {
-    int member = 0;
-    while (member < MEMBER_COUNT && !json_slice_is(key, member_names[member]))
+    const struct member *member = members;
+    while (member->name != NULL && !json_slice_is(key, member->name))
         member++;
-    return (enum member)member;
+    return member;
 }
 
-/* Numbers and short texts; the rest in read_member(). */
-static enum status read_simple_member(struct tree_reader *reader, enum member member,
-                                      struct node *node, struct error *err)
+static enum status read_member(struct tree_reader *reader, const struct member *member,
+                               struct node *node, struct error *err)
 {
-    uint64_t *number = member == MEMBER_INODE       ? &node->inode
-                       : member == MEMBER_DEVICE_ID ? &node->device_id
-                       : member == MEMBER_SIZE      ? &node->size
-                       : member == MEMBER_LINKS     ? &node->links
-                       : member == MEMBER_DEVICE    ? &node->device
-                                                    : NULL;
-    if (number != NULL)
-        return json_scan_number(&reader->node, UINT64_MAX, number, err);
-    if (member == MEMBER_MODE)
-        return read_mode(reader, node, err);
-    if (member == MEMBER_UID || member == MEMBER_GID)
-        return read_u32(reader, member == MEMBER_UID ? &node->uid : &node->gid, err);
-    if (member == MEMBER_USER || member == MEMBER_GROUP)
-        return read_plain_text(reader, member == MEMBER_USER ? &node->user : &node->group, err);
-    return json_scan_skip(&reader->node, err);
-}
-
-static enum status read_member(struct tree_reader *reader, enum member member, struct node *node,
-                               struct error *err)
-{
+    void *place = (char *)node + member->offset;
     /* clang-format off */
-    switch ((int)member) {
-    case MEMBER_NAME:            return read_name(reader, node, err);
-    case MEMBER_TYPE:            return read_type(reader, node, err);
-    case MEMBER_MTIME:           return read_time(reader, &node->mtime, err);
-    case MEMBER_ATIME:           return read_time(reader, &node->atime, err);
-    case MEMBER_CTIME:           return read_time(reader, &node->ctime, err);
-    case MEMBER_LINK_TARGET:     return read_link_target(reader, false, node, err);
-    case MEMBER_LINK_TARGET_RAW: return read_link_target(reader, true, node, err);
-    case MEMBER_XATTRS:          return read_xattrs(reader, node, err);
-    case MEMBER_CONTENT:         return read_content(reader, node, err);
-    case MEMBER_SUBTREE:         return read_subtree(reader, node, err);
-    default:                     return read_simple_member(reader, member, node, err);
+    switch (member->kind) {
+    case MEMBER_U64:        return json_scan_number(&reader->node, UINT64_MAX, place, err);
+    case MEMBER_U32:        return read_u32(reader, place, err);
+    case MEMBER_TEXT:       return read_plain_text(reader, place, err);
+    case MEMBER_TIME:       return read_time(reader, place, err);
+    case MEMBER_NAME:       return read_name(reader, node, err);
+    case MEMBER_TYPE:       return read_type(reader, node, err);
+    case MEMBER_MODE:       return read_mode(reader, node, err);
+    case MEMBER_TARGET:     return read_link_target(reader, false, node, err);
+    case MEMBER_RAW_TARGET: return read_link_target(reader, true, node, err);
+    case MEMBER_XATTRS:     return read_xattrs(reader, node, err);
+    case MEMBER_CONTENT:    return read_content(reader, node, err);
+    case MEMBER_SUBTREE:    return read_subtree(reader, node, err);
+    case MEMBER_UNKNOWN:    break;
     }
     /* clang-format on */
+    return json_scan_skip(&reader->node, err);
 }
 
 /* Strictly ascending, as restic demands: no name twice. */
@@ -411,18 +394,18 @@ static enum status read_node(struct tree_reader *reader, struct node *ret_node, 
     struct json_slice key;
     bool first = true;
     bool more = true;
-    unsigned seen = 0;
+    bool has_type = false;
     if (json_scan_char(&reader->node, '{', err) != STATUS_OK ||
         json_scan_member(&reader->node, &first, &key, &more, err) != STATUS_OK)
         return error_status(err);
     while (more) {
-        enum member member = member_of(&key);
-        seen |= 1U << member;
+        const struct member *member = member_of(&key);
+        has_type = has_type || member->kind == MEMBER_TYPE;
         if (read_member(reader, member, &node, err) != STATUS_OK ||
             json_scan_member(&reader->node, &first, &key, &more, err) != STATUS_OK)
             return error_status(err);
     }
-    if (node.name == NULL || (seen & 1U << MEMBER_TYPE) == 0)
+    if (node.name == NULL || !has_type)
         return json_scan_fail(&reader->node, "a node without name or type", err);
     if (node.type == NODE_FILE && node.content == NULL)
         return json_scan_fail(&reader->node, "a file without content", err);

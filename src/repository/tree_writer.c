@@ -201,11 +201,11 @@ static enum status add_xattrs(struct tree_writer *writer, const struct node *nod
 {
     if (node->xattr_count == 0)
         return STATUS_OK;
-    for (size_t i = 0; i < node->xattr_count; i++)
-        if (add_xattr(writer, &node->xattrs[i],
-                      i == 0 ? ",\"extended_attributes\":[{\"name\":" : ",{\"name\":", err) !=
-            STATUS_OK)
+    for (size_t i = 0; i < node->xattr_count; i++) {
+        const char *before = i == 0 ? ",\"extended_attributes\":[{\"name\":" : ",{\"name\":";
+        if (add_xattr(writer, &node->xattrs[i], before, err) != STATUS_OK)
             return error_status(err);
+    }
     return add_text(writer, "]", err);
 }
 
