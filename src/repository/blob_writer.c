@@ -52,7 +52,7 @@ static enum status begin_pack(struct repository *repository, struct open_pack *o
 static enum status verify(struct repository *repository, const struct segment *segments,
                           size_t count, const struct blob_id *id, struct error *err)
 {
-    struct blob_id found;
+    struct blob_id found = {{0}};
     if (sealer_digest(&repository->sealer, segments, count, 0, found.bytes, err) != STATUS_OK)
         return error_status(err);
     if (memcmp(&found, id, sizeof(found)) != 0)

@@ -81,6 +81,7 @@ size_t chunker_next(const struct chunker *chunker, const unsigned char *bytes, s
         return len;
     size_t end = len < CHUNK_MAX_BYTES ? len : CHUNK_MAX_BYTES;
     size_t next = CHUNK_MIN_BYTES;
+    /* cppcheck-suppress knownConditionTrueFalse; it takes end for its smallest value */
     while (end - next >= block_bytes && !block_has_boundary(chunker, bytes + next))
         next += block_bytes;
     return scan(chunker, bytes, next, end);

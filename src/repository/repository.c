@@ -19,7 +19,7 @@ void blob_id_to_text(const struct blob_id *id, char text[BLOB_ID_TEXT_SIZE])
 
 bool blob_id_from_text(const char *text, struct blob_id *ret_id)
 {
-    struct blob_id id;
+    struct blob_id id = {{0}};
     if (!hex_decode(text, id.bytes, BLOB_ID_BYTES))
         return false;
     *ret_id = id;
@@ -63,6 +63,13 @@ static enum status try_key(struct object_store *store, const char *name, const c
         status == STATUS_TOO_LARGE)
         return STATUS_OK;
     return status;
+}
+
+static enum status remove_key(struct object_store *store, const char *name, struct error *err)
+{
+    char path[OBJECT_PATH_SIZE];
+    (void)snprintf(path, sizeof(path), "keys/%s", name);
+    return object_store_delete(store, path, err);
 }
 
 static enum status new_repository(struct object_store *store, const struct crypto_keys *keys,
@@ -111,47 +118,89 @@ static enum status open_with(struct object_store *store, const struct crypto_key
     return STATUS_OK;
 }
 
-/* A key that opens, but holds another master key than the config, was left by somebody who lost a
- * race to create: the next key is tried, and the config is blamed only in the end. */
-static enum status open_with_any(struct object_store *store, const char *passphrase,
-                                 const struct buffer *config, struct repository **ret_repository,
-                                 struct error *err)
+/* A search for the key that opens the config. Whoever loses a race to create leaves a key that our
+ * passphrase opens, but that holds another master key than the config's. Since a config is never
+ * replaced such a key is of no use, and stock restic would stumble over it: it is removed. */
+struct key_search {
+    struct object_store *store;
+    const char *passphrase;
+    const struct buffer *config;
+    struct key_list strays;
+    struct error blame; /* what to say in the end, if none opens */
+};
+
+static enum status search_step(struct key_search *search, const char *name,
+                               struct repository **ret_repository, struct error *err)
 {
-    struct key_list list;
-    struct error blame = {0};
-    if (list_keys(store, &list, err) != STATUS_OK)
+    struct crypto_keys keys;
+    bool opened = false;
+    *ret_repository = NULL;
+    if (try_key(search->store, name, search->passphrase, &keys, &opened, err) != STATUS_OK)
         return error_status(err);
-    error_set(&blame, STATUS_FORBIDDEN,
-              list.count == 0 ? "no key is left in it" : "the passphrase opens none of its keys");
-    for (size_t i = 0; i < list.count; i++) {
-        struct crypto_keys keys;
-        bool opened = false;
-        if (try_key(store, list.names[i], passphrase, &keys, &opened, err) != STATUS_OK)
-            return error_status(err);
-        enum status status =
-            opened ? open_with(store, &keys, config, ret_repository, err) : STATUS_FORBIDDEN;
-        OPENSSL_cleanse(&keys, sizeof(keys));
-        if (status == STATUS_OK)
-            return STATUS_OK;
-        if (opened && status != STATUS_CORRUPT)
-            return status;
-        if (opened)
-            blame = *err;
+    if (!opened)
+        return STATUS_OK;
+    enum status status = open_with(search->store, &keys, search->config, ret_repository, err);
+    OPENSSL_cleanse(&keys, sizeof(keys));
+    if (status != STATUS_CORRUPT)
+        return status;
+    search->blame = *err;
+    memcpy(search->strays.names[search->strays.count++], name, BLOB_ID_TEXT_SIZE);
+    return STATUS_OK;
+}
+
+static void remove_strays(const struct key_search *search)
+{
+    struct error ignored = {0};
+    for (size_t i = 0; i < search->strays.count; i++) {
+        if (remove_key(search->store, search->strays.names[i], &ignored) != STATUS_OK) {
+            /* It is in nobody's way but stock restic's; the next one tries again. */
+        }
     }
-    *err = blame;
-    return error_status(err);
+}
+
+/* thorough: looks at the other keys as well when the right one is found. */
+static enum status search_keys(struct key_search *search, bool thorough,
+                               struct repository **ret_repository, struct error *err)
+{
+    CLEANUP(repository_closep) struct repository *found = NULL;
+    struct key_list list;
+    if (list_keys(search->store, &list, err) != STATUS_OK)
+        return error_status(err);
+    error_set(&search->blame, STATUS_FORBIDDEN,
+              list.count == 0 ? "no key is left in it" : "the passphrase opens none of its keys");
+    for (size_t i = 0; i < list.count && (found == NULL || thorough); i++) {
+        CLEANUP(repository_closep) struct repository *opened = NULL;
+        if (search_step(search, list.names[i], &opened, err) != STATUS_OK)
+            return error_status(err);
+        if (found == NULL)
+            found = STEAL(opened);
+    }
+    if (found == NULL) {
+        *err = search->blame;
+        return error_status(err);
+    }
+    *ret_repository = STEAL(found);
+    return STATUS_OK;
+}
+
+static enum status open_repository(struct object_store *store, const char *passphrase,
+                                   bool thorough, struct repository **ret_repository,
+                                   struct error *err)
+{
+    CLEANUP(buffer_done) struct buffer config;
+    struct key_search search = {.store = store, .passphrase = passphrase, .config = &config};
+    buffer_init(&config, CONFIG_STORED_MAX);
+    if (object_store_get(store, CONFIG_NAME, &config, err) != STATUS_OK ||
+        search_keys(&search, thorough, ret_repository, err) != STATUS_OK)
+        return FAIL_IN(err, "open repository");
+    remove_strays(&search);
+    return STATUS_OK;
 }
 
 enum status repository_open(struct object_store *store, const char *passphrase,
                             struct repository **ret_repository, struct error *err)
 {
-    CLEANUP(buffer_done) struct buffer config;
-    buffer_init(&config, CONFIG_STORED_MAX);
-    if (object_store_get(store, CONFIG_NAME, &config, err) != STATUS_OK)
-        return FAIL_IN(err, "open repository");
-    if (open_with_any(store, passphrase, &config, ret_repository, err) != STATUS_OK)
-        return FAIL_IN(err, "open repository");
-    return STATUS_OK;
+    return open_repository(store, passphrase, false, ret_repository, err);
 }
 
 static enum status on_any(void *context, UNUSED const char *base_name, UNUSED uint64_t size,
@@ -180,22 +229,8 @@ static enum status config_exists(struct object_store *store, bool *ret_exists, s
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-static enum status remove_key(struct object_store *store, const char *name, struct error *err)
-{
-    char path[OBJECT_PATH_SIZE];
-    (void)snprintf(path, sizeof(path), "keys/%s", name);
-    return object_store_delete(store, path, err);
-}
-
-static enum status put_bytes(struct object_store *store, const char *path, const void *bytes,
-                             size_t len, struct error *err)
-{
-    struct object_part part = {.bytes = bytes, .len = len};
-    return object_store_put(store, path, &part, 1, err);
-}
-
 static enum status put_key(struct object_store *store, const struct crypto_keys *keys,
-                           const char *passphrase, char name[BLOB_ID_TEXT_SIZE], struct error *err)
+                           const char *passphrase, struct error *err)
 {
     CLEANUP(buffer_done) struct buffer text;
     CLEANUP(hash_freep) struct hash *hash = NULL;
@@ -206,29 +241,12 @@ static enum status put_key(struct object_store *store, const struct crypto_keys 
         hash_new(&hash, err) != STATUS_OK ||
         hash_bytes(hash, text.bytes, text.len, id.bytes, err) != STATUS_OK)
         return error_status(err);
-    blob_id_to_text(&id, name);
     object_path(path, "keys", &id);
-    return put_bytes(store, path, text.bytes, text.len, err);
+    struct object_part part = {.bytes = text.bytes, .len = text.len};
+    return object_store_put(store, path, &part, 1, err);
 }
 
-/* Of two that create at the same time at least one sees the other's key and steps back; nobody goes
- * on to the config beside a key that is not his. */
-static enum status claim(struct object_store *store, const struct crypto_keys *keys,
-                         const char *passphrase, struct error *err)
-{
-    char name[BLOB_ID_TEXT_SIZE];
-    struct key_list list;
-    if (put_key(store, keys, passphrase, name, err) != STATUS_OK ||
-        list_keys(store, &list, err) != STATUS_OK)
-        return error_status(err);
-    if (list.count == 1 && strcmp(list.names[0], name) == 0)
-        return STATUS_OK;
-    if (remove_key(store, name, err) != STATUS_OK)
-        return error_status(err);
-    return FAIL(err, STATUS_LOCKED, "somebody else is creating it at this moment");
-}
-
-/* Last of all: from here on the repository exists. */
+/* Last of all: from here on the repository exists. CONFLICT: somebody else was faster. */
 static enum status put_config(struct object_store *store, const struct crypto_keys *keys,
                               struct error *err)
 {
@@ -240,7 +258,8 @@ static enum status put_config(struct object_store *store, const struct crypto_ke
     size_t len = strlen(text);
     if (crypto_seal(crypto, sealed, len, err) != STATUS_OK)
         return error_status(err);
-    return put_bytes(store, CONFIG_NAME, sealed, len + SEAL_OVERHEAD, err);
+    struct object_part part = {.bytes = sealed, .len = len + SEAL_OVERHEAD};
+    return object_store_put_new(store, CONFIG_NAME, &part, 1, err);
 }
 
 static enum status create(struct object_store *store, const char *passphrase, struct error *err)
@@ -248,7 +267,7 @@ static enum status create(struct object_store *store, const char *passphrase, st
     struct crypto_keys keys;
     if (crypto_keys_random(&keys, err) != STATUS_OK)
         return error_status(err);
-    enum status status = claim(store, &keys, passphrase, err);
+    enum status status = put_key(store, &keys, passphrase, err);
     if (status == STATUS_OK)
         status = put_config(store, &keys, err);
     OPENSSL_cleanse(&keys, sizeof(keys));
@@ -271,8 +290,8 @@ enum status repository_create(struct object_store *store, const char *passphrase
     return repository_open(store, passphrase, ret_repository, err);
 }
 
-/* Without a config and without data, keys protect nothing: they are what a creation left that was
- * cut off. One that our passphrase opens is used; the others are removed. */
+/* Without a config, keys are what a creation left that was cut off, or is going on beside us. One
+ * that our passphrase opens is used; the others are nobody's business of ours. */
 static enum status finish_creation(struct object_store *store, const char *passphrase,
                                    struct error *err)
 {
@@ -289,8 +308,6 @@ static enum status finish_creation(struct object_store *store, const char *passp
             OPENSSL_cleanse(&keys, sizeof(keys));
             return status;
         }
-        if (remove_key(store, list.names[i], err) != STATUS_OK)
-            return error_status(err);
     }
     return create(store, passphrase, err);
 }
@@ -310,9 +327,10 @@ enum status repository_open_or_create(struct object_store *store, const char *pa
     if (found)
         return FAIL(err, STATUS_CORRUPT,
                     "open repository: its config is missing, but there are data");
-    if (finish_creation(store, passphrase, err) != STATUS_OK)
+    enum status status = finish_creation(store, passphrase, err);
+    if (status != STATUS_OK && status != STATUS_CONFLICT)
         return FAIL_IN(err, "create repository");
-    return repository_open(store, passphrase, ret_repository, err);
+    return open_repository(store, passphrase, true, ret_repository, err);
 }
 
 void repository_close(struct repository *repository)

@@ -438,7 +438,7 @@ static enum status frame_node(struct tree_reader *reader, struct error *err)
 }
 
 /* From the front to the first node. */
-static enum status start(struct tree_reader *reader, bool *ret_more, struct error *err)
+static enum status start_reading(struct tree_reader *reader, bool *ret_more, struct error *err)
 {
     struct json_slice key;
     bool first = true;
@@ -482,7 +482,7 @@ static enum status next(struct tree_reader *reader, struct node *ret_node, bool 
     bool more = !reader->ended;
     if (!reader->started) {
         reader->started = true;
-        if (start(reader, &more, err) != STATUS_OK)
+        if (start_reading(reader, &more, err) != STATUS_OK)
             return error_status(err);
         if (!more && end(reader, err) != STATUS_OK)
             return error_status(err);
