@@ -38,6 +38,12 @@ enum status object_store_put(struct object_store *store, const char *name,
                              const struct object_part *parts, size_t part_count, struct error *err)
     MUST_CHECK;
 
+/* The same, but CONFLICT, and nothing changed, if an object of that name is there: of several that
+ * try at the same time one succeeds. */
+enum status object_store_put_new(struct object_store *store, const char *name,
+                                 const struct object_part *parts, size_t part_count,
+                                 struct error *err) MUST_CHECK;
+
 /* Appends to the buffer. The whole object, or exactly len bytes at offset (CORRUPT if it is
  * shorter). */
 enum status object_store_get(struct object_store *store, const char *name, struct buffer *buffer,

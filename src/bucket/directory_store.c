@@ -196,24 +196,44 @@ static enum status fill_temporary(int fd, const struct object_part *parts, size_
     return STATUS_OK;
 }
 
-static enum status put_file(int directory, const char *base, const struct object_part *parts,
-                            size_t count, struct error *err)
+/* Gives the temporary its name. What cannot rename without replacing (NFS) can link. */
+static int publish(int directory, const char *temporary, const char *base, enum put_mode mode)
 {
-    char temporary[NAME_MAX + 1];
+    if (mode == PUT_REPLACE)
+        return renameat(directory, temporary, directory, base);
+    if (renameat2(directory, temporary, directory, base, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return -1;
+    if (linkat(directory, temporary, directory, base, 0) != 0)
+        return -1;
+    return unlinkat(directory, temporary, 0);
+}
+
+static enum status name_temporary(const char *base, char temporary[NAME_MAX + 1], struct error *err)
+{
     uint64_t random = 0;
     if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
         return FAIL_ERRNO(err, "getrandom");
-    if (snprintf(temporary, sizeof(temporary), "%s~%016llx", base, (unsigned long long)random) >=
-        (int)sizeof(temporary))
+    if (snprintf(temporary, NAME_MAX + 1, "%s~%016llx", base, (unsigned long long)random) >
+        NAME_MAX)
         return FAIL(err, STATUS_TOO_LARGE, "the name is too long for a file");
+    return STATUS_OK;
+}
 
+static enum status put_file(int directory, const char *base, const struct object_part *parts,
+                            size_t count, enum put_mode mode, struct error *err)
+{
+    char temporary[NAME_MAX + 1];
+    if (name_temporary(base, temporary, err) != STATUS_OK)
+        return error_status(err);
     int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
     CLEANUP(fd_closep) int fd = openat(directory, temporary, flags, WRITING_MODE);
     if (fd < 0)
         return FAIL_ERRNO(err, "create '%s'", temporary);
     if (fill_temporary(fd, parts, count, err) != STATUS_OK)
         goto fail;
-    if (renameat(directory, temporary, directory, base) != 0) {
+    if (publish(directory, temporary, base, mode) != 0) {
         (void)FAIL_ERRNO(err, "rename '%s'", temporary);
         goto fail;
     }
@@ -350,7 +370,7 @@ static void sweep_once(struct directory_store *store)
 }
 
 static enum status directory_put(void *self, const char *name, const struct object_part *parts,
-                                 size_t part_count, struct error *err)
+                                 size_t part_count, enum put_mode mode, struct error *err)
 {
     struct directory_store *store = self;
     struct path path = path_of(store, name);
@@ -359,7 +379,7 @@ static enum status directory_put(void *self, const char *name, const struct obje
     CLEANUP(fd_closep) int directory = -1;
     if (open_directory_for_put(store->root, path.text, &directory, err) != STATUS_OK)
         return error_status(err);
-    return put_file(directory, base, parts, part_count, err);
+    return put_file(directory, base, parts, part_count, mode, err);
 }
 
 /* O_NONBLOCK: a fifo in the place of an object must not hold us. */

@@ -73,13 +73,27 @@ static enum status check_name(const char *name, struct error *err)
     return STATUS_OK;
 }
 
+static enum status put(struct object_store *store, const char *name,
+                       const struct object_part *parts, size_t part_count, enum put_mode mode,
+                       struct error *err)
+{
+    if (check_name(name, err) != STATUS_OK ||
+        store->driver->put(store->self, name, parts, part_count, mode, err) != STATUS_OK)
+        return FAIL_IN(err, "bucket '%s': put '%s'", store->bucket, name);
+    return STATUS_OK;
+}
+
 enum status object_store_put(struct object_store *store, const char *name,
                              const struct object_part *parts, size_t part_count, struct error *err)
 {
-    if (check_name(name, err) != STATUS_OK ||
-        store->driver->put(store->self, name, parts, part_count, err) != STATUS_OK)
-        return FAIL_IN(err, "bucket '%s': put '%s'", store->bucket, name);
-    return STATUS_OK;
+    return put(store, name, parts, part_count, PUT_REPLACE, err);
+}
+
+enum status object_store_put_new(struct object_store *store, const char *name,
+                                 const struct object_part *parts, size_t part_count,
+                                 struct error *err)
+{
+    return put(store, name, parts, part_count, PUT_NEW, err);
 }
 
 enum status object_store_get(struct object_store *store, const char *name, struct buffer *buffer,

@@ -14,9 +14,11 @@
 
 enum { OBJECT_NAME_MAX = 512 };
 
+enum put_mode { PUT_REPLACE, PUT_NEW /* CONFLICT if it is there */ };
+
 struct object_store_driver {
     enum status (*put)(void *self, const char *name, const struct object_part *parts,
-                       size_t part_count, struct error *err);
+                       size_t part_count, enum put_mode mode, struct error *err);
     enum status (*get)(void *self, const char *name, struct buffer *buffer, struct error *err);
     enum status (*get_range)(void *self, const char *name, uint64_t offset, size_t len, void *bytes,
                              struct error *err);

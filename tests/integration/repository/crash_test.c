@@ -138,6 +138,34 @@ Test(crash, is_not_what_two_writers_at_once_cause)
     fixture_check(&f);
 }
 
+Test(crash, is_not_what_several_creators_at_once_cause)
+{
+    enum { CREATORS = 4, ROUNDS = 5 };
+
+    for (int round = 0; round < ROUNDS; round++) {
+        pid_t pids[CREATORS];
+        scratch_shell(&f.scratch, "rm -rf bucket/shop");
+        for (int i = 0; i < CREATORS; i++) {
+            pids[i] = fork();
+            cr_assert(pids[i] >= 0);
+            if (pids[i] == 0) {
+                enum status status =
+                    repository_open_or_create(f.store, PASSPHRASE, &f.repository, &f.err);
+                _exit(status == STATUS_OK ? 0 : (int)status);
+            }
+        }
+        for (int i = 0; i < CREATORS; i++) {
+            int status = -1;
+            cr_assert(waitpid(pids[i], &status, 0) == pids[i]);
+            cr_expect(eq(int, status, 0));
+        }
+        fixture_begin(&f);
+        fixture_end(&f);
+        restic(&f, "snapshots");
+        scratch_shell(&f.scratch, "test $(ls bucket/shop/keys | wc -l) = 1");
+    }
+}
+
 Test(crash, of_a_disk_shows_as_damage_with_the_place_in_clear_words)
 {
     struct buffer buffer;

@@ -26,6 +26,14 @@ ssize_t __wrap_writev(int fd, const struct iovec *vector, int count);
 
 static size_t write_limit; /* 0: none; what one writev() may write, to make short writes */
 
+int __real_renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags);
+int __wrap_renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags);
+
+int __wrap_renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags)
+{
+    return fault_hits("renameat2") ? -1 : __real_renameat2(from_fd, from, to_fd, to, flags);
+}
+
 int __wrap_fsync(int fd)
 {
     return fault_hits("fsync") ? -1 : __real_fsync(fd);
@@ -152,6 +160,37 @@ Test(object_store_put, replaces_an_object)
     must_put("config", "new");
     cr_assert(eq(str, (char *)get_text("config"), "new"));
     assert_no_temporary();
+}
+
+Test(object_store_put, new_does_not_replace)
+{
+    struct object_part part = {.bytes = "new", .len = 3};
+    must_put("config", "old");
+    cr_expect(
+        eq(int, (int)object_store_put_new(store, "config", &part, 1, &err), (int)STATUS_CONFLICT));
+    cr_expect(eq(str, (char *)get_text("config"), "old"));
+    assert_no_temporary();
+    cr_expect(eq(int, (int)object_store_put_new(store, "other", &part, 1, &err), (int)STATUS_OK),
+              "%s", err.text);
+    cr_expect(eq(str, (char *)get_text("other"), "new"));
+    assert_no_temporary();
+}
+
+/* NFS knows no rename that does not replace. */
+Test(object_store_put, new_does_without_a_rename_that_does_not_replace)
+{
+    struct object_part part = {.bytes = "new", .len = 3};
+    must_put("config", "old");
+    for (int there = 0; there < 2; there++) {
+        fault_arm("renameat2", 1, EINVAL);
+        cr_expect(eq(int,
+                     (int)object_store_put_new(store, there ? "config" : "other", &part, 1, &err),
+                     (int)(there ? STATUS_CONFLICT : STATUS_OK)),
+                  "%s", err.text);
+        assert_no_temporary();
+    }
+    cr_expect(eq(str, (char *)get_text("config"), "old"));
+    cr_expect(eq(str, (char *)get_text("other"), "new"));
 }
 
 Test(object_store_put, leaves_the_old_object_when_a_step_fails)
