@@ -40,6 +40,9 @@ enum status repository_open(struct object_store *store, const char *passphrase,
 /* CONFLICT if anything of a repository is there already. */
 enum status repository_create(struct object_store *store, const char *passphrase,
                               struct repository **ret_repository, struct error *err) MUST_CHECK;
+/* Also finishes a creation that was cut off: without config and without data a key that the
+ * passphrase opens is used, one that it does not open is left alone. CORRUPT: data, but no config.
+ * Of several that create at the same time one does; the others open what it made. */
 enum status repository_open_or_create(struct object_store *store, const char *passphrase,
                                       struct repository **ret_repository, struct error *err)
     MUST_CHECK;
