@@ -148,7 +148,7 @@ void walk_close(struct walk *walk)
 static const char *last_component(const struct walk *walk)
 {
     const char *path = (const char *)walk->path.bytes;
-    const char *slash = walk->path.len == 0 ? NULL : strrchr(path, '/');
+    const char *slash = path == NULL || walk->path.len == 0 ? NULL : strrchr(path, '/');
     return slash == NULL ? "" : slash + 1;
 }
 
