@@ -5,6 +5,7 @@ import datetime
 import http.client
 import json
 import os
+import signal
 import ssl
 import subprocess
 import tempfile
@@ -55,22 +56,26 @@ class ReferenceClient(unittest.TestCase):
     @classmethod
     def add_tls_listener(cls, directory):
         cls.certificate = os.path.join(directory, "certificate.pem")
-        key = os.path.join(directory, "key.pem")
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-             "-nodes", "-days", "2", "-subj", "/CN=localhost",
-             "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", cls.certificate],
-            check=True, capture_output=True)
+        cls.key = os.path.join(directory, "key.pem")
+        cls.make_certificate()
         cls.service.stop()
         cls.tls_port = free_port()
         with open(cls.service.config) as file:
             text = file.read()
         listener = (f"  listeners:\n    - address: 127.0.0.1:{cls.tls_port}\n"
-                    f"      certificate: {cls.certificate}\n      key: {key}\n")
+                    f"      certificate: {cls.certificate}\n      key: {cls.key}\n")
         assert "  listeners:\n" in text, text
         with open(cls.service.config, "w") as file:
             file.write(text.replace("  listeners:\n", listener, 1))
         cls.service.start()
+
+    @classmethod
+    def make_certificate(cls):
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+             "-nodes", "-days", "2", "-subj", "/CN=localhost",
+             "-addext", "subjectAltName=DNS:localhost", "-keyout", cls.key, "-out", cls.certificate],
+            check=True, capture_output=True)
 
     def command(self):
         command = Command(self.service, self.tls_port, self.certificate)
@@ -158,6 +163,20 @@ class ReferenceClient(unittest.TestCase):
         for path in ("k8s/v2/apps", "topology/v1/clouds"):
             status, problem = command.request("GET", path, {}, **headers)
             self.assertEqual((status, problem["title"]), (401, "Invalid bearer token"))
+
+    def test_a_renewed_certificate_is_taken_on_sighup_and_cuts_nobody(self):
+        before = self.command()
+        self.app(before)
+        old = before.socket.getpeercert(binary_form=True)
+        self.make_certificate()
+        self.service.process.send_signal(signal.SIGHUP)
+        def renewed():
+            try:
+                return self.command().socket.getpeercert(binary_form=True) != old
+            except ssl.SSLError:
+                return False  # still the old one, which the new authority does not vouch for
+        wait_until(renewed, 10, "new connections get the new certificate")
+        self.app(before)
 
     def test_clusters_have_what_a_restore_asks_for(self):
         for cluster in self.command().get("topology/v1/managedClusters")["items"]:
