@@ -12,7 +12,8 @@ import sys
 import tempfile
 import time
 
-from standalone import BIN, RESOURCE, Standalone, free_port
+from standalone import Standalone
+from support import BACKUP, BIN, free_port
 
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 SECONDS = int(os.environ.get("SECONDS_PER_RUN", "8"))
@@ -74,8 +75,8 @@ def measure(service, directory, app, backup, hello, hello_port):
     bearer = f'wrk.headers["Authorization"] = "Bearer {service.token}"\n'
     get = script(directory, "get", bearer + f'wrk.path = "{path}/{backup}"\n')
     post = script(directory, "post", bearer + f'wrk.method = "POST"\nwrk.path = "{path}"\n'
-                  f'wrk.headers["Content-Type"] = "{RESOURCE}+json"\n'
-                  f'wrk.body = \'{{"type":"{RESOURCE}","version":"1.1"}}\'\n')
+                  f'wrk.headers["Content-Type"] = "{BACKUP}+json"\n'
+                  f'wrk.body = \'{{"type":"{BACKUP}","version":"1.1"}}\'\n')
     plain = script(directory, "plain", 'wrk.path = "/"\n')
     runs = {"hello": (f"http://127.0.0.1:{hello_port}", plain),
             "GET one": (base, get), "POST": (base, post)}

@@ -11,7 +11,8 @@ import subprocess
 import tempfile
 import unittest
 
-from standalone import RESOURCE, Standalone, free_port, wait_until
+from standalone import Standalone
+from support import BACKUP, free_port, wait_until
 
 
 class Command:
@@ -99,10 +100,10 @@ class ReferenceClient(unittest.TestCase):
                 self.assertIn(field, bucket)
         self.app(command)
         self.assertEqual(command.get(f"k8s/v1/apps/{app}/appSnaps")["items"], [])
-        media = RESOURCE + "+json"
+        media = BACKUP + "+json"
         status, backup = command.request(
             "POST", f"k8s/v1/apps/{app}/appBackups",
-            {"type": RESOURCE, "version": "1.1", "name": name, **fields},
+            {"type": BACKUP, "version": "1.1", "name": name, **fields},
             **{"Content-Type": media, "Accept": media})
         self.assertLess(status, 400, backup)
         self.app(command)
@@ -139,7 +140,7 @@ class ReferenceClient(unittest.TestCase):
         app = self.app(command)
         command.get(f"k8s/v1/apps/{app}/appBackups")
         status, _ = command.request("DELETE", f"k8s/v1/apps/{app}/appBackups/{backup}",
-                                    {"type": RESOURCE, "version": "1.1"})
+                                    {"type": BACKUP, "version": "1.1"})
         self.assertEqual(status, 204)
         def gone():
             items = command.get(f"k8s/v1/apps/{app}/appBackups")["items"]

@@ -6,31 +6,10 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
-import time
 
-BIN = os.environ.get("APPBACKUP_BIN", os.path.join(os.path.dirname(__file__), "../../build/gcc"))
-RESOURCE = "application/astra-appBackup"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_until(condition, seconds, what):
-    """The first true value of condition(), polled; fails after the deadline."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(0.02)
+from support import BACKUP, BIN, free_port, wait_until
 
 
 class Standalone:
@@ -115,7 +94,7 @@ class Standalone:
             self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         fields = {"Authorization": "Bearer " + self.token}
         if body is not None:
-            fields["Content-Type"] = RESOURCE + "+json"
+            fields["Content-Type"] = BACKUP + "+json"
         fields.update(headers or {})
         self.connection.request(method, f"/accounts/{self.account}{path}",
                                 None if body is None else json.dumps(body), fields)
@@ -130,7 +109,7 @@ class Standalone:
     def create(self, app, **fields):
         """The new backup's id."""
         status, body, _ = self.request("POST", f"/k8s/v1/apps/{app}/appBackups",
-                                       {"type": RESOURCE, "version": "1.1", **fields})
+                                       {"type": BACKUP, "version": "1.1", **fields})
         if status != 201:
             raise AssertionError(f"POST: {status} {body}")
         return body["id"]
