@@ -2,24 +2,21 @@
 function(add_module name)
     cmake_parse_arguments(ARG "" "" "NEEDS;LIBRARIES" ${ARGN})
     file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.c)
-    if(NOT sources)
-        add_library(${name} INTERFACE)
-        target_link_libraries(${name} INTERFACE build_flags ${ARG_NEEDS} ${ARG_LIBRARIES})
-        return()
-    endif()
     add_library(${name} STATIC ${sources})
     target_link_libraries(${name}
         PUBLIC build_flags ${ARG_NEEDS} ${ARG_LIBRARIES}
         PRIVATE strict_warnings)
 endfunction()
 
-# add_program(NAME [SBIN] NEEDS module...): an executable of src/main/NAME.c, installed.
+# add_program(NAME [SBIN] [PARTS pattern] NEEDS module...): an executable of src/main/NAME.c, and of
+# what fits the pattern beside it; installed.
 function(add_program name)
-    cmake_parse_arguments(ARG "SBIN" "" "NEEDS" ${ARGN})
-    if(NOT EXISTS ${PROJECT_SOURCE_DIR}/src/main/${name}.c)
-        return()
+    cmake_parse_arguments(ARG "SBIN" "PARTS" "NEEDS" ${ARGN})
+    set(parts)
+    if(ARG_PARTS)
+        file(GLOB parts CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/main/${ARG_PARTS})
     endif()
-    add_executable(${name} ${PROJECT_SOURCE_DIR}/src/main/${name}.c)
+    add_executable(${name} ${PROJECT_SOURCE_DIR}/src/main/${name}.c ${parts})
     target_link_libraries(${name} PRIVATE ${ARG_NEEDS} strict_warnings)
     if(ARG_SBIN)
         install(TARGETS ${name} DESTINATION ${CMAKE_INSTALL_SBINDIR})
