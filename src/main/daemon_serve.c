@@ -234,6 +234,18 @@ static enum status open_all(struct daemon *daemon, struct error *err)
 }
 
 /* The store goes first: what waits for it is answered while there is a server to answer through. */
+/* From here to the exit a second SIGTERM, or a late SIGHUP, has nothing to say: without the
+ * handlers it would end a daemon that has stopped in good order as if it had been killed. */
+static void block_signals(void)
+{
+    sigset_t late;
+    (void)sigemptyset(&late);
+    (void)sigaddset(&late, SIGTERM);
+    (void)sigaddset(&late, SIGINT);
+    (void)sigaddset(&late, SIGHUP);
+    (void)sigprocmask(SIG_BLOCK, &late, NULL);
+}
+
 static void close_all(struct daemon *daemon)
 {
     if (daemon->store != NULL)
@@ -283,6 +295,7 @@ enum status serve(const struct serve_options *options, struct error *err)
               LOG_TEXT("config", options->config->path),
               LOG_TEXT("redis", options->config->redis.address));
     bool ended = event_base_dispatch(daemon.base) == 0;
+    block_signals();
     close_all(&daemon);
     if (!ended)
         return FAIL(err, STATUS_INTERNAL, "event loop");
