@@ -2,8 +2,8 @@
  * Hooks: run one command of an app's owner around a snapshot.
  *
  * Sees      APPBACKUP_APP, APPBACKUP_BACKUP_ID, APPBACKUP_STAGE ("pre-snapshot" …) and
- *           APPBACKUP_REASON ("backup", or "undo" when it unwinds what a failure, a cancel or a
- *           crash left); PATH (CHILD_PATH), LANG=C.UTF-8, and HOME, USER, LOGNAME and the groups of
+ *           APPBACKUP_REASON ("backup", "restore", or "undo" when it unwinds what a failure, a
+ *           cancel or a crash left); PATH (CHILD_PATH), LANG=C.UTF-8, and HOME, USER, LOGNAME and the groups of
  *           its user; stdin is /dev/null; the directory is "/". Nothing else.
  * Ends      at its deadline or on cancel by SIGTERM, CHILD_GRACE_MS later by SIGKILL, to its whole
  *           process group.
@@ -22,7 +22,7 @@
 
 #include <stdbool.h>
 
-enum hook_reason { HOOK_REASON_BACKUP, HOOK_REASON_UNDO };
+enum hook_reason { HOOK_REASON_BACKUP, HOOK_REASON_UNDO, HOOK_REASON_RESTORE };
 
 struct hook_context {
     const char *app_name;

@@ -18,6 +18,8 @@ static const struct {
     [HOOK_PRE_SNAPSHOT]  = {"hooks.pre_snapshot",  offsetof(struct raw_stages, pre_snapshot)},
     [HOOK_POST_SNAPSHOT] = {"hooks.post_snapshot", offsetof(struct raw_stages, post_snapshot)},
     [HOOK_POST_BACKUP]   = {"hooks.post_backup",   offsetof(struct raw_stages, post_backup)},
+    [HOOK_PRE_RESTORE]   = {"hooks.pre_restore",   offsetof(struct raw_stages, pre_restore)},
+    [HOOK_POST_RESTORE]  = {"hooks.post_restore",  offsetof(struct raw_stages, post_restore)},
 };
 
 /* clang-format on */

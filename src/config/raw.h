@@ -102,6 +102,8 @@ struct raw_stages {
     struct raw_hooks pre_snapshot;
     struct raw_hooks post_snapshot;
     struct raw_hooks post_backup;
+    struct raw_hooks pre_restore;
+    struct raw_hooks post_restore;
 };
 
 struct raw_app {

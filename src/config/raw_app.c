@@ -53,8 +53,8 @@ static const cyaml_schema_value_t hook_schema = {
 /* NOLINTEND(bugprone-macro-parentheses) */
 
 static const cyaml_schema_field_t stage_fields[] = {
-    HOOKS(pre_backup),  HOOKS(pre_snapshot), HOOKS(post_snapshot),
-    HOOKS(post_backup), CYAML_FIELD_END,
+    HOOKS(pre_backup),  HOOKS(pre_snapshot), HOOKS(post_snapshot), HOOKS(post_backup),
+    HOOKS(pre_restore), HOOKS(post_restore), CYAML_FIELD_END,
 };
 
 static const cyaml_schema_field_t app_fields[] = {

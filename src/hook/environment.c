@@ -4,6 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static const char *const reasons[] = {
+    [HOOK_REASON_BACKUP] = "backup",
+    [HOOK_REASON_UNDO] = "undo",
+    [HOOK_REASON_RESTORE] = "restore",
+};
+
 enum status environment_init(struct environment *environment, const struct hook_context *context,
                              const struct user *user, struct error *err)
 {
@@ -13,7 +19,7 @@ enum status environment_init(struct environment *environment, const struct hook_
         {"APPBACKUP_APP", context->app_name},
         {"APPBACKUP_BACKUP_ID", context->backup},
         {"APPBACKUP_STAGE", hook_stage_name(context->stage)},
-        {"APPBACKUP_REASON", context->reason == HOOK_REASON_UNDO ? "undo" : "backup"},
+        {"APPBACKUP_REASON", reasons[context->reason]},
         {"PATH", CHILD_PATH},
         {"LANG", "C.UTF-8"},
         {"HOME", user->home},

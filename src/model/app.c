@@ -19,6 +19,8 @@ static const char *const stage_names[HOOK_STAGE_COUNT] = {
     [HOOK_PRE_SNAPSHOT] = "pre-snapshot",
     [HOOK_POST_SNAPSHOT] = "post-snapshot",
     [HOOK_POST_BACKUP] = "post-backup",
+    [HOOK_PRE_RESTORE] = "pre-restore",
+    [HOOK_POST_RESTORE] = "post-restore",
 };
 
 static const char *const driver_names[APP_SNAPSHOT_DRIVER_COUNT] = {

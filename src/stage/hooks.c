@@ -103,7 +103,8 @@ static enum status run_one(const struct hooks_request *request, const struct app
 enum status hooks_run(const struct hooks_request *request, struct hooks_result *ret_result,
                       struct error *err)
 {
-    bool before = request->stage == HOOK_PRE_BACKUP || request->stage == HOOK_PRE_SNAPSHOT;
+    bool before = request->stage == HOOK_PRE_BACKUP || request->stage == HOOK_PRE_SNAPSHOT ||
+                  request->stage == HOOK_PRE_RESTORE;
     struct hooks_result result = {0};
     for (size_t i = 0; i < request->hooks->count; i++) {
         if (cancel_check(request->cancel, err) != STATUS_OK)

@@ -60,6 +60,8 @@ Test(hook_run, tells_the_stage_and_the_reason)
         [HOOK_PRE_SNAPSHOT] = "pre-snapshot undo\n",
         [HOOK_POST_SNAPSHOT] = "post-snapshot undo\n",
         [HOOK_POST_BACKUP] = "post-backup undo\n",
+        [HOOK_PRE_RESTORE] = "pre-restore undo\n",
+        [HOOK_POST_RESTORE] = "post-restore undo\n",
     };
     context.reason = HOOK_REASON_UNDO;
 

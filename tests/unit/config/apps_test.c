@@ -102,7 +102,9 @@ Test(config_load_apps, takes_every_key)
                   "      user: shop\n      timeout_s: 60\n      on_failure: abort\n"
                   "    - {command: [/usr/bin/second], on_failure: continue}\n"
                   "  post_snapshot: [{command: [/bin/c]}]\n"
-                  "  post_backup: [{command: [/bin/d]}]\n",
+                  "  post_backup: [{command: [/bin/d]}]\n"
+                  "  pre_restore: [{command: [/bin/e], user: shop}]\n"
+                  "  post_restore: [{command: [/bin/f]}]\n",
                   0600);
 
     CLEANUP(config_apps_freep) struct config_apps *apps = load();
@@ -134,6 +136,9 @@ Test(config_load_apps, takes_every_key)
     cr_expect(eq(str, app->hooks[HOOK_PRE_BACKUP].items[0].command[0], "/bin/a"));
     cr_expect(eq(str, app->hooks[HOOK_POST_SNAPSHOT].items[0].command[0], "/bin/c"));
     cr_expect(eq(str, app->hooks[HOOK_POST_BACKUP].items[0].command[0], "/bin/d"));
+    cr_expect(eq(str, app->hooks[HOOK_PRE_RESTORE].items[0].command[0], "/bin/e"));
+    cr_expect(eq(str, app->hooks[HOOK_PRE_RESTORE].items[0].user, "shop"));
+    cr_expect(eq(str, app->hooks[HOOK_POST_RESTORE].items[0].command[0], "/bin/f"));
 }
 
 Test(config_load_apps, knows_every_snapshot_driver_by_its_name)
@@ -204,9 +209,9 @@ static const struct {
     {V "exclude_caches: 1\n", ":2: exclude_caches: expected one of: false, true"},
     {V "excludes: ['']\n", ":2: excludes[0]: text of 1 to 1024 bytes is expected"},
     {V "excludes:\n  - a\n  - {b: c}\n", ":4: excludes[1]: text of 1 to 1024 bytes is expected"},
-    {V "hooks:\n  pre_restore: []\n",
-     ":3: hooks.pre_restore: unknown key, expected one of: pre_backup, pre_snapshot, "
-     "post_snapshot, post_backup"},
+    {V "hooks:\n  pre_delete: []\n",
+     ":3: hooks.pre_delete: unknown key, expected one of: pre_backup, pre_snapshot, "
+     "post_snapshot, post_backup, pre_restore, post_restore"},
     {V "hooks:\n  pre_backup:\n    - name: a\n",
      ":4: hooks.pre_backup[0].command: required, but missing"},
     {COMMAND "/bin/true\n",

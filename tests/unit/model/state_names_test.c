@@ -94,6 +94,8 @@ Test(hook_stage_name, names_the_stages_in_their_order)
     cr_expect(eq(str, (char *)hook_stage_name(HOOK_PRE_SNAPSHOT), "pre-snapshot"));
     cr_expect(eq(str, (char *)hook_stage_name(HOOK_POST_SNAPSHOT), "post-snapshot"));
     cr_expect(eq(str, (char *)hook_stage_name(HOOK_POST_BACKUP), "post-backup"));
+    cr_expect(eq(str, (char *)hook_stage_name(HOOK_PRE_RESTORE), "pre-restore"));
+    cr_expect(eq(str, (char *)hook_stage_name(HOOK_POST_RESTORE), "post-restore"));
     cr_expect(eq(str, (char *)hook_stage_name(HOOK_STAGE_COUNT), ""));
 }
 
