@@ -3,13 +3,14 @@
  *
  * Sees      APPBACKUP_APP, APPBACKUP_BACKUP_ID, APPBACKUP_STAGE ("pre-snapshot" …) and
  *           APPBACKUP_REASON ("backup", "restore", or "undo" when it unwinds what a failure, a
- *           cancel or a crash left); PATH (CHILD_PATH), LANG=C.UTF-8, and HOME, USER, LOGNAME and the groups of
- *           its user; stdin is /dev/null; the directory is "/". Nothing else.
- * Ends      at its deadline or on cancel by SIGTERM, CHILD_GRACE_MS later by SIGKILL, to its whole
- *           process group.
- * Leaves    what a successful hook left in the background lives on: a pre hook may leave a database
- *           session that holds a lock until the post hook ends it. Such a process has to redirect
- *           its output, since ours is closed. A failed hook takes its whole group with it.
+ *           cancel or a crash left); PATH (CHILD_PATH), LANG=C.UTF-8, and HOME, USER, LOGNAME and
+ *           the groups of its user; stdin is /dev/null; the directory is "/". Nothing else.
+ * Ends      at its deadline or on cancel by SIGTERM, CHILD_GRACE_MS later by SIGKILL, to its
+ *           whole process group.
+ * Leaves    what a successful hook left in the background lives on: a pre hook may leave a
+ *           database session that holds a lock until the post hook ends it. Such a process has to
+ *           redirect its output, since ours is closed. A failed hook takes its whole group with
+ *           it.
  * Output    the last CHILD_OUTPUT_MAX bytes of stdout and stderr together.
  */
 #ifndef HOOK_HOOK_H

@@ -2,8 +2,8 @@
  * One restore: from a snapshot in the repository back to files, below a directory of the caller's
  * choice or in the place of the application.
  *
- * Order     open           bucket, repository, the snapshot; what a dead attempt of this job owes is
- *                          paid first
+ * Order     open           bucket, repository, the snapshot; what a dead attempt of this job owes
+ *                          is paid first
  *           pre-restore    hooks (in place only, like post-restore)
  *           plan           the snapshot's trees are read: directories and what has no content are
  *                          made; bytes_total
@@ -13,37 +13,38 @@
  *           swap           in place: everything durable, then new for old
  *           cleanup        in place: the old is removed
  *           post-restore   hooks
- * Target    as restic does: DIR/srv/shop/data. DIR is made if need be. What is there and not in the
- *           backup stays; what is in the way of an entry of the backup is replaced, but not a
+ * Target    as restic does: DIR/srv/shop/data. DIR is made if need be. What is there and not in
+ *           the backup stays; what is in the way of an entry of the backup is replaced, but not a
  *           directory that is not empty. No hooks run. Not synced: as cp(1) does it.
  * In place  each volume of the app, whole, is restored beside itself as
  *           <parent>/.<name>.appbackup-restore-<job>, and exchanged with the live one by one
  *           rename(2) when all of them are there, verified and on disk. A volume that cannot be
- *           renamed (a mount point, the root of a btrfs subvolume) holds the new and then the old in
- *           a directory of that kind inside of it, and its entries are exchanged. The old is kept
- *           until all volumes are exchanged. Whatever dies when: after stage_undo_job() all volumes
- *           are the old ones, or all are the new ones. Volumes that the backup does not hold are
- *           refused before anything is touched.
- * Includes  patterns as in stage/exclude.h, positive; an included directory comes with all that is
- *           below it, and its parents are made. Only with a target: in place a volume is
+ *           renamed (a mount point, the root of a btrfs subvolume) holds the new and then the old
+ *           in a directory of that kind inside of it, and its entries are exchanged. The old is
+ *           kept until all volumes are exchanged. Whatever dies when: after stage_undo_job() all
+ *           volumes are the old ones, or all are the new ones. Volumes that the backup does not
+ *           hold are refused before anything is touched.
+ * Includes  patterns as in stage/exclude.h, positive; an included directory comes with all that
+ *           is below it, and its parents are made. Only with a target: in place a volume is
  *           restored whole.
  * Verified  each blob by its MAC and its SHA-256, before any of it is written.
  * Restart   files that are there and have the node's size are hashed; blobs that are right are
  *           neither fetched nor written, and count as done. For a restore in place what was
  *           restored beside stays for the next attempt of the job after a crash or a transient
- *           failure, at most RESTORE_KEEP_MS; stage_restore_discard() removes it. After
- *           any other failure nothing is left. One that had come to the swap's end is completed.
+ *           failure, at most RESTORE_KEEP_MS; stage_restore_discard() removes it. After any other
+ *           failure nothing is left. One that had come to the swap's end is completed.
  * Bytes     sizes of regular files, a file with several hard links counted once.
  * Reports   as of a backup (stage/backup.h), from the calling thread; state is unset, taken_ms 0.
  * Failing   a damaged or missing blob, or a file that cannot be written, is named among the
  *           details: pack and file (16 of them, all counted). With a target the rest is restored
- *           all the same, and the end is a failure that says how many are missing
- *           (CORRUPT, "data_damaged"; else "files_not_restored"); in place it is a failure, and
- *           nothing is touched. Owners, attributes and devices that only root can set are
- *           warnings for others.
+ *           all the same, and the end is a failure that says how many are missing (CORRUPT,
+ *           "data_damaged"; else "files_not_restored"); in place it is a failure, and nothing is
+ *           touched. Owners, attributes and devices that only root can set are warnings for
+ *           others.
  * Hostile   names that lead out of their directory are refused by the tree's reader; no symbolic
  *           link is ever followed, every entry is reached by its directory's descriptor.
- * Memory    at most 100 bytes and the name for each entry, 24 bytes for each blob, 64 MiB of data.
+ * Memory    at most 100 bytes and the name for each entry, 24 bytes for each blob, 64 MiB of
+ *           data.
  * Errors    NOT_FOUND: no such snapshot ("snapshot_missing"), a volume that is not in it
  *           ("volume_not_in_backup"); INVALID: plan; NO_SPACE; hook_failed (CONFLICT); CORRUPT
  *           "data_damaged"; bucket_unreachable (UNAVAILABLE), canceled (CANCELED), LOST.

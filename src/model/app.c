@@ -15,12 +15,9 @@ static const char *const state_names[APP_STATE_COUNT] = {
 };
 
 static const char *const stage_names[HOOK_STAGE_COUNT] = {
-    [HOOK_PRE_BACKUP] = "pre-backup",
-    [HOOK_PRE_SNAPSHOT] = "pre-snapshot",
-    [HOOK_POST_SNAPSHOT] = "post-snapshot",
-    [HOOK_POST_BACKUP] = "post-backup",
-    [HOOK_PRE_RESTORE] = "pre-restore",
-    [HOOK_POST_RESTORE] = "post-restore",
+    [HOOK_PRE_BACKUP] = "pre-backup",       [HOOK_PRE_SNAPSHOT] = "pre-snapshot",
+    [HOOK_POST_SNAPSHOT] = "post-snapshot", [HOOK_POST_BACKUP] = "post-backup",
+    [HOOK_PRE_RESTORE] = "pre-restore",     [HOOK_POST_RESTORE] = "post-restore",
 };
 
 static const char *const driver_names[APP_SNAPSHOT_DRIVER_COUNT] = {

@@ -56,12 +56,9 @@ Test(hook_run, shows_the_documented_environment_and_nothing_else)
 Test(hook_run, tells_the_stage_and_the_reason)
 {
     static const char *const stages[HOOK_STAGE_COUNT] = {
-        [HOOK_PRE_BACKUP] = "pre-backup undo\n",
-        [HOOK_PRE_SNAPSHOT] = "pre-snapshot undo\n",
-        [HOOK_POST_SNAPSHOT] = "post-snapshot undo\n",
-        [HOOK_POST_BACKUP] = "post-backup undo\n",
-        [HOOK_PRE_RESTORE] = "pre-restore undo\n",
-        [HOOK_POST_RESTORE] = "post-restore undo\n",
+        [HOOK_PRE_BACKUP] = "pre-backup undo\n",       [HOOK_PRE_SNAPSHOT] = "pre-snapshot undo\n",
+        [HOOK_POST_SNAPSHOT] = "post-snapshot undo\n", [HOOK_POST_BACKUP] = "post-backup undo\n",
+        [HOOK_PRE_RESTORE] = "pre-restore undo\n",     [HOOK_POST_RESTORE] = "post-restore undo\n",
     };
     context.reason = HOOK_REASON_UNDO;
 
