@@ -47,6 +47,18 @@ enum status repository_open_or_create(struct object_store *store, const char *pa
                                       struct repository **ret_repository, struct error *err)
     MUST_CHECK;
 
+/* The master key of an open repository. With it the repository opens without passphrase and without
+ * scrypt, which costs a tenth of a second or more. It is a secret: for memory only, to be wiped. */
+enum { REPOSITORY_KEY_BYTES = 64 };
+
+void repository_get_key(const struct repository *repository,
+                        unsigned char ret_key[REPOSITORY_KEY_BYTES]);
+/* FORBIDDEN: it does not open this repository's config, as when the repository was replaced. */
+enum status repository_open_with_key(struct object_store *store,
+                                     const unsigned char key[REPOSITORY_KEY_BYTES],
+                                     struct repository **ret_repository, struct error *err)
+    MUST_CHECK;
+
 /* What was not flushed is lost, as after a crash. Releases a lock that is still held. */
 void repository_close(struct repository *repository);
 DEFINE_CLEANUP(struct repository *, repository_close)

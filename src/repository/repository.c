@@ -79,6 +79,7 @@ static enum status new_repository(struct object_store *store, const struct crypt
     if (repository == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "repository");
     repository->store = store;
+    repository->keys = *keys;
     repository->open[BLOB_DATA].type = BLOB_DATA;
     repository->open[BLOB_TREE].type = BLOB_TREE;
     buffer_init(&repository->scratch, UINT32_MAX);
@@ -116,6 +117,31 @@ static enum status open_with(struct object_store *store, const struct crypto_key
         return error_status(err);
     *ret_repository = STEAL(repository);
     return STATUS_OK;
+}
+
+static_assert(sizeof(struct crypto_keys) == REPOSITORY_KEY_BYTES, "a key is its parts, no more");
+
+void repository_get_key(const struct repository *repository,
+                        unsigned char ret_key[REPOSITORY_KEY_BYTES])
+{
+    memcpy(ret_key, &repository->keys, REPOSITORY_KEY_BYTES);
+}
+
+enum status repository_open_with_key(struct object_store *store,
+                                     const unsigned char key[REPOSITORY_KEY_BYTES],
+                                     struct repository **ret_repository, struct error *err)
+{
+    struct crypto_keys keys;
+    CLEANUP(buffer_done) struct buffer config;
+    buffer_init(&config, CONFIG_STORED_MAX);
+    if (object_store_get(store, CONFIG_NAME, &config, err) != STATUS_OK)
+        return FAIL_IN(err, "open repository");
+    memcpy(&keys, key, sizeof(keys));
+    enum status status = open_with(store, &keys, &config, ret_repository, err);
+    OPENSSL_cleanse(&keys, sizeof(keys));
+    if (status == STATUS_CORRUPT)
+        return FAIL(err, STATUS_FORBIDDEN, "open repository: the key does not open its config");
+    return status == STATUS_OK ? STATUS_OK : FAIL_IN(err, "open repository");
 }
 
 /* A search for the key that opens the config. Whoever loses a race to create leaves a key that our
@@ -351,6 +377,7 @@ void repository_close(struct repository *repository)
     blob_index_done(&repository->index);
     sealer_done(&repository->sealer);
     buffer_done(&repository->scratch);
+    OPENSSL_cleanse(&repository->keys, sizeof(repository->keys));
     free(repository);
 }
 

@@ -53,6 +53,7 @@ struct held_lock {
 
 struct repository {
     struct object_store *store; /* borrowed */
+    struct crypto_keys keys;
     struct repository_config config;
     struct sealer sealer;
     struct blob_index index;

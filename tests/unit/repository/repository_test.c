@@ -88,6 +88,35 @@ Test(repository_open, passes_over_key_files_that_are_damaged)
     fixture_reopen(&f);
 }
 
+Test(repository_open, needs_no_passphrase_with_the_key)
+{
+    unsigned char key[REPOSITORY_KEY_BYTES];
+    struct repository *second = NULL;
+    struct blob_id id;
+    bool known = false;
+    repository_get_key(f.repository, key);
+    MUST(&f, repository_save_blob(f.repository, BLOB_DATA, "x", 1, &id, &known, &f.err));
+    MUST(&f, repository_flush(f.repository, &f.err));
+
+    scratch_shell(&f.scratch, "mv bucket/shop/keys away");
+    MUST(&f, repository_open_with_key(f.store, key, &second, &f.err));
+    MUST(&f, repository_load_index(second, NULL, &f.err));
+    cr_expect(repository_has_blob(second, BLOB_DATA, &id));
+    repository_close(second);
+}
+
+Test(repository_open, does_not_take_the_key_of_another_repository)
+{
+    unsigned char key[REPOSITORY_KEY_BYTES];
+    struct repository *none = NULL;
+    repository_get_key(f.repository, key);
+    key[0] ^= 1;
+    EXPECT_STATUS(&f, repository_open_with_key(f.store, key, &none, &f.err), STATUS_FORBIDDEN);
+    scratch_shell(&f.scratch, "rm -f bucket/shop/config");
+    EXPECT_STATUS(&f, repository_open_with_key(f.store, key, &none, &f.err), STATUS_NOT_FOUND);
+    cr_expect(none == NULL);
+}
+
 Test(repository_create, refuses_to_touch_what_is_there)
 {
     struct repository *second = NULL;
