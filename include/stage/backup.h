@@ -56,6 +56,7 @@
 
 #include <jansson.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Where a backup stands. Pointers are borrowed during the callback. */
@@ -74,6 +75,15 @@ struct stage_report {
 typedef enum status stage_report_fn(void *context, const struct stage_report *report,
                                     struct error *err);
 
+/* The key of the app's repository in the bucket: what the caller remembers of an earlier job, and,
+ * afterwards, what it may remember. A secret: for memory only, to be wiped. */
+enum { STAGE_KEY_BYTES = 64 };
+
+struct stage_key {
+    bool known; /* one that does not fit, since the repository was replaced, is put right */
+    unsigned char bytes[STAGE_KEY_BYTES];
+};
+
 /* What to do. Everything is borrowed. */
 struct stage_plan {
     const char *job;    /* id */
@@ -84,6 +94,7 @@ struct stage_plan {
     const struct bucket_definition *bucket;
     const char *app_id;
     const char *passphrase;
+    struct stage_key *key; /* NULL: derived from the passphrase, a tenth of a second of work */
     const char *undo_directory;
     const struct cancel *cancel;
     stage_report_fn *report;

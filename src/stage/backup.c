@@ -128,7 +128,7 @@ static enum status open_repository(struct stage_context *context, bool *ret_foun
         return err->status;
     stage_point(context->stage);
     if (context_open_store(plan, &context->store, err) != STATUS_OK ||
-        repository_open_or_create(context->store, plan->passphrase, &context->repository, err) !=
+        context_open_repository(plan, context->store, true, &context->repository, err) !=
             STATUS_OK ||
         commit_find(context, ret_found, err) != STATUS_OK)
         return FAIL_IN(err, "open");

@@ -95,3 +95,26 @@ enum status context_open_store(const struct stage_plan *plan, struct object_stor
     struct error cause = *err;
     return FAIL_REASON(err, STATUS_UNAVAILABLE, "bucket_unreachable", "%s", cause.text);
 }
+
+static_assert((int)STAGE_KEY_BYTES == (int)REPOSITORY_KEY_BYTES, "the same key");
+
+enum status context_open_repository(const struct stage_plan *plan, struct object_store *store,
+                                    bool create, struct repository **ret_repository,
+                                    struct error *err)
+{
+    struct stage_key *key = plan->key;
+    if (key != NULL && key->known) {
+        enum status status = repository_open_with_key(store, key->bytes, ret_repository, err);
+        if (status != STATUS_FORBIDDEN && status != STATUS_NOT_FOUND)
+            return status;
+        key->known = false;
+    }
+    enum status status =
+        create ? repository_open_or_create(store, plan->passphrase, ret_repository, err)
+               : repository_open(store, plan->passphrase, ret_repository, err);
+    if (status == STATUS_OK && key != NULL) {
+        repository_get_key(*ret_repository, key->bytes);
+        key->known = true;
+    }
+    return status;
+}

@@ -48,4 +48,9 @@ enum status context_walk(const struct stage_context *context, size_t volume,
 enum status context_open_store(const struct stage_plan *plan, struct object_store **ret_store,
                                struct error *err) MUST_CHECK;
 
+/* The plan's repository in the store, with the key that is known if it fits. */
+enum status context_open_repository(const struct stage_plan *plan, struct object_store *store,
+                                    bool create, struct repository **ret_repository,
+                                    struct error *err) MUST_CHECK;
+
 #endif

@@ -14,7 +14,7 @@ static enum status open_existing(const struct stage_plan *plan, struct object_st
                                  struct repository **ret_repository, bool *ret_exists,
                                  struct error *err)
 {
-    enum status status = repository_open(store, plan->passphrase, ret_repository, err);
+    enum status status = context_open_repository(plan, store, false, ret_repository, err);
     *ret_exists = status == STATUS_OK;
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }

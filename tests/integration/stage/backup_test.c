@@ -50,6 +50,15 @@ static void fail_backup(enum status status, const char *reason)
     cr_assert(eq(str, err.reason, (char *)(uintptr_t)reason), "%s", err.text);
 }
 
+/* The same application's next backup. */
+static void next_backup(void)
+{
+    static char id[ID_SIZE];
+    id_random(id);
+    fixture.plan.backup = id;
+    expect_backup();
+}
+
 /* Restores the result's snapshot and compares the volume. */
 static size_t expect_restore(const char *target, const char *volume)
 {
@@ -543,4 +552,34 @@ Test(stage_backup_run, finds_an_unchanged_btrfs_volume_unchanged)
     expect_backup();
     cr_expect(is_changed(first, result.repository_snapshot, "/shop/sub/file"));
     loop_device_close(&device);
+}
+
+Test(stage_backup_run, opens_the_repository_with_a_key_that_is_known)
+{
+    struct stage_key key = {0};
+    scratch_write(&fixture.scratch, "volume/file", "content", 0644);
+    fixture.plan.key = &key;
+    expect_backup();
+    cr_assert(key.known);
+
+    /* Without its key files nothing but the key opens it. */
+    scratch_shell(&fixture.scratch, "mv bucket/%s/keys away", FIXTURE_APP);
+    next_backup();
+    scratch_shell(&fixture.scratch, "mv away bucket/%s/keys", FIXTURE_APP);
+    stage_fixture_check(&fixture);
+}
+
+Test(stage_backup_run, derives_the_key_again_when_the_repository_was_replaced)
+{
+    struct stage_key key = {0};
+    scratch_write(&fixture.scratch, "volume/file", "content", 0644);
+    fixture.plan.key = &key;
+    expect_backup();
+    struct stage_key first = key;
+
+    scratch_shell(&fixture.scratch, "rm -rf bucket/%s", FIXTURE_APP);
+    next_backup();
+    cr_expect(key.known);
+    cr_expect(ne(int, memcmp(first.bytes, key.bytes, sizeof(key.bytes)), 0));
+    stage_fixture_check(&fixture);
 }
