@@ -32,8 +32,9 @@ enum status worker_check(const char *config_path, struct error *err) MUST_CHECK;
 enum status worker_supervise(const char *program, const char *config_path, struct error *err)
     MUST_CHECK;
 
-/* Returns the exit code. */
-int worker_run_job(const char *config_path, const char *job, int64_t epoch);
+/* keys: the descriptor of the channel from which the job gets the key of its repository, and to
+ * which it gives one that it had to derive; -1: none. Returns the exit code. */
+int worker_run_job(const char *config_path, const char *job, int64_t epoch, int keys);
 
 /* Unwind everything that dead jobs of this node left; what living ones need is not touched. For a
  * boot unit or ExecStopPost=. */

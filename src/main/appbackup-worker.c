@@ -3,6 +3,7 @@
 #include "worker/worker.h"
 
 #include <getopt.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@ static const char help[] =
     "       appbackup-worker [--config FILE] --check        is the configuration usable?\n"
     "       appbackup-worker [--config FILE] --recover      unwind what dead jobs left: thaw\n"
     "                                                       applications, remove snapshots\n"
-    "       appbackup-worker [--config FILE] --job ID --epoch N\n"
+    "       appbackup-worker [--config FILE] --job ID --epoch N [--keys FD]\n"
     "                                                       one claim; the worker calls this\n"
     "       appbackup-worker --help | --version\n"
     "\n"
@@ -31,16 +32,26 @@ struct arguments {
     const char *config;
     const char *job;
     int64_t epoch;
+    int keys; /* -1: none */
 };
 
-static bool read_epoch(const char *text, int64_t *ret_epoch)
+static bool read_number(const char *text, int64_t *ret_number)
 {
     char *end = NULL;
     errno = 0;
     long long number = strtoll(text, &end, 10);
     if (errno != 0 || end == text || *end != '\0' || number < 1)
         return false;
-    *ret_epoch = number;
+    *ret_number = number;
+    return true;
+}
+
+static bool read_descriptor(const char *text, int *ret_fd)
+{
+    int64_t number = 0;
+    if (!read_number(text, &number) || number < 3 || number > INT_MAX)
+        return false;
+    *ret_fd = (int)number;
     return true;
 }
 
@@ -55,7 +66,9 @@ static bool read_option(int option, struct arguments *arguments)
         arguments->job = optarg;
         return id_is_valid(optarg);
     case 'e':
-        return read_epoch(optarg, &arguments->epoch);
+        return read_number(optarg, &arguments->epoch);
+    case 'K':
+        return read_descriptor(optarg, &arguments->keys);
     case 'k':
         arguments->action = ACTION_CHECK;
         return true;
@@ -76,12 +89,17 @@ static bool read_option(int option, struct arguments *arguments)
 static struct arguments read_arguments(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'}, {"job", required_argument, NULL, 'j'},
-        {"epoch", required_argument, NULL, 'e'},  {"check", no_argument, NULL, 'k'},
-        {"recover", no_argument, NULL, 'r'},      {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},      {0},
+        {"config", required_argument, NULL, 'c'},
+        {"job", required_argument, NULL, 'j'},
+        {"epoch", required_argument, NULL, 'e'},
+        {"check", no_argument, NULL, 'k'},
+        {"recover", no_argument, NULL, 'r'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {"keys", required_argument, NULL, 'K'},
+        {0},
     };
-    struct arguments arguments = {.config = "/etc/appbackup/appbackup.yaml"};
+    struct arguments arguments = {.config = "/etc/appbackup/appbackup.yaml", .keys = -1};
     bool good = true;
     int option;
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): before any thread */
@@ -133,7 +151,7 @@ int main(int argc, char **argv)
     case ACTION_SUPERVISE:
         return supervise(&arguments);
     case ACTION_JOB:
-        return worker_run_job(arguments.config, arguments.job, arguments.epoch);
+        return worker_run_job(arguments.config, arguments.job, arguments.epoch, arguments.keys);
     case ACTION_CHECK:
         return check(&arguments);
     case ACTION_RECOVER:

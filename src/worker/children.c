@@ -1,8 +1,10 @@
+#include "core/cleanup.h"
 #include "core/log.h"
 #include "supervisor.h"
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/wait.h>
 
 enum {
@@ -79,8 +81,26 @@ enum status supervisor_tell(struct supervisor *supervisor, struct error *err)
     return STATUS_OK;
 }
 
+static void take_key(struct supervisor *supervisor, const struct slot *slot)
+{
+    struct stage_key key;
+    slot_take_key(slot, &key);
+    if (key.known)
+        key_ring_keep(supervisor->keys, slot->job.bucket, slot->job.app, &key);
+    explicit_bzero(&key, sizeof(key));
+}
+
+void supervisor_take_keys(struct supervisor *supervisor)
+{
+    for (size_t i = 0; i < supervisor->slots.count; i++)
+        take_key(supervisor, &supervisor->slots.items[i]);
+}
+
 static void on_job_end(struct supervisor *supervisor, struct slot *slot, int wait_status)
 {
+    take_key(supervisor, slot);
+    fd_closep(&slot->keys);
+    slot->keys = -1;
     slot->death = death_of(wait_status, slot->stopped);
     supervisor->claim_ms = 0; /* a slot is free, or will be soon */
     if (slot->death.kind == DEATH_NONE) {

@@ -4,6 +4,7 @@
 #include "supervisor.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum {
     CLAIM_MS = 1000,
@@ -58,7 +59,13 @@ static enum status start_claimed(struct supervisor *supervisor, struct slot *slo
 {
     struct error err = {0};
     slot->job = *job;
-    if (slot_start_job(slot, supervisor->program, supervisor->config_path, &err) == STATUS_OK) {
+    struct stage_key key;
+    supervisor_take_keys(supervisor);
+    key_ring_find(supervisor->keys, job->bucket, job->app, &key);
+    enum status status =
+        slot_start_job(slot, supervisor->program, supervisor->config_path, &key, &err);
+    explicit_bzero(&key, sizeof(key));
+    if (status == STATUS_OK) {
         log_event(LOG_LEVEL_INFO, "job claimed", LOG_TEXT("job", job->id),
                   LOG_TEXT("kind", job_kind_name(job->kind)), LOG_TEXT("backup", job->subject),
                   LOG_NUMBER("epoch", job->epoch), LOG_NUMBER("pid", slot->pid));

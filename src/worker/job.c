@@ -2,6 +2,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "job_lock.h"
+#include "key_channel.h"
 #include "lease.h"
 #include "model/detail.h"
 #include "outcome.h"
@@ -10,6 +11,7 @@
 #include "stage/undo.h"
 #include "worker/worker.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -29,6 +31,7 @@ struct run {
     struct job_lock lock;
     struct lease *lease;
     struct stage_result result;
+    int keys; /* the key channel, or -1 */
 };
 
 /* The handlers reach it until the process is gone. */
@@ -97,7 +100,8 @@ static enum status make_room(struct run *run, struct error *err)
     return STATUS_OK;
 }
 
-static enum status run_stages(struct run *run, const char *passphrase, struct error *err)
+static enum status run_stages(struct run *run, const char *passphrase, struct stage_key *key,
+                              struct error *err)
 {
     const struct job *job = &run->job;
     const struct config *config = run->setup.config;
@@ -120,6 +124,7 @@ static enum status run_stages(struct run *run, const char *passphrase, struct er
         .bucket = bucket,
         .app_id = job->app,
         .passphrase = passphrase,
+        .key = key,
         .undo_directory = run->setup.places.undo,
         .cancel = &cancel,
         .report = on_report,
@@ -140,7 +145,15 @@ static enum status work(struct run *run, struct error *err)
     if (config_repository_passphrase(run->setup.config, run->job.app, &passphrase, err) !=
         STATUS_OK)
         return FAIL_IN(err, "passphrase of the repository");
-    return run_stages(run, secret_text(passphrase), err);
+    struct stage_key known;
+    key_channel_take(run->keys, &known);
+    struct stage_key key = known;
+    enum status status = run_stages(run, secret_text(passphrase), &key, err);
+    if (memcmp(&key, &known, sizeof(key)) != 0)
+        key_channel_give(run->keys, &key);
+    explicit_bzero(&key, sizeof(key));
+    explicit_bzero(&known, sizeof(known));
+    return status;
 }
 
 static int64_t retry_delay_ms(int64_t attempt)
@@ -271,14 +284,16 @@ static int run_claim(struct run *run, const char *job, int64_t epoch)
     return conclude(run, status, &err);
 }
 
-int worker_run_job(const char *config_path, const char *job, int64_t epoch)
+int worker_run_job(const char *config_path, const char *job, int64_t epoch, int keys)
 {
     struct error err = {0};
     log_set_context("job", job);
     if (cancel_init(&cancel, &err) != STATUS_OK || signals_to_cancel(&cancel, &err) != STATUS_OK)
         return exit_before_work(&err, "job process not ready");
 
-    struct run run = {.lock = JOB_LOCK_NONE};
+    struct run run = {.lock = JOB_LOCK_NONE, .keys = keys};
+    if (keys >= 0)
+        (void)fcntl(keys, F_SETFD, FD_CLOEXEC); /* no hook inherits it */
     if (setup_load(config_path, &run.setup, &err) != STATUS_OK) {
         log_event(LOG_LEVEL_ERROR, "configuration not usable", LOG_TEXT("reason", err.text));
         return WORKER_EXIT_CONFIG;

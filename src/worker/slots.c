@@ -1,9 +1,12 @@
 #include "slots.h"
 
+#include "core/cleanup.h"
 #include "core/log.h"
+#include "key_channel.h"
 #include "signals.h"
 #include "unwind.h"
 
+#include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
@@ -53,17 +56,20 @@ struct slot *slots_find_free(struct slots *slots)
 /* The new process. The signal mask stays: the job opens it when its handlers are in place, so that
  * a SIGTERM in between is not the end. */
 NORETURN static void become_job(const struct slot *slot, const char *program,
-                                const char *config_path, pid_t supervisor)
+                                const char *config_path, int keys, pid_t supervisor)
 {
     char epoch[24];
+    char key_fd[24];
     (void)snprintf(epoch, sizeof(epoch), "%lld", (long long)slot->job.epoch);
-    const char *const argv[] = {"appbackup-worker", "--config", config_path, "--job",
-                                slot->job.id,       "--epoch",  epoch,       NULL};
+    (void)snprintf(key_fd, sizeof(key_fd), "%d", keys);
+    const char *const argv[] = {"appbackup-worker", "--config", config_path, "--job", slot->job.id,
+                                "--epoch",          epoch,      "--keys",    key_fd,  NULL};
 
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != supervisor) /* it died before the line above */
         _exit(EXIT_NOT_STARTED);
     (void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC); /* hiredis' sockets are not close-on-exec */
+    (void)fcntl(keys, F_SETFD, 0);
     char *const *arguments; /* execv(3) does not write to them; its type is older than const */
     memcpy(&arguments, &(const void *){argv}, sizeof(arguments));
     (void)execv(program, arguments);
@@ -73,18 +79,29 @@ NORETURN static void become_job(const struct slot *slot, const char *program,
 }
 
 enum status slot_start_job(struct slot *slot, const char *program, const char *config_path,
-                           struct error *err)
+                           const struct stage_key *key, struct error *err)
 {
+    int ends[2];
+    if (key_channel_open(key, ends, err) != STATUS_OK)
+        return err->status;
+    CLEANUP(fd_closep) int ours = ends[0];
+    CLEANUP(fd_closep) int jobs = ends[1];
     pid_t supervisor = getpid();
     pid_t pid = fork();
     if (pid < 0)
         return FAIL_ERRNO(err, "fork");
     if (pid == 0)
-        become_job(slot, program, config_path, supervisor);
+        become_job(slot, program, config_path, jobs, supervisor);
     slot->pid = pid;
+    slot->keys = STEAL_FD(ours);
     slot->phase = SLOT_RUNNING;
     slot->stopped = false;
     return STATUS_OK;
+}
+
+void slot_take_key(const struct slot *slot, struct stage_key *ret_key)
+{
+    key_channel_take(slot->phase == SLOT_RUNNING ? slot->keys : -1, ret_key);
 }
 
 NORETURN static void unwind_and_exit(const char *job, const struct places *places)

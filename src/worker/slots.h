@@ -14,6 +14,7 @@
 #include "death.h"
 #include "model/job.h"
 #include "places.h"
+#include "stage/backup.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,6 +26,7 @@ struct slot {
     enum slot_phase phase;
     pid_t pid;    /* running, unwinding */
     bool stopped; /* we sent SIGKILL */
+    int keys;     /* running: our end of its key channel, or -1 */
     struct job job;
     struct death death; /* from unwinding on */
 };
@@ -43,10 +45,13 @@ size_t slots_used(const struct slots *slots);
 /* NULL: all are in use. */
 struct slot *slots_find_free(struct slots *slots);
 
-/* program --config PATH --job ID --epoch N, for the claim in slot->job. Its process gets SIGTERM
- * when ours dies. */
+/* program --config PATH --job ID --epoch N --keys FD, for the claim in slot->job. Its process gets
+ * SIGTERM when ours dies; the key is what is known of the job's repository. */
 enum status slot_start_job(struct slot *slot, const char *program, const char *config_path,
-                           struct error *err) MUST_CHECK;
+                           const struct stage_key *key, struct error *err) MUST_CHECK;
+
+/* The key that the job has given back so far, if any. */
+void slot_take_key(const struct slot *slot, struct stage_key *ret_key);
 
 /* A fork that unwinds; it lives on if we die. */
 enum status slot_start_unwinding(struct slot *slot, const struct places *places, struct error *err)

@@ -177,7 +177,8 @@ static enum status start(struct supervisor *supervisor, struct error *err)
         return err->status;
     if (slots_grow(&supervisor->slots, (size_t)config->worker.slots, err) != STATUS_OK)
         return err->status;
-    if (start_recovery(supervisor, err) != STATUS_OK)
+    if (key_ring_new(&supervisor->keys, err) != STATUS_OK ||
+        start_recovery(supervisor, err) != STATUS_OK)
         return err->status;
     (void)snprintf(supervisor->name, sizeof(supervisor->name), "%.40s:%d:%lld", config->node,
                    (int)getpid(), (long long)clock_wall_ms());
@@ -195,6 +196,7 @@ static void supervisor_done(struct supervisor *supervisor)
     supervisor_close_wake(supervisor);
     store_close(supervisor->store);
     slots_done(&supervisor->slots);
+    key_ring_free(supervisor->keys);
     if (supervisor->signals >= 0)
         (void)close(supervisor->signals);
     job_lock_release(&supervisor->lock);

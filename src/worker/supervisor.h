@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "job_lock.h"
+#include "key_ring.h"
 #include "setup.h"
 #include "slots.h"
 #include "store/jobs.h"
@@ -27,6 +28,7 @@ struct supervisor {
     struct store *store;
     struct store_wake *wake; /* NULL: to be opened again */
     struct slots slots;
+    struct key_ring *keys;
     struct job_lock lock;
     int signals;
     pid_t recovery; /* unwinds what was found at the start; 0: done */
@@ -38,6 +40,9 @@ struct supervisor {
 
 /* True once per period: the first time at once, then when the deadline has come. */
 bool supervisor_is_due(int64_t *deadline_ms, int64_t period_ms);
+
+/* Remembers what keys the jobs have given back. */
+void supervisor_take_keys(struct supervisor *supervisor);
 
 /* Takes note of processes that have ended. */
 void supervisor_reap(struct supervisor *supervisor);
