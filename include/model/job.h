@@ -1,8 +1,8 @@
 /*
  * Job: one unit of work in the queue.
- * Redis     hash job:<id>: id kind subject account app bucket node state stage attempt kills epoch
- * worker lease_until_ms created_ms priority cancel reason state: queued | delayed | claimed | done
- * | quarantined Units     *_ms wall clock, by the clock of Redis
+ * Redis     hash job:<id>: id kind subject account app bucket node state stage attempt failures
+ * kills epoch worker lease_until_ms created_ms priority cancel reason state: queued | delayed |
+ * claimed | done | quarantined Units     *_ms wall clock, by the clock of Redis
  */
 #ifndef MODEL_JOB_H
 #define MODEL_JOB_H
@@ -25,10 +25,11 @@ struct job {
     char node[NODE_NAME_SIZE];
     char state[16];
     char stage[32];
-    char worker[80]; /* "<node prefix>:<pid>:<start>", for people */
-    int64_t attempt; /* 1 for the first claim */
-    int64_t kills;   /* how often it took its process with it */
-    int64_t epoch;   /* the fence: grows with every claim */
+    char worker[80];  /* "<node prefix>:<pid>:<start>", for people */
+    int64_t attempt;  /* 1 for the first claim */
+    int64_t failures; /* how many of the claims ended in a failure that may pass: retries */
+    int64_t kills;    /* how often it took its process with it */
+    int64_t epoch;    /* the fence: grows with every claim */
     int64_t lease_until_ms;
     int64_t created_ms;
     char reason[512]; /* why it waits, failed or was quarantined */

@@ -61,7 +61,7 @@ enum status store_call_apps_register(struct store_call *call, const char *node,
 enum status store_call_bucket_register(struct store_call *call, const struct bucket *bucket,
                                        struct error *err) MUST_CHECK; /* nothing */
 void store_call_job_claim(struct store_call *call, const char *node, const char *worker,
-                          int64_t lease_ms);                      /* job, or none */
+                          int64_t lease_ms, int64_t kills_max);   /* job, or none */
 void store_call_job_get(struct store_call *call, const char *id); /* job */
 
 /* What a worker knows better than Redis; -1, NULL or unset = unchanged. JSON arrays are borrowed.
@@ -99,7 +99,8 @@ enum store_outcome {
     STORE_OUTCOME_FAILED,    /* for good. delete: the backup turns failed, to be deleted again */
     STORE_OUTCOME_CANCELED,  /* backup: failed with the canceled detail; or gone if being deleted */
     STORE_OUTCOME_RETRY,   /* transient: delayed by delay_ms, then queued again; backup: pending */
-    STORE_OUTCOME_RELEASED /* handed back by a worker that stops: queued again at once */
+    STORE_OUTCOME_RELEASED /* handed back through no fault of the job: queued again after delay_ms
+                            */
 };
 
 /* The last write of a claim. reason: for people, kept in the job and the journal.

@@ -23,8 +23,8 @@ enum status store_apps_register(struct store *store, const char *node,
 enum status store_bucket_register(struct store *store, const struct bucket *bucket,
                                   struct error *err) MUST_CHECK;
 enum status store_job_claim(struct store *store, const char *node, const char *worker,
-                            int64_t lease_ms, struct job *ret_job, bool *ret_found,
-                            struct error *err) MUST_CHECK;
+                            int64_t lease_ms, int64_t kills_max, struct job *ret_job,
+                            bool *ret_found, struct error *err) MUST_CHECK;
 enum status store_job_get(struct store *store, const char *id, struct job *ret_job,
                           struct error *err) MUST_CHECK;
 enum status store_backup_get(struct store *store, const char *id, struct backup *ret_backup,
@@ -38,7 +38,7 @@ enum status store_job_advance(struct store *store, const struct job *job, enum b
 
 struct store_finish {
     enum store_outcome outcome;
-    int64_t delay_ms; /* STORE_OUTCOME_RETRY */
+    int64_t delay_ms; /* STORE_OUTCOME_RETRY, STORE_OUTCOME_RELEASED */
     const char *reason;
     struct store_progress progress;
 };

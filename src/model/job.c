@@ -20,6 +20,7 @@ static const struct field fields[] = {
     FIELD(FIELD_TEXT, struct job, stage),
     FIELD(FIELD_TEXT, struct job, worker),
     FIELD(FIELD_INTEGER, struct job, attempt),
+    FIELD(FIELD_INTEGER, struct job, failures),
     FIELD(FIELD_INTEGER, struct job, kills),
     FIELD(FIELD_INTEGER, struct job, epoch),
     FIELD(FIELD_INTEGER, struct job, lease_until_ms),

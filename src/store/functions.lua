@@ -30,7 +30,6 @@ local JOB_KEPT_S = 24 * 3600          -- how long a job that is done can still b
 local JOURNAL_MAX = 100000
 local SWEEP_MAX = 100                 -- jobs per sweep and kind: keeps one call short
 local CLAIM_PAGE, CLAIM_PAGES = 64, 16
-local KILLS_MAX = 3                   -- for the sweep that every claim makes
 local BYTES_MAX = 2 ^ 53
 local PRIORITY_WEIGHT = 1e13          -- above any time in ms, so that priority sorts first
 local PRIORITY = { backup = 4, delete = 6 }
@@ -431,7 +430,7 @@ end
 -- Jobs ----------------------------------------------------------------------------------------------------------------
 
 local JOB_DEFAULTS = { __index = {
-    stage = "", attempt = "0", kills = "0", epoch = "0", worker = "", lease_until_ms = "0", cancel = "0", reason = "",
+    stage = "", attempt = "0", failures = "0", kills = "0", epoch = "0", worker = "", lease_until_ms = "0", cancel = "0", reason = "",
 } }
 
 local function load_job(id)
@@ -621,7 +620,7 @@ local function requeue(job, backup, end_of_try, changes)
         return
     end
     transition(backup, "requeue", note_of(job, why), changes)
-    local fields = { reason = clean(why, REASON_MAX), kills = end_of_try.kills }
+    local fields = { reason = clean(why, REASON_MAX), kills = end_of_try.kills, failures = end_of_try.failures }
     if end_of_try.delay_ms > 0 then
         move_job(job, "delayed", int(now + end_of_try.delay_ms), fields)
     else
@@ -680,15 +679,17 @@ end
 function FINISH.retry(job, backup, finish, changes)
     redis.call("HINCRBY", COUNTERS, "retries", 1)
     requeue(job, backup, {
-        why = finish.reason, delay_ms = finish.delay_ms, kills = job.kills,
+        why = finish.reason, delay_ms = finish.delay_ms, kills = job.kills, failures = int(job.failures + 1),
         unready = string.format("attempt %s failed, next at %s: %s", job.attempt,
             time_text(now_ms() + finish.delay_ms), finish.reason),
     }, changes)
 end
 
+-- Through no fault of its own: it does not count as a failure.
 function FINISH.released(job, backup, finish, changes)
     local why = finish.reason ~= "" and finish.reason or "the worker stopped"
-    requeue(job, backup, { why = why, delay_ms = 0, kills = job.kills, unready = "queued again: " .. why }, changes)
+    requeue(job, backup, { why = why, delay_ms = finish.delay_ms, kills = job.kills,
+        unready = "queued again: " .. why }, changes)
 end
 
 -- The event that each outcome stands for, by kind of job; checked before anything is written.
@@ -1259,10 +1260,10 @@ end
 
 define("job_claim", WRITES, function(a)
     local node, worker = a:name("node", NODE_MAX), clean(a:some_text("worker", 79), 79)
-    local lease_ms = a:number("lease_ms", 1, LEASE_MAX_MS)
+    local lease_ms, kills_max = a:number("lease_ms", 1, LEASE_MAX_MS), a:number("kills_max", 1, 1000)
     a:finish()
     require_node(node)
-    sweep(KILLS_MAX)
+    sweep(kills_max)
     local first, busy = 0, {}
     for _ = 1, CLAIM_PAGES do
         local job, skipped, seen = pick(node, first, busy)

@@ -68,11 +68,11 @@ enum status store_bucket_register(struct store *store, const struct bucket *buck
 
 /* NOLINTNEXTLINE(readability-function-size): as many as the call has arguments and results */
 enum status store_job_claim(struct store *store, const char *node, const char *worker,
-                            int64_t lease_ms, struct job *ret_job, bool *ret_found,
-                            struct error *err)
+                            int64_t lease_ms, int64_t kills_max, struct job *ret_job,
+                            bool *ret_found, struct error *err)
 {
     CALL(call);
-    store_call_job_claim(&call, node, worker, lease_ms);
+    store_call_job_claim(&call, node, worker, lease_ms, kills_max);
     return run_for_job(store, &call, ret_job, ret_found, err);
 }
 

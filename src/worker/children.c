@@ -22,7 +22,7 @@ static enum status tell_return(struct supervisor *supervisor, const struct slot 
                                struct error *err)
 {
     const struct store_finish finish = {
-        .outcome = supervisor->stopping ? STORE_OUTCOME_RELEASED : STORE_OUTCOME_RETRY,
+        .outcome = STORE_OUTCOME_RELEASED,
         .delay_ms = supervisor->stopping ? 0 : RETURN_DELAY_MS,
         .reason = slot->death.evidence,
         .progress = STORE_PROGRESS_NONE,

@@ -91,7 +91,8 @@ enum status supervisor_claim(struct supervisor *supervisor, struct error *err)
         if (slot == NULL)
             break;
         if (store_job_claim(supervisor->store, config->node, supervisor->name,
-                            config->worker.lease_ms, &job, &found, err) != STATUS_OK)
+                            config->worker.lease_ms, config->worker.kills_max, &job, &found,
+                            err) != STATUS_OK)
             return err->status;
         if (!found)
             break;

@@ -156,12 +156,12 @@ static enum status work(struct run *run, struct error *err)
     return status;
 }
 
-static int64_t retry_delay_ms(int64_t attempt)
+static int64_t retry_delay_ms(int64_t failures)
 {
     uint32_t random = 0;
     if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != (ssize_t)sizeof(random))
         random = (uint32_t)clock_mono_ms();
-    return outcome_delay_ms(attempt, random);
+    return outcome_delay_ms(failures, random);
 }
 
 /* Only of a backup: a delete has no result, and its record keeps what the backup said. */
@@ -235,11 +235,11 @@ static int conclude(struct run *run, enum status status, const struct error *cau
     const struct outcome_facts facts = {
         .status = status,
         .canceled = (enum status)atomic_load(&cancel.status),
-        .attempt = run->job.attempt,
+        .failures = run->job.failures,
         .retries_max = run->setup.config->worker.retries_max,
     };
     enum outcome outcome = outcome_decide(&facts);
-    int64_t delay_ms = outcome == OUTCOME_RETRY ? retry_delay_ms(run->job.attempt) : 0;
+    int64_t delay_ms = outcome == OUTCOME_RETRY ? retry_delay_ms(run->job.failures + 1) : 0;
     const char *reason = reason_of(run, outcome, cause);
     log_outcome(run, outcome, delay_ms, reason);
     if (outcome == OUTCOME_LOST)

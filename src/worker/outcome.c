@@ -25,7 +25,7 @@ enum outcome outcome_decide(const struct outcome_facts *facts)
         return OUTCOME_CANCELED;
     if (facts->status == STATUS_LOST)
         return OUTCOME_LOST;
-    if (status_is_transient(facts->status) && facts->attempt <= facts->retries_max)
+    if (status_is_transient(facts->status) && facts->failures < facts->retries_max)
         return OUTCOME_RETRY;
     return OUTCOME_FAILED;
 }
@@ -47,11 +47,11 @@ enum store_outcome outcome_to_store(enum outcome outcome)
     return table[outcome];
 }
 
-int64_t outcome_delay_ms(int64_t attempt, uint32_t random)
+int64_t outcome_delay_ms(int64_t failures, uint32_t random)
 {
     static const int64_t delays_ms[] = {5000, 30000, 120000};
     const int64_t last = (int64_t)(sizeof(delays_ms) / sizeof(delays_ms[0])) - 1;
-    int64_t index = attempt < 1 ? 0 : attempt - 1;
+    int64_t index = failures < 1 ? 0 : failures - 1;
     int64_t base = delays_ms[index > last ? last : index];
     int64_t span = base * 2 / 5; /* a fifth to either side */
     return base - span / 2 + (int64_t)(random % (uint64_t)(span + 1));

@@ -20,7 +20,7 @@ enum outcome {
 struct outcome_facts {
     enum status status;   /* of the run */
     enum status canceled; /* of the struct cancel: what asked the run to end; OK: nothing */
-    int64_t attempt;      /* 1 for the first */
+    int64_t failures;     /* earlier ones of this job that counted */
     int64_t retries_max;
 };
 
@@ -30,8 +30,9 @@ const char *outcome_name(enum outcome outcome);
 /* Not for OUTCOME_LOST, which is never written. */
 enum store_outcome outcome_to_store(enum outcome outcome);
 
-/* How long to wait before attempt + 1: 5 s, 30 s, then 2 min, each up to a fifth shorter or longer
- * (random: any number), so that what failed together does not come back together. */
-int64_t outcome_delay_ms(int64_t attempt, uint32_t random);
+/* How long to wait after this many failures, from 1: 5 s, 30 s, then 2 min, each up to a fifth
+ * shorter or longer (random: any number), so that what failed together does not come back together.
+ */
+int64_t outcome_delay_ms(int64_t failures, uint32_t random);
 
 #endif

@@ -225,7 +225,7 @@ class Backups(Service):
         self.redis.call("node_register", "slownode", "0.1.0", 1)
         self.redis.call("apps_register", "slownode", json.dumps([{"id": SLOW, "account": ONE, "name": "slow"}]))
         backup = self.create(SLOW)
-        self.redis.call("job_claim", "slownode", "tester", 60000)
+        self.redis.call("job_claim", "slownode", "tester", 60000, 3)
         path = self.backups(SLOW, "/" + backup["id"])
 
         self.assertEqual(self.client.request("DELETE", path).status, 204)

@@ -232,6 +232,20 @@ Test(job_lease, of_the_last_try_ends_in_quarantine)
     EXPECT_TEXT(look("ZCARD appbackup:quarantine"), "0");
 }
 
+Test(job_lease, that_ended_meets_the_limit_of_the_node_that_claims_next)
+{
+    struct made made = make(SHOP, "nightly");
+    struct job job = claim();
+    struct job none = {0};
+    bool found = false;
+    (void)look("ZADD appbackup:leases 1000 %s", job.id);
+
+    MUST(store_job_claim(store, NODE, WORKER, LEASE_MS, 1, &none, &found, err));
+
+    cr_expect(not(found));
+    EXPECT_TEXT(job_field(made.job, "state"), "quarantined");
+}
+
 static void report(const struct job *job, int64_t done, int64_t total)
 {
     struct store_progress progress = STORE_PROGRESS_NONE;
@@ -433,6 +447,7 @@ Test(job_finish, retry_waits_for_its_time_and_then_goes_on)
     cr_expect(ge(i64, clock_wall_ms(), due_ms));
     cr_expect(eq(str, again.id, job.id));
     cr_expect(eq(i64, again.attempt, 2));
+    cr_expect(eq(i64, again.failures, 1));
     cr_expect(eq(i64, again.kills, 0));
     MUST(advance(&again, BACKUP_DISCOVERING, err));
     EXPECT_TEXT(backup_field(job.subject, "state_unready"), "[]");
@@ -448,6 +463,22 @@ Test(job_finish, released_is_queued_at_once)
     expect_reason(job.subject, "queued again: the worker stops");
     struct job again = claim();
     cr_expect(eq(str, again.id, job.id));
+    cr_expect(eq(i64, again.failures, 0)); /* a drain uses up no retry */
+    EXPECT_TEXT(look("HGET appbackup:counters retries"), "");
+}
+
+Test(job_finish, released_may_wait_and_is_no_failure_either)
+{
+    struct job job = run(SHOP, "nightly");
+    const struct store_finish later = {.outcome = STORE_OUTCOME_RELEASED,
+                                       .delay_ms = 60000,
+                                       .reason = "Redis was away",
+                                       .progress = STORE_PROGRESS_NONE};
+
+    MUST(store_job_finish(store, &job, &later, err));
+
+    EXPECT_TEXT(job_field(job.id, "state"), "delayed");
+    EXPECT_TEXT(job_field(job.id, "failures"), "");
 }
 
 Test(job_finish, keeps_any_bytes_in_a_reason_readable)

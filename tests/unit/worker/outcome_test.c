@@ -9,36 +9,36 @@ enum { RETRIES_MAX = 3 };
 struct fact {
     int status;
     int canceled;
-    int attempt;
+    int failures;
     int outcome;
 };
 
 /* clang-format off */
 static const struct fact facts[] = {
-    {STATUS_OK,          STATUS_OK,          1, OUTCOME_COMPLETED},
-    {STATUS_OK,          STATUS_CANCELED,    1, OUTCOME_COMPLETED}, /* too late to matter */
-    {STATUS_OK,          STATUS_UNAVAILABLE, 1, OUTCOME_COMPLETED},
-    {STATUS_CANCELED,    STATUS_CANCELED,    1, OUTCOME_CANCELED},
-    {STATUS_INTERNAL,    STATUS_CANCELED,    1, OUTCOME_CANCELED}, /* a symptom of the cancel */
-    {STATUS_UNAVAILABLE, STATUS_UNAVAILABLE, 1, OUTCOME_RELEASED},
-    {STATUS_INTERNAL,    STATUS_UNAVAILABLE, 9, OUTCOME_RELEASED}, /* attempts do not matter */
-    {STATUS_LOST,        STATUS_LOST,        1, OUTCOME_LOST},
-    {STATUS_CORRUPT,     STATUS_LOST,        1, OUTCOME_LOST},
-    {STATUS_LOST,        STATUS_OK,          1, OUTCOME_LOST},
-    {STATUS_CANCELED,    STATUS_OK,          1, OUTCOME_CANCELED},
-    {STATUS_UNAVAILABLE, STATUS_OK,          1, OUTCOME_RETRY},
-    {STATUS_TIMEOUT,     STATUS_OK,          2, OUTCOME_RETRY},
-    {STATUS_LOCKED,      STATUS_OK,          RETRIES_MAX, OUTCOME_RETRY},
-    {STATUS_NO_SPACE,    STATUS_OK,          RETRIES_MAX + 1, OUTCOME_FAILED},
-    {STATUS_NO_MEMORY,   STATUS_OK,          1, OUTCOME_RETRY},
-    {STATUS_INVALID,     STATUS_OK,          1, OUTCOME_FAILED},
-    {STATUS_NOT_FOUND,   STATUS_OK,          1, OUTCOME_FAILED},
-    {STATUS_CONFLICT,    STATUS_OK,          1, OUTCOME_FAILED},
-    {STATUS_FORBIDDEN,   STATUS_OK,          1, OUTCOME_FAILED},
-    {STATUS_TOO_LARGE,   STATUS_OK,          1, OUTCOME_FAILED},
-    {STATUS_UNSUPPORTED, STATUS_OK,          1, OUTCOME_FAILED},
-    {STATUS_CORRUPT,     STATUS_OK,          1, OUTCOME_FAILED},
-    {STATUS_INTERNAL,    STATUS_OK,          1, OUTCOME_FAILED},
+    {STATUS_OK,          STATUS_OK,          0, OUTCOME_COMPLETED},
+    {STATUS_OK,          STATUS_CANCELED,    0, OUTCOME_COMPLETED}, /* too late to matter */
+    {STATUS_OK,          STATUS_UNAVAILABLE, 0, OUTCOME_COMPLETED},
+    {STATUS_CANCELED,    STATUS_CANCELED,    0, OUTCOME_CANCELED},
+    {STATUS_INTERNAL,    STATUS_CANCELED,    0, OUTCOME_CANCELED}, /* a symptom of the cancel */
+    {STATUS_UNAVAILABLE, STATUS_UNAVAILABLE, 0, OUTCOME_RELEASED},
+    {STATUS_INTERNAL,    STATUS_UNAVAILABLE, 8, OUTCOME_RELEASED}, /* attempts do not matter */
+    {STATUS_LOST,        STATUS_LOST,        0, OUTCOME_LOST},
+    {STATUS_CORRUPT,     STATUS_LOST,        0, OUTCOME_LOST},
+    {STATUS_LOST,        STATUS_OK,          0, OUTCOME_LOST},
+    {STATUS_CANCELED,    STATUS_OK,          0, OUTCOME_CANCELED},
+    {STATUS_UNAVAILABLE, STATUS_OK,          0, OUTCOME_RETRY},
+    {STATUS_TIMEOUT,     STATUS_OK,          1, OUTCOME_RETRY},
+    {STATUS_LOCKED,      STATUS_OK,          RETRIES_MAX - 1, OUTCOME_RETRY},
+    {STATUS_NO_SPACE,    STATUS_OK,          RETRIES_MAX, OUTCOME_FAILED},
+    {STATUS_NO_MEMORY,   STATUS_OK,          0, OUTCOME_RETRY},
+    {STATUS_INVALID,     STATUS_OK,          0, OUTCOME_FAILED},
+    {STATUS_NOT_FOUND,   STATUS_OK,          0, OUTCOME_FAILED},
+    {STATUS_CONFLICT,    STATUS_OK,          0, OUTCOME_FAILED},
+    {STATUS_FORBIDDEN,   STATUS_OK,          0, OUTCOME_FAILED},
+    {STATUS_TOO_LARGE,   STATUS_OK,          0, OUTCOME_FAILED},
+    {STATUS_UNSUPPORTED, STATUS_OK,          0, OUTCOME_FAILED},
+    {STATUS_CORRUPT,     STATUS_OK,          0, OUTCOME_FAILED},
+    {STATUS_INTERNAL,    STATUS_OK,          0, OUTCOME_FAILED},
 };
 
 /* clang-format on */
@@ -55,19 +55,19 @@ ParameterizedTest(struct fact *fact, outcome_decide, follows_from_how_the_run_en
     enum outcome outcome = outcome_decide(&(struct outcome_facts){
         .status = (enum status)fact->status,
         .canceled = (enum status)fact->canceled,
-        .attempt = fact->attempt,
+        .failures = fact->failures,
         .retries_max = RETRIES_MAX,
     });
 
-    cr_assert(eq(int, (int)outcome, fact->outcome), "%s, canceled %s, attempt %d",
+    cr_assert(eq(int, (int)outcome, fact->outcome), "%s, canceled %s, failures %d",
               status_name((enum status)fact->status), status_name((enum status)fact->canceled),
-              fact->attempt);
+              fact->failures);
 }
 
 Test(outcome_decide, never_retries_when_no_retries_are_allowed)
 {
     enum outcome outcome = outcome_decide(
-        &(struct outcome_facts){.status = STATUS_UNAVAILABLE, .attempt = 1, .retries_max = 0});
+        &(struct outcome_facts){.status = STATUS_UNAVAILABLE, .retries_max = 0});
 
     cr_assert(eq(int, (int)outcome, OUTCOME_FAILED));
 }
@@ -85,10 +85,10 @@ Test(outcome_delay_ms, grows_to_two_minutes_and_stays_there)
 {
     static const int64_t bases_ms[] = {5000, 30000, 120000, 120000, 120000};
 
-    for (int64_t attempt = 1; attempt <= 5; attempt++) {
-        int64_t base = bases_ms[attempt - 1];
+    for (int64_t failures = 1; failures <= 5; failures++) {
+        int64_t base = bases_ms[failures - 1];
         for (uint32_t random = 0; random < 100000; random += 997) {
-            int64_t delay = outcome_delay_ms(attempt, random);
+            int64_t delay = outcome_delay_ms(failures, random);
             cr_assert(ge(i64, delay, base * 4 / 5));
             cr_assert(le(i64, delay, base * 6 / 5));
         }
