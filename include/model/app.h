@@ -31,13 +31,14 @@ enum app_state {
     APP_STATE_COUNT
 };
 
-/* Redis hash app:<id>: id account name node state created_ms modified_ms */
+/* Redis hash app:<id>: id account name node state state_details created_ms modified_ms */
 struct app {
     char id[ID_SIZE];
     char account[ID_SIZE];
     char name[NAME_SIZE];
     char node[NODE_NAME_SIZE];
     enum app_state state;
+    char state_details[4096]; /* JSON text of an array, "" for none: what a restore has to say */
     int64_t created_ms;
     int64_t modified_ms;
 };

@@ -11,14 +11,23 @@
 #include "core/id.h"
 #include "model/names.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
-enum job_kind { JOB_KIND_UNSET = 0, JOB_BACKUP, JOB_DELETE, JOB_KIND_COUNT };
+enum job_kind {
+    JOB_KIND_UNSET = 0,
+    JOB_BACKUP,
+    JOB_DELETE,
+    JOB_RESTORE,
+    JOB_PRUNE,
+    JOB_VERIFY,
+    JOB_KIND_COUNT
+};
 
 struct job {
     char id[ID_SIZE];
     enum job_kind kind;
-    char subject[ID_SIZE]; /* the backup it works on */
+    char subject[ID_SIZE]; /* the backup that it works on, or the task (job_is_task()) */
     char account[ID_SIZE];
     char app[ID_SIZE];
     char bucket[ID_SIZE];
@@ -35,7 +44,10 @@ struct job {
     char reason[512]; /* why it waits, failed or was quarantined */
 };
 
-const char *job_kind_name(enum job_kind kind); /* "backup", "delete" */
+/* Is its subject a task: a restore, prune or verify? */
+bool job_is_task(enum job_kind kind);
+
+const char *job_kind_name(enum job_kind kind); /* "backup", "delete", "restore", ... */
 enum job_kind job_kind_from_name(const char *name);
 enum status job_set_field(struct job *job, const char *field, const char *value, struct error *err)
     MUST_CHECK;

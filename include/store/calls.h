@@ -10,10 +10,12 @@
 #include "model/backup.h"
 #include "model/bucket.h"
 #include "model/job.h"
+#include "model/task.h"
 #include "store/store.h"
 
 #include <jansson.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,7 +48,31 @@ void store_call_app_get(struct store_call *call, const char *account, const char
 void store_call_bucket_list(struct store_call *call, const char *account); /* buckets, by name */
 void store_call_bucket_get(struct store_call *call, const char *account, const char *id);
 void store_call_node_list(struct store_call *call); /* nodes, by name */
-void store_call_health(struct store_call *call);    /* health */
+
+/* A restore, prune or verify for an app's node to do. */
+struct store_task_create {
+    const char *id;  /* new, random */
+    const char *job; /* new, random */
+    enum job_kind kind;
+    const char *account;    /* NULL: any (admin tool only) */
+    const char *app;        /* NULL for a restore: that of the backup */
+    const char *bucket;     /* NULL: the default one; of a restore, where its backup is */
+    const char *backup;     /* of a restore */
+    const char *created_by; /* for people */
+    const char *target;     /* absolute; NULL: in place */
+    const json_t *includes; /* array of strings; NULL: all */
+    int64_t sample;         /* of a verification: percent of the packs to read */
+};
+
+enum status store_call_task_create(struct store_call *call, const struct store_task_create *create,
+                                   struct error *err) MUST_CHECK;                       /* task */
+void store_call_task_get(struct store_call *call, const char *account, const char *id); /* task */
+void store_call_task_list(struct store_call *call, const char *account,
+                          const char *app); /* tasks, newest first, at most STORE_LIST_MAX */
+/* Waiting: it has failed at once; running: its worker is asked to stop. */
+void store_call_task_cancel(struct store_call *call, const char *account, const char *id,
+                            const char *actor);  /* nothing */
+void store_call_health(struct store_call *call); /* health */
 
 /* For the worker. A worker's write carries its epoch; a stale one is refused: LOST, "lease_lost".
  */
@@ -63,6 +89,33 @@ enum status store_call_bucket_register(struct store_call *call, const struct buc
 void store_call_job_claim(struct store_call *call, const char *node, const char *worker,
                           int64_t lease_ms, int64_t kills_max);   /* job, or none */
 void store_call_job_get(struct store_call *call, const char *id); /* job */
+
+/* When maintenance is due; 0: never by itself. */
+struct store_maintenance {
+    int64_t prune_after_deletes;
+    int64_t prune_interval_ms; /* at most once in that time */
+    int64_t verify_interval_ms;
+    int64_t verify_sample; /* percent */
+};
+
+/* Queues what is due of a node's repositories. Reply: text, how many. */
+void store_call_maintenance_queue(struct store_call *call, const char *node,
+                                  const struct store_maintenance *maintenance);
+
+/* What a verification has found: backups: at most STORE_LIST_MAX of {"backup": id, "problem": text,
+ * "" for none}. Of a completed one with a problem the state becomes removed; complete: all data was
+ * read, so one without a problem is completed again. is_last: damage is what there is to say of the
+ * repository, NULL that it is sound. */
+struct store_verdicts {
+    bool complete;
+    bool is_last;
+    const json_t *backups;
+    const char *damage;
+};
+
+enum status store_call_verify_report(struct store_call *call, const struct job *job,
+                                     const struct store_verdicts *verdicts, struct error *err)
+    MUST_CHECK; /* nothing */
 
 /* What a worker knows better than Redis; -1, NULL or unset = unchanged. JSON arrays are borrowed.
  */

@@ -57,6 +57,14 @@ enum store_verdict { STORE_VERDICT_NONE, STORE_VERDICT_RETRY, STORE_VERDICT_QUAR
 enum status store_job_died(struct store *store, const struct job *job,
                            const struct store_death *death, enum store_verdict *ret_verdict,
                            struct error *err) MUST_CHECK;
+enum status store_task_get(struct store *store, const char *id, struct task *ret_task,
+                           struct error *err) MUST_CHECK;
+enum status store_maintenance_queue(struct store *store, const char *node,
+                                    const struct store_maintenance *maintenance, struct error *err)
+    MUST_CHECK;
+enum status store_verify_report(struct store *store, const struct job *job,
+                                const struct store_verdicts *verdicts, struct error *err)
+    MUST_CHECK;
 enum status store_sweep(struct store *store, int64_t kills_max, struct error *err) MUST_CHECK;
 
 /*

@@ -11,6 +11,7 @@
 #include "model/bucket.h"
 #include "model/job.h"
 #include "model/node.h"
+#include "model/task.h"
 
 #include <hiredis/hiredis.h>
 
@@ -29,6 +30,9 @@ enum status store_reply_app(const redisReply *reply, struct app *ret_app, struct
     MUST_CHECK;
 enum status store_reply_bucket(const redisReply *reply, struct bucket *ret_bucket,
                                struct error *err) MUST_CHECK;
+
+enum status store_reply_task(const redisReply *reply, struct task *ret_task, struct error *err)
+    MUST_CHECK; /* caller: task_done() */
 
 /* For a list: the number of elements, each decoded by the function for one. */
 enum status store_reply_count(const redisReply *reply, size_t *ret_count, struct error *err)

@@ -10,9 +10,10 @@
  * Errors    UNAVAILABLE, TIMEOUT: Redis is away (reason "redis_unavailable"). An error reply of
  *           the library carries a code that becomes err->reason, and the status beside it:
  *             unknown_app unknown_backup unknown_bucket unknown_job unknown_node  NOT_FOUND
- *             unknown_snapshot no_bucket                                          NOT_FOUND
- *             foreign_snapshot                                                    FORBIDDEN
+ *             unknown_snapshot unknown_task no_bucket                             NOT_FOUND
+ *             foreign_snapshot foreign_backup                                     FORBIDDEN
  *             name_taken already_deleting illegal_transition                      CONFLICT
+ *             backup_in_use backup_not_ready task_exists                          CONFLICT
  *             lease_lost                                                          LOST
  *             invalid_argument                                                    INVALID
  *             schema_mismatch                                                     UNSUPPORTED

@@ -33,6 +33,7 @@ static const struct field fields[] = {
     FIELD(FIELD_LABEL, struct app, name),
     FIELD(FIELD_HOST, struct app, node),
     CHOICE_FIELD(struct app, state, state_names),
+    FIELD(FIELD_TEXT, struct app, state_details),
     FIELD(FIELD_INTEGER, struct app, created_ms),
     FIELD(FIELD_INTEGER, struct app, modified_ms),
 };
@@ -69,7 +70,11 @@ enum status app_set_field(struct app *app, const char *field, const char *value,
 
 static json_t *state_details(const struct app *app)
 {
-    json_t *details = json_array();
+    json_t *details = json_loads(app->state_details, JSON_REJECT_DUPLICATES, NULL);
+    if (!json_is_array(details)) {
+        json_decref(details);
+        details = json_array();
+    }
     if (details != NULL && app->state == APP_UNAVAILABLE)
         detail_add(details, "app_unavailable", "App unavailable",
                    "its node has no living worker, or no longer defines it", NULL);

@@ -3,9 +3,8 @@
 #include "fields.h"
 
 static const char *const kind_names[JOB_KIND_COUNT] = {
-    [JOB_KIND_UNSET] = "",
-    [JOB_BACKUP] = "backup",
-    [JOB_DELETE] = "delete",
+    [JOB_KIND_UNSET] = "",     [JOB_BACKUP] = "backup", [JOB_DELETE] = "delete",
+    [JOB_RESTORE] = "restore", [JOB_PRUNE] = "prune",   [JOB_VERIFY] = "verify",
 };
 
 static const struct field fields[] = {
@@ -27,6 +26,11 @@ static const struct field fields[] = {
     FIELD(FIELD_INTEGER, struct job, created_ms),
     FIELD(FIELD_TEXT, struct job, reason),
 };
+
+bool job_is_task(enum job_kind kind)
+{
+    return kind == JOB_RESTORE || kind == JOB_PRUNE || kind == JOB_VERIFY;
+}
 
 const char *job_kind_name(enum job_kind kind)
 {

@@ -142,6 +142,48 @@ void store_call_health(struct store_call *call)
     begin_read(call, "appbackup_health");
 }
 
+enum status store_call_task_create(struct store_call *call, const struct store_task_create *create,
+                                   struct error *err)
+{
+    begin_write(call, "appbackup_task_create");
+    add_text(call, create->id);
+    add_text(call, create->job);
+    add_text(call, job_kind_name(create->kind));
+    add_text(call, create->account);
+    add_text(call, create->app);
+    add_text(call, create->bucket);
+    add_text(call, create->backup);
+    add_text(call, create->created_by);
+    add_text(call, create->target);
+    if (add_json(call, create->includes, err) != STATUS_OK)
+        return err->status;
+    add_number(call, create->sample);
+    return STATUS_OK;
+}
+
+void store_call_task_get(struct store_call *call, const char *account, const char *id)
+{
+    begin_read(call, "appbackup_task_get");
+    add_text(call, account);
+    add_text(call, id);
+}
+
+void store_call_task_list(struct store_call *call, const char *account, const char *app)
+{
+    begin_read(call, "appbackup_task_list");
+    add_text(call, account);
+    add_text(call, app);
+}
+
+void store_call_task_cancel(struct store_call *call, const char *account, const char *id,
+                            const char *actor)
+{
+    begin_write(call, "appbackup_task_cancel");
+    add_text(call, account);
+    add_text(call, id);
+    add_text(call, actor);
+}
+
 /* The worker */
 
 void store_call_node_register(struct store_call *call, const char *node, const char *version,
@@ -317,6 +359,30 @@ void store_call_job_died(struct store_call *call, const struct job *job, const c
     add_text(call, evidence);
     add_number(call, kills_max);
     add_number(call, delay_ms);
+}
+
+void store_call_maintenance_queue(struct store_call *call, const char *node,
+                                  const struct store_maintenance *maintenance)
+{
+    begin_write(call, "appbackup_maintenance_queue");
+    add_text(call, node);
+    add_number(call, maintenance->prune_after_deletes);
+    add_number(call, maintenance->prune_interval_ms);
+    add_number(call, maintenance->verify_interval_ms);
+    add_number(call, maintenance->verify_sample);
+}
+
+enum status store_call_verify_report(struct store_call *call, const struct job *job,
+                                     const struct store_verdicts *verdicts, struct error *err)
+{
+    begin_write(call, "appbackup_verify_report");
+    add_claim(call, job);
+    add_text(call, verdicts->complete ? "1" : "0");
+    if (add_json(call, verdicts->backups, err) != STATUS_OK)
+        return err->status;
+    add_text(call, verdicts->is_last ? "1" : "0");
+    add_text(call, verdicts->damage);
+    return STATUS_OK;
 }
 
 void store_call_sweep(struct store_call *call, int64_t kills_max)

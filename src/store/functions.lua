@@ -5,10 +5,11 @@ The only writer of everything below "appbackup:" (docs/redis.md shows each key a
 A call is atomic but is not rolled back: every function first reads and checks, and writes only when nothing can be
 refused any more. A refusal is an error reply "<CODE> <text>"; include/store/store.h lists the codes.
 
-Two records make the state of the world:
+Three records make the state of the world:
   backup   what callers see. Its state changes in transition() only, by the table TRANSITIONS.
-  job      one unit of work on a backup. It stands in exactly one place at a time (a node's queue, delayed, leases,
-           quarantine, or none when it is done); move_job() is the only function that moves it.
+  task     a restore, prune or verify; its state changes in Tasks.transition() only.
+  job      one unit of work on a backup or a task. It stands in exactly one place at a time (a node's queue, delayed,
+           leases, quarantine, or none when it is done); move_job() is the only function that moves it.
 
 A claim gets a new epoch. Every later write of the worker carries it, so a worker that has lost its lease changes
 nothing (fence()). All times are those of Redis, in ms since the epoch; all values are plain text.
@@ -32,7 +33,7 @@ local SWEEP_MAX = 100                 -- jobs per sweep and kind: keeps one call
 local CLAIM_PAGE, CLAIM_PAGES = 64, 16
 local BYTES_MAX = 2 ^ 53
 local PRIORITY_WEIGHT = 1e13          -- above any time in ms, so that priority sorts first
-local PRIORITY = { backup = 4, delete = 6 }
+local PRIORITY = { restore = 2, backup = 4, delete = 6, prune = 8, verify = 8 }
 local DETAIL_TYPE_PREFIX = "https://appbackup.invalid/reasons/" -- as include/model/detail.h
 
 local PREFIX = "appbackup:"
@@ -59,9 +60,9 @@ local TRANSITIONS = {
     },
     discovering = { run = "running", requeue = "pending", fail = "failed", cancel = "failed", delete = "deleting" },
     running = { complete = "completed", requeue = "pending", fail = "failed", cancel = "failed", delete = "deleting" },
-    completed = { delete = "deleting" },
+    completed = { delete = "deleting", lose = "removed" }, -- a verification found data gone or damaged
     failed = { delete = "deleting" },
-    removed = { delete = "deleting" },
+    removed = { delete = "deleting", find = "completed" }, -- another one has read all of it
     unknown = { delete = "deleting" },
     deleting = {
         complete = "deleting", requeue = "deleting", -- data may exist: a delete job follows
@@ -430,7 +431,8 @@ end
 -- Jobs ----------------------------------------------------------------------------------------------------------------
 
 local JOB_DEFAULTS = { __index = {
-    stage = "", attempt = "0", failures = "0", kills = "0", epoch = "0", worker = "", lease_until_ms = "0", cancel = "0", reason = "",
+    stage = "", attempt = "0", failures = "0", kills = "0", epoch = "0", worker = "", lease_until_ms = "0", cancel = "0",
+    reason = "",
 } }
 
 local function load_job(id)
@@ -504,18 +506,18 @@ local function queue_delete_job(backup, now)
     queue_new_job(id, "delete", backup, node, now)
 end
 
--- The id of the job that keeps others of this app waiting, and its backup; or nil. Whatever the hash says, only a
--- claimed job does.
+-- The id of the job that keeps others of this app waiting, its subject and its kind; or nil. Whatever the hash says,
+-- only a claimed job does.
 local function busy_job(app)
     local id = redis.call("HGET", APP_BUSY, app)
     if not id then
         return nil
     end
-    local job = redis.call("HMGET", PREFIX .. "job:" .. id, "state", "subject")
+    local job = redis.call("HMGET", PREFIX .. "job:" .. id, "state", "subject", "kind")
     if job[1] ~= "claimed" then
         return nil
     end
-    return id, job[2]
+    return id, job[2], job[3]
 end
 
 -- Is this queued job still what its backup waits for?
@@ -641,11 +643,13 @@ local function failure_event(job, backup, why, changes)
 end
 
 local FINISH = {}
+local AFTER = {} -- what tasks have to know of it; they are defined below
 
 function FINISH.completed(job, backup, finish, changes)
     if job.kind == "delete" then
         transition(backup, "purge", note_of(job, finish.reason), {})
         end_job(job, finish.reason)
+        AFTER.purge(backup, job.node)
         return
     end
     local total = math.max(tonumber(changes.bytes_total or backup.bytes_total), 0)
@@ -653,6 +657,7 @@ function FINISH.completed(job, backup, finish, changes)
     changes.state_unready = "[]"
     transition(backup, "complete", note_of(job, finish.reason), changes)
     end_job(job, finish.reason)
+    AFTER.completion(backup)
     if backup.state == "deleting" then
         queue_delete_job(backup, now_ms())
     end
@@ -698,8 +703,400 @@ local OUTCOME_EVENTS = {
     delete = { completed = "purge", failed = "keep", canceled = "keep", retry = "requeue", released = "requeue" },
 }
 
+-- Tasks: what is done with an app's data besides making and deleting backups ------------------------------------------
+
+--[[
+A task is a record of its own, task:<id>, for a restore, prune or verify; its job has the task as its subject, and is
+queued, claimed, fenced, retried and given up as those of backups are: the functions of jobs ask is_task().
+
+What a repository (one per bucket and app) needs stands in two zsets of its app's node, and what has been done with it
+in repository:<bucket>:<app>. All of it says "when at last", so that a restart forgets nothing.
+]]
+
+local Tasks = {
+    KINDS = { restore = true, prune = true, verify = true },
+    TRANSITIONS = {
+        none = { create = "pending" },
+        pending = { run = "running", requeue = "pending", fail = "failed", cancel = "failed" },
+        running = { complete = "completed", requeue = "pending", fail = "failed", cancel = "failed" },
+    },
+    EVENTS = { completed = "complete", failed = "fail", canceled = "cancel", retry = "requeue", released = "requeue" },
+    ACTIVE_MAX = 64,         -- waiting or running tasks of an app
+    KEPT_S = 30 * 24 * 3600, -- how long a task that has ended can still be looked at
+    TARGET_MAX = 4095,
+    INCLUDES_MAX = 64 * 1024,
+    DUE_MAX = 1000,          -- repositories looked at in one call
+    DAMAGED_MAX = 32,        -- damaged repositories named in a bucket's details
+}
+
+Tasks.DEFAULTS = { __index = {
+    backup = "", backup_name = "", repository_snapshot = "", target = "", includes = "[]", sample = "0",
+    state_unready = "[]", state_details = "[]", hook_state = "", hook_state_details = "[]",
+    bytes_total = "-1", bytes_done = "-1", percent_done = "0", taken_ms = "0", snapshot = "", created_by = "",
+} }
+
+local function is_task(job)
+    return Tasks.KINDS[job.kind] ~= nil
+end
+
+function Tasks.load(id)
+    return read_hash(PREFIX .. "task:" .. id, Tasks.DEFAULTS)
+end
+
+function Tasks.find(account, app, id)
+    local task = Tasks.load(id)
+    if not task or (account ~= "" and task.account ~= account) or (app ~= "" and task.app ~= app) then
+        refuse("UNKNOWN_TASK", "there is no task %s here", id)
+    end
+    return task
+end
+
+-- The task of a claimed job; it goes only long after the job's end.
+function Tasks.of(job)
+    local task = Tasks.load(job.subject)
+    if not task then
+        refuse("LEASE_LOST", "job %s: its %s %s is gone", job.id, job.kind, job.subject)
+    end
+    return task
+end
+
+function Tasks.allows(task, event)
+    return Tasks.TRANSITIONS[task.state] ~= nil and Tasks.TRANSITIONS[task.state][event] ~= nil
+end
+
+function Tasks.require_event(task, event)
+    if not Tasks.allows(task, event) then
+        refuse("ILLEGAL_TRANSITION", "%s %s: cannot %s while %s", task.kind, task.id, event, task.state)
+    end
+end
+
+function Tasks.update(task, changes, now)
+    if next(changes) == nil then
+        return
+    end
+    changes.modified_ms = int(now)
+    for field, value in pairs(changes) do
+        task[field] = value
+    end
+    write_hash(PREFIX .. "task:" .. task.id, changes)
+end
+
+-- "restore of backup nightly to its place": for sentences.
+function Tasks.describe(task)
+    if task.kind ~= "restore" then
+        return task.kind .. " of app " .. task.app_name
+    end
+    return string.format("restore of backup %s %s", task.backup_name,
+        task.target == "" and "in place" or "to " .. task.target)
+end
+
+function Tasks.key_of(task)
+    return PREFIX .. "repository:" .. task.bucket .. ":" .. task.app
+end
+
+-- What callers of the API see of a restore in place: the state of the app. An app without a record is no longer
+-- managed, and gets none here.
+function Tasks.mark_app(task, state, details)
+    local key = PREFIX .. "app:" .. task.app
+    if task.kind == "restore" and task.target == "" and redis.call("EXISTS", key) == 1 then
+        redis.call("HSET", key, "state", state, "state_details", details, "modified_ms", int(now_ms()))
+    end
+end
+
+-- A backup that has succeeded shows that the app can be used again.
+function Tasks.on_backup(app)
+    local key = PREFIX .. "app:" .. app
+    if redis.call("HGET", key, "state") == "failed" then
+        redis.call("HSET", key, "state", "ready", "state_details", "[]", "modified_ms", int(now_ms()))
+    end
+end
+
+function Tasks.on_end(task, now)
+    redis.call("SREM", PREFIX .. "active-tasks:" .. task.app, task.id)
+    redis.call("EXPIRE", PREFIX .. "task:" .. task.id, Tasks.KEPT_S)
+    local why = cjson.decode(task.state_unready)[1] or ""
+    if task.state == "completed" then
+        Tasks.mark_app(task, "ready", "[]")
+    else
+        Tasks.mark_app(task, "failed", with_detail("[]", "restore_failed", "Restore failed",
+            string.format("%s: %s", Tasks.describe(task), why)))
+    end
+    if task.kind == "restore" then
+        return
+    end
+    local node = redis.call("HGET", PREFIX .. "app:" .. task.app, "node") or task.node
+    local member = task.bucket .. ":" .. task.app
+    redis.call("HSET", Tasks.key_of(task), task.kind .. "_ms", int(now), task.kind .. "_state", task.state)
+    if task.kind == "verify" then
+        redis.call("ZADD", PREFIX .. "verified:" .. node, int(now), member)
+    elseif task.state == "completed" then
+        redis.call("ZREM", PREFIX .. "unreferenced:" .. node, member)
+    end
+end
+
+-- The one place where a task changes its state. note: {job, epoch, who, why}
+function Tasks.transition(task, event, note, changes)
+    Tasks.require_event(task, event)
+    local from, to, now = task.state, Tasks.TRANSITIONS[task.state][event], now_ms()
+    changes.state = to
+    Tasks.update(task, changes, now)
+    if to == "completed" or to == "failed" then
+        Tasks.on_end(task, now)
+    end
+    journal({ backup = task.backup, job = note.job, app = task.app, account = task.account, from = from, to = to,
+        epoch = note.epoch, who = note.who, why = Tasks.describe(task) .. (note.why ~= "" and ": " .. note.why or "") })
+end
+
+function Tasks.requeue(job, task, end_of_try, changes)
+    changes.state_unready = reasons(end_of_try.unready)
+    Tasks.transition(task, "requeue", note_of(job, end_of_try.why), changes)
+    local fields = { reason = clean(end_of_try.why, REASON_MAX), kills = end_of_try.kills,
+        failures = end_of_try.failures }
+    if end_of_try.delay_ms > 0 then
+        move_job(job, "delayed", int(now_ms() + end_of_try.delay_ms), fields)
+    else
+        queue_job(job, fields)
+    end
+end
+
+-- outcome: as of backups. What is to become of the job is decided here, as FINISH does for backups.
+function Tasks.finish(job, outcome, finish, report)
+    local task = Tasks.of(job)
+    local event = Tasks.EVENTS[outcome]
+    Tasks.require_event(task, event)
+    local changes, why = progress_changes(task, report), finish.reason
+    if outcome == "retry" then
+        redis.call("HINCRBY", COUNTERS, "retries", 1)
+        return Tasks.requeue(job, task, {
+            why = why, delay_ms = finish.delay_ms, kills = job.kills, failures = int(job.failures + 1),
+            unready = string.format("attempt %s failed, next at %s: %s", job.attempt,
+                time_text(now_ms() + finish.delay_ms), why),
+        }, changes)
+    elseif outcome == "released" then
+        why = why ~= "" and why or "the worker stopped"
+        return Tasks.requeue(job, task, { why = why, delay_ms = finish.delay_ms, kills = job.kills,
+            unready = "queued again: " .. why }, changes)
+    elseif outcome == "completed" then
+        local total = math.max(tonumber(changes.bytes_total or task.bytes_total), 0)
+        changes.bytes_total, changes.bytes_done, changes.percent_done = int(total), int(total), "100"
+        changes.state_unready = "[]"
+    else
+        if outcome == "canceled" then
+            why = why ~= "" and why or "canceled on request"
+            changes.state_details = with_detail(changes.state_details or task.state_details, "canceled", "Canceled",
+                why)
+        end
+        changes.state_unready = reasons(why)
+    end
+    Tasks.transition(task, event, note_of(job, why), changes)
+    end_job(job, why)
+end
+
+-- As bury(), for the job of a task.
+function Tasks.bury(job, death)
+    local task = Tasks.load(job.subject)
+    local kills = tonumber(job.kills) + 1
+    local again = kills < death.kills_max
+    if not task or not Tasks.allows(task, again and "requeue" or "fail") then
+        end_job(job, "leftover: its task is " .. (task and task.state or "gone"))
+        return "none"
+    end
+    redis.call("HINCRBY", COUNTERS, "kills", 1)
+    if again then
+        Tasks.requeue(job, task, {
+            why = death.evidence, delay_ms = death.delay_ms, kills = int(kills),
+            unready = string.format("attempt %s died, queued again: %s", job.attempt, death.evidence),
+        }, {})
+        return "retry"
+    end
+    local why = string.format("given up, its worker died %s times, at last: %s", int(kills), death.evidence)
+    Tasks.transition(task, "fail", note_of(job, why), { state_unready = reasons(why) })
+    redis.call("HINCRBY", COUNTERS, "quarantined", 1)
+    move_job(job, "quarantined", int(now_ms()), { reason = clean(why, REASON_MAX), kills = int(kills) })
+    return "quarantined"
+end
+
+-- Each waiting or running task of an app.
+function Tasks.each_active(app, see)
+    for _, id in ipairs(redis.call("SMEMBERS", PREFIX .. "active-tasks:" .. app)) do
+        local task = Tasks.load(id)
+        if task then
+            see(task)
+        else
+            redis.call("SREM", PREFIX .. "active-tasks:" .. app, id)
+        end
+    end
+end
+
+-- A backup stays as long as a restore needs it.
+function Tasks.refuse_delete(backup)
+    Tasks.each_active(backup.app, function(task)
+        if task.backup == backup.id then
+            refuse("BACKUP_IN_USE", "backup %s: restore %s of it is %s", backup.id, task.id, task.state)
+        end
+    end)
+end
+
+-- Ids of those that have expired go from the front of the list.
+function Tasks.index(task)
+    local list = PREFIX .. "tasks:" .. task.app
+    for _, id in ipairs(redis.call("ZRANGE", list, 0, 9)) do
+        if redis.call("EXISTS", PREFIX .. "task:" .. id) == 0 then
+            redis.call("ZREM", list, id)
+        end
+    end
+    redis.call("ZADD", list, task.created_ms, task.id)
+    redis.call("SADD", PREFIX .. "active-tasks:" .. task.app, task.id)
+end
+
+-- task: as it comes from task_create, without state; checked. who: for the journal.
+function Tasks.queue(task, node, why)
+    local now = now_ms()
+    task.node, task.created_ms = node, int(now)
+    local record = setmetatable({ id = task.id, kind = task.kind, state = "none", account = task.account,
+        app = task.app, app_name = task.app_name, bucket = task.bucket, node = node, target = task.target,
+        backup = task.backup, backup_name = task.backup_name }, Tasks.DEFAULTS)
+    Tasks.transition(record, "create", { job = task.job, who = task.created_by, why = why }, task)
+    Tasks.index(record)
+    Tasks.mark_app(record, "restoring", with_detail("[]", "restoring", "Restore in progress", Tasks.describe(record)))
+    queue_new_job(task.job, task.kind, record, node, now)
+    return record
+end
+
+-- The repository of a backup exists from its completion on; it is first verified an interval later.
+function Tasks.on_completed(backup)
+    local node = redis.call("HGET", PREFIX .. "app:" .. backup.app, "node") or backup.node
+    redis.call("ZADD", PREFIX .. "verified:" .. node, "NX", int(now_ms()), backup.bucket .. ":" .. backup.app)
+    Tasks.on_backup(backup.app)
+end
+
+function Tasks.on_purged(backup, node)
+    redis.call("ZINCRBY", PREFIX .. "unreferenced:" .. node, 1, backup.bucket .. ":" .. backup.app)
+end
+
+-- Is one of this kind on its way for this repository?
+function Tasks.is_active(kind, bucket, app)
+    local found = false
+    Tasks.each_active(app, function(task)
+        found = found or (task.kind == kind and task.bucket == bucket)
+    end)
+    return found
+end
+
+-- Queues one task for each of the members "<bucket>:<app>" of a node's zset that needs it. An app that has moved takes
+-- its entry along; one that is no longer defined anywhere loses it.
+function Tasks.queue_due(set, node, members, kind, is_due, sample)
+    local queued = 0
+    for i = 1, #members, 2 do
+        local bucket, id = members[i]:match("^(.-):(.+)$")
+        local app = id and read_hash(PREFIX .. "app:" .. id)
+        if not app or redis.call("EXISTS", PREFIX .. "bucket:" .. bucket) == 0 then
+            redis.call("ZREM", PREFIX .. set .. ":" .. node, members[i])
+        elseif app.node ~= node then
+            redis.call("ZREM", PREFIX .. set .. ":" .. node, members[i])
+            redis.call("ZADD", PREFIX .. set .. ":" .. app.node, members[i + 1], members[i])
+        elseif is_due(bucket, id) and not Tasks.is_active(kind, bucket, id) then
+            local seed = kind .. members[i] .. int(now_ms())
+            Tasks.queue({ id = derived_id("task" .. seed), job = derived_id("job" .. seed), kind = kind,
+                account = app.account, app = id, app_name = app.name, bucket = bucket, created_by = "schedule",
+                sample = sample }, node, "due")
+            queued = queued + 1
+        end
+    end
+    return queued
+end
+
+-- The details of a bucket: what its worker has found when it looked, and what verifications have.
+function Tasks.bucket_details(bucket)
+    local details = bucket.probe_details or "[]"
+    if bucket.verify_ms then
+        local count = redis.call("HLEN", PREFIX .. "damaged:" .. bucket.id)
+        details = with_detail(details, "verified", "Last verification", time_text(bucket.verify_ms) .. ": " ..
+            (count == 0 and "what was read is sound" or count .. " damaged, see the other details"))
+    end
+    local damaged = redis.call("HGETALL", PREFIX .. "damaged:" .. bucket.id)
+    for i = 2, math.min(#damaged, 2 * Tasks.DAMAGED_MAX), 2 do
+        details = with_detail(details, "data_damaged", "Repository damaged", damaged[i])
+    end
+    return details
+end
+
+-- damage: "" when what was read is sound.
+function Tasks.note_verified(task, damage)
+    local key = PREFIX .. "bucket:" .. task.bucket
+    local damaged = PREFIX .. "damaged:" .. task.bucket
+    if damage == "" then
+        redis.call("HDEL", damaged, task.app)
+    else
+        redis.call("HSET", damaged, task.app, string.format("app %s: %s", task.app_name, damage))
+    end
+    redis.call("HSET", Tasks.key_of(task), "damage", damage)
+    local bucket = read_hash(key)
+    if bucket then
+        bucket.verify_ms = int(now_ms())
+        redis.call("HSET", key, "verify_ms", bucket.verify_ms, "state_details", Tasks.bucket_details(bucket))
+    end
+end
+
+-- problem: "" when the backup's data is there. complete: all of it has been read, so that an earlier finding is void.
+function Tasks.judge_backup(job, id, problem, complete)
+    local backup = load_backup(id)
+    if not backup or backup.app ~= job.app or backup.bucket ~= job.bucket then
+        return
+    end
+    if problem ~= "" and backup.state == "completed" then
+        transition(backup, "lose", note_of(job, problem), {
+            state_unready = reasons(problem),
+            state_details = with_detail(backup.state_details, "data_damaged", "Data gone or damaged", problem),
+        })
+    elseif problem == "" and complete and backup.state == "removed" then
+        transition(backup, "find", note_of(job, "all of its data has been read and is sound"), {
+            state_unready = "[]",
+            state_details = with_detail(backup.state_details, "data_found", "Data found again",
+                "a later verification has read all of it"),
+        })
+    end
+end
+
+-- Is this queued job still what its subject waits for?
+function Tasks.is_wanted(job)
+    if not is_task(job) then
+        return is_wanted(job, load_backup(job.subject))
+    end
+    local task = Tasks.load(job.subject)
+    return task ~= nil and task.job == job.id and task.state == "pending"
+end
+
+function Tasks.renew(job, lease_ms, report)
+    local task, now = Tasks.of(job), now_ms()
+    extend_lease(job, lease_ms, now, report.stage)
+    Tasks.update(task, progress_changes(task, report), now)
+    return job.cancel == "1" and "cancel" or "ok"
+end
+
+function Tasks.advance(job, event, lease_ms, report)
+    local task = Tasks.of(job)
+    local canceled = job.cancel == "1"
+    if not canceled then
+        Tasks.require_event(task, event)
+    end
+    extend_lease(job, lease_ms, now_ms(), report.stage)
+    if canceled then
+        return "cancel"
+    end
+    local changes = progress_changes(task, report)
+    changes.state_unready = "[]"
+    Tasks.transition(task, event, note_of(job, report.stage and "stage " .. report.stage or ""), changes)
+    return "ok"
+end
+
+AFTER.completion, AFTER.purge = Tasks.on_completed, Tasks.on_purged
+
 -- A claimed job without its worker. Returns "retry", "quarantined", or "none" if there was nothing left to do.
 local function bury(job, death)
+    if is_task(job) then
+        return Tasks.bury(job, death)
+    end
     local backup = load_backup(job.subject)
     local kills = tonumber(job.kills) + 1
     local superseded = backup and backup.state == "deleting" and job.kind == "backup"
@@ -901,7 +1298,10 @@ end)
 
 -- Why a backup that looks idle is not running: true only now, so it is not stored.
 local function waiting_reason(backup, now)
-    local busy, subject = busy_job(backup.app)
+    local busy, subject, kind = busy_job(backup.app)
+    if busy and busy ~= backup.job and Tasks.KINDS[kind] then
+        return string.format("waiting for a %s of the same app", kind)
+    end
     if busy and busy ~= backup.job then
         local name = redis.call("HGET", PREFIX .. "backup:" .. subject, "name")
         return string.format("waiting for backup %s of the same app", name or subject)
@@ -993,6 +1393,7 @@ define("backup_delete", WRITES, function(a)
         refuse("ALREADY_DELETING", "backup %s is being deleted", id)
     end
     local job = load_job(backup.job)
+    Tasks.refuse_delete(backup)
     local claimed = job ~= nil and job.state == "claimed"
     local event = (backup.state == "pending" and not claimed) and "withdraw" or "delete"
     require_event(backup, event)
@@ -1139,7 +1540,7 @@ local function move_waiting(app, from, to)
                 redis.call("ZREM", place, id)
                 job.node = to
                 redis.call("HSET", PREFIX .. "job:" .. id, "node", to)
-                redis.call("HSET", PREFIX .. "backup:" .. job.subject, "node", to)
+                redis.call("HSET", PREFIX .. (is_task(job) and "task:" or "backup:") .. job.subject, "node", to)
                 redis.call("ZADD", place_of(job), due, id)
                 wake(to)
             end
@@ -1157,8 +1558,9 @@ local function register_app(app, node, now)
             why = string.format("app %s is now registered by node %s, it was by %s", app.name, node, old.node) })
     end
     if not old or old.name ~= app.name or old.account ~= app.account or old.node ~= node then
-        write_hash(key, { id = app.id, account = app.account, name = app.name, node = node, state = "ready",
-            created_ms = old and old.created_ms or int(now), modified_ms = int(now) })
+        write_hash(key, { id = app.id, account = app.account, name = app.name, node = node,
+            state = old and old.state or "ready", created_ms = old and old.created_ms or int(now),
+            modified_ms = int(now) })
     end
     redis.call("ZADD", PREFIX .. "apps:" .. app.account, old and old.created_ms or int(now), app.id)
     redis.call("SADD", PREFIX .. "node-apps:" .. node, app.id)
@@ -1220,6 +1622,8 @@ define("bucket_register", WRITES, function(a)
     local old = read_hash(key)
     bucket.created_ms = old and old.created_ms or int(now)
     bucket.modified_ms = int(now)
+    bucket.probe_details, bucket.verify_ms = bucket.state_details, old and old.verify_ms
+    bucket.state_details = Tasks.bucket_details(bucket)
     write_hash(key, bucket)
     redis.call("ZADD", PREFIX .. "buckets:" .. owner, bucket.created_ms, bucket.id)
     if bucket.account ~= "" then
@@ -1231,7 +1635,7 @@ end)
 
 local function drop_leftover(id, job, node)
     if job then
-        end_job(job, "leftover: its backup does not want it any more")
+        end_job(job, "leftover: its subject does not want it any more")
     end
     redis.call("ZREM", PREFIX .. "queue:" .. node, id)
 end
@@ -1249,7 +1653,7 @@ local function pick(node, first, busy)
         end
         if job and busy[job.app] then
             skipped = skipped + 1
-        elseif job and place_of(job) == queue and is_wanted(job, load_backup(job.subject)) then
+        elseif job and place_of(job) == queue and Tasks.is_wanted(job) then
             return job, skipped, #ids
         else
             drop_leftover(id, job, node)
@@ -1307,6 +1711,9 @@ define("job_renew", WRITES, function(a)
     local lease_ms = a:number("lease_ms", 1, LEASE_MAX_MS)
     local report = read_report(a)
     local job = fence(id, epoch)
+    if is_task(job) then
+        return Tasks.renew(job, lease_ms, report)
+    end
     local backup, now = backup_of(job), now_ms()
     extend_lease(job, lease_ms, now, report.stage)
     if job.kind == "backup" then
@@ -1323,6 +1730,9 @@ define("job_advance", WRITES, function(a)
     local lease_ms = a:number("lease_ms", 1, LEASE_MAX_MS)
     local report = read_report(a)
     local job = fence(id, epoch)
+    if is_task(job) then
+        return Tasks.advance(job, event, lease_ms, report)
+    end
     local backup, now = backup_of(job), now_ms()
     local canceled = job.cancel == "1"
     if not canceled then
@@ -1344,6 +1754,10 @@ define("job_finish", WRITES, function(a)
     local finish = { delay_ms = a:number("delay_ms", 0, DELAY_MAX_MS), reason = a:sentence("reason") }
     local report = read_report(a)
     local job = fence(id, epoch)
+    if is_task(job) then
+        Tasks.finish(job, outcome, finish, report)
+        return DONE
+    end
     local backup = backup_of(job)
     require_event(backup, OUTCOME_EVENTS[job.kind][outcome])
     FINISH[outcome](job, backup, finish, job.kind == "backup" and progress_changes(backup, report) or {})
@@ -1365,6 +1779,186 @@ define("sweep", WRITES, function(a)
     local kills_max = a:number("kills_max", 1, 1000)
     a:finish()
     sweep(kills_max)
+    return DONE
+end)
+
+-- Functions for tasks -------------------------------------------------------------------------------------------------
+
+-- A restore takes app and bucket from its backup.
+function Tasks.read_restore(request)
+    local backup = load_backup(request.backup)
+    if not backup or (request.account ~= "" and backup.account ~= request.account) then
+        refuse("UNKNOWN_BACKUP", "there is no backup %s here", request.backup)
+    elseif request.app ~= "" and backup.app ~= request.app then
+        refuse("FOREIGN_BACKUP", "backup %s is one of another app", request.backup)
+    elseif backup.state ~= "completed" then
+        refuse("BACKUP_NOT_READY", "backup %s is %s: only a completed one can be restored", request.backup,
+            backup.state)
+    end
+    request.app, request.bucket = backup.app, backup.bucket
+    request.backup_name, request.repository_snapshot = backup.name, backup.repository_snapshot
+end
+
+function Tasks.check_room(request)
+    local count = 0
+    Tasks.each_active(request.app, function(task)
+        count = count + 1
+        if task.kind == "restore" and request.kind == "restore" and task.target == "" and request.target == "" then
+            refuse("TASK_EXISTS", "the app is being restored already: restore %s is %s", task.id, task.state)
+        elseif task.kind == request.kind and task.kind ~= "restore" and task.bucket == request.bucket then
+            refuse("TASK_EXISTS", "%s %s of this app is %s already", task.kind, task.id, task.state)
+        end
+    end)
+    if count >= Tasks.ACTIVE_MAX then
+        refuse("TASK_EXISTS", "%d tasks of this app wait or run already", count)
+    end
+end
+
+define("task_create", WRITES, function(a)
+    local request = {
+        id = a:id("id"), job = a:id("job"), kind = a:choice("kind", Tasks.KINDS), account = a:optional_id("account"),
+        app = a:optional_id("app"), bucket = a:optional_id("bucket"), backup = a:optional_id("backup"),
+        created_by = clean(a:some_text("created_by", 128), 128), target = a:text("target", Tasks.TARGET_MAX),
+        includes = (a:json_array("includes", Tasks.INCLUDES_MAX)), sample = int(a:number("sample", 0, 100)),
+    }
+    a:finish()
+    local target = request.target
+    if target ~= "" and (target:sub(1, 1) ~= "/" or target ~= clean(target, #target)) then
+        refuse("INVALID_ARGUMENT", "target must be an absolute path of printable UTF-8")
+    end
+    if request.kind == "restore" then
+        Tasks.read_restore(request)
+    end
+    local app = find_app(request.account, request.app)
+    if request.kind ~= "restore" then
+        request.bucket = choose_bucket(app.account, request.bucket)
+        request.backup = ""
+    end
+    request.account, request.app_name = app.account, app.name
+    Tasks.check_room(request)
+    if redis.call("EXISTS", PREFIX .. "job:" .. request.job) == 1 or Tasks.load(request.id) then
+        refuse("INVALID_ARGUMENT", "job %s or task %s exists", request.job, request.id)
+    end
+    Tasks.queue(request, app.node, "requested")
+    return redis.call("HGETALL", PREFIX .. "task:" .. request.id)
+end)
+
+-- As callers see it: with what it waits for, which is true only now.
+function Tasks.visible(task, now)
+    if task.state == "pending" and task.state_unready == "[]" then
+        task.state_unready = reasons(waiting_reason(task, now))
+    end
+    return task
+end
+
+define("task_get", READS, function(a)
+    local account, id = a:optional_id("account"), a:id("task")
+    a:finish()
+    return flatten(Tasks.visible(Tasks.find(account, "", id), now_ms()))
+end)
+
+define("task_list", READS, function(a)
+    local account, app = a:optional_id("account"), a:optional_id("app")
+    a:finish()
+    local now, tasks = now_ms(), {}
+    local apps = { app }
+    if app == "" then
+        apps = {}
+        for _, owner in ipairs(account ~= "" and { account } or all_accounts()) do
+            for _, id in ipairs(redis.call("ZRANGE", PREFIX .. "apps:" .. owner, 0, -1)) do
+                apps[#apps + 1] = id
+            end
+        end
+    end
+    for _, id in ipairs(apps) do
+        for _, task_id in ipairs(redis.call("ZREVRANGE", PREFIX .. "tasks:" .. id, 0, LIST_MAX - 1)) do
+            local task = Tasks.load(task_id)
+            if task and (account == "" or task.account == account) then
+                tasks[#tasks + 1] = Tasks.visible(task, now)
+            end
+        end
+    end
+    table.sort(tasks, function(x, y)
+        if x.created_ms ~= y.created_ms then
+            return tonumber(x.created_ms) > tonumber(y.created_ms)
+        end
+        return x.id < y.id
+    end)
+    for i = #tasks, LIST_MAX + 1, -1 do
+        tasks[i] = nil
+    end
+    return reply_with(tasks)
+end)
+
+define("task_cancel", WRITES, function(a)
+    local account, id = a:optional_id("account"), a:id("task")
+    local actor = clean(a:text("actor", 128), 128)
+    a:finish()
+    local task = Tasks.find(account, "", id)
+    Tasks.require_event(task, "cancel")
+    local job = load_job(task.job)
+    if job and job.state == "claimed" then
+        redis.call("HSET", PREFIX .. "job:" .. job.id, "cancel", "1")
+        return DONE
+    end
+    local why = "canceled on request"
+    Tasks.transition(task, "cancel", { job = task.job, epoch = job and job.epoch, who = actor, why = why }, {
+        state_unready = reasons(why), state_details = with_detail(task.state_details, "canceled", "Canceled", why),
+    })
+    if job and job.state ~= "done" then
+        end_job(job, why)
+    end
+    return DONE
+end)
+
+define("maintenance_queue", WRITES, function(a)
+    local node = a:name("node", NODE_MAX)
+    local prune_after, prune_ms = a:number("prune_after_deletes", 0, 1e9), a:number("prune_interval_ms", 0, BYTES_MAX)
+    local verify_ms, sample = a:number("verify_interval_ms", 0, BYTES_MAX), int(a:number("sample", 1, 100))
+    a:finish()
+    require_node(node)
+    local now, queued = now_ms(), 0
+    if prune_after > 0 then
+        local full = redis.call("ZRANGEBYSCORE", PREFIX .. "unreferenced:" .. node, int(prune_after), "+inf",
+            "WITHSCORES", "LIMIT", 0, Tasks.DUE_MAX)
+        queued = queued + Tasks.queue_due("unreferenced", node, full, "prune", function(bucket, app)
+            local last = redis.call("HGET", PREFIX .. "repository:" .. bucket .. ":" .. app, "prune_ms")
+            return now - tonumber(last or "0") >= prune_ms
+        end)
+    end
+    if verify_ms > 0 then
+        local old = redis.call("ZRANGEBYSCORE", PREFIX .. "verified:" .. node, "-inf", int(now - verify_ms),
+            "WITHSCORES", "LIMIT", 0, Tasks.DUE_MAX)
+        queued = queued + Tasks.queue_due("verified", node, old, "verify", function()
+            return true
+        end, sample)
+    end
+    return int(queued)
+end)
+
+define("verify_report", WRITES, function(a)
+    local id, epoch = a:id("job"), a:number("epoch", 0, BYTES_MAX)
+    local complete = a:choice("complete", { ["0"] = true, ["1"] = true }) == "1"
+    local _, backups = a:json_array("backups", JSON_MAX)
+    local is_last = a:choice("is_last", { ["0"] = true, ["1"] = true }) == "1"
+    local damage = a:sentence("damage")
+    a:finish()
+    if #backups > LIST_MAX then
+        refuse("INVALID_ARGUMENT", "%d backups, at most %d are allowed", #backups, LIST_MAX)
+    end
+    local job = fence(id, epoch)
+    local task = Tasks.of(job)
+    for _, entry in ipairs(backups) do
+        if type(entry) ~= "table" or not tostring(entry.backup):find(ID_PATTERN) then
+            refuse("INVALID_ARGUMENT", "an entry must have the id of a backup")
+        end
+    end
+    for _, entry in ipairs(backups) do
+        Tasks.judge_backup(job, entry.backup, clean(tostring(entry.problem or ""), REASON_MAX), complete)
+    end
+    if is_last then
+        Tasks.note_verified(task, damage)
+    end
     return DONE
 end)
 
@@ -1395,10 +1989,10 @@ function EXPLAIN_JOB.queued(say, job, now)
     local queue = PREFIX .. "queue:" .. job.node
     say("Its %s job %s waits in %s, at place %d of %d, after %s attempts.", job.kind, job.id, queue,
         (redis.call("ZRANK", queue, job.id) or -1) + 1, redis.call("ZCARD", queue), job.attempt)
-    local busy, subject = busy_job(job.app)
+    local busy, subject, kind = busy_job(job.app)
     if busy then
-        say("It cannot start yet: job %s works on backup %s of the same app, and an app has one job at a time.",
-            busy, subject)
+        say("It cannot start yet: job %s works on %s %s of the same app, and an app has one job at a time.",
+            busy, Tasks.KINDS[kind] and kind or "backup", subject)
     end
     explain_node(say, job.node, now)
     say("Next: the first claim of node %s that finds the app free takes it; a free worker looks at least every second.",
@@ -1424,7 +2018,8 @@ end
 
 function EXPLAIN_JOB.quarantined(say, job)
     say("Its %s job %s is in quarantine: %s", job.kind, job.id, job.reason)
-    say("Next: nothing happens by itself. Find out why the worker died; then delete the backup and request it again.")
+    say("Next: nothing happens by itself. Find out why the worker died; then request it again (a failed backup is "
+        .. "deleted first).")
 end
 
 function EXPLAIN_JOB.done(say, job)
@@ -1434,7 +2029,7 @@ end
 local NEXT_STEPS = {
     completed = "Next: nothing, it can be restored or deleted.",
     failed = "Next: nothing happens by itself; request a new backup, or delete this one.",
-    removed = "Next: nothing happens by itself; its data was found missing.",
+    removed = "Next: a verification of everything (appbackupctl verify APP --all) that finds its data completes it again.",
     unknown = "Next: nothing happens by itself.",
 }
 
@@ -1462,19 +2057,40 @@ local function explain_backup(say, backup, now)
     end
 end
 
+local function explain_task(say, task, now)
+    say("Task %s is a %s, asked for by %s, and is %s.", task.id, Tasks.describe(task), task.created_by, task.state)
+    if tonumber(task.bytes_total) >= 0 then
+        say("%s of %s bytes are done (%s %%).", task.bytes_done, task.bytes_total, task.percent_done)
+    end
+    for _, reason in ipairs(cjson.decode(task.state_unready)) do
+        say("Reason: %s", reason)
+    end
+    local job = load_job(task.job)
+    if job then
+        EXPLAIN_JOB[job.state](say, job, now)
+    elseif task.state == "pending" or task.state == "running" then
+        say("Its job %s does not exist: no worker will pick it up. Cancel the task.", task.job)
+    end
+end
+
 define("explain", READS, function(a)
-    local id = a:id("backup or job")
+    local id = a:id("backup, task or job")
     a:finish()
     local now, lines = now_ms(), {}
     local function say(text, ...)
         lines[#lines + 1] = string.format(text, ...)
     end
     local job = load_job(id)
+    local task = Tasks.load(job and job.subject or id)
+    if task then
+        explain_task(say, task, now)
+        return lines
+    end
     local backup = load_backup(job and job.subject or id)
     if backup then
         explain_backup(say, backup, now)
     elseif not job then
-        refuse("UNKNOWN_BACKUP", "no backup and no job has the id %s", id)
+        refuse("UNKNOWN_BACKUP", "no backup, no task and no job has the id %s", id)
     else
         say("Backup %s, the subject of this job, is gone.", job.subject)
     end

@@ -162,6 +162,34 @@ enum status store_job_died(struct store *store, const struct job *job,
     return read_verdict(text, ret_verdict, err);
 }
 
+enum status store_task_get(struct store *store, const char *id, struct task *ret_task,
+                           struct error *err)
+{
+    CALL(call);
+    store_call_task_get(&call, NULL, id);
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    if (store_run(store, &call, &reply, err) != STATUS_OK)
+        return err->status;
+    return store_reply_task(reply, ret_task, err);
+}
+
+enum status store_maintenance_queue(struct store *store, const char *node,
+                                    const struct store_maintenance *maintenance, struct error *err)
+{
+    CALL(call);
+    store_call_maintenance_queue(&call, node, maintenance);
+    return run_for_nothing(store, &call, err);
+}
+
+enum status store_verify_report(struct store *store, const struct job *job,
+                                const struct store_verdicts *verdicts, struct error *err)
+{
+    CALL(call);
+    if (store_call_verify_report(&call, job, verdicts, err) != STATUS_OK)
+        return err->status;
+    return run_for_nothing(store, &call, err);
+}
+
 enum status store_sweep(struct store *store, int64_t kills_max, struct error *err)
 {
     CALL(call);

@@ -89,6 +89,25 @@ enum status store_reply_backup(const redisReply *reply, struct backup *ret_backu
     return STATUS_OK;
 }
 
+static enum status set_task(void *record, const char *field, const char *value, struct error *err)
+{
+    return task_set_field(record, field, value, err);
+}
+
+enum status store_reply_task(const redisReply *reply, struct task *ret_task, struct error *err)
+{
+    CLEANUP(task_done) struct task task = {.state = BACKUP_STATE_UNSET};
+    if (task_init(&task, err) != STATUS_OK)
+        return err->status;
+    if (read_record(reply, set_task, &task, err) != STATUS_OK)
+        return err->status;
+    if (require_id(task.id, "a task", err) != STATUS_OK)
+        return err->status;
+    *ret_task = task;
+    task = (struct task){.state = BACKUP_STATE_UNSET};
+    return STATUS_OK;
+}
+
 static enum status set_app(void *record, const char *field, const char *value, struct error *err)
 {
     return app_set_field(record, field, value, err);

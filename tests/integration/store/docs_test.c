@@ -52,6 +52,25 @@ static bool is_named(const char *key)
     return false;
 }
 
+/* And a backup that is kept. */
+static struct job play_tasks(void)
+{
+    struct job old = run(SHOP, "old");
+    MUST(finish(&old, STORE_OUTCOME_COMPLETED, "", err));
+    MUST(delete (old.subject, err));
+    struct job purge = claim();
+    MUST(finish(&purge, STORE_OUTCOME_COMPLETED, "", err));
+    struct job kept = run(SHOP, "kept");
+    MUST(finish(&kept, STORE_OUTCOME_COMPLETED, "", err));
+    (void)order(&(struct store_task_create){.kind = JOB_VERIFY, .app = SHOP});
+    struct job verify = claim();
+    MUST(advance(&verify, BACKUP_RUNNING, err));
+    const struct store_verdicts verdicts = {.is_last = true, .damage = "data/ab/abcd is gone"};
+    MUST(store_verify_report(store, &verify, &verdicts, err));
+    MUST(finish(&verify, STORE_OUTCOME_FAILED, "damaged", err));
+    return kept;
+}
+
 /* Everything that leaves a key behind. */
 static void play(void)
 {
@@ -64,6 +83,7 @@ static void play(void)
     const struct store_death death = {.evidence = "signal 9", .kills_max = 1};
     enum store_verdict verdict = STORE_VERDICT_NONE;
     MUST(store_job_died(store, &doomed, &death, &verdict, err));
+    struct job kept = play_tasks();
     struct job later = run(SHOP, "later");
     const struct store_finish retry = {.outcome = STORE_OUTCOME_RETRY,
                                        .delay_ms = 60000,
@@ -74,6 +94,7 @@ static void play(void)
     stale.epoch--;
     REFUSED(finish(&stale, STORE_OUTCOME_COMPLETED, "", err), STATUS_LOST, "lease_lost");
     MUST(delete (done.subject, err));
+    (void)order(&(struct store_task_create){.kind = JOB_RESTORE, .backup = kept.subject});
     (void)make(SHOP, "waiting");
     (void)make(WIKI, "waiting");
     struct job discovering = claim();
@@ -107,8 +128,8 @@ static bool page_names_field(const char *field)
 
 Test(documentation, names_every_field_and_counter)
 {
-    static const char *const kinds[] = {"backup:*", "job:*",  "app:*",
-                                        "bucket:*", "node:*", "counters"};
+    static const char *const kinds[] = {"backup:*", "job:*",    "app:*",  "bucket:*",
+                                        "node:*",   "counters", "task:*", "repository:*"};
     read_page();
     play();
 
@@ -165,7 +186,7 @@ Test(documentation, offers_lines_that_redis_understands)
                           strncmp(reply->str, "UNKNOWN_", strlen("UNKNOWN_")) == 0;
         cr_expect(understood, "%s: %s", argv[1], reply->str != NULL ? reply->str : "");
     }
-    cr_expect(eq(int, lines, 12));
+    cr_expect(eq(int, lines, 14));
 }
 
 /* What it says, all in one text. */

@@ -173,6 +173,35 @@ UNUSED static enum status delete (const char *id, struct error *err) {
     return run_call(&call, &reply, err);
 }
 
+/* A task that has been asked for; id, job and who asks are filled in. */
+UNUSED static enum status try_order(const struct store_task_create *wanted, struct made *ret_made,
+                                    struct error *err)
+{
+    struct store_task_create create = *wanted;
+    id_random(ret_made->id);
+    id_random(ret_made->job);
+    create.id = ret_made->id;
+    create.job = ret_made->job;
+    create.created_by = ACTOR;
+    CLEANUP(store_call_done) struct store_call call = {0};
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    if (store_call_task_create(&call, &create, err) != STATUS_OK)
+        return err->status;
+    return run_call(&call, &reply, err);
+}
+
+UNUSED static struct made order(const struct store_task_create *wanted)
+{
+    struct made made;
+    MUST(try_order(wanted, &made, err));
+    return made;
+}
+
+UNUSED static const char *task_field(const char *id, const char *field)
+{
+    return look("HGET appbackup:task:%s %s", id, field);
+}
+
 /* A new backup whose job has been claimed and which is running. */
 UNUSED static struct job run(const char *app, const char *name)
 {

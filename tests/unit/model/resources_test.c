@@ -290,7 +290,7 @@ Test(job_set_field, reads_every_field_of_the_hash)
 Test(job_set_field, refuses_damage)
 {
     struct job job = {0};
-    REFUSED(job, &job, "kind", "restore", "field 'kind': an unknown word");
+    REFUSED(job, &job, "kind", "mirror", "field 'kind': an unknown word");
     REFUSED(job, &job, "state", "0123456789abcdef",
             "field 'state': 16 bytes, at most 15 are expected");
     REFUSED(job, &job, "epoch", "", "field 'epoch': not a number");

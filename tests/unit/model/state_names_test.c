@@ -75,6 +75,9 @@ Test(job_kind_name, is_the_word_in_redis)
 {
     EXPECT_BOTH_WAYS(job_kind_name, job_kind_from_name, JOB_BACKUP, "backup");
     EXPECT_BOTH_WAYS(job_kind_name, job_kind_from_name, JOB_DELETE, "delete");
+    EXPECT_BOTH_WAYS(job_kind_name, job_kind_from_name, JOB_RESTORE, "restore");
+    EXPECT_BOTH_WAYS(job_kind_name, job_kind_from_name, JOB_PRUNE, "prune");
+    EXPECT_BOTH_WAYS(job_kind_name, job_kind_from_name, JOB_VERIFY, "verify");
     EXPECT_CLOSED(job_kind_name, job_kind_from_name, JOB_KIND_COUNT);
 }
 
