@@ -94,6 +94,12 @@ static enum status set_task(void *record, const char *field, const char *value, 
     return task_set_field(record, field, value, err);
 }
 
+static void give_task(struct task *from, struct task *to)
+{
+    *to = *from;
+    *from = (struct task){0};
+}
+
 enum status store_reply_task(const redisReply *reply, struct task *ret_task, struct error *err)
 {
     CLEANUP(task_done) struct task task = {.state = BACKUP_STATE_UNSET};
@@ -103,8 +109,7 @@ enum status store_reply_task(const redisReply *reply, struct task *ret_task, str
         return err->status;
     if (require_id(task.id, "a task", err) != STATUS_OK)
         return err->status;
-    *ret_task = task;
-    task = (struct task){.state = BACKUP_STATE_UNSET};
+    give_task(&task, ret_task);
     return STATUS_OK;
 }
 

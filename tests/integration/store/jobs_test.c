@@ -107,7 +107,7 @@ Test(job_claim, drops_a_leftover_whose_backup_is_gone)
     struct made other = make(WIKI, "other");
     (void)look("DEL appbackup:backup:%s", lost.id);
     (void)look("ZADD appbackup:queue:" NODE " 2 %s", lost.job); /* both are of the same ms */
-    (void)look("ZADD appbackup:queue:" NODE " 1 " NOBODY); /* no job at all behind this one */
+    (void)look("ZADD appbackup:queue:" NODE " 1 " NOBODY);      /* no job at all behind this one */
 
     struct job job = claim();
 

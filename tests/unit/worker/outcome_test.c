@@ -66,8 +66,8 @@ ParameterizedTest(struct fact *fact, outcome_decide, follows_from_how_the_run_en
 
 Test(outcome_decide, never_retries_when_no_retries_are_allowed)
 {
-    enum outcome outcome = outcome_decide(
-        &(struct outcome_facts){.status = STATUS_UNAVAILABLE, .retries_max = 0});
+    enum outcome outcome =
+        outcome_decide(&(struct outcome_facts){.status = STATUS_UNAVAILABLE, .retries_max = 0});
 
     cr_assert(eq(int, (int)outcome, OUTCOME_FAILED));
 }
