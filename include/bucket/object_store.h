@@ -1,5 +1,5 @@
 /*
- * Object store: whole objects under names, in a directory today, in S3 tomorrow. A driver fills
+ * Object store: whole objects under names, in a directory or in S3. A driver fills
  * bucket/object_store_driver.h; users see only this.
  *
  * Names     '/'-separated segments of [a-zA-Z0-9._-], no "." or "..", no leading '/', 1-512 bytes
@@ -11,10 +11,13 @@
 #ifndef BUCKET_OBJECT_STORE_H
 #define BUCKET_OBJECT_STORE_H
 
+#include "core/bandwidth.h"
 #include "core/buffer.h"
+#include "core/cancel.h"
 #include "core/cleanup.h"
 #include "core/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +28,37 @@ struct object_store;
 enum status object_store_open_directory(const char *name, const char *path, const char *prefix,
                                         struct object_store **ret_store, struct error *err)
     MUST_CHECK;
+
+/* 0 in any of these is the default. Times in ms. */
+struct object_store_patience {
+    int64_t connect_ms;     /* to look up the name, connect and agree on TLS: 10 s */
+    int64_t stall_ms;       /* without a byte moving: 60 s */
+    int64_t request_ms;     /* one attempt in all: 15 min */
+    int64_t attempts;       /* 7 */
+    int64_t backoff_ms;     /* the first; then twice the one before: 250 ms */
+    int64_t backoff_max_ms; /* 15 s; of a Retry-After: 60 s */
+};
+
+struct object_store_s3 {
+    const char *name;             /* for messages */
+    const char *server;           /* "https://host[:port]"; http is for loopback and tests */
+    const char *bucket;           /* must exist */
+    const char *prefix;           /* "" for none */
+    const char *region;           /* "us-east-1" where the server has none */
+    bool path_style;              /* the bucket in the path, not in the host's name */
+    const char *ca_file;          /* PEM; NULL: those that the system trusts */
+    const char *credentials_file; /* src/bucket/s3_credentials.h */
+    const struct cancel *cancel;  /* borrowed, may be NULL. Deleting is not cancelled: that is how a
+                                   * cancelled backup tidies up */
+    struct bandwidth *bandwidth;  /* borrowed, may be NULL */
+    struct object_store_patience patience;
+};
+
+/* Reads the credentials, but does not connect. Copies all but what is borrowed. Objects are put
+ * whole, in one request (a pack is 24 MiB at most, where S3 takes 5 GiB): an upload that was
+ * interrupted leaves nothing, so there are no parts that anybody would have to clear away. */
+enum status object_store_open_s3(const struct object_store_s3 *options,
+                                 struct object_store **ret_store, struct error *err) MUST_CHECK;
 void object_store_close(struct object_store *store);
 DEFINE_CLEANUP(struct object_store *, object_store_close)
 

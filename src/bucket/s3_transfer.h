@@ -1,0 +1,61 @@
+/* S3 transfer: one attempt at one request over one of libcurl's handles, and all that came of it;
+ * and what to think of that. */
+#ifndef BUCKET_S3_TRANSFER_H
+#define BUCKET_S3_TRANSFER_H
+
+#include "s3_client.h"
+#include "s3_sign.h"
+
+#include <curl/curl.h>
+
+enum { S3_ANSWER_MAX = 8192, S3_SERVER_DATE_SIZE = 40 };
+
+/* Why we ended it ourselves. */
+enum s3_stop { S3_STOP_NONE, S3_STOP_CANCELED, S3_STOP_STALLED, S3_STOP_LATE, S3_STOP_SINK };
+
+struct s3_transfer {
+    /* What to do: given. */
+    const struct s3_request *request;
+    const struct object_store_patience *patience;
+    const struct cancel *cancel; /* may be NULL */
+    struct bandwidth *bandwidth; /* may be NULL */
+    const char *origin;
+    const char *path;
+    const char *ca_file; /* may be NULL */
+    struct curl_slist *headers;
+    char date[S3_DATE_SIZE]; /* what we say the time is */
+
+    /* On the way. */
+    CURL *curl;
+    size_t part, part_done;
+    size_t received;
+    int64_t started_ms, moved_ms, waited_ms;
+    int64_t moved_bytes;
+    struct error sink_err;
+
+    /* What came of it. */
+    enum s3_stop stop;
+    CURLcode code;
+    char detail[CURL_ERROR_SIZE];
+    long status; /* of HTTP; 0: none */
+    char server_date[S3_SERVER_DATE_SIZE];
+    uint64_t length, total;
+    int64_t retry_after_ms;     /* 0: not said */
+    char answer[S3_ANSWER_MAX]; /* of a failure */
+    size_t answer_len;
+};
+
+/* The buffer of a sink must have the length that it is to have before the first byte. */
+void s3_transfer_run(struct s3_transfer *transfer, CURL *curl);
+
+struct s3_verdict {
+    bool repeat;       /* the same may succeed in a moment */
+    bool keys_refused; /* other keys may succeed */
+    bool unsure;       /* it failed, and yet the server may have done it */
+};
+
+/* STATUS_OK, or the failure and what to do about it. */
+enum status s3_transfer_judge(const struct s3_transfer *transfer, struct s3_verdict *ret_verdict,
+                              struct error *err) MUST_CHECK;
+
+#endif
