@@ -6,6 +6,8 @@
  *           while it is being established they wait for it, at most until their deadline. It
  *           reconnects by itself, 50 ms to 1 s apart, and loads the library first. At most
  *           STORE_ASYNC_PENDING_MAX calls are under way: UNAVAILABLE.
+ * Merging   Creates that come while one is under way go together when it has ended, in one call to
+ *           Redis; each gets its own reply. When one fails without a reply, so do those that wait.
  * Names     A host name is resolved with DNS and /etc/hosts, without blocking the loop.
  * Threads   the loop's.
  */

@@ -32,6 +32,7 @@
 
 #include <hiredis/hiredis.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -53,6 +54,7 @@ struct store_call {
     size_t number_count;
     char *owned[4]; /* JSON texts made for this call */
     size_t owned_count;
+    bool may_merge; /* several of them may go to Redis as one: store/async.h */
 };
 
 void store_call_done(struct store_call *call); /* frees what is owned; all zeros is fine */

@@ -5,8 +5,9 @@
  *             a callback, until its late reply or the end of the connection
  *   failing   its failure is told by the next round of the loop, never from inside
  *             store_async_send()
- * Those that can still be late are also in `open`, in the order of their deadlines: all calls have
- * the same time-out, so that is the order in which they came.
+ * Those that can still be late are also in `open`, in the order of their deadlines.
+ *
+ * Calls that may be merged wait in `creates`, and are there again as one of these calls.
  */
 #include "store/async.h"
 
@@ -14,6 +15,7 @@
 #include "core/clock.h"
 #include "library.h"
 #include "link.h"
+#include "merge.h"
 #include "settings.h"
 
 #include <stdlib.h>
@@ -48,6 +50,7 @@ struct store_async {
     struct pending_list sent;
     struct pending_list failing;
     struct pending_list open;
+    struct merge *creates;
     size_t count; /* of all lists */
     bool closing;
 };
@@ -237,6 +240,9 @@ static void on_deadline(evutil_socket_t fd, short what, void *context)
     schedule(async);
 }
 
+static void send_command(struct store_async *async, char *command, size_t len, int64_t deadline_ms,
+                         store_reply_fn *callback, void *context);
+
 static enum status init(struct store_async *async, struct event_base *base,
                         const struct store_options *options, struct error *err)
 {
@@ -248,7 +254,8 @@ static enum status init(struct store_async *async, struct event_base *base,
         return err->status;
     async->deadline = event_new(base, -1, 0, on_deadline, async);
     async->failure = event_new(base, -1, 0, on_failure, async);
-    if (async->deadline == NULL || async->failure == NULL)
+    async->creates = merge_new(async, send_command);
+    if (async->deadline == NULL || async->failure == NULL || async->creates == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "store");
     const struct link_events events = {on_ready, on_down, async};
     return link_new(base, &async->settings, &events, &async->link, err);
@@ -284,38 +291,43 @@ void store_async_close(struct store_async *async)
         event_free(async->deadline);
     if (async->failure != NULL)
         event_free(async->failure);
+    merge_free(async->creates);
     settings_done(&async->settings);
     free(async);
 }
 
-static bool format(struct pending *call, const struct store_call *request)
+/* All calls have the same time-out, but merged ones have spent some of it waiting. */
+static void enter_open(struct store_async *async, struct pending *call)
 {
-    const char *argv[STORE_ARGUMENTS_MAX];
-    for (size_t i = 0; i < request->argc; i++)
-        argv[i] = request->argv[i];
-    int len = redisFormatCommandArgv(&call->command, (int)request->argc, argv, NULL);
-    call->command_len = len > 0 ? (size_t)len : 0;
-    return len > 0;
+    struct pending *earlier = TAILQ_LAST(&async->open, pending_list);
+    while (earlier != NULL && earlier->deadline_ms > call->deadline_ms)
+        earlier = TAILQ_PREV(earlier, pending_list, in_open);
+    if (earlier == NULL)
+        TAILQ_INSERT_HEAD(&async->open, call, in_open);
+    else
+        TAILQ_INSERT_AFTER(&async->open, earlier, call, in_open);
 }
 
-void store_async_send(struct store_async *async, const struct store_call *call,
-                      store_reply_fn *callback, void *context)
+/* command NULL: no memory. */
+static void send_command(struct store_async *async, char *command, size_t len, int64_t deadline_ms,
+                         store_reply_fn *callback, void *context)
 {
-    assert(!async->closing);
     struct pending *pending = calloc(1, sizeof(*pending));
     if (pending == NULL)
         abort(); /* as hiredis does: the promise of a callback could not be kept */
     pending->async = async;
+    pending->command = command;
+    pending->command_len = len;
     pending->callback = callback;
     pending->context = context;
-    pending->deadline_ms = clock_mono_ms() + async->settings.timeout_ms;
+    pending->deadline_ms = deadline_ms;
     async->count++;
-    TAILQ_INSERT_TAIL(&async->open, pending, in_open);
+    enter_open(async, pending);
 
-    if (async->count > STORE_ASYNC_PENDING_MAX)
-        pending->why = "too many calls under way";
-    else if (!format(pending, call))
+    if (command == NULL)
         pending->why = "out of memory";
+    else if (async->count > STORE_ASYNC_PENDING_MAX)
+        pending->why = "too many calls under way";
 
     if (pending->why != NULL || !(link_is_ready(async->link) || link_is_connecting(async->link)))
         fail_later(pending);
@@ -325,4 +337,20 @@ void store_async_send(struct store_async *async, const struct store_call *call,
         enter(pending, PLACE_WAITING);
     if (event_pending(async->deadline, EV_TIMEOUT, NULL) == 0)
         schedule(async);
+}
+
+void store_async_send(struct store_async *async, const struct store_call *call,
+                      store_reply_fn *callback, void *context)
+{
+    assert(!async->closing);
+    int64_t deadline_ms = clock_mono_ms() + async->settings.timeout_ms;
+    if (call->may_merge && merge_add(async->creates, call, deadline_ms, callback, context))
+        return;
+    const char *argv[STORE_ARGUMENTS_MAX];
+    for (size_t i = 0; i < call->argc; i++)
+        argv[i] = call->argv[i];
+    char *command = NULL;
+    int len = redisFormatCommandArgv(&command, (int)call->argc, argv, NULL);
+    send_command(async, len > 0 ? command : NULL, len > 0 ? (size_t)len : 0, deadline_ms, callback,
+                 context);
 }

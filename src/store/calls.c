@@ -12,6 +12,7 @@ static void begin(struct store_call *call, const char *command, const char *func
     call->owned_count = 0;
     call->number_count = 0;
     call->argc = 0;
+    call->may_merge = false;
     call->argv[call->argc++] = command;
     call->argv[call->argc++] = function;
     call->argv[call->argc++] = "0"; /* no keys: the library names them itself */
@@ -65,6 +66,7 @@ enum status store_call_backup_create(struct store_call *call,
 {
     const struct backup_request *request = create->request;
     begin_write(call, "appbackup_backup_create");
+    call->may_merge = true;
     add_text(call, create->id);
     add_text(call, create->job);
     add_text(call, create->account);

@@ -177,6 +177,15 @@ local function write_hash(key, hash)
     redis.call("HSET", key, unpack(flatten(hash)))
 end
 
+-- To the list under this key, which is made when it is the first.
+local function append(lists, key, ...)
+    local list = lists[key] or {}
+    lists[key] = list
+    for i = 1, select("#", ...) do
+        list[#list + 1] = select(i, ...)
+    end
+end
+
 -- An id for a job that the library itself makes; the shape of a UUID version 5.
 local function derived_id(seed)
     local hex = redis.sha1hex(seed)
@@ -286,20 +295,26 @@ function Arguments:finish()
     end
 end
 
+-- True and the result, or false and an error reply if it was refused.
+local function attempt(body, ...)
+    local ok, result = pcall(body, ...)
+    if ok then
+        return true, result
+    end
+    if type(result) == "table" and result.refusal then
+        return false, redis.error_reply(result.refusal)
+    end
+    error(result, 0)
+end
+
 -- Registers a function: reads can be called with FCALL_RO, refusals become error replies.
 local function define(name, flags, body)
     redis.register_function({
         function_name = "appbackup_" .. name,
         flags = flags,
         callback = function(_, list)
-            local ok, result = pcall(body, setmetatable({ list = list, at = 0 }, Arguments))
-            if ok then
-                return result
-            end
-            if type(result) == "table" and result.refusal then
-                return redis.error_reply(result.refusal)
-            end
-            error(result, 0)
+            local _, reply = attempt(body, setmetatable({ list = list, at = 0 }, Arguments))
+            return reply
         end,
     })
 end
@@ -342,13 +357,6 @@ local function find_backup(account, app, id)
     return backup
 end
 
-local function index_backup(backup)
-    local id, created = backup.id, backup.created_ms
-    redis.call("ZADD", PREFIX .. "backups:" .. backup.app, created, id)
-    redis.call("ZADD", PREFIX .. "account-backups:" .. backup.account, created, id)
-    redis.call("HSET", PREFIX .. "names:" .. backup.app, backup.name, id)
-end
-
 local function forget_backup(backup)
     local id, names = backup.id, PREFIX .. "names:" .. backup.app
     redis.call("DEL", PREFIX .. "backup:" .. id)
@@ -388,7 +396,7 @@ local function transition(backup, event, note, changes)
     require_event(backup, event)
     local from, to = backup.state, TRANSITIONS[backup.state][event]
     local now = now_ms()
-    if from ~= to and from ~= "none" then
+    if from ~= to then
         redis.call("ZREM", PREFIX .. "state:" .. from, backup.id)
     end
     if to == "gone" then
@@ -396,9 +404,6 @@ local function transition(backup, event, note, changes)
     else
         changes.state = to
         update_backup(backup, changes, now)
-        if from == "none" then
-            index_backup(backup)
-        end
         if from ~= to then
             redis.call("ZADD", PREFIX .. "state:" .. to, int(now), backup.id)
         end
@@ -406,6 +411,30 @@ local function transition(backup, event, note, changes)
     backup.state = to
     journal({ backup = backup.id, job = note.job, app = backup.app, account = backup.account, from = from, to = to,
         epoch = note.epoch, who = note.who, why = note.why })
+end
+
+-- And the one place where it gets its first. Nothing can be refused here; Redis is asked once per index and not once
+-- per backup.
+local function store_new_backups(backups, now)
+    local indexes, names = {}, {}
+    local modified = int(now)
+    for _, backup in ipairs(backups) do
+        local id, created = backup.id, backup.created_ms
+        backup.state, backup.modified_ms, backup.revision = TRANSITIONS.none.create, modified, "1"
+        write_hash(PREFIX .. "backup:" .. id, backup)
+        append(indexes, PREFIX .. "backups:" .. backup.app, created, id)
+        append(indexes, PREFIX .. "account-backups:" .. backup.account, created, id)
+        append(indexes, PREFIX .. "state:" .. backup.state, modified, id)
+        append(names, PREFIX .. "names:" .. backup.app, backup.name, id)
+        journal({ backup = id, job = backup.job, app = backup.app, account = backup.account, from = "none",
+            to = backup.state, who = backup.created_by, why = "requested" })
+    end
+    for key, members in pairs(indexes) do
+        redis.call("ZADD", key, unpack(members))
+    end
+    for key, members in pairs(names) do
+        redis.call("HSET", key, unpack(members))
+    end
 end
 
 local function reasons(text)
@@ -489,13 +518,26 @@ local function end_job(job, reason)
     move_job(job, "done", nil, { reason = clean(reason, REASON_MAX) })
 end
 
--- A new job in the queue of a node, written at once with its place.
-local function queue_new_job(id, kind, backup, node, now)
-    local job = {
+-- New jobs in the queues of their nodes, each written at once with its place. Redis is asked once per queue, not once
+-- per job.
+local function queue_new_jobs(jobs)
+    local queues = {}
+    for _, job in ipairs(jobs) do
+        job.state = "queued"
+        write_hash(PREFIX .. "job:" .. job.id, job)
+        append(queues, job.node, queue_score(job), job.id)
+    end
+    for node, members in pairs(queues) do
+        redis.call("ZADD", PREFIX .. "queue:" .. node, unpack(members))
+        wake(node)
+    end
+end
+
+local function new_job(id, kind, backup, node, now)
+    return {
         id = id, kind = kind, subject = backup.id, account = backup.account, app = backup.app, bucket = backup.bucket,
         node = node, created_ms = int(now), priority = int(PRIORITY[kind]),
     }
-    move_job({ id = id, node = node }, "queued", queue_score(job), job)
 end
 
 -- The job that removes the data of a backup that is being deleted; the app's node of today does it.
@@ -503,7 +545,7 @@ local function queue_delete_job(backup, now)
     local node = redis.call("HGET", PREFIX .. "app:" .. backup.app, "node") or backup.node
     local id = derived_id(backup.id .. backup.revision .. int(now))
     update_backup(backup, { job = id }, now)
-    queue_new_job(id, "delete", backup, node, now)
+    queue_new_jobs({ new_job(id, "delete", backup, node, now) })
 end
 
 -- The id of the job that keeps others of this app waiting, its subject and its kind; or nil. Whatever the hash says,
@@ -959,7 +1001,7 @@ function Tasks.queue(task, node, why)
     Tasks.transition(record, "create", { job = task.job, who = task.created_by, why = why }, task)
     Tasks.index(record)
     Tasks.mark_app(record, "restoring", with_detail("[]", "restoring", "Restore in progress", Tasks.describe(record)))
-    queue_new_job(task.job, task.kind, record, node, now)
+    queue_new_jobs({ new_job(task.job, task.kind, record, node, now) })
     return record
 end
 
@@ -1249,51 +1291,88 @@ define("version", READS, function(a)
     return VERSION
 end)
 
-local function new_backup(request, app, now)
-    local record = {
-        id = request.id, account = request.account, app = request.app, app_name = app.name, bucket = request.bucket,
-        created_by = request.created_by, name = request.name, node = app.node, version = request.version,
-        labels = request.labels, created_ms = int(now), job = request.job,
-    }
-    if request.snapshot ~= "" then
-        record.snapshot = request.snapshot
-    end
-    return record
-end
+local CREATE_ARGUMENTS, CREATE_MAX = 10, 64 -- of one request; requests of one call
 
-define("backup_create", WRITES, function(a)
-    local request = {
+local function read_create_request(a)
+    return {
         id = a:id("id"), job = a:id("job"), account = a:id("account"), app = a:id("app"),
         created_by = a:id("created_by"), version = a:name("version", 7), name = a:optional_name("name", NAME_MAX),
         bucket = a:optional_id("bucket"), snapshot = a:optional_id("snapshot"),
         labels = (a:json_array("labels", JSON_MAX)),
     }
-    a:finish()
-    local now = now_ms()
-    local app = find_app(request.account, request.app)
-    if request.name == "" then
-        request.name = utc(now, "backup-%04d%02d%02d%02d%02d%02d-") .. request.id:sub(1, 8)
-    end
-    local holder = redis.call("HGET", PREFIX .. "names:" .. request.app, request.name)
+end
+
+-- Who has this id, job or name: somebody in Redis, or another request of this call.
+local function check_create_is_new(request, taken)
+    local name = request.app .. request.name
+    local holder = taken[name] or redis.call("HGET", PREFIX .. "names:" .. request.app, request.name)
     if holder then
         refuse("NAME_TAKEN", "name '%s' is in use by backup %s", request.name, holder)
     end
-    request.bucket = choose_bucket(request.account, request.bucket)
-    check_snapshot(request.app, request.snapshot)
-    local old = load_backup(request.id)
-    if old then
-        require_event(old, "create")
+    if taken[request.id] or redis.call("EXISTS", PREFIX .. "backup:" .. request.id) == 1 then
+        refuse("ILLEGAL_TRANSITION", "backup %s exists", request.id)
     end
-    if redis.call("EXISTS", PREFIX .. "job:" .. request.job) == 1 then
+    if taken[request.job] or redis.call("EXISTS", PREFIX .. "job:" .. request.job) == 1 then
         refuse("INVALID_ARGUMENT", "job %s exists", request.job)
     end
+    taken[name], taken[request.id], taken[request.job] = request.id, request.id, request.id
+end
 
-    local record = new_backup(request, app, now)
-    local backup = setmetatable({ id = request.id, app = request.app, account = request.account, name = request.name,
-        created_ms = record.created_ms, state = "none" }, BACKUP_DEFAULTS)
-    transition(backup, "create", { job = request.job, who = request.created_by, why = "requested" }, record)
-    queue_new_job(request.job, "backup", backup, backup.node, now)
-    return flatten(backup)
+-- call: what the requests of one call share: now, and what has been looked up already.
+local function new_backup(request, call)
+    local app = call.apps[request.app]
+    if not app or app.account ~= request.account then
+        app = find_app(request.account, request.app)
+        call.apps[request.app] = app
+    end
+    if request.name == "" then
+        request.name = call.name_prefix .. request.id:sub(1, 8)
+    end
+    local bucket = request.bucket == "" and call.buckets[request.account]
+    if not bucket then
+        bucket = choose_bucket(request.account, request.bucket)
+        call.buckets[request.account] = request.bucket == "" and bucket or nil
+    end
+    check_snapshot(request.app, request.snapshot)
+    check_create_is_new(request, call.taken)
+    return {
+        id = request.id, account = request.account, app = request.app, app_name = app.name, bucket = bucket,
+        created_by = request.created_by, name = request.name, node = app.node, version = request.version,
+        labels = request.labels, created_ms = call.created_ms, job = request.job,
+        snapshot = request.snapshot ~= "" and request.snapshot or nil,
+    }
+end
+
+-- One request is answered by its record, several by an array with a record or an error reply for each: a refused one
+-- does not touch the others. Many who create at the same time cost less than each for himself, since what they have in
+-- common is looked up and indexed once.
+define("backup_create", WRITES, function(a)
+    local count = #a.list / CREATE_ARGUMENTS
+    if count < 1 or count > CREATE_MAX or count % 1 ~= 0 then
+        refuse("INVALID_ARGUMENT", "%d arguments, expected are %d for each of at most %d backups", #a.list,
+            CREATE_ARGUMENTS, CREATE_MAX)
+    end
+    local now = now_ms()
+    local call = { apps = {}, buckets = {}, taken = {}, created_ms = int(now),
+        name_prefix = utc(now, "backup-%04d%02d%02d%02d%02d%02d-") }
+    local replies, backups, jobs = {}, {}, {}
+    for i = 1, count do
+        a.at = (i - 1) * CREATE_ARGUMENTS
+        local ok, backup = attempt(function()
+            return new_backup(read_create_request(a), call)
+        end)
+        replies[i] = backup
+        if ok then
+            backups[#backups + 1] = backup
+            jobs[#jobs + 1] = new_job(backup.job, "backup", backup, backup.node, now)
+        end
+    end
+    store_new_backups(backups, now)
+    queue_new_jobs(jobs)
+    for i, reply in ipairs(replies) do
+        replies[i] = reply.err and reply or flatten(reply)
+    end
+    return count == 1 and replies[1] or replies
 end)
 
 -- Why a backup that looks idle is not running: true only now, so it is not stored.

@@ -51,6 +51,27 @@ static void send_function(intptr_t number)
     store_async_send(async, &call, on_reply, (void *)number); /* NOLINT: a number as context */
 }
 
+/* Creates a backup; one of its own unless the name is taken. */
+static void send_create(const char *app, const char *name, intptr_t number,
+                        store_reply_fn *callback)
+{
+    char id[ID_SIZE];
+    char job[ID_SIZE];
+    id_random(id);
+    id_random(job);
+    struct backup_request request = {.version = "1.1"};
+    (void)snprintf(request.name, sizeof(request.name), "%s", name);
+    const struct store_backup_create wanted = {.id = id,
+                                               .job = job,
+                                               .account = ACCOUNT,
+                                               .app = app,
+                                               .created_by = ACTOR,
+                                               .request = &request};
+    CLEANUP(store_call_done) struct store_call call = {0};
+    MUST(store_call_backup_create(&call, &wanted, err));
+    store_async_send(async, &call, callback, (void *)number); /* NOLINT: a number as context */
+}
+
 /* Runs the loop until so many answers have come. */
 static void loop_until(int answers)
 {
@@ -132,6 +153,83 @@ Test(async, hands_an_error_reply_on_as_a_reply)
 
     cr_expect(eq(int, seen.replies, 1));
     cr_expect(strncmp(seen.text, "UNKNOWN_APP ", 12) == 0, "%s", seen.text);
+}
+
+/* What the reply to a create said: the name of the record, or the code of the refusal. */
+static char created[300][24];
+
+static void on_created(void *context, const redisReply *reply, const struct error *err)
+{
+    cr_assert(err == NULL);
+    struct backup backup = {0};
+    struct error refusal = {0};
+    char *text = created[(intptr_t)context];
+    if (store_reply_backup(reply, &backup, &refusal) == STATUS_OK)
+        (void)snprintf(text, sizeof(created[0]), "%.23s", backup.name);
+    else
+        (void)snprintf(text, sizeof(created[0]), "%.23s", refusal.reason);
+    backup_done(&backup);
+    seen.replies++;
+}
+
+static int64_t calls_of_create(void)
+{
+    const char *line = strstr(look("INFO commandstats"), "cmdstat_fcall:calls=");
+    return line != NULL ? atoll(line + strlen("cmdstat_fcall:calls=")) : 0;
+}
+
+Test(async, merges_creates_and_answers_each_for_itself)
+{
+    call_until_it_works();
+    memset(&seen, 0, sizeof(seen));
+    int64_t before = calls_of_create();
+
+    for (intptr_t i = 0; i < 300; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof(name), "nightly-%d", (int)(i % 100 == 7 ? 7 : i));
+        send_create(i % 100 == 50 ? NOBODY : SHOP, name, i, on_created);
+    }
+    loop_until(300);
+
+    for (int i = 0; i < 300; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof(name), "nightly-%d", i);
+        const char *wanted = name;
+        if (i == 107 || i == 207)
+            wanted = "name_taken";
+        else if (i % 100 == 50)
+            wanted = "unknown_app";
+        cr_expect(eq(str, created[i], (char *)wanted));
+    }
+    EXPECT_TEXT(look("ZCARD appbackup:backups:" SHOP), "295");
+    EXPECT_TEXT(look("ZCARD appbackup:account-backups:" ACCOUNT), "295");
+    EXPECT_TEXT(look("ZCARD appbackup:state:pending"), "295");
+    EXPECT_TEXT(look("ZCARD appbackup:queue:" NODE), "295");
+    EXPECT_TEXT(look("HLEN appbackup:names:" SHOP), "295");
+    EXPECT_TEXT(look("XLEN appbackup:journal"), "295");
+    cr_expect(lt(i64, calls_of_create() - before, 20));
+}
+
+Test(async, fails_creates_that_wait_for_one_that_fails)
+{
+    call_until_it_works();
+    memset(&seen, 0, sizeof(seen));
+    redis_server_freeze(&server);
+    int64_t begin_ms = clock_mono_ms();
+
+    for (intptr_t i = 1; i <= 50; i++)
+        send_create(SHOP, "", i, on_reply);
+    cr_expect(eq(int, seen.failures, 0)); /* never from inside */
+    loop_until(50);
+
+    cr_expect(eq(int, seen.failures, 50));
+    cr_expect(eq(int, (int)seen.err.status, (int)STATUS_TIMEOUT));
+    cr_expect(lt(i64, clock_mono_ms() - begin_ms, 1500));
+    redis_server_thaw(&server);
+    memset(&seen, 0, sizeof(seen));
+    send_create(SHOP, "afterwards", 1, on_reply);
+    loop_until(1);
+    cr_expect(eq(int, seen.replies, 1));
 }
 
 Test(async, fails_each_call_by_its_deadline_while_redis_stands_still_and_recovers)
@@ -279,10 +377,13 @@ Test(async, close_answers_every_call)
     for (intptr_t i = 1; i <= 20; i++)
         send_echo("x", i);
 
+    for (intptr_t i = 21; i <= 40; i++)
+        send_create(SHOP, "", i, on_reply);
+
     store_async_close(async);
     async = NULL;
 
-    cr_expect(eq(int, seen.failures, 20));
+    cr_expect(eq(int, seen.failures, 40));
     cr_expect(eq(int, (int)seen.err.status, (int)STATUS_UNAVAILABLE));
 }
 

@@ -146,6 +146,32 @@ Test(backup_create, checks_each_argument)
     REFUSED(run_call(&call, &reply, err), STATUS_INVALID, "invalid_argument");
 }
 
+Test(backup_create, takes_several_at_once_and_refuses_twins_among_them)
+{
+    CLEANUP(reply_freep)
+    redisReply *reply = redisCommand(
+        redis, "FCALL appbackup_backup_create 0"
+               " " ID1 " " ID2 " " ACCOUNT " " SHOP " " ACTOR " 1.1 %s %s %s []"
+               " " ID1 " " ID3 " " ACCOUNT " " WIKI " " ACTOR " 1.1 %s %s %s []"
+               " " ID3 " " ID2 " " ACCOUNT " " WIKI " " ACTOR " 1.1 %s %s %s []"
+               " " ID3 " " ID3 " " ACCOUNT " " SHOP " " ACTOR " 1.1 %s %s %s []"
+               " " ID3 " " ID3 " " ACCOUNT " " WIKI " " ACTOR " 1.1 %s %s %s []",
+        "a", "", "", "b", "", "", "c", "", "", "a", "", "", "a", "", "");
+    cr_assert(reply != NULL && reply->type == REDIS_REPLY_ARRAY && reply->elements == 5);
+
+    struct backup backup = {0};
+    MUST(store_reply_backup(reply->element[0], &backup, err));
+    cr_expect(eq(str, backup.id, ID1));
+    backup_done(&backup);
+    REFUSED(store_reply_nothing(reply->element[1], err), STATUS_CONFLICT, "illegal_transition");
+    REFUSED(store_reply_nothing(reply->element[2], err), STATUS_INVALID, "invalid_argument");
+    REFUSED(store_reply_nothing(reply->element[3], err), STATUS_CONFLICT, "name_taken");
+    MUST(store_reply_backup(reply->element[4], &backup, err));
+    cr_expect(eq(str, backup.app, WIKI));
+    backup_done(&backup);
+    EXPECT_TEXT(look("ZCARD appbackup:account-backups:" ACCOUNT), "2");
+}
+
 Test(backup_create, wakes_the_node)
 {
     struct store_options wanted = options(5000);
