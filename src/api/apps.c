@@ -15,8 +15,10 @@ static const struct operation list_operation = {.type = APP_TYPE,
 static const struct operation get_operation = {
     .type = APP_TYPE, .role = ROLE_VIEWER, .failed = PROBLEM_RESOURCE_NOT_RETRIEVED};
 
-static enum status read_app(const redisReply *reply, json_t **ret_json, struct error *err)
+static enum status read_app(const struct exchange *exchange, const redisReply *reply,
+                            json_t **ret_json, struct error *err)
 {
+    (void)exchange;
     struct app app;
     if (store_reply_app(reply, &app, err) != STATUS_OK)
         return err->status;
@@ -25,24 +27,14 @@ static enum status read_app(const redisReply *reply, json_t **ret_json, struct e
 
 static enum status on_apps(struct exchange *exchange, const redisReply *reply, struct error *err)
 {
-    size_t count = 0;
-    if (store_reply_count(reply, &count, err) != STATUS_OK)
-        return err->status;
-    for (size_t i = 0; i < count; i++) {
-        json_auto_t *row = NULL;
-        if (read_app(reply->element[i], &row, err) != STATUS_OK ||
-            list_add(&exchange->list, row, err) != STATUS_OK)
-            return err->status;
-    }
-    return exchange_list(exchange, err);
+    return exchange_rows(exchange, reply, read_app, err);
 }
 
 void apps_list(void *context, struct http_request *request)
 {
-    struct exchange *exchange = exchange_begin(context, request, &list_operation);
+    struct exchange *exchange = exchange_begin_list(context, request, &list_operation);
     if (exchange == NULL)
         return;
-    list_init(&exchange->list, &exchange->query);
     struct store_call call = {.argc = 0};
     store_call_app_list(&call, exchange->account);
     exchange_call(exchange, &call, on_apps);
@@ -50,10 +42,7 @@ void apps_list(void *context, struct http_request *request)
 
 static enum status on_app(struct exchange *exchange, const redisReply *reply, struct error *err)
 {
-    json_auto_t *json = NULL;
-    if (read_app(reply, &json, err) != STATUS_OK)
-        return err->status;
-    return exchange_resource(exchange, json, err);
+    return exchange_row(exchange, reply, read_app, err);
 }
 
 void apps_get(void *context, struct http_request *request)

@@ -29,8 +29,10 @@ static const struct operation delete_operation = {.type = BACKUP_TYPE,
                                                   .absent = PROBLEM_RESOURCE_NOT_FOUND};
 
 /* The record of a reply as the API's resource. Caller owns *ret_json. */
-static enum status read_backup(const redisReply *reply, json_t **ret_json, struct error *err)
+static enum status read_backup(const struct exchange *exchange, const redisReply *reply,
+                               json_t **ret_json, struct error *err)
 {
+    (void)exchange;
     CLEANUP(backup_done) struct backup backup = {.state = BACKUP_STATE_UNSET};
     if (store_reply_backup(reply, &backup, err) != STATUS_OK)
         return err->status;
@@ -125,14 +127,8 @@ static void ask_page(struct exchange *exchange)
 static enum status on_page(struct exchange *exchange, const redisReply *reply, struct error *err)
 {
     size_t count = 0;
-    if (store_reply_count(reply, &count, err) != STATUS_OK)
+    if (exchange_add_rows(exchange, reply, read_backup, &count, err) != STATUS_OK)
         return err->status;
-    for (size_t i = 0; i < count && !list_is_full(&exchange->list); i++) {
-        json_auto_t *row = NULL;
-        if (read_backup(reply->element[i], &row, err) != STATUS_OK ||
-            list_add(&exchange->list, row, err) != STATUS_OK)
-            return err->status;
-    }
     if (count < PAGE_ROWS || list_is_full(&exchange->list))
         return exchange_list(exchange, err);
     exchange->offset += PAGE_ROWS;
@@ -142,19 +138,15 @@ static enum status on_page(struct exchange *exchange, const redisReply *reply, s
 
 void backups_list(void *context, struct http_request *request)
 {
-    struct exchange *exchange = exchange_begin(context, request, &list_operation);
+    struct exchange *exchange = exchange_begin_list(context, request, &list_operation);
     if (exchange == NULL)
         return;
-    list_init(&exchange->list, &exchange->query);
     ask_page(exchange);
 }
 
 static enum status on_backup(struct exchange *exchange, const redisReply *reply, struct error *err)
 {
-    json_auto_t *json = NULL;
-    if (read_backup(reply, &json, err) != STATUS_OK)
-        return err->status;
-    return exchange_resource(exchange, json, err);
+    return exchange_row(exchange, reply, read_backup, err);
 }
 
 void backups_get(void *context, struct http_request *request)

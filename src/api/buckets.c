@@ -20,8 +20,10 @@ static const struct operation get_operation = {.type = BUCKET_TYPE,
                                                .unknown = "unknown_bucket",
                                                .absent = PROBLEM_COLLECTION_NOT_FOUND};
 
-static enum status read_bucket(const redisReply *reply, json_t **ret_json, struct error *err)
+static enum status read_bucket(const struct exchange *exchange, const redisReply *reply,
+                               json_t **ret_json, struct error *err)
 {
+    (void)exchange;
     CLEANUP(bucket_done) struct bucket bucket = {.state = BUCKET_STATE_UNSET};
     if (store_reply_bucket(reply, &bucket, err) != STATUS_OK)
         return err->status;
@@ -48,24 +50,14 @@ enum status buckets_find_default(const redisReply *reply, char ret_id[ID_SIZE], 
 
 static enum status on_buckets(struct exchange *exchange, const redisReply *reply, struct error *err)
 {
-    size_t count = 0;
-    if (store_reply_count(reply, &count, err) != STATUS_OK)
-        return err->status;
-    for (size_t i = 0; i < count; i++) {
-        json_auto_t *row = NULL;
-        if (read_bucket(reply->element[i], &row, err) != STATUS_OK ||
-            list_add(&exchange->list, row, err) != STATUS_OK)
-            return err->status;
-    }
-    return exchange_list(exchange, err);
+    return exchange_rows(exchange, reply, read_bucket, err);
 }
 
 void buckets_list(void *context, struct http_request *request)
 {
-    struct exchange *exchange = exchange_begin(context, request, &list_operation);
+    struct exchange *exchange = exchange_begin_list(context, request, &list_operation);
     if (exchange == NULL)
         return;
-    list_init(&exchange->list, &exchange->query);
     struct store_call call = {.argc = 0};
     store_call_bucket_list(&call, exchange->account);
     exchange_call(exchange, &call, on_buckets);
@@ -73,10 +65,7 @@ void buckets_list(void *context, struct http_request *request)
 
 static enum status on_bucket(struct exchange *exchange, const redisReply *reply, struct error *err)
 {
-    json_auto_t *json = NULL;
-    if (read_bucket(reply, &json, err) != STATUS_OK)
-        return err->status;
-    return exchange_resource(exchange, json, err);
+    return exchange_row(exchange, reply, read_bucket, err);
 }
 
 void buckets_get(void *context, struct http_request *request)

@@ -26,20 +26,18 @@ static enum status node_json(const struct exchange *exchange, const struct node 
                         ret_json, err);
 }
 
+static enum status read_node(const struct exchange *exchange, const redisReply *reply,
+                             json_t **ret_json, struct error *err)
+{
+    struct node node;
+    if (store_reply_node(reply, &node, err) != STATUS_OK)
+        return err->status;
+    return node_json(exchange, &node, ret_json, err);
+}
+
 static enum status on_nodes(struct exchange *exchange, const redisReply *reply, struct error *err)
 {
-    size_t count = 0;
-    if (store_reply_count(reply, &count, err) != STATUS_OK)
-        return err->status;
-    for (size_t i = 0; i < count; i++) {
-        struct node node;
-        json_auto_t *row = NULL;
-        if (store_reply_node(reply->element[i], &node, err) != STATUS_OK ||
-            node_json(exchange, &node, &row, err) != STATUS_OK ||
-            list_add(&exchange->list, row, err) != STATUS_OK)
-            return err->status;
-    }
-    return exchange_list(exchange, err);
+    return exchange_rows(exchange, reply, read_node, err);
 }
 
 static enum status on_node(struct exchange *exchange, const redisReply *reply, struct error *err)
@@ -83,10 +81,9 @@ static void ask_buckets(struct exchange *exchange)
 
 void clusters_list(void *context, struct http_request *request)
 {
-    struct exchange *exchange = exchange_begin(context, request, &list_operation);
+    struct exchange *exchange = exchange_begin_list(context, request, &list_operation);
     if (exchange == NULL)
         return;
-    list_init(&exchange->list, &exchange->query);
     ask_buckets(exchange);
 }
 

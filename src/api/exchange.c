@@ -5,6 +5,7 @@
 #include "digest.h"
 #include "location.h"
 #include "respond.h"
+#include "store/replies.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -109,6 +110,15 @@ struct exchange *exchange_begin(void *api, struct http_request *request,
         return exchange;
     exchange_refuse(exchange, &problem);
     return NULL;
+}
+
+struct exchange *exchange_begin_list(void *api, struct http_request *request,
+                                     const struct operation *operation)
+{
+    struct exchange *exchange = exchange_begin(api, request, operation);
+    if (exchange != NULL)
+        list_init(&exchange->list, &exchange->query);
+    return exchange;
 }
 
 const char *exchange_app(const struct exchange *exchange)
@@ -281,6 +291,38 @@ enum status exchange_list(struct exchange *exchange, struct error *err)
     const struct buffer *text = &exchange->list.text;
     respond(exchange->request, HTTP_CODE_OK, media, (const char *)text->bytes, text->len, NULL);
     return STATUS_OK;
+}
+
+enum status exchange_add_rows(struct exchange *exchange, const redisReply *reply,
+                              exchange_row_fn *read, size_t *ret_count, struct error *err)
+{
+    if (store_reply_count(reply, ret_count, err) != STATUS_OK)
+        return err->status;
+    for (size_t i = 0; i < *ret_count && !list_is_full(&exchange->list); i++) {
+        json_auto_t *row = NULL;
+        if (read(exchange, reply->element[i], &row, err) != STATUS_OK ||
+            list_add(&exchange->list, row, err) != STATUS_OK)
+            return err->status;
+    }
+    return STATUS_OK;
+}
+
+enum status exchange_rows(struct exchange *exchange, const redisReply *reply, exchange_row_fn *read,
+                          struct error *err)
+{
+    size_t count = 0;
+    if (exchange_add_rows(exchange, reply, read, &count, err) != STATUS_OK)
+        return err->status;
+    return exchange_list(exchange, err);
+}
+
+enum status exchange_row(struct exchange *exchange, const redisReply *reply, exchange_row_fn *read,
+                         struct error *err)
+{
+    json_auto_t *json = NULL;
+    if (read(exchange, reply, &json, err) != STATUS_OK)
+        return err->status;
+    return exchange_resource(exchange, json, err);
 }
 
 void exchange_deleted(struct exchange *exchange)

@@ -88,6 +88,26 @@ enum status exchange_open_sharing(struct api *api, struct event_base *base, stru
     MUST_CHECK;
 void exchange_close_sharing(struct api *api);
 
+/* The same for a list, which begins empty. */
+struct exchange *exchange_begin_list(void *api, struct http_request *request,
+                                     const struct operation *operation);
+
+/* One record of a reply as the API's resource. Caller owns *ret_json. */
+typedef enum status exchange_row_fn(const struct exchange *exchange, const redisReply *reply,
+                                    json_t **ret_json, struct error *err);
+
+/* Adds the records of the reply to the list until that is full; *ret_count says how many the reply
+ * has. */
+enum status exchange_add_rows(struct exchange *exchange, const redisReply *reply,
+                              exchange_row_fn *read, size_t *ret_count, struct error *err)
+    MUST_CHECK;
+/* And answers. */
+enum status exchange_rows(struct exchange *exchange, const redisReply *reply, exchange_row_fn *read,
+                          struct error *err) MUST_CHECK;
+/* Answers with one. */
+enum status exchange_row(struct exchange *exchange, const redisReply *reply, exchange_row_fn *read,
+                         struct error *err) MUST_CHECK;
+
 /* The app and the last ID of the path; NULL where the route has none. Checked. */
 const char *exchange_app(const struct exchange *exchange);
 const char *exchange_id(const struct exchange *exchange);

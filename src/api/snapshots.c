@@ -21,10 +21,9 @@ static enum status on_app(struct exchange *exchange, const redisReply *reply, st
 
 void snapshots_list(void *context, struct http_request *request)
 {
-    struct exchange *exchange = exchange_begin(context, request, &list_operation);
+    struct exchange *exchange = exchange_begin_list(context, request, &list_operation);
     if (exchange == NULL)
         return;
-    list_init(&exchange->list, &exchange->query);
     struct store_call call = {.argc = 0};
     store_call_app_get(&call, exchange->account, exchange_app(exchange));
     exchange_call(exchange, &call, on_app);

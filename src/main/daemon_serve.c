@@ -221,11 +221,22 @@ static enum status open_children(struct daemon *daemon, struct error *err)
     return children_new(daemon->base, daemon->options->standalone, &events, &daemon->children, err);
 }
 
+/* The change list saves two epoll_ctl() a request: evhttp waits to write only to be told at once
+ * that it may. It forbids duplicates of descriptors that are in the loop; nobody makes any. */
+static enum status open_loop(struct daemon *daemon, struct error *err)
+{
+    struct event_config *config = event_config_new();
+    if (config != NULL && event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) == 0)
+        daemon->base = event_base_new_with_config(config);
+    if (config != NULL)
+        event_config_free(config);
+    return daemon->base != NULL ? STATUS_OK : FAIL(err, STATUS_NO_MEMORY, "event loop");
+}
+
 static enum status open_all(struct daemon *daemon, struct error *err)
 {
-    daemon->base = event_base_new();
-    if (daemon->base == NULL)
-        return FAIL(err, STATUS_NO_MEMORY, "event loop");
+    if (open_loop(daemon, err) != STATUS_OK)
+        return err->status;
     /* Listeners before children: whoever cannot listen leaves no trace. */
     if (open_store(daemon, err) != STATUS_OK || open_server(daemon, err) != STATUS_OK ||
         open_signals(daemon, err) != STATUS_OK)
@@ -233,7 +244,6 @@ static enum status open_all(struct daemon *daemon, struct error *err)
     return open_children(daemon, err);
 }
 
-/* The store goes first: what waits for it is answered while there is a server to answer through. */
 /* From here to the exit a second SIGTERM, or a late SIGHUP, has nothing to say: without the
  * handlers it would end a daemon that has stopped in good order as if it had been killed. */
 static void block_signals(void)
@@ -246,6 +256,7 @@ static void block_signals(void)
     (void)sigprocmask(SIG_BLOCK, &late, NULL);
 }
 
+/* The store goes first: what waits for it is answered while there is a server to answer through. */
 static void close_all(struct daemon *daemon)
 {
     if (daemon->store != NULL)

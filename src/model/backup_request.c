@@ -2,10 +2,10 @@
  * and text has a limit, and the error names the field without repeating bytes that are not text. */
 #include "core/cleanup.h"
 #include "core/json.h"
+#include "core/utf8.h"
 #include "fields.h"
 #include "model/backup.h"
 #include "model/detail.h"
-#include "utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #include "model/detail.h"
 
 #include "core/cleanup.h"
-#include "utf8.h"
+#include "core/utf8.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,8 +15,9 @@ char *detail_clean_text(const char *bytes, size_t len, size_t max)
     if (text == NULL)
         return NULL;
     size_t used = 0;
+    uint32_t ignored = 0;
     for (size_t at = 0, count = 0; at < len && count < max; count++) {
-        size_t character = utf8_character_len(bytes + at, len - at);
+        size_t character = utf8_decode(bytes + at, len - at, &ignored);
         bool usable = character > 0 && bytes[at] != '\0'; /* a NUL would end the C string */
         if (usable)
             memcpy(text + used, bytes + at, character);

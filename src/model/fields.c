@@ -3,8 +3,8 @@
 #include "core/cleanup.h"
 #include "core/id.h"
 #include "core/json.h"
+#include "core/utf8.h"
 #include "model/names.h"
-#include "utf8.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 #include "json_scanner.h"
 
-#include "utf8.h"
+#include "core/utf8.h"
 
 #include <string.h>
 

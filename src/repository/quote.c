@@ -1,6 +1,6 @@
 #include "quote.h"
 
-#include "utf8.h"
+#include "core/utf8.h"
 
 #include <string.h>
 

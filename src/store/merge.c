@@ -95,7 +95,8 @@ static char *write_command(const struct merge *merge, size_t bytes, size_t *ret_
     assert(header > 0 && header < HEADER_MAX);
     char *end = command + header;
     const struct member *member = NULL;
-    STAILQ_FOREACH (member, &merge->sent, next) {
+    STAILQ_FOREACH(member, &merge->sent, next)
+    {
         memcpy(end, member->arguments, member->len);
         end += member->len;
     }

@@ -149,14 +149,15 @@ Test(backup_create, checks_each_argument)
 Test(backup_create, takes_several_at_once_and_refuses_twins_among_them)
 {
     CLEANUP(reply_freep)
-    redisReply *reply = redisCommand(
-        redis, "FCALL appbackup_backup_create 0"
-               " " ID1 " " ID2 " " ACCOUNT " " SHOP " " ACTOR " 1.1 %s %s %s []"
-               " " ID1 " " ID3 " " ACCOUNT " " WIKI " " ACTOR " 1.1 %s %s %s []"
-               " " ID3 " " ID2 " " ACCOUNT " " WIKI " " ACTOR " 1.1 %s %s %s []"
-               " " ID3 " " ID3 " " ACCOUNT " " SHOP " " ACTOR " 1.1 %s %s %s []"
-               " " ID3 " " ID3 " " ACCOUNT " " WIKI " " ACTOR " 1.1 %s %s %s []",
-        "a", "", "", "b", "", "", "c", "", "", "a", "", "", "a", "", "");
+    redisReply *reply =
+        redisCommand(redis,
+                     "FCALL appbackup_backup_create 0"
+                     " " ID1 " " ID2 " " ACCOUNT " " SHOP " " ACTOR " 1.1 %s %s %s []"
+                     " " ID1 " " ID3 " " ACCOUNT " " WIKI " " ACTOR " 1.1 %s %s %s []"
+                     " " ID3 " " ID2 " " ACCOUNT " " WIKI " " ACTOR " 1.1 %s %s %s []"
+                     " " ID3 " " ID3 " " ACCOUNT " " SHOP " " ACTOR " 1.1 %s %s %s []"
+                     " " ID3 " " ID3 " " ACCOUNT " " WIKI " " ACTOR " 1.1 %s %s %s []",
+                     "a", "", "", "b", "", "", "c", "", "", "a", "", "", "a", "", "");
     cr_assert(reply != NULL && reply->type == REDIS_REPLY_ARRAY && reply->elements == 5);
 
     struct backup backup = {0};

@@ -1,7 +1,5 @@
 #include "src/repository/quote.h"
 
-#include "src/repository/utf8.h"
-
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -122,20 +120,5 @@ Test(unquote, refuses_what_go_refuses)
         size_t len = 0;
         (void)snprintf(text, sizeof(text), "%s", bad[i]);
         cr_expect(not(unquote(text, strlen(text), &len)), "%s", bad[i]);
-    }
-}
-
-Test(utf8, is_undone_by_itself_for_every_code_point)
-{
-    for (uint32_t rune = 0; rune <= 0x10ffff; rune++) {
-        char text[4];
-        uint32_t again = 0;
-        if (rune >= 0xd800 && rune <= 0xdfff)
-            continue;
-        size_t len = (size_t)(utf8_encode(rune, text) - text);
-        if (utf8_decode(text, len, &again) != len || again != rune)
-            cr_assert(false, "U+%04X", rune);
-        if (len > 1 && utf8_decode(text, len - 1, &again) != 0)
-            cr_assert(false, "U+%04X cut short", rune);
     }
 }

@@ -1,4 +1,11 @@
-#include "utf8.h"
+#include "core/utf8.h"
+
+#include <string.h>
+
+static bool is_continuation(unsigned char byte)
+{
+    return (byte & 0xc0) == 0x80;
+}
 
 static size_t length_of(unsigned char lead)
 {
@@ -24,7 +31,7 @@ size_t utf8_decode(const char *text, size_t len, uint32_t *ret_rune)
     uint32_t rune = lead & lead_mask[n];
     for (size_t i = 1; i < n; i++) {
         unsigned char next = (unsigned char)text[i];
-        if ((next & 0xc0) != 0x80)
+        if (!is_continuation(next))
             return 0;
         rune = rune << 6 | (next & 0x3f);
     }
@@ -46,4 +53,26 @@ char *utf8_encode(uint32_t rune, char *text)
     while (more-- > 0)
         *text++ = (char)(0x80 | (rune >> (6 * more) & 0x3f));
     return text;
+}
+
+bool utf8_is_valid(const char *text)
+{
+    size_t len = strlen(text);
+    uint32_t ignored = 0;
+    for (size_t at = 0; at < len;) {
+        size_t n = utf8_decode(text + at, len - at, &ignored);
+        if (n == 0)
+            return false;
+        at += n;
+    }
+    return true;
+}
+
+size_t utf8_count(const char *text)
+{
+    size_t count = 0;
+    for (; *text != '\0'; text++)
+        if (!is_continuation((unsigned char)*text))
+            count++;
+    return count;
 }
