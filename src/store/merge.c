@@ -56,13 +56,27 @@ static void answer(struct member *member, const redisReply *reply, const struct 
     free(member);
 }
 
-static void answer_all(struct member_list *list, const redisReply *reply, const struct error *err)
+/* NULL: the list is empty. */
+static struct member *take_first(struct member_list *list)
 {
-    while (!STAILQ_EMPTY(list)) {
-        struct member *member = STAILQ_FIRST(list);
+    struct member *member = STAILQ_FIRST(list);
+    if (member != NULL)
         STAILQ_REMOVE_HEAD(list, next);
-        answer(member, reply, err);
-    }
+    return member;
+}
+
+static void move_all(struct member_list *from, struct member_list *to)
+{
+    struct member *member = NULL;
+    while ((member = take_first(from)) != NULL)
+        STAILQ_INSERT_TAIL(to, member, next);
+}
+
+static void fail_all(struct member_list *list, const struct error *err)
+{
+    struct member *member = NULL;
+    while ((member = take_first(list)) != NULL)
+        answer(member, NULL, err);
 }
 
 /* Moves the next members to go to merge->sent; returns the size of their arguments. */
@@ -124,26 +138,27 @@ static const redisReply *reply_of(const redisReply *reply, size_t number, size_t
     return is_shared ? reply->element[number] : reply;
 }
 
+static void answer_sent(struct member_list *sent, size_t count, const redisReply *reply)
+{
+    for (size_t i = 0; i < count; i++)
+        answer(take_first(sent), reply_of(reply, i, count), NULL);
+}
+
 static void on_reply(void *context, const redisReply *reply, const struct error *err)
 {
     struct merge *merge = context;
+    size_t count = merge->sent_count;
     struct member_list sent;
     STAILQ_INIT(&sent);
-    STAILQ_CONCAT(&sent, &merge->sent);
-    size_t count = merge->sent_count;
-
+    move_all(&merge->sent, &sent);
     if (err != NULL) {
-        STAILQ_CONCAT(&sent, &merge->waiting);
-        answer_all(&sent, NULL, err);
+        move_all(&merge->waiting, &sent);
+        fail_all(&sent, err);
         return;
     }
     if (!STAILQ_EMPTY(&merge->waiting))
         depart(merge); /* before the answers are written: Redis works meanwhile */
-    for (size_t i = 0; i < count; i++) {
-        struct member *member = STAILQ_FIRST(&sent);
-        STAILQ_REMOVE_HEAD(&sent, next);
-        answer(member, reply_of(reply, i, count), NULL);
-    }
+    answer_sent(&sent, count, reply);
 }
 
 static bool format(struct member *member, const struct store_call *call)
