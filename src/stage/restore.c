@@ -1,0 +1,227 @@
+#include "stage/restore.h"
+
+#include "commit.h"
+#include "context.h"
+#include "core/cleanup.h"
+#include "core/file.h"
+#include "model/detail.h"
+#include "point.h"
+#include "repository/snapshot.h"
+#include "restore_job.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static enum status check_plan(const struct stage_restore_plan *plan, struct error *err)
+{
+    if (!id_is_valid(plan->job) || !id_is_valid(plan->backup) || !id_is_valid(plan->app_id))
+        return FAIL(err, STATUS_INVALID, "ids of job, backup and app are expected");
+    if (plan->target != NULL && plan->target[0] != '/')
+        return FAIL(err, STATUS_INVALID, "target '%s': an absolute path is expected", plan->target);
+    if (plan->target == NULL && plan->includes != NULL && plan->includes[0] != NULL)
+        return FAIL_REASON(err, STATUS_INVALID, "include_needs_target",
+                           "in place a volume is restored whole: for a part of it name a target");
+    return STATUS_OK;
+}
+
+/* Without a lock a prune could take packs away under us; but a bucket that is full or that can only
+ * be read must not keep anybody from his data. */
+static enum status lock(struct restore *restore, struct error *err)
+{
+    enum status status = repository_lock(restore->repository, false, restore->plan->cancel, err);
+    restore->locked = status == STATUS_OK;
+    if (status != STATUS_NO_SPACE && status != STATUS_FORBIDDEN)
+        return status;
+    detail_add(restore->result->state_details, "not_locked", "Repository not locked", err->text,
+               NULL);
+    return STATUS_OK;
+}
+
+static enum status open_store(struct restore *restore, struct error *err)
+{
+    const struct stage_plan bucket = {
+        .bucket = restore->plan->bucket,
+        .app_id = restore->plan->app_id,
+        .passphrase = restore->plan->passphrase,
+        .key = restore->plan->key,
+    };
+    if (context_open_store(&bucket, &restore->store, err) != STATUS_OK ||
+        context_open_repository(&bucket, restore->store, false, &restore->repository, err) !=
+            STATUS_OK)
+        return err->status;
+    return lock(restore, err);
+}
+
+struct tree_search {
+    struct blob_id snapshot, tree;
+    bool found;
+};
+
+static enum status on_snapshot(void *context, const struct repository_snapshot *snapshot,
+                               struct error *err UNUSED)
+{
+    struct tree_search *search = context;
+    if (memcmp(&snapshot->id, &search->snapshot, sizeof(snapshot->id)) == 0) {
+        search->tree = snapshot->tree;
+        search->found = true;
+    }
+    return STATUS_OK;
+}
+
+static enum status find_by_tag(struct restore *restore, struct blob_id *ret_id, struct error *err)
+{
+    char tag[COMMIT_TAG_SIZE];
+    bool found = false;
+    commit_tag(restore->plan->backup, tag);
+    if (repository_find_snapshot(restore->repository, tag, ret_id, &found, err) != STATUS_OK)
+        return err->status;
+    return found ? STATUS_OK
+                 : FAIL_REASON(err, STATUS_NOT_FOUND, "snapshot_missing",
+                               "no snapshot in the repository has the tag '%s'", tag);
+}
+
+static enum status find_snapshot(struct restore *restore, struct error *err)
+{
+    const char *text = restore->plan->snapshot;
+    struct tree_search search = {.found = false};
+    if (text != NULL && !blob_id_from_text(text, &search.snapshot))
+        return FAIL(err, STATUS_INVALID, "snapshot '%.80s': 64 digits are expected", text);
+    if (text == NULL && find_by_tag(restore, &search.snapshot, err) != STATUS_OK)
+        return err->status;
+    /* That some other snapshot file is damaged is no reason not to use this one. */
+    enum status status = repository_list_snapshots(restore->repository, on_snapshot, &search, err);
+    if (!search.found && status != STATUS_OK)
+        return status;
+    if (!search.found)
+        return FAIL_REASON(err, STATUS_NOT_FOUND, "snapshot_missing",
+                           "snapshot %.80s is not in the repository", text == NULL ? "" : text);
+    restore->root = search.tree;
+    blob_id_to_text(&search.snapshot, restore->result->repository_snapshot);
+    return STATUS_OK;
+}
+
+static enum status stage_open(struct restore *restore, struct error *err)
+{
+    if (open_store(restore, err) != STATUS_OK || find_snapshot(restore, err) != STATUS_OK)
+        return err->status;
+    return repository_load_index(restore->repository, restore->plan->cancel, err);
+}
+
+/* The way there is the caller's business, but nobody else may turn it aside while we go. */
+static enum status open_directory(const char *path, int *ret_fd, struct error *err)
+{
+    struct open_how how = {
+        .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+        .resolve = RESOLVE_NO_SYMLINKS,
+    };
+    int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+    if (fd < 0 && errno == ELOOP)
+        return FAIL_REASON(err, STATUS_INVALID, "symbolic_link",
+                           "'%s' goes through a symbolic link: name its real path", path);
+    if (fd < 0)
+        return FAIL_ERRNO(err, "directory '%s'", path);
+    *ret_fd = fd;
+    return STATUS_OK;
+}
+
+static enum status plan_target(struct restore *restore, struct error *err)
+{
+    const char *target = restore->plan->target;
+    if (file_make_directories(target, 0755, err) != STATUS_OK ||
+        open_directory(target, &restore->target_fd, err) != STATUS_OK)
+        return FAIL_IN(err, "target");
+    return restore_plan_tree(restore, restore->target_fd, NULL, err);
+}
+
+static enum status stage_plan(struct restore *restore, struct error *err)
+{
+    if (plan_target(restore, err) != STATUS_OK)
+        return err->status;
+    restore->result->bytes_total = (int64_t)restore->bytes_total;
+    return restore_report(restore, err);
+}
+
+struct restore_stage {
+    const char *name;
+    enum status (*run)(struct restore *restore, struct error *err);
+};
+
+static const struct restore_stage target_stages[] = {
+    {"open", stage_open},         {"plan", stage_plan},       {"check", restore_check_files},
+    {"restore", restore_content}, {"finish", restore_finish},
+};
+
+static void pass_end_of(const char *stage)
+{
+    char name[POINT_NAME_SIZE];
+    (void)snprintf(name, sizeof(name), "%.24s-done", stage);
+    stage_point(name);
+}
+
+static enum status run_stages(struct restore *restore, const struct restore_stage *stages,
+                              size_t count, struct error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        restore->stage = stages[i].name;
+        if (restore_report(restore, err) != STATUS_OK)
+            return FAIL_IN(err, "%s", stages[i].name);
+        stage_point(stages[i].name);
+        if (stages[i].run(restore, err) != STATUS_OK)
+            return FAIL_IN(err, "%s", stages[i].name);
+        pass_end_of(stages[i].name);
+    }
+    return STATUS_OK;
+}
+
+static enum status restore_to_target(struct restore *restore, struct error *err)
+{
+    enum status status =
+        run_stages(restore, target_stages, sizeof(target_stages) / sizeof(target_stages[0]), err);
+    return status == STATUS_OK ? restore_problems_check(&restore->problems, err) : status;
+}
+
+static void restore_done(struct restore *restore)
+{
+    struct error ignored = {0};
+    if (restore->result->bytes_total >= 0)
+        restore->result->bytes_done = (int64_t)atomic_load(&restore->bytes_done);
+    restore_problems_finish(&restore->problems, restore->result->state_details);
+    if (restore->locked && repository_unlock(restore->repository, &ignored) != STATUS_OK) {
+        /* The next one on this host removes it, once this process is gone. */
+    }
+    if (restore->target_fd >= 0)
+        (void)close(restore->target_fd);
+    repository_close(restore->repository);
+    object_store_close(restore->store);
+    exclude_free(restore->include);
+    undo_record_done(&restore->record);
+    restore_tree_done(&restore->tree);
+    restore_problems_done(&restore->problems);
+}
+
+static enum status make_include(struct restore *restore, struct error *err)
+{
+    const char *const *includes = restore->plan->includes;
+    if (includes == NULL || includes[0] == NULL)
+        return STATUS_OK;
+    return exclude_new(includes, &restore->include, err);
+}
+
+enum status stage_restore_run(const struct stage_restore_plan *plan, struct stage_result *result,
+                              struct error *err)
+{
+    struct restore restore = {.plan = plan, .result = result, .stage = "open", .target_fd = -1};
+    if (check_plan(plan, err) != STATUS_OK)
+        return err->status;
+    restore_tree_init(&restore.tree);
+    restore_problems_init(&restore.problems);
+    enum status status = make_include(&restore, err);
+    if (status == STATUS_OK)
+        status = restore_to_target(&restore, err);
+    restore_done(&restore);
+    return status;
+}

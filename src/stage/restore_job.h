@@ -1,0 +1,97 @@
+/*
+ * What the stages of one restore share.
+ *
+ *   restore.c          the stages in their order, with undo
+ *   restore_plan.c     trees -> what is to be made; directories, links, devices, empty files
+ *   restore_check.c    what is there already and is right
+ *   restore_content.c  blobs -> files
+ *   restore_finish.c   hard links, directories' attributes
+ *   restore_swap.c     new for old
+ */
+#ifndef STAGE_RESTORE_JOB_H
+#define STAGE_RESTORE_JOB_H
+
+#include "bucket/object_store.h"
+#include "record.h"
+#include "repository/repository.h"
+#include "restore_problems.h"
+#include "restore_tree.h"
+#include "stage/exclude.h"
+#include "stage/restore.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct restore {
+    const struct stage_restore_plan *plan;
+    struct stage_result *result;
+    const char *stage; /* the one that runs */
+    struct object_store *store;
+    struct repository *repository;
+    bool locked;
+    bool committed;          /* the new is in its place: nothing can make the restore fail */
+    struct exclude *include; /* NULL: everything */
+    struct blob_id root;     /* the snapshot's tree */
+    struct undo_record record;
+    struct restore_tree tree;
+    struct restore_problems problems;
+    int target_fd;
+    atomic_uint_least64_t bytes_done;
+    uint64_t bytes_total;
+};
+
+/* Tells the caller where the restore stands, and looks whether it may go on. */
+enum status restore_report(struct restore *restore, struct error *err) MUST_CHECK;
+
+/* A failure that is not this one file's: of the disk, the bucket, the memory; or the end is asked
+ * for. */
+static inline bool restore_is_fatal(enum status status)
+{
+    return status_is_transient(status) || status == STATUS_CANCELED || status == STATUS_LOST;
+}
+
+/* Notes what is wrong with an entry (name NULL: a directory) and goes on; fails with what is fatal.
+ */
+enum status restore_note(struct restore *restore, enum restore_problem kind, uint32_t directory,
+                         const char *name, const struct error *cause, struct error *err) MUST_CHECK;
+
+/* Only once for each file, whatever many of its blobs tell. */
+enum status restore_fail_file(struct restore *restore, struct restore_file *file,
+                              enum restore_problem kind, const struct error *cause,
+                              struct error *err) MUST_CHECK;
+
+/* restore_threads: each item is worked on by some thread; the calling one reports. The first
+ * failure ends it. make: a thread's own state, or NULL. */
+struct restore_work {
+    enum status (*make)(struct restore *restore, void *shared, void **ret_state, struct error *err);
+    void (*release)(void *state);
+    enum status (*item)(struct restore *restore, void *state, size_t item, struct error *err);
+    void *shared;
+    size_t count;
+};
+
+unsigned restore_thread_count(const struct restore *restore);
+enum status restore_threads(struct restore *restore, const struct restore_work *work,
+                            struct error *err) MUST_CHECK;
+
+/* The trees of the snapshot below the path (NULL: all of it) into a root of this descriptor, whose
+ * own attributes are those of the path. NOT_FOUND: no such directory in the snapshot. */
+enum status restore_plan_tree(struct restore *restore, int fd, const char *path, struct error *err)
+    MUST_CHECK;
+enum status restore_check_files(struct restore *restore, struct error *err) MUST_CHECK;
+enum status restore_content(struct restore *restore, struct error *err) MUST_CHECK;
+enum status restore_finish(struct restore *restore, struct error *err) MUST_CHECK;
+
+/* A new file for the number's name, in the directory; replaces what is in the way. */
+enum status restore_create(struct restore *restore, struct restore_file *file, int directory,
+                           int *ret_fd, struct error *err) MUST_CHECK;
+/* Makes room for an entry: removes a file of that name, or an empty directory. */
+enum status restore_clear(int directory, const char *name, struct error *err) MUST_CHECK;
+/* All that it has is written. */
+enum status restore_complete(struct restore *restore, const struct restore_file *file, int fd,
+                             struct error *err) MUST_CHECK;
+
+#endif
