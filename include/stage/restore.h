@@ -11,8 +11,8 @@
  *           restore        content, pack by pack, in as many threads as there are processors
  *           finish         hard links; owners, modes and times of directories, deepest first
  *           swap           in place: everything durable, then new for old
+ *           post-restore   hooks: the application goes on
  *           cleanup        in place: the old is removed
- *           post-restore   hooks
  * Target    as restic does: DIR/srv/shop/data. DIR is made if need be. What is there and not in
  *           the backup stays; what is in the way of an entry of the backup is replaced, but not a
  *           directory that is not empty. No hooks run. Not synced: as cp(1) does it.

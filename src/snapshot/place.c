@@ -3,7 +3,7 @@
 #include "core/cleanup.h"
 #include "driver.h"
 #include "snapshot/snapshot.h"
-#include "tree_remove.h"
+#include "snapshot/tree_remove.h"
 
 #include <btrfsutil.h>
 

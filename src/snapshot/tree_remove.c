@@ -1,4 +1,4 @@
-#include "tree_remove.h"
+#include "snapshot/tree_remove.h"
 
 #include "core/cleanup.h"
 #include "pending.h"

@@ -1,10 +1,13 @@
 #include "point.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct point point;
+static pthread_mutex_t point_mutex = PTHREAD_MUTEX_INITIALIZER; /* of point.left */
 
 bool point_parse(const char *text, struct point *ret_point)
 {
@@ -41,8 +44,18 @@ __attribute__((constructor)) static void read_point(void)
         (void)point_parse(text, &point);
 }
 
+void stage_point_arm(const char *text)
+{
+    (void)point_parse(text, &point);
+}
+
 void stage_point(const char *name)
 {
-    if (point_reached(&point, name))
-        (void)raise(point.signal);
+    if (point.signal == 0)
+        return;
+    (void)pthread_mutex_lock(&point_mutex);
+    bool reached = point_reached(&point, name);
+    (void)pthread_mutex_unlock(&point_mutex);
+    if (reached)
+        (void)kill(getpid(), point.signal);
 }

@@ -5,7 +5,9 @@
  * point.
  *
  * Points    a stage's name, when it begins; "<stage>-done", when it has ended well; "chunk", each
- *           time some content is in the repository; "unwind", before what is owed is paid
+ *           time some content is in the repository; "restored", each time some is in a file;
+ *           "exchange", before a volume is; "move", before an entry of one is; "exchanged", after
+ *           the last; "unwind", before what is owed is paid
  */
 #ifndef STAGE_POINT_H
 #define STAGE_POINT_H
@@ -26,6 +28,10 @@ bool point_parse(const char *text, struct point *ret_point);
 /* Counts; true the n-th time. */
 bool point_reached(struct point *point, const char *name);
 
+/* From any thread. */
 void stage_point(const char *name);
+
+/* What the environment says, said by the process itself, while it has no other threads. */
+void stage_point_arm(const char *text);
 
 #endif

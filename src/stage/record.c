@@ -9,7 +9,15 @@
 #include <stdio.h>
 #include <string.h>
 
-static const enum hook_stage post_stages[] = {HOOK_POST_SNAPSHOT, HOOK_POST_BACKUP};
+static const enum hook_stage post_stages[] = {HOOK_POST_SNAPSHOT, HOOK_POST_BACKUP,
+                                              HOOK_POST_RESTORE};
+
+static const char *const phase_names[RESTORE_PHASE_COUNT] = {
+    [RESTORE_NONE] = "none",
+    [RESTORE_BESIDE] = "beside",
+    [RESTORE_SWAP] = "swap",
+    [RESTORE_SWAPPED] = "swapped",
+};
 
 enum { POST_STAGE_COUNT = sizeof(post_stages) / sizeof(post_stages[0]) };
 
@@ -34,6 +42,7 @@ void undo_record_done(struct undo_record *record)
     for (size_t i = 0; record->owns_hooks && i < HOOK_STAGE_COUNT; i++)
         hooks_done(&record->hooks[i]);
     free(record->snapshots);
+    free(record->places);
     *record = (struct undo_record){0};
 }
 
@@ -110,6 +119,30 @@ static json_t *snapshots_to_json(const struct undo_record *record)
     return list;
 }
 
+static json_t *places_to_json(const struct undo_record *record)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < record->place_count; i++) {
+        const struct restore_place *place = &record->places[i];
+        json_t *entry = json_pack("{s:s, s:b, s:I}", "volume", place->volume, "inside",
+                                  place->inside ? 1 : 0, "inode", (json_int_t)place->inode);
+        if (json_array_append_new(list, entry) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+static bool add_restore(const struct undo_record *record, json_t *json)
+{
+    if (record->phase == RESTORE_NONE)
+        return true;
+    json_t *restore = json_pack("{s:s, s:I, s:o}", "phase", phase_names[record->phase], "since_ms",
+                                (json_int_t)record->since_ms, "places", places_to_json(record));
+    return json_object_set_new(json, "restore", restore) == 0;
+}
+
 enum status undo_record_write(const struct undo_record *record, const char *directory,
                               struct error *err)
 {
@@ -120,7 +153,8 @@ enum status undo_record_write(const struct undo_record *record, const char *dire
         json_pack("{s:i, s:s, s:s, s:s, s:o, s:o}", "version", RECORD_VERSION, "job", record->job,
                   "backup", record->backup, "app", record->app, "hooks", owed_to_json(record),
                   "snapshots", snapshots_to_json(record));
-    CLEANUP(freep) char *text = json == NULL ? NULL : json_write(json);
+    bool complete = json != NULL && add_restore(record, json);
+    CLEANUP(freep) char *text = complete ? json_write(json) : NULL;
     if (text == NULL)
         return FAIL(err, STATUS_INVALID,
                     "undo record: hooks and paths must be UTF-8 text (or there is no memory)");
@@ -269,6 +303,56 @@ static enum status snapshots_from_json(const json_t *list, struct undo_record *r
     return STATUS_OK;
 }
 
+static enum status place_from_json(const json_t *json, struct restore_place *place,
+                                   struct error *err)
+{
+    int64_t inode = 0;
+    if (copy_text(json, "volume", place->volume, sizeof(place->volume), err) != STATUS_OK ||
+        json_get_integer(json, "inode", &inode, err) != STATUS_OK)
+        return err->status;
+    if (place->volume[0] != '/')
+        return FAIL(err, STATUS_INVALID, "'volume' must be an absolute path");
+    place->inside = json_is_true(json_object_get(json, "inside"));
+    place->inode = (uint64_t)inode;
+    return STATUS_OK;
+}
+
+static enum status phase_from_json(const json_t *json, enum restore_phase *ret_phase,
+                                   struct error *err)
+{
+    const char *name = NULL;
+    if (json_get_text(json, "phase", &name, err) != STATUS_OK)
+        return err->status;
+    for (int phase = 0; phase < RESTORE_PHASE_COUNT; phase++) {
+        if (strcmp(name, phase_names[phase]) == 0) {
+            *ret_phase = (enum restore_phase)phase;
+            return STATUS_OK;
+        }
+    }
+    return FAIL(err, STATUS_INVALID, "'phase': '%.40s' is not one", name);
+}
+
+static enum status restore_from_json(const json_t *json, struct undo_record *record,
+                                     struct error *err)
+{
+    if (json == NULL)
+        return STATUS_OK;
+    if (phase_from_json(json, &record->phase, err) != STATUS_OK ||
+        json_get_integer(json, "since_ms", &record->since_ms, err) != STATUS_OK)
+        return FAIL_IN(err, "'restore'");
+    const json_t *list = json_object_get(json, "places");
+    if (!json_is_array(list))
+        return FAIL(err, STATUS_INVALID, "'places' must be an array");
+    record->places = calloc(json_array_size(list) + 1, sizeof(*record->places));
+    if (record->places == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "undo record");
+    record->place_count = json_array_size(list);
+    for (size_t i = 0; i < record->place_count; i++)
+        if (place_from_json(json_array_get(list, i), &record->places[i], err) != STATUS_OK)
+            return FAIL_IN(err, "place %zu", i);
+    return STATUS_OK;
+}
+
 static enum status record_from_json(const json_t *json, struct undo_record *record,
                                     struct error *err)
 {
@@ -282,7 +366,8 @@ static enum status record_from_json(const json_t *json, struct undo_record *reco
     if (copy_text(json, "job", record->job, sizeof(record->job), err) != STATUS_OK ||
         copy_text(json, "backup", record->backup, sizeof(record->backup), err) != STATUS_OK ||
         copy_text(json, "app", record->app, sizeof(record->app), err) != STATUS_OK ||
-        owed_from_json(json_object_get(json, "hooks"), record, err) != STATUS_OK)
+        owed_from_json(json_object_get(json, "hooks"), record, err) != STATUS_OK ||
+        restore_from_json(json_object_get(json, "restore"), record, err) != STATUS_OK)
         return err->status;
     return snapshots_from_json(json_object_get(json, "snapshots"), record, err);
 }

@@ -9,6 +9,11 @@
  *    "snapshots": [{"driver": "btrfs", "volume": "/srv/shop",
  *                   "path": "/srv/.appbackup-…/snapshot/shop", "root": "/srv/.appbackup-…"}]}
  *
+ * and, of a restore in place, what is restored where (src/stage/restore_place.h):
+ *
+ *    "restore": {"phase": "beside", "since_ms": 1790000000000,
+ *                "places": [{"volume": "/srv/shop", "inside": false, "inode": 4711}]}
+ *
  * A stage that is listed under "hooks" is owed, a snapshot that is listed may exist.
  *
  * Changes   a new member is optional for the reader, or "version" goes up; an older reader keeps a
@@ -22,22 +27,36 @@
 #include "core/error.h"
 #include "core/id.h"
 #include "model/app.h"
+#include "restore_place.h"
 #include "snapshot/snapshot.h"
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { RECORD_VERSION = 1, RECORD_BYTES_MAX = 4 << 20 };
+
+enum restore_phase {
+    RESTORE_NONE = 0, /* no restore, or nothing is left of it */
+    RESTORE_BESIDE,   /* the old are live */
+    RESTORE_SWAP,     /* being exchanged: to be taken back */
+    RESTORE_SWAPPED,  /* the new are live: this is kept */
+    RESTORE_PHASE_COUNT
+};
 
 struct undo_record {
     char job[ID_SIZE];
     char backup[ID_SIZE];
     char app[NAME_SIZE];
-    bool owed[HOOK_STAGE_COUNT];              /* of the two post stages: their hooks must run */
+    bool owed[HOOK_STAGE_COUNT];              /* of the post stages: their hooks must run */
     struct app_hooks hooks[HOOK_STAGE_COUNT]; /* the post stages' */
     bool owns_hooks;
     struct snapshot_plan *snapshots; /* owned */
     size_t snapshot_count;
+    enum restore_phase phase;
+    int64_t since_ms;             /* when the first attempt of the restore began */
+    struct restore_place *places; /* owned */
+    size_t place_count;
 };
 
 void undo_record_done(struct undo_record *record); /* all zeros is fine */

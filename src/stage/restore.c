@@ -7,13 +7,10 @@
 #include "model/detail.h"
 #include "point.h"
 #include "repository/snapshot.h"
-#include "restore_job.h"
+#include "restore_inplace.h"
 
-#include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 static enum status check_plan(const struct stage_restore_plan *plan, struct error *err)
@@ -111,36 +108,21 @@ static enum status stage_open(struct restore *restore, struct error *err)
     return repository_load_index(restore->repository, restore->plan->cancel, err);
 }
 
-/* The way there is the caller's business, but nobody else may turn it aside while we go. */
-static enum status open_directory(const char *path, int *ret_fd, struct error *err)
-{
-    struct open_how how = {
-        .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
-        .resolve = RESOLVE_NO_SYMLINKS,
-    };
-    int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
-    if (fd < 0 && errno == ELOOP)
-        return FAIL_REASON(err, STATUS_INVALID, "symbolic_link",
-                           "'%s' goes through a symbolic link: name its real path", path);
-    if (fd < 0)
-        return FAIL_ERRNO(err, "directory '%s'", path);
-    *ret_fd = fd;
-    return STATUS_OK;
-}
-
 static enum status plan_target(struct restore *restore, struct error *err)
 {
     const char *target = restore->plan->target;
     if (file_make_directories(target, 0755, err) != STATUS_OK ||
-        open_directory(target, &restore->target_fd, err) != STATUS_OK)
+        restore_open_directory(target, &restore->target_fd, err) != STATUS_OK)
         return FAIL_IN(err, "target");
     return restore_plan_tree(restore, restore->target_fd, NULL, err);
 }
 
 static enum status stage_plan(struct restore *restore, struct error *err)
 {
-    if (plan_target(restore, err) != STATUS_OK)
-        return err->status;
+    enum status status =
+        restore->plan->target == NULL ? inplace_plan(restore, err) : plan_target(restore, err);
+    if (status != STATUS_OK)
+        return status;
     restore->result->bytes_total = (int64_t)restore->bytes_total;
     return restore_report(restore, err);
 }
@@ -153,6 +135,14 @@ struct restore_stage {
 static const struct restore_stage target_stages[] = {
     {"open", stage_open},         {"plan", stage_plan},       {"check", restore_check_files},
     {"restore", restore_content}, {"finish", restore_finish},
+};
+
+static const struct restore_stage inplace_stages[] = {
+    {"open", stage_open},         {"pre-restore", inplace_pre_restore},
+    {"plan", stage_plan},         {"check", restore_check_files},
+    {"restore", restore_content}, {"finish", restore_finish},
+    {"swap", inplace_swap},       {"post-restore", inplace_post_restore},
+    {"cleanup", inplace_cleanup},
 };
 
 static void pass_end_of(const char *stage)
@@ -182,6 +172,24 @@ static enum status restore_to_target(struct restore *restore, struct error *err)
     enum status status =
         run_stages(restore, target_stages, sizeof(target_stages) / sizeof(target_stages[0]), err);
     return status == STATUS_OK ? restore_problems_check(&restore->problems, err) : status;
+}
+
+static enum status restore_in_place(struct restore *restore, struct error *err)
+{
+    bool swapped = false;
+    if (inplace_take_over(restore, &swapped, err) != STATUS_OK)
+        return err->status; /* its record stays as it is */
+    if (swapped) {
+        restore->committed = true;
+        restore->stage = "cleanup";
+        return inplace_cleanup(restore, err);
+    }
+    enum status status = run_stages(restore, inplace_stages,
+                                    sizeof(inplace_stages) / sizeof(inplace_stages[0]), err);
+    if (status != STATUS_OK)
+        inplace_undo(restore, err);
+    inplace_done(restore);
+    return status;
 }
 
 static void restore_done(struct restore *restore)
@@ -221,7 +229,8 @@ enum status stage_restore_run(const struct stage_restore_plan *plan, struct stag
     restore_problems_init(&restore.problems);
     enum status status = make_include(&restore, err);
     if (status == STATUS_OK)
-        status = restore_to_target(&restore, err);
+        status = plan->target == NULL ? restore_in_place(&restore, err)
+                                      : restore_to_target(&restore, err);
     restore_done(&restore);
     return status;
 }

@@ -6,7 +6,8 @@
  *   restore_check.c    what is there already and is right
  *   restore_content.c  blobs -> files
  *   restore_finish.c   hard links, directories' attributes
- *   restore_swap.c     new for old
+ *   restore_inplace.c  around these: hooks, places, new for old
+ *   restore_threads.c  the threads
  */
 #ifndef STAGE_RESTORE_JOB_H
 #define STAGE_RESTORE_JOB_H
@@ -36,9 +37,12 @@ struct restore {
     struct exclude *include; /* NULL: everything */
     struct blob_id root;     /* the snapshot's tree */
     struct undo_record record;
+    bool recorded; /* it is, or may be, in its file */
     struct restore_tree tree;
     struct restore_problems problems;
     int target_fd;
+    int *place_fds; /* of record.places, as far as they are open */
+    size_t place_fd_count;
     atomic_uint_least64_t bytes_done;
     uint64_t bytes_total;
 };

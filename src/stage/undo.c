@@ -3,6 +3,7 @@
 #include "core/cleanup.h"
 #include "core/file.h"
 #include "record.h"
+#include "stage/restore.h"
 #include "unwind.h"
 
 #include <fcntl.h>
@@ -46,10 +47,15 @@ static enum status set_aside(const char *path, struct error *err)
 }
 
 /* Newest debt first, but the application is let go before anything that takes its time. */
-static void unwind(struct undo_record *record, const char *directory, struct error *first)
+static void unwind(struct undo_record *record, const char *directory, bool all, struct error *first)
 {
     struct hooks_result hooks;
     struct error failure = {0};
+    if (unwind_swap(record, &failure) != STATUS_OK)
+        keep_first(first, &failure);
+    unwind_hooks(record, HOOK_POST_RESTORE, HOOK_REASON_UNDO, NULL, &hooks);
+    if (hooks.failed > 0)
+        keep_first(first, &hooks.failure);
     unwind_hooks(record, HOOK_POST_SNAPSHOT, HOOK_REASON_UNDO, NULL, &hooks);
     if (hooks.failed > 0)
         keep_first(first, &hooks.failure);
@@ -58,11 +64,14 @@ static void unwind(struct undo_record *record, const char *directory, struct err
     unwind_hooks(record, HOOK_POST_BACKUP, HOOK_REASON_UNDO, NULL, &hooks);
     if (hooks.failed > 0)
         keep_first(first, &hooks.failure);
-    if (record->snapshot_count > 0 && undo_record_write(record, directory, &failure) != STATUS_OK)
+    if (unwind_places(record, all, &failure) != STATUS_OK)
+        keep_first(first, &failure);
+    if ((record->snapshot_count > 0 || unwind_is_kept(record)) &&
+        undo_record_write(record, directory, &failure) != STATUS_OK)
         keep_first(first, &failure);
 }
 
-static enum status undo_one(const char *directory, const char *job, struct error *err)
+static enum status undo_one(const char *directory, const char *job, bool all, struct error *err)
 {
     char path[PATH_MAX];
     if (undo_record_path(directory, job, path, err) != STATUS_OK)
@@ -77,9 +86,10 @@ static enum status undo_one(const char *directory, const char *job, struct error
         return status;
 
     struct error first = {0};
-    unwind(&record, directory, &first);
+    unwind(&record, directory, all, &first);
     struct error failure = {0};
-    if (record.snapshot_count == 0 && file_remove(path, &failure) != STATUS_OK)
+    if (record.snapshot_count == 0 && !unwind_is_kept(&record) &&
+        file_remove(path, &failure) != STATUS_OK)
         keep_first(&first, &failure);
     undo_record_done(&record);
     if (first.status == STATUS_OK)
@@ -93,7 +103,15 @@ enum status stage_undo_job(const char *undo_directory, const char *job, struct e
     bool exists = false;
     if (check_directory(undo_directory, &exists, err) != STATUS_OK)
         return err->status;
-    return exists ? undo_one(undo_directory, job, err) : STATUS_OK;
+    return exists ? undo_one(undo_directory, job, false, err) : STATUS_OK;
+}
+
+enum status stage_restore_discard(const char *undo_directory, const char *job, struct error *err)
+{
+    bool exists = false;
+    if (check_directory(undo_directory, &exists, err) != STATUS_OK)
+        return err->status;
+    return exists ? undo_one(undo_directory, job, true, err) : STATUS_OK;
 }
 
 /* Does the name end so, behind the id of a job? job: filled if it does. */
@@ -129,7 +147,7 @@ static void sweep_entry(struct sweep *sweep, int directory, const char *name)
     }
     struct error failure = {0};
     sweep->count++;
-    if (undo_one(sweep->directory, job, &failure) != STATUS_OK)
+    if (undo_one(sweep->directory, job, false, &failure) != STATUS_OK)
         keep_first(&sweep->first, &failure);
 }
 

@@ -1,5 +1,8 @@
 #include "unwind.h"
 
+#include "core/clock.h"
+#include "stage/restore.h"
+
 void unwind_hooks(struct undo_record *record, enum hook_stage stage, enum hook_reason reason,
                   json_t *details, struct hooks_result *ret_result)
 {
@@ -33,4 +36,50 @@ enum status unwind_snapshots(struct undo_record *record, struct error *err)
     }
     record->snapshot_count = left;
     return left == 0 ? STATUS_OK : FAIL_IN(err, "remove the snapshot");
+}
+
+enum status unwind_swap(struct undo_record *record, struct error *err)
+{
+    enum status status = STATUS_OK;
+    if (record->phase != RESTORE_SWAP)
+        return STATUS_OK;
+    for (size_t i = 0; i < record->place_count; i++) {
+        struct error failure;
+        if (restore_place_back(&record->places[i], record->job, &failure) == STATUS_OK)
+            continue;
+        if (status == STATUS_OK)
+            *err = failure;
+        status = failure.status;
+    }
+    if (status != STATUS_OK)
+        return FAIL_IN(err, "take back the exchange");
+    record->phase = RESTORE_BESIDE;
+    return STATUS_OK;
+}
+
+bool unwind_is_kept(const struct undo_record *record)
+{
+    return record->phase != RESTORE_NONE;
+}
+
+enum status unwind_places(struct undo_record *record, bool all, struct error *err)
+{
+    enum status status = STATUS_OK;
+    bool expired = clock_wall_ms() - record->since_ms > RESTORE_KEEP_MS;
+    if (record->phase == RESTORE_NONE || record->phase == RESTORE_SWAP ||
+        (record->phase == RESTORE_BESIDE && !all && !expired))
+        return STATUS_OK;
+    for (size_t i = 0; i < record->place_count; i++) {
+        struct error failure;
+        if (restore_place_remove(&record->places[i], record->job, &failure) == STATUS_OK)
+            continue;
+        if (status == STATUS_OK)
+            *err = failure;
+        status = failure.status;
+    }
+    if (status != STATUS_OK)
+        return FAIL_IN(err, "remove what was restored beside, or what it replaced");
+    if (all || expired)
+        record->phase = RESTORE_NONE;
+    return STATUS_OK;
 }

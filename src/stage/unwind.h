@@ -13,6 +13,17 @@
 void unwind_hooks(struct undo_record *record, enum hook_stage stage, enum hook_reason reason,
                   json_t *details, struct hooks_result *ret_result);
 
+/* Of a restore: an exchange that was not finished is taken back. Before the hooks: the application
+ * comes back to one or the other. */
+enum status unwind_swap(struct undo_record *record, struct error *err) MUST_CHECK;
+
+/* Of a restore: the old that was replaced is removed, or, if all: what was restored beside the
+ * volumes as well. After the hooks, since it takes its time. */
+enum status unwind_places(struct undo_record *record, bool all, struct error *err) MUST_CHECK;
+
+/* Does the next attempt of the restore need the record? */
+bool unwind_is_kept(const struct undo_record *record);
+
 /* Removes the snapshots; those that could not be removed stay in the record. The first failure is
  * returned. */
 enum status unwind_snapshots(struct undo_record *record, struct error *err) MUST_CHECK;

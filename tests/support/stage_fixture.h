@@ -47,6 +47,9 @@ const char *stage_fixture_log(const struct stage_fixture *fixture);
 char *stage_fixture_restic(const struct stage_fixture *fixture, const char *format, ...)
     __attribute__((__format__(__printf__, 2, 3)));
 
+/* Fills the volume: one of each kind of file, with all that is odd. */
+void stage_fixture_make_every_kind(const struct stage_fixture *fixture);
+
 /* `restic check --read-data` is content, and no lock and no undo record is left. */
 void stage_fixture_check(const struct stage_fixture *fixture);
 

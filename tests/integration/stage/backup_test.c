@@ -97,42 +97,9 @@ static bool is_changed(const char *first, const char *second, const char *path)
     return changed;
 }
 
-/* One of each kind, with all that is odd. $1: a directory that has ACLs and trusted attributes. */
-static void make_every_kind(void)
-{
-    scratch_shell(
-        &fixture.scratch, "%s",
-        "cd volume && umask 022 &&"
-        "mkdir -p a/b/c 'sp ace' empty && printf hello >a/b/c/small && : >zero &&"
-        "head -c 20000000 /dev/urandom >large && head -c 600000 /dev/zero >zeros &&"
-        "yes 'a line of text' | head -c 3000000 >text &&"
-        "truncate -s 40M sparse && printf middle | dd of=sparse bs=1 seek=20000000 conv=notrunc "
-        "2>&1 &&"
-        "truncate -s 5M hole &&"
-        "printf x >h1 && ln h1 h2 && ln h1 a/h3 &&"
-        "ln -s a/b rel && ln -s /nowhere dangling && ln -s \"$(printf 'caf\\351')\" badlink &&"
-        "mkfifo -m 0640 fifo && mknod -m 0600 null c 1 3 && mknod -m 0660 disk b 7 200 &&"
-        "touch \"$(printf 'caf\\351')\" \"$(printf 'new\\nline')\" 'quo\"te\\back' \"$(printf "
-        "'\\342\\200\\250')\" '<&>' &&"
-        "touch \"$(printf '%0255d' 0)\" &&"
-        "d=deep && for i in $(seq 60); do d=$d/level$i; done && mkdir -p $d && printf end >$d/end "
-        "&&"
-        "printf s >setuid && chmod 4755 setuid && mkdir -m 1777 sticky && mkdir -m 2770 setgid &&"
-        "printf r >readonly && chmod 0000 readonly && chown 1234:5678 readonly && chown -h 77:88 "
-        "rel &&"
-        "setfattr -n user.one -v 1 a && setfattr -n user.empty text && "
-        "setfattr -n user.binary -v 0x00ff0a22 text && setfattr -n trusted.t -v t text &&"
-        "setfattr -n trusted.link -v on-a-link -h badlink && setfattr -n trusted.f -v f fifo &&"
-        "setfacl -m u:1234:r,g:5678:rw text && setfacl -d -m u:1234:rwx setgid &&"
-        "touch -d '1999-12-31 23:59:59.123456789' text && touch -h -d '2001-01-01 "
-        "01:01:01.000000001' rel &&"
-        "touch -d '1969-12-31 12:00:00.5' zero && touch -d '2106-02-07 06:28:17' large &&"
-        "touch -d '2020-02-02 02:02:02.2' a/b a");
-}
-
 Test(stage_backup_run, keeps_every_kind_of_file_to_the_last_attribute)
 {
-    make_every_kind();
+    stage_fixture_make_every_kind(&fixture);
 
     expect_backup();
 
@@ -158,7 +125,7 @@ Test(stage_backup_run, keeps_every_kind_of_file_to_the_last_attribute)
 
 Test(stage_backup_run, stores_nothing_twice_and_lives_beside_the_stock_restic)
 {
-    make_every_kind();
+    stage_fixture_make_every_kind(&fixture);
     expect_backup();
     char first[RESTIC_ID_SIZE];
     memcpy(first, result.repository_snapshot, sizeof(first));
@@ -437,7 +404,7 @@ Test(stage_backup_run, reports_progress_that_only_grows)
     struct stage_report last = {.bytes_done = -1, .bytes_total = -1};
     fixture.plan.report = watch;
     fixture.plan.context = &last;
-    make_every_kind();
+    stage_fixture_make_every_kind(&fixture);
 
     expect_backup();
 
@@ -517,13 +484,13 @@ static void expect_snapshot_backup(enum loop_device_kind kind, enum app_snapshot
 
 Test(stage_backup_run, reads_a_btrfs_snapshot_under_the_volumes_own_names)
 {
-    make_every_kind();
+    stage_fixture_make_every_kind(&fixture);
     expect_snapshot_backup(LOOP_DEVICE_BTRFS, APP_SNAPSHOT_BTRFS);
 }
 
 Test(stage_backup_run, reads_a_reflink_copy_under_the_volumes_own_names)
 {
-    make_every_kind();
+    stage_fixture_make_every_kind(&fixture);
     expect_snapshot_backup(LOOP_DEVICE_XFS, APP_SNAPSHOT_AUTO);
 }
 
