@@ -74,7 +74,7 @@ void pack_reader_free(struct pack_reader *reader)
 enum status pack_reader_compare(struct pack_reader *reader, const struct blob_entry *place,
                                 const void *bytes, size_t len, bool *ret_same, struct error *err)
 {
-    struct blob_id found;
+    struct blob_id found = {{0}};
     if (hash_bytes(reader->sealer.hash, bytes, len, found.bytes, err) != STATUS_OK)
         return error_status(err);
     *ret_same = memcmp(&found, &place->id, sizeof(found)) == 0;

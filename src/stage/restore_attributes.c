@@ -103,20 +103,22 @@ enum status restore_attributes_set(const struct restore_tree *tree,
 }
 
 enum status restore_attributes_set_at(const struct restore_tree *tree,
-                                      const struct restore_attributes *attributes, int directory,
-                                      const char *name, mode_t type, struct error *ret_lost,
+                                      const struct restore_attributes *attributes,
+                                      const struct restore_special *special, struct error *ret_lost,
                                       struct error *err)
 {
     char proc[32];
     struct stat info;
     *ret_lost = (struct error){0};
-    CLEANUP(fd_closep) int fd = openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    CLEANUP(fd_closep)
+    int fd = openat(special->directory, special->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &info) != 0)
         return FAIL_ERRNO(err, "open");
-    if ((info.st_mode & S_IFMT) != type)
+    if ((info.st_mode & S_IFMT) != special->type)
         return FAIL(err, STATUS_CONFLICT, "somebody has put something else there");
     (void)snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
-    struct handle handle = {.fd = fd, .proc = proc, .is_link = S_ISLNK(type), .lost = ret_lost};
+    struct handle handle = {
+        .fd = fd, .proc = proc, .is_link = S_ISLNK(special->type), .lost = ret_lost};
     return set_all(tree, attributes, &handle, &info, err);
 }
 

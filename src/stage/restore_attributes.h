@@ -23,11 +23,16 @@ enum status restore_attributes_set(const struct restore_tree *tree,
                                    const struct restore_attributes *attributes, int fd,
                                    struct error *ret_lost, struct error *err) MUST_CHECK;
 
-/* The same for an entry that cannot be opened: a link, a device, a fifo; of this type (S_IFMT), or
- * it is CONFLICT: somebody has replaced it. */
+/* The same for an entry that cannot be opened: a link, a device, a fifo. */
+struct restore_special {
+    int directory;
+    const char *name;
+    mode_t type; /* S_IFMT; CONFLICT if it is of another one: somebody has replaced it */
+};
+
 enum status restore_attributes_set_at(const struct restore_tree *tree,
-                                      const struct restore_attributes *attributes, int directory,
-                                      const char *name, mode_t type, struct error *ret_lost,
+                                      const struct restore_attributes *attributes,
+                                      const struct restore_special *special, struct error *ret_lost,
                                       struct error *err) MUST_CHECK;
 
 /* Takes away ACLs that a directory gave to what was made in it. */

@@ -71,12 +71,15 @@ static enum status make_links(struct restore *restore, struct restore_directorie
     for (size_t i = 0; status == STATUS_OK && i < restore->tree.link_count; i++) {
         const struct restore_link *link = &restore->tree.links[i];
         struct error cause = {0};
-        if (make_link(restore, &from, directories, link, &cause) != STATUS_OK)
-            status = restore_note(
-                restore, cause.status == STATUS_CORRUPT ? PROBLEM_DAMAGED : PROBLEM_FILE,
-                link->directory, restore_tree_name(&restore->tree, link->name), &cause, err);
-        else
+        enum restore_problem kind = PROBLEM_FILE;
+        if (make_link(restore, &from, directories, link, &cause) == STATUS_OK) {
             status = report_now_and_then(restore, i, err);
+            continue;
+        }
+        if (cause.status == STATUS_CORRUPT)
+            kind = PROBLEM_DAMAGED;
+        status = restore_note(restore, kind, link->directory,
+                              restore_tree_name(&restore->tree, link->name), &cause, err);
     }
     restore_directories_done(&from);
     return status;

@@ -132,10 +132,11 @@ static bool same_places(const struct undo_record *record, const struct restore_p
 {
     if (record->place_count != count)
         return false;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         if (strcmp(record->places[i].volume, places[i].volume) != 0 ||
             record->places[i].inside != places[i].inside)
             return false;
+    }
     return true;
 }
 

@@ -73,18 +73,22 @@ static enum status open_around(const struct restore_place *place, const char *jo
     return restore_open_directory(path, &ret_open->around, err);
 }
 
-/* Octal escapes, as /proc/self/mountinfo has them for white space. */
+/* Octal escapes, as /proc/self/mountinfo has them for white space: "\040". */
+static bool is_escape(const char *text)
+{
+    return text[0] == '\\' && strspn(text + 1, "01234567") >= 3;
+}
+
 static void unescape(char *text)
 {
     char *to = text;
     for (const char *from = text; *from != '\0';) {
-        unsigned value = 0;
-        if (from[0] == '\\' && sscanf(from + 1, "%3o", &value) == 1 && value <= UCHAR_MAX) {
-            *to++ = (char)value;
-            from += 4;
+        if (!is_escape(from)) {
+            *to++ = *from++;
             continue;
         }
-        *to++ = *from++;
+        *to++ = (char)((from[1] - '0') * 64 + (from[2] - '0') * 8 + (from[3] - '0'));
+        from += 4;
     }
     *to = '\0';
 }

@@ -184,13 +184,14 @@ static enum status make_other(struct planning *planning, const struct node *node
     if (restore_directories_open(&planning->directories, planning->now.directory, &directory,
                                  err) != STATUS_OK)
         return err->status;
+    struct restore_special special = {
+        .directory = directory, .name = node->name, .type = type_of(node)};
     enum status status = node->type == NODE_SYMLINK ? make_link(directory, node, err)
                                                     : make_special(directory, node, err);
     size_t xattrs = tree->xattrs.len;
     if (status != STATUS_OK ||
         restore_tree_set_attributes(tree, node, &attributes, err) != STATUS_OK ||
-        restore_attributes_set_at(tree, &attributes, directory, node->name, type_of(node), &lost,
-                                  err) != STATUS_OK)
+        restore_attributes_set_at(tree, &attributes, &special, &lost, err) != STATUS_OK)
         return err->status;
     tree->xattrs.len = xattrs; /* not needed any more */
     if (lost.status == STATUS_OK)

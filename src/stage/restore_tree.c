@@ -293,7 +293,7 @@ static bool put_in_front(char *text, size_t *at, const char *piece, bool slash)
     if (need + 4 > *at)
         return false;
     *at -= len;
-    memcpy(text + *at, piece, len);
+    memcpy(text + *at, piece, len); /* NOLINT(bugprone-not-null-terminated-result): in front */
     if (slash)
         text[--*at] = '/';
     return true;
