@@ -16,6 +16,7 @@
 #include "model/app.h"
 #include "model/bucket.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,6 +49,12 @@ struct config_worker {
     int64_t lease_ms; /* how long a claim lives without renewal */
     int64_t kills_max;
     int64_t retries_max;
+    char **restore_directories;  /* NULL-terminated; clean; NULL: restores only in place */
+    int64_t prune_after_deletes; /* 0: only when asked for */
+    int64_t prune_interval_s;    /* at most once in this time by itself */
+    int64_t prune_timeout_s;
+    int64_t verify_interval_s; /* 0: only when asked for */
+    int64_t verify_sample;     /* percent of the packs */
 };
 
 struct config {
@@ -72,6 +79,10 @@ struct config {
 enum status config_load(const char *path, struct config **ret_config, struct error *err) MUST_CHECK;
 void config_free(struct config *config);
 DEFINE_CLEANUP(struct config *, config_free)
+
+/* May files be restored to this path? It is clean, and one of worker.restore_directories or below.
+ */
+bool config_allows_target(const struct config *config, const char *path);
 
 /* NULL: no such account. */
 const struct account *config_find_account(const struct config *config, const char *id);

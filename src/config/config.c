@@ -1,6 +1,7 @@
 #include "config/config.h"
 
 #include "document.h"
+#include "paths.h"
 #include "raw.h"
 #include "schema.h"
 #include "settings.h"
@@ -84,10 +85,24 @@ static void redis_done(struct config_redis *redis)
     secret_free(redis->password);
 }
 
+bool config_allows_target(const struct config *config, const char *path)
+{
+    CLEANUP(free_any) char *clean = path_clean(path);
+    if (clean == NULL || strcmp(clean, path) != 0)
+        return false;
+    for (char **allowed = config->worker.restore_directories; *allowed != NULL; allowed++)
+        if (path_is_below(path, *allowed))
+            return true;
+    return false;
+}
+
 void config_free(struct config *config)
 {
     if (config == NULL)
         return;
+    for (char **path = config->worker.restore_directories; path != NULL && *path != NULL; path++)
+        free(*path);
+    free(config->worker.restore_directories);
     for (size_t i = 0; i < config->account_count; i++)
         account_done(&config->accounts[i]);
     for (size_t i = 0; i < config->bucket_count; i++)

@@ -46,6 +46,12 @@ struct raw_worker {
     char *lease_ms;
     char *kills_max;
     char *retries_max;
+    struct raw_texts restore_directories;
+    char *prune_after_deletes;
+    char *prune_interval_s;
+    char *prune_timeout_s;
+    char *verify_interval_s;
+    char *verify_sample;
 };
 
 struct raw_token {
@@ -118,7 +124,13 @@ struct raw_app {
 
 enum { TEXT_BYTES_MAX = 4095, NUMBER_DIGITS_MAX = 19, ACCOUNTS_MAX = 1024, TOKENS_MAX = 1024 };
 
-enum { BUCKETS_MAX = 256, LISTENERS_MAX = 16, VOLUMES_MAX = 256, HOOKS_MAX = 64 };
+enum {
+    RESTORE_DIRECTORIES_MAX = 64,
+    BUCKETS_MAX = 256,
+    LISTENERS_MAX = 16,
+    VOLUMES_MAX = 256,
+    HOOKS_MAX = 64
+};
 
 /* The last two as in stage/exclude.h. */
 enum { ARGUMENTS_MAX = 256, EXCLUDES_MAX = 1024, EXCLUDE_BYTES_MAX = 1024 };

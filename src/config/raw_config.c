@@ -56,11 +56,22 @@ static const cyaml_schema_field_t redis_fields[] = {
     CYAML_FIELD_END,
 };
 
+static const cyaml_schema_value_t path_schema = {
+    CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, TEXT_BYTES_MAX),
+};
 static const cyaml_schema_field_t worker_fields[] = {
     NUMBER("slots", struct raw_worker, slots),
     NUMBER("lease_ms", struct raw_worker, lease_ms),
     NUMBER("kills_max", struct raw_worker, kills_max),
     NUMBER("retries_max", struct raw_worker, retries_max),
+    CYAML_FIELD_SEQUENCE_COUNT("restore_directories", OPTIONAL, struct raw_worker,
+                               restore_directories.items, restore_directories.count, &path_schema,
+                               0, RESTORE_DIRECTORIES_MAX),
+    NUMBER("prune_after_deletes", struct raw_worker, prune_after_deletes),
+    NUMBER("prune_interval_s", struct raw_worker, prune_interval_s),
+    NUMBER("prune_timeout_s", struct raw_worker, prune_timeout_s),
+    NUMBER("verify_interval_s", struct raw_worker, verify_interval_s),
+    NUMBER("verify_sample", struct raw_worker, verify_sample),
     CYAML_FIELD_END,
 };
 

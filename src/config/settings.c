@@ -33,6 +33,11 @@ const struct number setting_numbers[SETTING_NUMBER_COUNT] = {
     NUMBER(worker, lease_ms,           15000, 3000,   600000),
     NUMBER(worker, kills_max,              3,    1,      100),
     NUMBER(worker, retries_max,            5,    0,     1000),
+    NUMBER(worker, prune_after_deletes,   20,    0,  1000000),
+    NUMBER(worker, prune_interval_s,   86400,    0, 31536000),
+    NUMBER(worker, prune_timeout_s,    21600,    1,   604800),
+    NUMBER(worker, verify_interval_s,  86400,    0, 31536000),
+    NUMBER(worker, verify_sample,          5,    1,      100),
 };
 /* clang-format on */
 
@@ -217,6 +222,28 @@ static enum status read_listeners(const struct document *document, const struct 
     return STATUS_OK;
 }
 
+static enum status read_restore_directories(const struct document *document,
+                                            const struct raw_worker *raw, struct config *config,
+                                            struct error *err)
+{
+    size_t count = raw == NULL ? 0 : raw->restore_directories.count;
+    char **paths = calloc(count + 1, sizeof(*paths));
+    if (paths == NULL)
+        return no_memory(document, err);
+    config->worker.restore_directories = paths;
+    for (size_t i = 0; i < count; i++) {
+        paths[i] = path_clean(raw->restore_directories.items[i]);
+        if (paths[i] == NULL && errno == ENOMEM)
+            return no_memory(document, err);
+        if (paths[i] == NULL) {
+            return document_refuse(document, KEY("worker.restore_directories[%zu]", i), err,
+                                   "an absolute path without '..' is expected, not '%s'",
+                                   raw->restore_directories.items[i]);
+        }
+    }
+    return STATUS_OK;
+}
+
 enum status settings_read(const struct document *document, const struct raw_config *raw,
                           struct config *config, struct error *err)
 {
@@ -226,6 +253,8 @@ enum status settings_read(const struct document *document, const struct raw_conf
         return err->status;
     if (numbers_read(document, setting_numbers, SETTING_NUMBER_COUNT, raw, config, err) !=
         STATUS_OK)
+        return err->status;
+    if (read_restore_directories(document, raw->worker, config, err) != STATUS_OK)
         return err->status;
     if (read_redis(document, raw->redis, config, err) != STATUS_OK)
         return err->status;

@@ -56,6 +56,8 @@ static const struct {
     {"colour: red\n" ACCOUNT, ":1: colour: unknown key, expected one of: node, state_directory, "
                               "apps_directory, master_key_file, redis, http, worker, accounts, "
                               "buckets"},
+    {ACCOUNT "worker:\n  restore_directories: [/a, b]\n",
+     ":5: worker.restore_directories[1]: an absolute path without '..' is expected, not 'b'"},
     {"node: a\n", ":1: accounts: required, but missing"},
     {"node: a\n" ACCOUNT "  - name: second\n    tokens: []\n",
      ":5: accounts[1].id: required, but missing"},

@@ -103,6 +103,9 @@ Test(config, takes_every_setting)
              "  body_bytes_max: 1024\n  header_bytes_max: 2048\n  connections_max: 3\n"
              "  idle_timeout_ms: 4000\n  request_timeout_ms: 5000\n"
              "worker:\n  slots: 64\n  lease_ms: 3000\n  kills_max: 1\n  retries_max: 0\n"
+             "  restore_directories: [/var//restore/, /srv/out]\n  prune_after_deletes: 0\n"
+             "  prune_interval_s: 60\n  prune_timeout_s: 1\n  verify_interval_s: 0\n"
+             "  verify_sample: 100\n"
              "accounts:\n  - id: " ID1 "\n    name: main\n");
 
     cr_expect(eq(str, config->node, "web1.lan"));
@@ -127,6 +130,17 @@ Test(config, takes_every_setting)
     cr_expect(eq(i64, config->worker.lease_ms, 3000));
     cr_expect(eq(i64, config->worker.kills_max, 1));
     cr_expect(eq(i64, config->worker.retries_max, 0));
+    cr_expect(eq(str, config->worker.restore_directories[0], "/var/restore"));
+    cr_expect(eq(str, config->worker.restore_directories[1], "/srv/out"));
+    cr_expect(config->worker.restore_directories[2] == NULL);
+    cr_expect(eq(i64, config->worker.prune_after_deletes, 0));
+    cr_expect(eq(i64, config->worker.prune_interval_s, 60));
+    cr_expect(eq(i64, config->worker.prune_timeout_s, 1));
+    cr_expect(eq(i64, config->worker.verify_interval_s, 0));
+    cr_expect(eq(i64, config->worker.verify_sample, 100));
+    cr_expect(config_allows_target(config, "/var/restore/x"));
+    cr_expect(not(config_allows_target(config, "/var/restored")));
+    cr_expect(not(config_allows_target(config, "/var/restore/../x")));
 }
 
 static const char tenants[] =
