@@ -1,0 +1,35 @@
+/*
+ * One prune: what no snapshot needs any more leaves the repository. The work is that of the stock
+ * restic, as a child: its own exclusive lock, its rules of what is worth repacking (at most 5 %
+ * may stay unused).
+ *
+ * Secrets   the passphrase comes to it through a descriptor of ours that has no name in any file
+ *           system; nothing of it is in its arguments or its environment.
+ * Ends      at the deadline or on cancel, with its whole process group. A prune that was cut off
+ * has lost nothing, but leaves its lock: that of a dead process is removed, before and after.
+ * Errors    NOT_FOUND, "restic_missing"; LOCKED (transient); TIMEOUT, "prune_timeout" and INTERNAL,
+ *           "prune_failed": with the last it said; bucket_unreachable, canceled.
+ * Details   pruned: what restic said of it
+ */
+#ifndef STAGE_PRUNE_H
+#define STAGE_PRUNE_H
+
+#include "stage/backup.h"
+
+/* Everything is borrowed. */
+struct stage_prune_plan {
+    const struct bucket_definition *bucket;
+    const char *app_id;
+    const char *passphrase;
+    struct stage_key *key; /* may be NULL */
+    int64_t timeout_ms;
+    const struct cancel *cancel;
+    stage_report_fn *report;
+    void *context;
+};
+
+/* No repository: nothing to do. */
+enum status stage_prune_run(const struct stage_prune_plan *plan, struct stage_result *result,
+                            struct error *err) MUST_CHECK;
+
+#endif
