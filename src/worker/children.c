@@ -1,5 +1,6 @@
 #include "core/cleanup.h"
 #include "core/log.h"
+#include "run.h"
 #include "supervisor.h"
 
 #include <signal.h>
@@ -53,6 +54,8 @@ static enum status tell_killed(struct supervisor *supervisor, struct slot *slot,
     enum store_verdict verdict = STORE_VERDICT_NONE;
     if (store_job_died(supervisor->store, &slot->job, &report, &verdict, err) != STATUS_OK)
         return err->status;
+    if (verdict == STORE_VERDICT_QUARANTINED)
+        task_give_up(&supervisor->setup.places, &slot->job);
     slot->death = death;
     log_death(slot, "job died", verdicts[verdict]);
     supervisor->claim_ms = 0; /* it may be waiting for us already */

@@ -9,7 +9,8 @@
 enum {
     CLAIM_MS = 1000,
     HEARTBEAT_MS = 2000,
-    REGISTER_MS = 30000 /* a bucket may have come or gone */
+    REGISTER_MS = 30000, /* a bucket may have come or gone */
+    MAINTAIN_MS = 10000
 };
 
 bool supervisor_is_due(int64_t *deadline_ms, int64_t period_ms)
@@ -67,7 +68,8 @@ static enum status start_claimed(struct supervisor *supervisor, struct slot *slo
     explicit_bzero(&key, sizeof(key));
     if (status == STATUS_OK) {
         log_event(LOG_LEVEL_INFO, "job claimed", LOG_TEXT("job", job->id),
-                  LOG_TEXT("kind", job_kind_name(job->kind)), LOG_TEXT("backup", job->subject),
+                  LOG_TEXT("kind", job_kind_name(job->kind)),
+                  LOG_TEXT(job_is_task(job->kind) ? "task" : "backup", job->subject),
                   LOG_NUMBER("epoch", job->epoch), LOG_NUMBER("pid", slot->pid));
         return STATUS_OK;
     }
@@ -75,6 +77,22 @@ static enum status start_claimed(struct supervisor *supervisor, struct slot *slo
     slot->death = (struct death){.kind = DEATH_RETURNS};
     (void)snprintf(slot->death.evidence, sizeof(slot->death.evidence), "%.150s", err.text);
     return STATUS_OK;
+}
+
+/* When something is due lies in Redis: this only asks. */
+enum status supervisor_maintain(struct supervisor *supervisor, struct error *err)
+{
+    const struct config *config = supervisor->setup.config;
+    if (supervisor->stopping || !supervisor_is_due(&supervisor->maintain_ms, MAINTAIN_MS))
+        return STATUS_OK;
+    const struct store_maintenance when = {
+        .prune_after_deletes = config->worker.prune_after_deletes,
+        .prune_interval_ms = config->worker.prune_interval_s * 1000,
+        .verify_interval_ms = config->worker.verify_interval_s * 1000,
+        .verify_sample = config->worker.verify_sample,
+    };
+    enum status status = store_maintenance_queue(supervisor->store, config->node, &when, err);
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status; /* the heartbeat sees to that */
 }
 
 enum status supervisor_claim(struct supervisor *supervisor, struct error *err)

@@ -1,12 +1,9 @@
 #include "bucket_check.h"
 #include "core/clock.h"
 #include "core/log.h"
-#include "job_lock.h"
 #include "key_channel.h"
-#include "lease.h"
 #include "model/detail.h"
-#include "outcome.h"
-#include "setup.h"
+#include "run.h"
 #include "signals.h"
 #include "stage/undo.h"
 #include "worker/worker.h"
@@ -22,18 +19,6 @@ enum {
     FINISH_RETRY_MS = 250
 };
 
-/* One claim, from its first look at Redis to its last word. */
-struct run {
-    struct setup setup;
-    struct store *store;
-    struct job job;
-    struct backup backup;
-    struct job_lock lock;
-    struct lease *lease;
-    struct stage_result result;
-    int keys; /* the key channel, or -1 */
-};
-
 /* The handlers reach it until the process is gone. */
 static struct cancel cancel;
 
@@ -43,11 +28,13 @@ static void run_done(struct run *run)
     job_lock_release(&run->lock);
     stage_result_done(&run->result);
     backup_done(&run->backup);
+    task_done(&run->task);
+    json_decref(run->verdicts.backups);
     store_close(run->store);
     setup_done(&run->setup);
 }
 
-static enum status on_report(void *context, const struct stage_report *report, struct error *err)
+enum status run_report(void *context, const struct stage_report *report, struct error *err)
 {
     struct run *run = context;
     lease_report(run->lease, report);
@@ -73,7 +60,9 @@ static enum status fetch(struct run *run, const char *job, int64_t epoch, struct
         return err->status;
     if (check_claim(&run->job, epoch, err) != STATUS_OK)
         return err->status;
-    return store_backup_get(run->store, run->job.subject, &run->backup, err);
+    return job_is_task(run->job.kind)
+               ? store_task_get(run->store, run->job.subject, &run->task, err)
+               : store_backup_get(run->store, run->job.subject, &run->backup, err);
 }
 
 static enum status start_lease(struct run *run, struct error *err)
@@ -115,6 +104,8 @@ static enum status run_stages(struct run *run, const char *passphrase, struct st
                            config->node, run->backup.app_name);
     if (bucket_check(bucket, err) != STATUS_OK)
         return err->status;
+    if (job_is_task(job->kind))
+        return task_run(run, bucket, passphrase, key, err);
     const struct stage_plan plan = {
         .job = job->id,
         .backup = job->subject,
@@ -127,7 +118,7 @@ static enum status run_stages(struct run *run, const char *passphrase, struct st
         .key = key,
         .undo_directory = run->setup.places.undo,
         .cancel = &cancel,
-        .report = on_report,
+        .report = run_report,
         .context = run,
     };
     if (job->kind == JOB_DELETE)
@@ -164,11 +155,11 @@ static int64_t retry_delay_ms(int64_t failures)
     return outcome_delay_ms(failures, random);
 }
 
-/* Only of a backup: a delete has no result, and its record keeps what the backup said. */
+/* A delete has no result, and its record keeps what the backup said. */
 static struct store_progress last_progress(const struct run *run)
 {
     struct store_progress progress = STORE_PROGRESS_NONE;
-    if (run->job.kind != JOB_BACKUP)
+    if (run->job.kind == JOB_DELETE)
         return progress;
     const struct stage_result *result = &run->result;
     progress.bytes_done = result->bytes_done;
@@ -203,6 +194,16 @@ static enum status say(struct run *run, const struct store_finish *finish, struc
     }
 }
 
+static const char *subject_key(const struct run *run)
+{
+    return job_is_task(run->job.kind) ? "task" : "backup";
+}
+
+static const char *app_name(const struct run *run)
+{
+    return job_is_task(run->job.kind) ? run->task.app_name : run->backup.app_name;
+}
+
 static void log_outcome(const struct run *run, enum outcome outcome, int64_t delay_ms,
                         const char *reason)
 {
@@ -212,10 +213,10 @@ static void log_outcome(const struct run *run, enum outcome outcome, int64_t del
     else if (outcome == OUTCOME_RETRY || outcome == OUTCOME_LOST)
         level = LOG_LEVEL_WARNING;
     log_event(level, "job ends", LOG_TEXT("outcome", outcome_name(outcome)),
-              LOG_TEXT("kind", job_kind_name(run->job.kind)), LOG_TEXT("backup", run->job.subject),
-              LOG_TEXT("app", run->backup.app_name), LOG_NUMBER("attempt", run->job.attempt),
-              LOG_NUMBER("bytes", run->result.bytes_done), LOG_NUMBER("retry_in_ms", delay_ms),
-              LOG_TEXT("reason", reason));
+              LOG_TEXT("kind", job_kind_name(run->job.kind)),
+              LOG_TEXT(subject_key(run), run->job.subject), LOG_TEXT("app", app_name(run)),
+              LOG_NUMBER("attempt", run->job.attempt), LOG_NUMBER("bytes", run->result.bytes_done),
+              LOG_NUMBER("retry_in_ms", delay_ms), LOG_TEXT("reason", reason));
 }
 
 /* Of a release, the request is the reason, not the failure that it caused. */
@@ -232,6 +233,11 @@ static const char *reason_of(const struct run *run, enum outcome outcome, const 
 static int conclude(struct run *run, enum status status, const struct error *cause)
 {
     lease_stop(run->lease); /* from here on the connection is ours */
+    struct error telling = {0};
+    if (task_tell(run, status, cause, &telling) != STATUS_OK) {
+        status = telling.status;
+        cause = &telling;
+    }
     const struct outcome_facts facts = {
         .status = status,
         .canceled = (enum status)atomic_load(&cancel.status),
@@ -249,6 +255,8 @@ static int conclude(struct run *run, enum status status, const struct error *cau
         const char *stage = lease_stage(run->lease);
         detail_add_error(run->result.state_details, stage[0] == '\0' ? "start" : stage, cause);
     }
+    if (outcome == OUTCOME_FAILED || outcome == OUTCOME_CANCELED)
+        task_give_up(&run->setup.places, &run->job);
     const struct store_finish finish = {
         .outcome = outcome_to_store(outcome),
         .delay_ms = delay_ms,
@@ -272,13 +280,16 @@ static int exit_before_work(const struct error *err, const char *message)
 static int run_claim(struct run *run, const char *job, int64_t epoch)
 {
     struct error err = {0};
+    run->verdicts.backups = json_array();
+    if (run->verdicts.backups == NULL)
+        return WORKER_EXIT_UNFINISHED;
     if (stage_result_init(&run->result, &err) != STATUS_OK ||
         fetch(run, job, epoch, &err) != STATUS_OK)
         return exit_before_work(&err, "claim not taken up");
     if (start_lease(run, &err) != STATUS_OK)
         return exit_before_work(&err, "claim not taken up");
     log_event(LOG_LEVEL_INFO, "job starts", LOG_TEXT("kind", job_kind_name(run->job.kind)),
-              LOG_TEXT("backup", run->job.subject), LOG_TEXT("app", run->backup.app_name),
+              LOG_TEXT(subject_key(run), run->job.subject), LOG_TEXT("app", app_name(run)),
               LOG_NUMBER("epoch", epoch), LOG_NUMBER("attempt", run->job.attempt));
     enum status status = work(run, &err);
     return conclude(run, status, &err);
@@ -291,7 +302,7 @@ int worker_run_job(const char *config_path, const char *job, int64_t epoch, int 
     if (cancel_init(&cancel, &err) != STATUS_OK || signals_to_cancel(&cancel, &err) != STATUS_OK)
         return exit_before_work(&err, "job process not ready");
 
-    struct run run = {.lock = JOB_LOCK_NONE, .keys = keys};
+    struct run run = {.lock = JOB_LOCK_NONE, .keys = keys, .cancel = &cancel};
     if (keys >= 0)
         (void)fcntl(keys, F_SETFD, FD_CLOEXEC); /* no hook inherits it */
     if (setup_load(config_path, &run.setup, &err) != STATUS_OK) {

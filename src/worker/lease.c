@@ -214,6 +214,8 @@ enum status lease_start(const struct lease_options *options, struct lease **ret_
     lease->news = (struct news){.bytes_done = -1, .bytes_total = -1};
     if (options->job->kind == JOB_BACKUP)
         lease->news.state = BACKUP_DISCOVERING;
+    if (job_is_task(options->job->kind))
+        lease->news.state = BACKUP_RUNNING;
     lease->renewed_ms = clock_mono_ms();
     if (lease_init(lease, err) != STATUS_OK)
         return err->status;

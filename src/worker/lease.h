@@ -34,8 +34,8 @@ struct lease_options {
     struct cancel *cancel;
 };
 
-/* Renews once before it returns: a backup enters discovering. Errors: LOST, it is not our claim;
- * those of the store. Caller owns *ret_lease. */
+/* Renews once before it returns: a backup enters discovering, a task running. Errors: LOST, it is
+ * not our claim; those of the store. Caller owns *ret_lease. */
 enum status lease_start(const struct lease_options *options, struct lease **ret_lease,
                         struct error *err) MUST_CHECK;
 

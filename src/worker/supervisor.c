@@ -1,8 +1,9 @@
 /*
  * The supervisor's loop. Whatever happens, a child's end, a wake-up, a signal or a timer, one turn
  * of the loop does the same: look at the children, then catch up with Redis in this order, as far
- * as each is due: tell about the dead, register, heartbeat, sweep, claim. While Redis is away a
- * turn ends at the first call that fails, and the next attempt comes SUPERVISOR_RETRY_MS later.
+ * as each is due: tell about the dead, register, heartbeat, maintain, sweep, claim. While Redis is
+ * away a turn ends at the first call that fails, and the next attempt comes SUPERVISOR_RETRY_MS
+ * later.
  */
 #include "supervisor.h"
 
@@ -45,6 +46,7 @@ static void catch_up(struct supervisor *supervisor)
     } duties[] = {{"tell", supervisor_tell},
                   {"register", supervisor_register},
                   {"heartbeat", supervisor_heartbeat},
+                  {"maintain", supervisor_maintain},
                   {"claim", supervisor_claim}};
 
     if (supervisor->away && clock_left_ms(supervisor->retry_ms) > 0)

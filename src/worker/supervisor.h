@@ -1,7 +1,7 @@
 /*
  * The supervisor's state, and what its loop (supervisor.c) does with it, by subject:
  *   children.c  the ends of job processes, and telling Redis about them
- *   duties.c    register, heartbeat, sweep, claim
+ *   duties.c    register, heartbeat, maintenance, sweep, claim
  *   wake.c      the wake-up channel
  *   reload.c    a new configuration
  */
@@ -35,7 +35,7 @@ struct supervisor {
     bool away;      /* Redis was, at the last look */
     bool stopping;
     int64_t stop_kill_ms; /* all deadlines are monotonic */
-    int64_t claim_ms, heartbeat_ms, register_ms, retry_ms, wake_ms;
+    int64_t claim_ms, heartbeat_ms, register_ms, maintain_ms, retry_ms, wake_ms;
 };
 
 /* True once per period: the first time at once, then when the deadline has come. */
@@ -50,7 +50,8 @@ void supervisor_signal_jobs(struct supervisor *supervisor, int number);
 
 /* One duty towards Redis, if it is due. An error means that Redis is away. */
 typedef enum status supervisor_duty_fn(struct supervisor *supervisor, struct error *err);
-supervisor_duty_fn supervisor_tell, supervisor_register, supervisor_heartbeat, supervisor_claim;
+supervisor_duty_fn supervisor_tell, supervisor_register, supervisor_heartbeat, supervisor_maintain,
+    supervisor_claim;
 
 void supervisor_open_wake(struct supervisor *supervisor);
 void supervisor_close_wake(struct supervisor *supervisor);

@@ -1,0 +1,49 @@
+/*
+ * Run: what a job process knows of its one claim. job.c leads it from its first look at Redis to
+ * its last word; task.c does the part of tasks: restores, prunes and verifications.
+ */
+#ifndef WORKER_RUN_H
+#define WORKER_RUN_H
+
+#include "core/cancel.h"
+#include "core/error.h"
+#include "job_lock.h"
+#include "lease.h"
+#include "model/task.h"
+#include "outcome.h"
+#include "setup.h"
+#include "stage/backup.h"
+#include "stage/verify.h"
+#include "store/jobs.h"
+
+struct run {
+    struct setup setup;
+    struct store *store; /* the lease's, from lease_start() to lease_stop() */
+    struct job job;
+    struct backup backup; /* of a backup or delete */
+    struct task task;     /* of the others */
+    struct job_lock lock;
+    struct lease *lease;
+    struct stage_result result;
+    struct stage_verdicts verdicts; /* of a verification */
+    struct cancel *cancel;
+    int keys; /* the key channel, or -1 */
+};
+
+/* The stages of a task. */
+enum status task_run(struct run *run, const struct bucket_definition *bucket,
+                     const char *passphrase, struct stage_key *key, struct error *err) MUST_CHECK;
+
+/* After lease_stop(), before the claim is finished: what a verification has found. cause: how it
+ * ended. */
+enum status task_tell(struct run *run, enum status status, const struct error *cause,
+                      struct error *err) MUST_CHECK;
+
+/* What it keeps on this node for another attempt, when there will be none. */
+void task_give_up(const struct places *places, const struct job *job);
+
+/* stage_report_fn for every kind. */
+enum status run_report(void *context, const struct stage_report *report, struct error *err)
+    MUST_CHECK;
+
+#endif

@@ -1,0 +1,60 @@
+#include "target.h"
+
+#include "core/cleanup.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int open_without_links(const char *path)
+{
+    const struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+                                 .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+    return (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+}
+
+/* The longest part of the path that is there has to be directories all the way. */
+static enum status check_links(const char *path, struct error *err)
+{
+    char part[PATH_MAX];
+    size_t len = strlen(path);
+    if (len >= sizeof(part))
+        return FAIL(err, STATUS_TOO_LARGE, "the path is too long");
+    memcpy(part, path, len + 1);
+    for (;;) {
+        CLEANUP(fd_closep) int fd = open_without_links(part);
+        if (fd >= 0)
+            return STATUS_OK;
+        if (errno == ELOOP || errno == ENOTDIR) {
+            return FAIL_REASON(err, STATUS_FORBIDDEN, "target_forbidden",
+                               "'%.300s' is a symbolic link or no directory, or lies behind one",
+                               part);
+        }
+        if (errno != ENOENT)
+            return FAIL_ERRNO(err, "'%.300s'", part);
+        char *slash = strrchr(part, '/');
+        if (slash == NULL || slash == part)
+            return STATUS_OK;
+        *slash = '\0';
+    }
+}
+
+enum status target_check(const struct config *config, const char *path, struct error *err)
+{
+    if (config->worker.restore_directories[0] == NULL) {
+        return FAIL_REASON(err, STATUS_FORBIDDEN, "target_forbidden",
+                           "node '%s' restores in place only: worker.restore_directories of its "
+                           "configuration names no directory",
+                           config->node);
+    }
+    if (!config_allows_target(config, path)) {
+        return FAIL_REASON(err, STATUS_FORBIDDEN, "target_forbidden",
+                           "'%.300s' is not a clean path below one of worker.restore_directories "
+                           "of node '%s'",
+                           path, config->node);
+    }
+    return check_links(path, err);
+}

@@ -1,0 +1,204 @@
+#include "core/log.h"
+#include "run.h"
+#include "stage/prune.h"
+#include "stage/restore.h"
+#include "target.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { VERDICTS_PAGE = 500 };
+
+static enum status undefined_app(const struct run *run, struct error *err)
+{
+    return FAIL_REASON(err, STATUS_NOT_FOUND, "app_undefined", "node '%s' has no app '%s'",
+                       run->setup.config->node, run->task.app_name);
+}
+
+/* The patterns, borrowed from the task; caller frees the list. */
+static enum status list_includes(const struct task *task, const char ***ret_list, struct error *err)
+{
+    size_t count = json_array_size(task->includes);
+    *ret_list = NULL;
+    if (count == 0)
+        return STATUS_OK;
+    if (count > TASK_INCLUDES_MAX)
+        return FAIL(err, STATUS_INVALID, "%zu patterns, at most %d are allowed", count,
+                    TASK_INCLUDES_MAX);
+    *ret_list = calloc(count + 1, sizeof(**ret_list));
+    if (*ret_list == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "%zu patterns", count);
+    for (size_t i = 0; i < count; i++)
+        (*ret_list)[i] = json_string_value(json_array_get(task->includes, i));
+    return STATUS_OK;
+}
+
+static enum status run_restore(struct run *run, const struct bucket_definition *bucket,
+                               const char *passphrase, struct stage_key *key, struct error *err)
+{
+    const struct task *task = &run->task;
+    const struct app_definition *app = config_apps_find(run->setup.apps, run->job.app);
+    CLEANUP(free_any) const char **includes = NULL;
+    bool in_place = task->target[0] == '\0';
+    if (app == NULL)
+        return undefined_app(run, err);
+    if (!in_place && target_check(run->setup.config, task->target, err) != STATUS_OK)
+        return FAIL_IN(err, "target");
+    if (list_includes(task, &includes, err) != STATUS_OK)
+        return FAIL_IN(err, "includes");
+    const struct stage_restore_plan plan = {
+        .job = run->job.id,
+        .backup = task->backup,
+        .snapshot = task->repository_snapshot[0] == '\0' ? NULL : task->repository_snapshot,
+        .app = app,
+        .bucket = bucket,
+        .app_id = run->job.app,
+        .passphrase = passphrase,
+        .key = key,
+        .undo_directory = run->setup.places.undo,
+        .target = in_place ? NULL : task->target,
+        .includes = includes,
+        .cancel = run->cancel,
+        .report = run_report,
+        .context = run,
+    };
+    return stage_restore_run(&plan, &run->result, err);
+}
+
+static enum status run_prune(struct run *run, const struct bucket_definition *bucket,
+                             const char *passphrase, struct stage_key *key, struct error *err)
+{
+    const struct stage_prune_plan plan = {
+        .bucket = bucket,
+        .app_id = run->job.app,
+        .passphrase = passphrase,
+        .key = key,
+        .timeout_ms = run->setup.config->worker.prune_timeout_s * 1000,
+        .cancel = run->cancel,
+        .report = run_report,
+        .context = run,
+    };
+    return stage_prune_run(&plan, &run->result, err);
+}
+
+static enum status run_verify(struct run *run, const struct bucket_definition *bucket,
+                              const char *passphrase, struct stage_key *key, struct error *err)
+{
+    const struct stage_verify_plan plan = {
+        .bucket = bucket,
+        .app_id = run->job.app,
+        .passphrase = passphrase,
+        .key = key,
+        .sample = run->task.sample > 0 ? run->task.sample : run->setup.config->worker.verify_sample,
+        .cancel = run->cancel,
+        .report = run_report,
+        .context = run,
+    };
+    return stage_verify_run(&plan, &run->result, &run->verdicts, err);
+}
+
+enum status task_run(struct run *run, const struct bucket_definition *bucket,
+                     const char *passphrase, struct stage_key *key, struct error *err)
+{
+    if (run->job.kind == JOB_RESTORE)
+        return run_restore(run, bucket, passphrase, key, err);
+    if (run->job.kind == JOB_PRUNE)
+        return run_prune(run, bucket, passphrase, key, err);
+    return run_verify(run, bucket, passphrase, key, err);
+}
+
+/* --- what a verification has found --- */
+
+static bool is_known(const json_t *verdicts, const char *backup)
+{
+    size_t index;
+    const json_t *verdict;
+    json_array_foreach(verdicts, index,
+                       verdict) if (strcmp(json_string_value(json_object_get(verdict, "backup")),
+                                           backup) == 0) return true;
+    return false;
+}
+
+/* A backup that Redis believes to be completed in this bucket, and of which there is no snapshot.
+ */
+static enum status judge_absent(struct run *run, const struct backup *backup, struct error *err)
+{
+    bool is_meant =
+        backup->state == BACKUP_COMPLETED && strcmp(backup->bucket, run->job.bucket) == 0;
+    if (!is_meant || is_known(run->verdicts.backups, backup->id))
+        return STATUS_OK;
+    char problem[RESTIC_ID_SIZE + 64];
+    (void)snprintf(problem, sizeof(problem), "snapshots/%s is gone or cannot be read",
+                   backup->repository_snapshot);
+    json_t *verdict = json_pack("{s:s, s:s}", "backup", backup->id, "problem", problem);
+    if (json_array_append_new(run->verdicts.backups, verdict) != 0)
+        return FAIL(err, STATUS_NO_MEMORY, "verdicts");
+    return STATUS_OK;
+}
+
+static enum status judge_page(struct run *run, int64_t offset, size_t *ret_count, struct error *err)
+{
+    CLEANUP(store_call_done) struct store_call call = {0};
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    store_call_backup_list(&call, run->job.account, run->job.app, offset, VERDICTS_PAGE);
+    if (store_run(run->store, &call, &reply, err) != STATUS_OK ||
+        store_reply_count(reply, ret_count, err) != STATUS_OK)
+        return err->status;
+    for (size_t i = 0; i < *ret_count; i++) {
+        CLEANUP(backup_done) struct backup backup = {0};
+        if (store_reply_backup(reply->element[i], &backup, err) != STATUS_OK ||
+            judge_absent(run, &backup, err) != STATUS_OK)
+            return err->status;
+    }
+    return STATUS_OK;
+}
+
+static enum status judge_all_absent(struct run *run, struct error *err)
+{
+    size_t count = VERDICTS_PAGE;
+    for (int64_t offset = 0; count == VERDICTS_PAGE; offset += VERDICTS_PAGE)
+        if (judge_page(run, offset, &count, err) != STATUS_OK)
+            return err->status;
+    return STATUS_OK;
+}
+
+/* In pages; the last one carries what there is to say of the repository. */
+static enum status send_verdicts(struct run *run, const char *damage, struct error *err)
+{
+    size_t count = json_array_size(run->verdicts.backups);
+    size_t sent = 0;
+    do {
+        json_auto_t *page = json_array();
+        for (size_t i = 0; i < VERDICTS_PAGE && sent < count; i++, sent++)
+            if (json_array_append(page, json_array_get(run->verdicts.backups, sent)) != 0)
+                return FAIL(err, STATUS_NO_MEMORY, "verdicts");
+        const struct store_verdicts verdicts = {
+            .complete = run->task.sample >= 100,
+            .is_last = sent == count,
+            .backups = page,
+            .damage = damage,
+        };
+        if (store_verify_report(run->store, &run->job, &verdicts, err) != STATUS_OK)
+            return err->status;
+    } while (sent < count);
+    return STATUS_OK;
+}
+
+enum status task_tell(struct run *run, enum status status, const struct error *cause,
+                      struct error *err)
+{
+    bool damaged = status == STATUS_CORRUPT && strcmp(cause->reason, "data_damaged") == 0;
+    if (run->job.kind != JOB_VERIFY || (status != STATUS_OK && !damaged))
+        return STATUS_OK;
+    if (run->verdicts.complete && judge_all_absent(run, err) != STATUS_OK)
+        return FAIL_IN(err, "backups of the app");
+    return send_verdicts(run, damaged ? cause->text : "", err);
+}
+
+void task_give_up(const struct places *places, const struct job *job)
+{
+    struct error err = {0};
+    if (job->kind == JOB_RESTORE && stage_restore_discard(places->undo, job->id, &err) != STATUS_OK)
+        log_event(LOG_LEVEL_WARNING, "what a restore has begun is not removed",
+                  LOG_TEXT("job", job->id), LOG_TEXT("reason", err.text));
+}
