@@ -11,6 +11,7 @@ struct option {
     const char *name; /* "--name" */
     char letter;      /* 0: none */
     bool is_switch;
+    bool is_list; /* --include: added to those before it */
     unsigned bit; /* 0: every command takes it */
     size_t offset;
 };
@@ -45,6 +46,10 @@ static const struct option options[] = {
     TEXT_OPTION("--name", 0, OPTION_NAME, name),
     TEXT_OPTION("--bucket", 0, OPTION_BUCKET, bucket),
     SWITCH_OPTION("--wait", 0, OPTION_WAIT, wait),
+    TEXT_OPTION("--target", 0, OPTION_TARGET, target),
+    {.name = "--include", .bit = OPTION_INCLUDE, .is_list = true},
+    SWITCH_OPTION("--in-place", 0, OPTION_IN_PLACE, in_place),
+    SWITCH_OPTION("--all", 0, OPTION_ALL, all),
     SWITCH_OPTION("--help", 'h', 0, help),
     SWITCH_OPTION("--version", 0, 0, version),
     {.name = "--output", .letter = 'o', .offset = offsetof(struct reading, output_text)},
@@ -71,6 +76,14 @@ static const struct option *find_option(const char *word, const char **ret_value
     return NULL;
 }
 
+static enum status add_include(struct arguments *arguments, const char *value, struct error *err)
+{
+    if (arguments->include_count == INCLUDES_MAX)
+        return FAIL(err, STATUS_INVALID, "option '--include' can be given %d times", INCLUDES_MAX);
+    arguments->includes[arguments->include_count++] = value;
+    return STATUS_OK;
+}
+
 static enum status read_option(struct reading *reading, const char *word, struct error *err)
 {
     const char *value = NULL;
@@ -89,6 +102,8 @@ static enum status read_option(struct reading *reading, const char *word, struct
         value = reading->argv[reading->next++];
     if (value == NULL || value[0] == '\0')
         return FAIL(err, STATUS_INVALID, "option '%s' needs a value", option->name);
+    if (option->is_list)
+        return add_include(&reading->arguments, value, err);
     memcpy(slot, &value, sizeof(value));
     return STATUS_OK;
 }
@@ -127,24 +142,26 @@ static enum status choose_command(struct reading *reading, struct error *err)
 {
     const char *group = reading->words[0];
     const char *verb = reading->word_count > 1 ? reading->words[1] : NULL;
-    const struct command *command = verb == NULL ? NULL : command_find(group, verb);
+    const struct command *command = command_find(group, verb);
     if (command == NULL)
         return FAIL(err, STATUS_INVALID, "unknown command '%s%s%s'", group, verb == NULL ? "" : " ",
                     verb == NULL ? "" : verb);
     reading->arguments.command = command;
+    char name[COMMAND_NAME_SIZE];
+    command_name(command, name);
     if ((reading->used & ~command->options) != 0)
-        return FAIL(err, STATUS_INVALID, "'%s %s' does not take that option: %s %s %s", group, verb,
-                    group, verb, command->usage);
+        return FAIL(err, STATUS_INVALID, "'%s' does not take that option: %s %s", name, name,
+                    command->usage);
 
-    size_t count = reading->word_count - 2;
+    size_t used = command->verb == NULL ? 1 : 2;
+    size_t count = reading->word_count - used;
     if (!reading->arguments.help &&
         (count < command->arguments_min || count > command->arguments_max)) {
         const char *problem = count < command->arguments_min ? "missing" : "too many";
-        return FAIL(err, STATUS_INVALID, "%s arguments: %s %s %s", problem, group, verb,
-                    command->usage);
+        return FAIL(err, STATUS_INVALID, "%s arguments: %s %s", problem, name, command->usage);
     }
     reading->arguments.count = count;
-    memcpy(reading->arguments.values, reading->words + 2, count * sizeof(reading->words[0]));
+    memcpy(reading->arguments.values, reading->words + used, count * sizeof(reading->words[0]));
     return STATUS_OK;
 }
 

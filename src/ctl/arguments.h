@@ -10,13 +10,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { ARGUMENTS_MAX = 4 };
+enum { ARGUMENTS_MAX = 4, INCLUDES_MAX = 64 };
 
 /* Bits: a command says which it takes, besides those that all take. */
 enum option_bit {
     OPTION_NAME = 1 << 0,
     OPTION_BUCKET = 1 << 1,
     OPTION_WAIT = 1 << 2,
+    OPTION_TARGET = 1 << 3,
+    OPTION_INCLUDE = 1 << 4, /* may be given more than once */
+    OPTION_IN_PLACE = 1 << 5,
+    OPTION_ALL = 1 << 6,
 };
 
 enum output_form { OUTPUT_TABLE = 0, OUTPUT_JSON };
@@ -31,8 +35,13 @@ struct arguments {
     const char *account;
     const char *name;
     const char *bucket;
+    const char *target;
+    const char *includes[INCLUDES_MAX];
+    size_t include_count;
     enum output_form output;
     bool wait;
+    bool in_place;
+    bool all;
     bool help;
     bool version;
 };

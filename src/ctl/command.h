@@ -10,7 +10,7 @@ typedef enum status command_fn(struct session *session, struct error *err);
 
 struct command {
     const char *group; /* "backup" */
-    const char *verb;  /* "create" */
+    const char *verb;  /* "create"; NULL: the group is a command of its own, as "restore" */
     const char *usage; /* "APP [--name NAME]": for people */
     size_t arguments_min, arguments_max;
     unsigned options; /* enum option_bit */
@@ -23,9 +23,16 @@ extern const struct command commands[];
 extern const size_t command_count;
 
 command_fn command_backup_create, command_backup_list, command_backup_show, command_backup_delete,
-    command_app_list, command_repository_key;
+    command_app_list, command_repository_key, command_restore, command_prune, command_verify,
+    command_task_list, command_task_show, command_task_cancel;
 
-/* NULL: no such command. */
+enum { COMMAND_NAME_SIZE = 64 };
+
+/* "backup create", "restore" */
+void command_name(const struct command *command, char name[COMMAND_NAME_SIZE]);
+
+/* verb may be NULL, and is no matter where the group is a command of its own. NULL: no such
+ * command. */
 const struct command *command_find(const char *group, const char *verb);
 
 #endif

@@ -1,5 +1,6 @@
 #include "command.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* clang-format off */
@@ -38,6 +39,63 @@ const struct command commands[] = {
                 "The record goes when its data is gone from the bucket: a moment later.\n",
     },
     {
+        .group = "restore", .usage = "BACKUP --target DIR [--include GLOB]... | --in-place [--wait]",
+        .arguments_min = 1, .arguments_max = 1,
+        .options = OPTION_TARGET | OPTION_INCLUDE | OPTION_IN_PLACE | OPTION_WAIT,
+        .run = command_restore,
+        .summary = "restore a backup on the node of its app",
+        .help = "  BACKUP            an id, as `backup list` shows it\n"
+                "  --target DIR      below this directory of the app's node; the node's configuration\n"
+                "                    says where that may be (worker.restore_directories)\n"
+                "  --include GLOB    only what matches; may be given more than once\n"
+                "  --in-place        in the place of the app: its data is exchanged, as a whole, once\n"
+                "                    all of the backup is there and verified\n"
+                "  --wait            until it has ended: exit code 0 if all is restored, 1 if not.\n"
+                "                    Ctrl-C ends the waiting, not the restore.\n",
+    },
+    {
+        .group = "task", .verb = "list", .usage = "[APP]",
+        .arguments_max = 1,
+        .run = command_task_list,
+        .summary = "restores, prunes and verifications, newest first",
+        .help = "  APP               a name or an id\n",
+    },
+    {
+        .group = "task", .verb = "show", .usage = "ID",
+        .arguments_min = 1, .arguments_max = 1,
+        .run = command_task_show,
+        .summary = "one of them with its details",
+        .help = "  ID                as `task list` shows it\n",
+    },
+    {
+        .group = "task", .verb = "cancel", .usage = "ID",
+        .arguments_min = 1, .arguments_max = 1,
+        .run = command_task_cancel,
+        .summary = "stop one of them",
+        .help = "  ID                as `task list` shows it\n"
+                "A restore in place that is canceled has changed nothing.\n",
+    },
+    {
+        .group = "verify", .usage = "APP [--bucket BUCKET] [--all] [--wait]",
+        .arguments_min = 1, .arguments_max = 1,
+        .options = OPTION_BUCKET | OPTION_ALL | OPTION_WAIT,
+        .run = command_verify,
+        .summary = "read back what is stored of an app, now",
+        .help = "  APP, BUCKET       a name or an id; without a bucket the default one is used\n"
+                "  --all             read everything, not only worker.verify_sample percent\n"
+                "  --wait            until it has ended: exit code 0 if all is sound, 1 if not\n"
+                "A backup whose data is gone or damaged turns 'removed'.\n",
+    },
+    {
+        .group = "prune", .usage = "APP [--bucket BUCKET] [--wait]",
+        .arguments_min = 1, .arguments_max = 1,
+        .options = OPTION_BUCKET | OPTION_WAIT,
+        .run = command_prune,
+        .summary = "give back the space of deleted backups, now",
+        .help = "  APP, BUCKET       a name or an id; without a bucket the default one is used\n"
+                "  --wait            until it has ended: exit code 0 if it is done, 1 if it failed\n",
+    },
+    {
         .group = "app", .verb = "list", .usage = "",
         .run = command_app_list,
         .summary = "the apps that can be backed up",
@@ -60,8 +118,16 @@ const size_t command_count = sizeof(commands) / sizeof(commands[0]);
 
 const struct command *command_find(const char *group, const char *verb)
 {
-    for (size_t i = 0; i < command_count; i++)
-        if (strcmp(commands[i].group, group) == 0 && strcmp(commands[i].verb, verb) == 0)
+    for (size_t i = 0; i < command_count; i++) {
+        if (strcmp(commands[i].group, group) == 0 &&
+            (commands[i].verb == NULL || (verb != NULL && strcmp(commands[i].verb, verb) == 0)))
             return &commands[i];
+    }
     return NULL;
+}
+
+void command_name(const struct command *command, char name[COMMAND_NAME_SIZE])
+{
+    (void)snprintf(name, COMMAND_NAME_SIZE, "%s%s%s", command->group,
+                   command->verb == NULL ? "" : " ", command->verb == NULL ? "" : command->verb);
 }

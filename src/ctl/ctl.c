@@ -17,7 +17,8 @@ static const char general_options[] =
     "  --version\n";
 
 static const char exit_codes[] =
-    "Exit codes: 0 done; 1 failed; 2 wrong arguments; 3 no such app, backup or bucket; 4 Redis\n"
+    "Exit codes: 0 done; 1 failed; 2 wrong arguments; 3 no such app, backup, task or bucket; 4 "
+    "Redis\n"
     "cannot be reached; 5 wrong configuration; 130 interrupted while waiting (the backup goes "
     "on).\n";
 
@@ -25,8 +26,8 @@ static void print_help(FILE *out)
 {
     (void)fputs("Usage: appbackupctl COMMAND [ARGUMENT] [OPTION]...\n\n", out);
     for (size_t i = 0; i < command_count; i++) {
-        char words[64];
-        (void)snprintf(words, sizeof(words), "%s %s", commands[i].group, commands[i].verb);
+        char words[COMMAND_NAME_SIZE];
+        command_name(&commands[i], words);
         (void)fprintf(out, "  %-18s%s\n", words, commands[i].summary);
     }
     (void)fprintf(out, "\n%s\n%s", general_options, exit_codes);
@@ -34,8 +35,10 @@ static void print_help(FILE *out)
 
 static void print_command_help(const struct command *command)
 {
-    (void)printf("Usage: appbackupctl %s %s %s\n\n%s.\n\n%s\n%s\n%s", command->group, command->verb,
-                 command->usage, command->summary, command->help, general_options, exit_codes);
+    char name[COMMAND_NAME_SIZE];
+    command_name(command, name);
+    (void)printf("Usage: appbackupctl %s %s\n\n%s.\n\n%s\n%s\n%s", name, command->usage,
+                 command->summary, command->help, general_options, exit_codes);
 }
 
 static int exit_code_of(const struct error *err)

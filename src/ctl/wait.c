@@ -123,3 +123,75 @@ enum status wait_for_backup(struct session *session, const char *id, const char 
     *ret_backup = backup;
     return STATUS_OK;
 }
+
+/* --- tasks --- */
+
+static enum status get_task(struct session *session, const char *id, struct task *ret_task,
+                            struct error *err)
+{
+    struct store_call call = {0};
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    store_call_task_get(&call, session->account, id);
+    enum status status = store_run(session->store, &call, &reply, err);
+    store_call_done(&call);
+    if (status != STATUS_OK)
+        return status;
+    return store_reply_task(reply, ret_task, err);
+}
+
+static void show_task(struct session *session, struct progress *progress, const struct task *task)
+{
+    struct progress_sample sample = {
+        .state = task->state,
+        .percent = task->percent_done,
+        .bytes_done = task->bytes_done,
+        .bytes_total = task->bytes_total,
+    };
+    const char *reason = json_string_value(json_array_get(task->state_unready, 0));
+    if (reason != NULL)
+        (void)snprintf(sample.reason, sizeof(sample.reason), "%.127s", reason);
+    if (task->state == BACKUP_RUNNING)
+        get_stage(session, task->job, sample.stage);
+    progress_update(progress, &sample, clock_mono_ms());
+}
+
+static enum status follow_task(struct session *session, const char *id, struct progress *progress,
+                               struct task *task, struct error *err)
+{
+    int64_t seen_ms = clock_mono_ms();
+    while (interrupted == 0) {
+        struct task now = {0};
+        enum status status = get_task(session, id, &now, err);
+        if (status == STATUS_OK) {
+            seen_ms = clock_mono_ms();
+            task_done(task);
+            *task = now;
+            show_task(session, progress, task);
+            if (has_ended(task->state))
+                break;
+        } else if (!status_is_transient(status) || clock_mono_ms() - seen_ms > AWAY_MAX_MS) {
+            return status;
+        }
+        (void)nanosleep(&(struct timespec){.tv_nsec = POLL_MS * 1000000L}, NULL);
+    }
+    return STATUS_OK;
+}
+
+enum status wait_for_task(struct session *session, const char *id, struct task *ret_task,
+                          bool *ret_interrupted, struct error *err)
+{
+    struct progress progress;
+    struct task task = {0};
+    if (catch_interrupt(err) != STATUS_OK)
+        return err->status;
+    progress_init(&progress, stderr);
+    enum status status = follow_task(session, id, &progress, &task, err);
+    progress_end(&progress);
+    if (status != STATUS_OK) {
+        task_done(&task);
+        return FAIL_IN(err, "wait for task %s", id);
+    }
+    *ret_interrupted = !has_ended(task.state);
+    *ret_task = task;
+    return STATUS_OK;
+}

@@ -1,9 +1,10 @@
-/* Wait: follows one backup until it has ended, with its progress on stderr. */
+/* Wait: follows one backup or task until it has ended, with its progress on stderr. */
 #ifndef CTL_WAIT_H
 #define CTL_WAIT_H
 
 #include "core/error.h"
 #include "model/backup.h"
+#include "model/task.h"
 #include "session.h"
 
 #include <stdbool.h>
@@ -14,5 +15,8 @@
 enum status wait_for_backup(struct session *session, const char *id, const char *job,
                             struct backup *ret_backup, bool *ret_interrupted, struct error *err)
     MUST_CHECK;
+
+enum status wait_for_task(struct session *session, const char *id, struct task *ret_task,
+                          bool *ret_interrupted, struct error *err) MUST_CHECK;
 
 #endif
