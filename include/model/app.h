@@ -100,6 +100,17 @@ enum status app_set_field(struct app *app, const char *field, const char *value,
 /* clusterID and clusterName are the node's: node_id(). Caller owns *ret_json. */
 enum status app_to_json(const struct app *app, json_t **ret_json, struct error *err) MUST_CHECK;
 
+/* What a caller asks for with PUT: the app is to be restored in place. */
+struct app_restore_request {
+    char backup[ID_SIZE];
+    char snapshot[ID_SIZE]; /* one of the two is "" */
+    bool selective;         /* with a restoreFilter: not all of it */
+};
+
+/* A decoded body to a request. INVALID: the text says which field and why. */
+enum status app_restore_request_read(const json_t *body, struct app_restore_request *ret_request,
+                                     struct error *err) MUST_CHECK;
+
 void app_definition_free(struct app_definition *definition); /* NULL is a no-op */
 
 #endif

@@ -23,6 +23,7 @@ static const struct http_route routes[] = {
     {HTTP_METHOD_GET,    ACCOUNT "/k8s/v1/apps/:app/appSnaps",     snapshots_list},
     {HTTP_METHOD_GET,    ACCOUNT "/k8s/v2/apps",                   apps_list},
     {HTTP_METHOD_GET,    ACCOUNT "/k8s/v2/apps/:id",               apps_get},
+    {HTTP_METHOD_PUT,    ACCOUNT "/k8s/v2/apps/:id",               apps_restore},
     {HTTP_METHOD_GET,    ACCOUNT "/topology/v1/buckets",           buckets_list},
     {HTTP_METHOD_GET,    ACCOUNT "/topology/v1/buckets/:id",       buckets_get},
     {HTTP_METHOD_GET,    ACCOUNT "/topology/v1/clouds",            clouds_list},

@@ -1,11 +1,13 @@
-/* apps: what the nodes of the account define; read only here, since an app is a file of its node.
- */
+/* apps: what the nodes of the account define. An app is a file of its node; what can be done to it
+ * here is to restore it in place. */
 #include "core/cleanup.h"
 #include "exchange.h"
 #include "model/app.h"
 #include "resources.h"
 #include "store/calls.h"
 #include "store/replies.h"
+
+#include <string.h>
 
 static const struct operation list_operation = {.type = APP_TYPE,
                                                 .role = ROLE_VIEWER,
@@ -14,6 +16,13 @@ static const struct operation list_operation = {.type = APP_TYPE,
                                                 .failed = PROBLEM_RESOURCES_NOT_LISTED};
 static const struct operation get_operation = {
     .type = APP_TYPE, .role = ROLE_VIEWER, .failed = PROBLEM_RESOURCE_NOT_RETRIEVED};
+
+static const struct operation restore_operation = {.type = APP_TYPE,
+                                                   .role = ROLE_MEMBER,
+                                                   .is_mute = true,
+                                                   .failed = PROBLEM_RESOURCE_NOT_UPDATED,
+                                                   .unknown = "unknown_app",
+                                                   .absent = PROBLEM_RESOURCE_NOT_FOUND};
 
 static enum status read_app(const struct exchange *exchange, const redisReply *reply,
                             json_t **ret_json, struct error *err)
@@ -53,4 +62,90 @@ void apps_get(void *context, struct http_request *request)
     struct store_call call = {.argc = 0};
     store_call_app_get(&call, exchange->account, exchange_id(exchange));
     exchange_call(exchange, &call, on_app);
+}
+
+/* A restore in place throws away what is there: it has to be said twice. */
+static bool check_force(const struct exchange *exchange, struct problem *problem)
+{
+    const char *force = http_request_header(exchange->request, "ForceUpdate");
+    if (force == NULL) {
+        problem_set(problem, PROBLEM_HEADER_MISSING);
+        return false;
+    }
+    if (strcmp(force, "true") == 0)
+        return true;
+    problem_add_reason(problem, PROBLEM_HEADERS_INVALID, "ForceUpdate", "expected: true");
+    return false;
+}
+
+static bool read_restore(const struct exchange *exchange, struct app_restore_request *ret_request,
+                         struct problem *problem)
+{
+    json_auto_t *body = NULL;
+    struct error err = {.status = STATUS_OK};
+    if (!exchange_body(exchange, &body, problem))
+        return false;
+    if (app_restore_request_read(body, ret_request, &err) != STATUS_OK) {
+        problem_set_schema_failure(problem, err.text);
+        return false;
+    }
+    if (!check_force(exchange, problem))
+        return false;
+    if (ret_request->selective)
+        problem_set(problem, PROBLEM_RESTORE_SELECTIVE);
+    else if (ret_request->snapshot[0] != '\0') /* there are none yet */
+        problem_set(problem, PROBLEM_SNAPSHOT_NOT_FOUND);
+    return problem->number == PROBLEM_NONE;
+}
+
+/* The backup is not what the path is about: one that is unknown is a fault of the body. */
+static enum status on_restoring(struct exchange *exchange, const redisReply *reply,
+                                struct error *err)
+{
+    if (store_reply_nothing(reply, err) == STATUS_OK) {
+        exchange_deleted(exchange);
+        return STATUS_OK;
+    }
+    if (strcmp(err->reason, "unknown_backup") != 0)
+        return err->status;
+    CLEANUP(problem_done) struct problem problem = {.number = PROBLEM_NONE};
+    problem_set(&problem, PROBLEM_BACKUP_NOT_FOUND);
+    exchange_refuse(exchange, &problem);
+    return STATUS_OK;
+}
+
+static void send_restore(struct exchange *exchange, const struct app_restore_request *request)
+{
+    char id[ID_SIZE];
+    char job[ID_SIZE];
+    id_random(id);
+    id_random(job);
+    const struct store_task_create create = {.id = id,
+                                             .job = job,
+                                             .kind = JOB_RESTORE,
+                                             .account = exchange->account,
+                                             .app = exchange_id(exchange),
+                                             .backup = request->backup,
+                                             .created_by = exchange->token};
+    struct store_call call = {.argc = 0};
+    struct error err = {.status = STATUS_OK};
+    if (store_call_task_create(&call, &create, &err) != STATUS_OK) {
+        store_call_done(&call);
+        exchange_fail(exchange, &err);
+        return;
+    }
+    exchange_call(exchange, &call, on_restoring);
+}
+
+void apps_restore(void *context, struct http_request *request)
+{
+    struct exchange *exchange = exchange_begin(context, request, &restore_operation);
+    if (exchange == NULL)
+        return;
+    CLEANUP(problem_done) struct problem problem = {.number = PROBLEM_NONE};
+    struct app_restore_request wanted = {.selective = false};
+    if (read_restore(exchange, &wanted, &problem))
+        send_restore(exchange, &wanted);
+    else
+        exchange_refuse(exchange, &problem);
 }

@@ -1,6 +1,5 @@
 /* appBackups: of one app (k8s/v1/apps/{app}/appBackups) and of the whole account (topology/v1). */
 #include "core/cleanup.h"
-#include "core/json.h"
 #include "exchange.h"
 #include "location.h"
 #include "model/backup.h"
@@ -56,20 +55,10 @@ static enum status on_created(struct exchange *exchange, const redisReply *reply
 static bool read_body(const struct exchange *exchange, struct backup_request *ret_request,
                       struct problem *problem)
 {
-    const char *content_type = http_request_header(exchange->request, "Content-Type");
-    if (!media_is_readable(content_type, exchange->operation->type)) {
-        problem_add_reason(problem, PROBLEM_HEADERS_INVALID, "Content-Type",
-                           "expected: " BACKUP_TYPE "+json or application/json");
-        return false;
-    }
-    size_t len = 0;
-    const char *bytes = http_request_body(exchange->request, &len);
     json_auto_t *body = NULL;
     struct error err = {.status = STATUS_OK};
-    if (json_read(bytes == NULL ? "" : bytes, len, &body, &err) != STATUS_OK) {
-        problem_set(problem, PROBLEM_JSON_PAYLOAD);
+    if (!exchange_body(exchange, &body, problem))
         return false;
-    }
     if (backup_request_read(body, ret_request, &err) == STATUS_OK)
         return true;
     if (status_is_transient(err.status))

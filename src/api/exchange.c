@@ -7,6 +7,7 @@
 #include "respond.h"
 #include "store/replies.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -328,6 +329,24 @@ enum status exchange_row(struct exchange *exchange, const redisReply *reply, exc
 void exchange_deleted(struct exchange *exchange)
 {
     respond(exchange->request, HTTP_CODE_NO_CONTENT, NULL, NULL, 0, NULL);
+}
+
+bool exchange_body(const struct exchange *exchange, json_t **ret_body, struct problem *problem)
+{
+    const char *type = exchange->operation->type;
+    if (!media_is_readable(header(exchange, "Content-Type"), type)) {
+        char expected[128];
+        (void)snprintf(expected, sizeof(expected), "expected: %s+json or application/json", type);
+        problem_add_reason(problem, PROBLEM_HEADERS_INVALID, "Content-Type", expected);
+        return false;
+    }
+    size_t len = 0;
+    const char *bytes = http_request_body(exchange->request, &len);
+    struct error err = {.status = STATUS_OK};
+    if (json_read(bytes == NULL ? "" : bytes, len, ret_body, &err) == STATUS_OK)
+        return true;
+    problem_set(problem, PROBLEM_JSON_PAYLOAD);
+    return false;
 }
 
 void exchange_refuse(struct exchange *exchange, const struct problem *problem)

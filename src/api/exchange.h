@@ -112,6 +112,10 @@ enum status exchange_row(struct exchange *exchange, const redisReply *reply, exc
 const char *exchange_app(const struct exchange *exchange);
 const char *exchange_id(const struct exchange *exchange);
 
+/* The JSON of the request's body, of the operation's type. False: problem says why not. Caller owns
+ * *ret_body. */
+bool exchange_body(const struct exchange *exchange, json_t **ret_body, struct problem *problem);
+
 /* Sends the call, and frees what it owns. */
 void exchange_call(struct exchange *exchange, struct store_call *call, exchange_next_fn *next);
 

@@ -11,6 +11,7 @@ http_handler_fn backups_delete;
 http_handler_fn snapshots_list;
 http_handler_fn apps_list;
 http_handler_fn apps_get;
+http_handler_fn apps_restore;
 http_handler_fn buckets_list;
 http_handler_fn buckets_get;
 http_handler_fn clouds_list;

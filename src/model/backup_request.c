@@ -6,34 +6,15 @@
 #include "fields.h"
 #include "model/backup.h"
 #include "model/detail.h"
+#include "request_fields.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LABELS_MAX = 64, LABEL_TEXT_MAX = 255, SHOWN_MAX = 64 };
+enum { LABELS_MAX = 64, LABEL_TEXT_MAX = 255 };
 
 #define READ_ONLY_PREFIX "astra.netapp.io/labels/read-only/"
-
-/* A value of the caller for an error text: bounded, whole characters. */
-static enum status refuse_value(const char *field, const char *expected, const char *value,
-                                struct error *err)
-{
-    CLEANUP(freep) char *shown = detail_clean_text(value, strlen(value), SHOWN_MAX);
-    bool cut = utf8_count(value) > SHOWN_MAX;
-    return FAIL(err, STATUS_INVALID, "'%s' must be %s, not \"%s\"%s", field, expected,
-                shown == NULL ? "" : shown, cut ? "..." : "");
-}
-
-static enum status read_type(const json_t *body, struct error *err)
-{
-    const char *type = NULL;
-    if (json_get_text(body, "type", &type, err) != STATUS_OK)
-        return err->status;
-    if (strcmp(type, BACKUP_TYPE) != 0)
-        return refuse_value("type", "\"" BACKUP_TYPE "\"", type, err);
-    return STATUS_OK;
-}
 
 static enum status read_version(const json_t *body, char version[VERSION_SIZE], struct error *err)
 {
@@ -43,7 +24,7 @@ static enum status read_version(const json_t *body, char version[VERSION_SIZE], 
         return err->status;
     size_t found = NAMES_FIND(versions, text);
     if (found == 0)
-        return refuse_value("version", "\"1.0\", \"1.1\" or \"1.2\"", text, err);
+        return request_refuse_value("version", "\"1.0\", \"1.1\" or \"1.2\"", text, err);
     memcpy(version, versions[found], strlen(versions[found]) + 1);
     return STATUS_OK;
 }
@@ -56,23 +37,9 @@ static enum status read_name(const json_t *body, char name[NAME_SIZE], struct er
     if (text == NULL)
         return STATUS_OK;
     if (!name_is_label(text))
-        return refuse_value(
+        return request_refuse_value(
             "name", "1 to 63 characters of a-z, 0-9 and '-', with no '-' at either end", text, err);
     memcpy(name, text, strlen(text) + 1);
-    return STATUS_OK;
-}
-
-static enum status read_id(const json_t *body, const char *field, char id[ID_SIZE],
-                           struct error *err)
-{
-    const char *text = NULL;
-    if (json_get_optional_text(body, field, &text, err) != STATUS_OK)
-        return err->status;
-    if (text == NULL)
-        return STATUS_OK;
-    if (!id_is_valid(text))
-        return refuse_value(field, "a UUID in lower case", text, err);
-    memcpy(id, text, ID_SIZE);
     return STATUS_OK;
 }
 
@@ -173,25 +140,17 @@ static enum status read_request(const json_t *body, struct backup_request *reque
         return FAIL(err, STATUS_INVALID, "the body must be an object");
     if (json_refuse_unknown(body, known, err) != STATUS_OK)
         return err->status;
-    if (read_type(body, err) != STATUS_OK)
+    if (request_read_type(body, BACKUP_TYPE, err) != STATUS_OK)
         return err->status;
     if (read_version(body, request->version, err) != STATUS_OK)
         return err->status;
     if (read_name(body, request->name, err) != STATUS_OK)
         return err->status;
-    if (read_id(body, "bucketID", request->bucket, err) != STATUS_OK)
+    if (request_read_id(body, "bucketID", request->bucket, err) != STATUS_OK)
         return err->status;
-    if (read_id(body, "snapshotID", request->snapshot, err) != STATUS_OK)
+    if (request_read_id(body, "snapshotID", request->snapshot, err) != STATUS_OK)
         return err->status;
     return read_metadata(body, request->labels, err);
-}
-
-/* A long name of an unknown field is cut somewhere in the middle of a character. */
-static void keep_whole_characters(struct error *err)
-{
-    CLEANUP(freep) char *clean = detail_clean_text(err->text, strlen(err->text), ERROR_TEXT_MAX);
-    if (clean != NULL)
-        memcpy(err->text, clean, strlen(clean) + 1);
 }
 
 enum status backup_request_read(const json_t *body, struct backup_request *ret_request,
@@ -202,7 +161,7 @@ enum status backup_request_read(const json_t *body, struct backup_request *ret_r
         return FAIL(err, STATUS_NO_MEMORY, "backup request");
     if (read_request(body, &request, err) != STATUS_OK) {
         backup_request_done(&request);
-        keep_whole_characters(err);
+        request_keep_whole_characters(err);
         return error_status(err);
     }
     *ret_request = request;

@@ -1906,6 +1906,9 @@ define("task_create", WRITES, function(a)
         refuse("INVALID_ARGUMENT", "target must be an absolute path of printable UTF-8")
     end
     if request.kind == "restore" then
+        if request.app ~= "" then
+            find_app(request.account, request.app)
+        end
         Tasks.read_restore(request)
     end
     local app = find_app(request.account, request.app)

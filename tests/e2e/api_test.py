@@ -525,7 +525,8 @@ class BadInput(Service):
     def test_other_methods(self):
         for path, allowed in ((self.backups(), {"GET", "HEAD", "POST"}),
                               (self.backups(rest="/" + NOBODY), {"GET", "HEAD", "DELETE"}),
-                              (self.path("k8s/v2/apps"), {"GET", "HEAD"}), ("/healthz", {"GET", "HEAD"})):
+                              (self.path("k8s/v2/apps"), {"GET", "HEAD"}),
+                              (self.path("k8s/v2/apps/" + SHOP), {"GET", "HEAD", "PUT"}), ("/healthz", {"GET", "HEAD"})):
             for method in {"PUT", "PATCH", "DELETE", "POST", "OPTIONS"} - allowed:
                 answer = self.client.request(method, path)
                 self.assert_problem(answer, 405, 69)
@@ -537,6 +538,101 @@ class BadInput(Service):
         self.assert_problem(answer, 413, 85)
         with Client(self.port, "work") as client:
             self.assertEqual(client.get(self.backups()).status, 200)
+
+
+class Restores(Service):
+    def complete(self, backup):
+        """Does the worker's part, as far as the store is concerned."""
+        epoch = self.claim(backup["id"], "backup")
+        job = self.redis.cli("HGET", "appbackup:backup:" + backup["id"], "job")
+        self.redis.call("job_advance", job, epoch, "discovering", 60000)
+        self.redis.call("job_advance", job, epoch, "running", 60000)
+        self.redis.call("job_finish", job, epoch, "completed", 0, "")
+
+    def claim(self, subject, kind):
+        """Claims until it has the job of this record; the others stay claimed."""
+        key = {"backup": "appbackup:backup:", "task": "appbackup:task:"}[kind] + subject
+        job = self.redis.cli("HGET", key, "job")
+        for _ in range(200):
+            if self.redis.cli("HGET", "appbackup:job:" + job, "state") == "claimed":
+                return self.redis.cli("HGET", "appbackup:job:" + job, "epoch")
+            self.redis.call("job_claim", "restorenode", "tester", 60000, 3)
+        raise AssertionError("the job is not claimed")
+
+    def restore(self, app, backup, headers=None, token=None, **fields):
+        body = {"type": "application/astra-app", "version": "2.2", "backupID": backup, **fields}
+        return self.client.request("PUT", self.path("k8s/v2/apps/" + app), body,
+                                   {"ForceUpdate": "true", **(headers or {})}, token)
+
+    def restorable(self):
+        """An app of its own with a completed backup."""
+        app = str(uuid.uuid4())
+        self.redis.call("node_register", "restorenode", "0.1.0", 1)
+        self.redis.call("apps_register", "restorenode", json.dumps(
+            [{"id": app, "account": ONE, "name": "restored"}]))
+        self.addCleanup(self.redis.call, "apps_register", "restorenode", "[]")
+        backup = self.create(app)
+        self.complete(backup)
+        return app, backup["id"]
+
+    def test_an_app_is_restored_in_place(self):
+        app, backup = self.restorable()
+        path = self.path("k8s/v2/apps/" + app)
+        self.assertEqual(self.client.get(path).json["state"], "ready")
+
+        answer = self.restore(app, backup)
+
+        self.assertEqual((answer.status, answer.body), (204, b""), answer)
+        shown = self.client.get(path).json
+        self.assertEqual(shown["state"], "restoring")
+        self.assertIn("in place", shown["stateDetails"][0]["detail"])
+        self.assertEqual([["restored", "restoring"]], self.client.get(self.path(
+            "k8s/v2/apps?include=name,state&filter=" + urllib.parse.quote(f"id eq '{app}'"))).json["items"])
+        self.assert_problem(self.restore(app, backup), 409, 112)
+        self.assert_problem(self.client.request("DELETE", self.backups(app, "/" + backup)), 409, 142)
+        task = self.redis.cli("SMEMBERS", "appbackup:active-tasks:" + app)
+        epoch = self.claim(task, "task")
+        job = self.redis.cli("HGET", "appbackup:task:" + task, "job")
+        self.redis.call("job_advance", job, epoch, "running", 60000)
+        self.assertEqual(self.client.get(path).json["state"], "restoring")
+        self.redis.call("job_finish", job, epoch, "completed", 0, "")
+        shown = self.client.get(path).json
+        self.assertEqual((shown["state"], shown["stateDetails"]), ("ready", []))
+        self.assertEqual(self.client.request("DELETE", self.backups(app, "/" + backup)).status, 204)
+
+    def test_a_restore_that_failed_shows_in_the_app(self):
+        app, backup = self.restorable()
+        self.assertEqual(self.restore(app, backup).status, 204)
+        task = self.redis.cli("SMEMBERS", "appbackup:active-tasks:" + app)
+        epoch = self.claim(task, "task")
+        job = self.redis.cli("HGET", "appbackup:task:" + task, "job")
+        self.redis.call("job_advance", job, epoch, "running", 60000)
+        self.redis.call("job_finish", job, epoch, "failed", 0, "pack 12 is 'damaged'")
+        shown = self.client.get(self.path("k8s/v2/apps/" + app)).json
+        self.assertEqual(shown["state"], "failed")
+        self.assertIn("pack 12 is 'damaged'", shown["stateDetails"][0]["detail"])
+
+    def test_a_restore_that_cannot_be_is_refused(self):
+        app, backup = self.restorable()
+        pending = self.create(app)["id"]
+        foreign = self.create(WIKI)["id"]
+        self.assert_problem(self.restore(app, backup, {"ForceUpdate": None}), 403, 79)
+        self.assert_problem(self.restore(app, backup, {"ForceUpdate": "yes"}), 400, 12, "invalidParams")
+        self.assert_problem(self.restore(NOBODY, backup), 404, 1)
+        self.assert_problem(self.restore(app, NOBODY), 400, 74)
+        self.assert_problem(self.restore(app, foreign), 403, 76)
+        self.assert_problem(self.restore(app, pending), 409, 152)
+        self.assert_problem(self.restore(app, backup, restoreFilter={}), 409, 155)
+        self.assert_problem(self.restore(app, backup, {"Content-Type": "text/plain"}), 400, 12, "invalidParams")
+        self.assert_problem(self.restore(app, backup, token="view"), 403, 11)
+        for fields in ({"type": "application/astra-appBackup"}, {"version": "1.2"}, {"name": "x"},
+                       {"backupID": "x"}, {"snapshotID": NOBODY}, {"restoreFilter": "x"}):
+            self.assert_problem(self.restore(app, **{"backup": backup, **fields}) if "backupID" not in fields
+                                else self.restore(app, fields["backupID"]), 400, 8, "schemaValidationFailure")
+        answer = self.client.request("PUT", self.path("k8s/v2/apps/" + app), {
+            "type": "application/astra-app", "version": "2.2", "snapshotID": NOBODY}, {"ForceUpdate": "true"})
+        self.assert_problem(answer, 400, 46)
+        self.assertEqual(self.client.get(self.path("k8s/v2/apps/" + app)).json["state"], "ready")
 
 
 class OtherResources(Service):

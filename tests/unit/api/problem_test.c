@@ -143,5 +143,9 @@ Test(problem_from_reason, knows_every_reason_of_the_store_that_a_caller_can_caus
     cr_expect(eq(int, (int)problem_from_reason("name_taken"), 143));
     cr_expect(eq(int, (int)problem_from_reason("already_deleting"), 174));
     cr_expect(eq(int, (int)problem_from_reason("illegal_transition"), 128));
+    cr_expect(eq(int, (int)problem_from_reason("foreign_backup"), 76));
+    cr_expect(eq(int, (int)problem_from_reason("backup_not_ready"), 152));
+    cr_expect(eq(int, (int)problem_from_reason("backup_in_use"), 142));
+    cr_expect(eq(int, (int)problem_from_reason("task_exists"), 112));
     cr_expect(eq(int, (int)problem_from_reason("redis_error"), 0));
 }
