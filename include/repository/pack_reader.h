@@ -6,7 +6,7 @@
  * Verified  each blob by its MAC and its SHA-256, before it is handed out.
  * Damage    is told blob by blob: a pack that is missing or cut short, a blob that does not verify.
  *           That the bucket cannot be reached is a failure.
- * Memory    a run, and the plaintext of its largest blob that is compressed
+ * Memory    a run, and the plaintext of its largest blob that is compressed; 4 MiB for loading
  * Threads   each takes a reader of its own; the repository's index must be loaded, and stay as it
  *           is as long as there are readers or places. Nothing may be saved meanwhile.
  */
@@ -44,6 +44,12 @@ typedef enum status pack_blob_fn(void *context, size_t index, const void *bytes,
 enum status pack_reader_read(struct pack_reader *reader, const struct blob_entry *const *places,
                              size_t count, pack_blob_fn *seen, void *context, struct error *err)
     MUST_CHECK;
+
+/* One blob, into the buffer, whose limit holds. What lies in front of it in its pack is fetched
+ * with it and kept for a while: a walk down the trees of a backup, the last entry of each directory
+ * first, goes through their packs backwards. CORRUPT: damage. */
+enum status pack_reader_load(struct pack_reader *reader, const struct blob_entry *place,
+                             struct buffer *buffer, struct error *err) MUST_CHECK;
 
 /* Are these the blob's bytes? */
 enum status pack_reader_compare(struct pack_reader *reader, const struct blob_entry *place,

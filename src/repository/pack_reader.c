@@ -4,12 +4,25 @@
 
 #include <string.h>
 
+enum { WINDOW_BYTES = 512 * 1024, WINDOWS = 8 };
+
+/* A part of a pack, as it is stored. */
+struct window {
+    unsigned char *bytes;
+    size_t len; /* 0: empty */
+    uint32_t pack;
+    uint64_t from;
+    uint64_t used; /* the reader's clock, when last */
+};
+
 struct pack_reader {
     const struct repository *repository; /* borrowed */
     size_t run_bytes_max;
     struct sealer sealer;
     struct buffer run;   /* sealed, opened in place */
     struct buffer plain; /* of a compressed blob */
+    struct window windows[WINDOWS];
+    uint64_t clock;
 };
 
 /* A part of the list that is fetched at once. */
@@ -68,6 +81,8 @@ void pack_reader_free(struct pack_reader *reader)
     sealer_done(&reader->sealer);
     buffer_done(&reader->run);
     buffer_done(&reader->plain);
+    for (size_t i = 0; i < WINDOWS; i++)
+        free(reader->windows[i].bytes);
     free(reader);
 }
 
@@ -231,4 +246,74 @@ enum status pack_reader_read(struct pack_reader *reader, const struct blob_entry
         first = run.end;
     }
     return STATUS_OK;
+}
+
+static bool holds(const struct window *window, const struct blob_entry *place)
+{
+    return window->len > 0 && window->pack == blob_entry_pack(place) &&
+           window->from <= place->offset &&
+           (uint64_t)place->offset + place->length <= window->from + window->len;
+}
+
+/* The one that holds the blob, or the one to be used for it. */
+static struct window *choose_window(struct pack_reader *reader, const struct blob_entry *place)
+{
+    struct window *oldest = &reader->windows[0];
+    for (size_t i = 0; i < WINDOWS; i++) {
+        if (holds(&reader->windows[i], place))
+            return &reader->windows[i];
+        if (reader->windows[i].used < oldest->used)
+            oldest = &reader->windows[i];
+    }
+    return oldest;
+}
+
+static enum status fill_window(struct pack_reader *reader, struct window *window,
+                               const struct blob_entry *place, struct error *err)
+{
+    char path[OBJECT_PATH_SIZE];
+    uint64_t end = (uint64_t)place->offset + place->length;
+    uint64_t from = end > WINDOW_BYTES ? end - WINDOW_BYTES : 0;
+    if (from > place->offset)
+        from = place->offset;
+    size_t len = (size_t)(end - from);
+    unsigned char *bytes = realloc(window->bytes, len);
+    window->len = 0;
+    if (bytes == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "%zu bytes of a pack", len);
+    window->bytes = bytes;
+    pack_path(path, &reader->repository->index.packs[blob_entry_pack(place)]);
+    if (object_store_get_range(reader->repository->store, path, from, len, bytes, err) != STATUS_OK)
+        return error_status(err);
+    window->pack = blob_entry_pack(place);
+    window->from = from;
+    window->len = len;
+    return STATUS_OK;
+}
+
+static enum status load_from_window(struct pack_reader *reader, const struct blob_entry *place,
+                                    struct buffer *buffer, struct error *err)
+{
+    struct window *window = choose_window(reader, place);
+    const unsigned char *bytes = NULL;
+    size_t len = 0;
+    if (!holds(window, place) && fill_window(reader, window, place, err) != STATUS_OK)
+        return error_status(err);
+    window->used = ++reader->clock;
+    buffer_clear(&reader->run);
+    if (buffer_add(&reader->run, window->bytes + (place->offset - window->from), place->length,
+                   err) != STATUS_OK ||
+        decode(reader, place, reader->run.bytes, &bytes, &len, err) != STATUS_OK)
+        return error_status(err);
+    return buffer_add(buffer, bytes, len, err);
+}
+
+enum status pack_reader_load(struct pack_reader *reader, const struct blob_entry *place,
+                             struct buffer *buffer, struct error *err)
+{
+    buffer_clear(buffer);
+    enum status status = load_from_window(reader, place, buffer, err);
+    if (is_damage(status))
+        name_place(reader, place, err);
+    return status == STATUS_OK ? STATUS_OK : error_status(err);
 }

@@ -29,6 +29,7 @@ struct waiting {
 
 struct planning {
     struct restore *restore;
+    struct pack_reader *reader;
     struct restore_directories directories;
     struct waiting *stack;
     size_t count, capacity;
@@ -332,12 +333,26 @@ static enum status set_path(struct planning *planning, struct error *err)
                            err);
 }
 
+/* The one that is `now`. */
+static enum status open_tree(struct planning *planning, struct tree_reader **ret_reader,
+                             struct error *err)
+{
+    const struct blob_entry *place =
+        repository_find_blob(planning->restore->repository, BLOB_TREE, &planning->now.tree);
+    if (place == NULL) {
+        char text[BLOB_ID_TEXT_SIZE];
+        blob_id_to_text(&planning->now.tree, text);
+        return FAIL(err, STATUS_CORRUPT, "tree %s: in no index", text);
+    }
+    if (pack_reader_load(planning->reader, place, &planning->text, err) != STATUS_OK)
+        return err->status;
+    return tree_reader_new(planning->text.bytes, planning->text.len, ret_reader, err);
+}
+
 static enum status read_nodes(struct planning *planning, struct error *damage, struct error *err)
 {
     CLEANUP(tree_reader_freep) struct tree_reader *reader = NULL;
-    if (repository_load_blob(planning->restore->repository, BLOB_TREE, &planning->now.tree,
-                             &planning->text, damage) != STATUS_OK ||
-        tree_reader_new(planning->text.bytes, planning->text.len, &reader, damage) != STATUS_OK)
+    if (open_tree(planning, &reader, damage) != STATUS_OK)
         return STATUS_OK;
     for (;;) {
         struct node node;
@@ -371,9 +386,7 @@ static enum status find_directory(struct planning *planning, const char *name, s
 {
     struct restore *restore = planning->restore;
     CLEANUP(tree_reader_freep) struct tree_reader *reader = NULL;
-    if (repository_load_blob(restore->repository, BLOB_TREE, &planning->now.tree, &planning->text,
-                             err) != STATUS_OK ||
-        tree_reader_new(planning->text.bytes, planning->text.len, &reader, err) != STATUS_OK)
+    if (open_tree(planning, &reader, err) != STATUS_OK)
         return err->status;
     for (;;) {
         struct node node;
@@ -429,7 +442,10 @@ enum status restore_plan_tree(struct restore *restore, int fd, const char *path,
     restore_directories_init(&planning.directories, &restore->tree);
     buffer_init(&planning.text, TREE_BYTES_MAX);
     buffer_init(&planning.path, 16 << 20);
-    enum status status = plan(&planning, fd, path, err);
+    enum status status = pack_reader_new(restore->repository, 0, &planning.reader, err);
+    if (status == STATUS_OK)
+        status = plan(&planning, fd, path, err);
+    pack_reader_free(planning.reader);
     restore_directories_done(&planning.directories);
     buffer_done(&planning.text);
     buffer_done(&planning.path);

@@ -1,6 +1,9 @@
 /* Back again: what a backup took, by us or by the stock restic, stands as it was. */
 #include "stage/restore.h"
 
+#include "bucket/object_store.h"
+#include "repository/repository.h"
+#include "repository/snapshot.h"
 #include "src/stage/point.h"
 #include "stage/undo.h"
 #include "tests/support/loop_device.h"
@@ -372,6 +375,86 @@ Test(restore, to_a_full_disk_says_so_and_can_be_tried_again)
     restore();
     cr_expect(eq(sz, compare_target(), 2));
     loop_device_close(&device);
+}
+
+/* A repository by somebody who means ill: one tree, as he pleases, with a good file in it. */
+static void make_hostile(const char *nodes)
+{
+    struct error err = {0};
+    CLEANUP(object_store_closep) struct object_store *store = NULL;
+    CLEANUP(repository_closep) struct repository *repository = NULL;
+    struct blob_id content;
+    struct repository_snapshot snapshot = {
+        .time = {.tv_sec = 1700000000},
+        .paths = (const char *const[]){"/x", NULL},
+        .hostname = "h",
+        .username = "u",
+        .tags = {"backup=" FIXTURE_BACKUP},
+    };
+    char id[BLOB_ID_TEXT_SIZE];
+    char text[8192];
+    bool known = false;
+    cr_assert(eq(
+        int,
+        (int)object_store_open_directory("nightly", fixture.bucket.path, FIXTURE_APP, &store, &err),
+        STATUS_OK));
+    cr_assert(
+        eq(int, (int)repository_create(store, plan.passphrase, &repository, &err), STATUS_OK));
+    cr_assert(
+        eq(int, (int)repository_save_blob(repository, BLOB_DATA, "evil", 4, &content, &known, &err),
+           STATUS_OK));
+    blob_id_to_text(&content, id);
+    int len = snprintf(text, sizeof(text), "{\"nodes\":[");
+    for (const char *at = nodes; *at != '\0'; at++)
+        len += *at == '@' ? snprintf(text + len, sizeof(text) - (size_t)len,
+                                     "\"type\":\"file\",\"mode\":420,\"content\":[\"%s\"]", id)
+                          : snprintf(text + len, sizeof(text) - (size_t)len, "%c", *at);
+    len += snprintf(text + len, sizeof(text) - (size_t)len, "]}\n");
+    cr_assert(eq(int,
+                 (int)repository_save_blob(repository, BLOB_TREE, text, (size_t)len, &snapshot.tree,
+                                           &known, &err),
+                 STATUS_OK));
+    cr_assert(eq(int, (int)repository_flush(repository, &err), STATUS_OK));
+    cr_assert(eq(int, (int)repository_save_snapshot(repository, &snapshot, &err), STATUS_OK), "%s",
+              err.text);
+}
+
+#define LINK(name, target) \
+    "{\"name\":\"" name "\",\"type\":\"symlink\",\"linktarget\":\"" target "\"}"
+
+static const char *const hostile[] = {
+    "{\"name\":\"../evil\",@}",
+    "{\"name\":\"..\",@}",
+    "{\"name\":\"/evil\",@}",
+    "{\"name\":\"\\u0000\",@}",
+    "{\"name\":\"a/../../evil\",@}",
+    LINK("a", "..") ",{\"name\":\"a\",@}", /* a link, and then through it */
+    LINK("a", "..") ",{\"name\":\"a/evil\",@}",
+};
+
+Test(restore, lets_no_tree_lead_out_of_the_target)
+{
+    for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
+        scratch_shell(&fixture.scratch, "rm -rf out bucket/* && mkdir -p deep");
+        snprintf(target, sizeof(target), "%s/deep/out", fixture.scratch.path);
+        make_hostile(hostile[i]);
+
+        fail_restore(STATUS_CORRUPT, "data_damaged");
+
+        expect_output("", "find . /evil -name '*evil*' 2>/dev/null; true");
+        scratch_shell(&fixture.scratch, "rm -rf deep/out");
+    }
+}
+
+/* Two names that claim to be one file, but are not of one size or kind, are two. */
+Test(restore, believes_no_hard_link_between_unequal_entries)
+{
+    make_hostile("{\"name\":\"1\",\"inode\":7,\"links\":2,\"size\":4,@},"
+                 "{\"name\":\"2\",\"inode\":7,\"links\":2,\"size\":3,@}");
+
+    restore();
+
+    expect_output("evil evil 1 1", "cd out && echo $(cat 1; echo; cat 2; echo; stat -c %h 1 2)");
 }
 
 Test(restore, ends_when_it_is_cancelled)

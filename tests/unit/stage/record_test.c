@@ -91,6 +91,33 @@ Test(undo_record, comes_back_as_it_was_written, .init = make_directory, .fini = 
     undo_record_done(&read);
 }
 
+Test(undo_record, keeps_where_a_restore_stands, .init = make_directory, .fini = remove_directory)
+{
+    struct error err = {0};
+    struct snapshot_plan plan;
+    struct undo_record record = example(&plan);
+    struct undo_record read = {0};
+    struct restore_place place = {.volume = "/srv/shop", .inside = true, .inode = 4711};
+    record.phase = RESTORE_SWAP;
+    record.since_ms = 1234567890123;
+    record.places = &place;
+    record.place_count = 1;
+    record.owed[HOOK_POST_RESTORE] = true;
+
+    cr_assert(eq(int, (int)undo_record_write(&record, directory, &err), STATUS_OK), "%s", err.text);
+    cr_assert(eq(int, (int)undo_record_read(directory, JOB, &read, &err), STATUS_OK), "%s",
+              err.text);
+
+    cr_expect(eq(int, (int)read.phase, RESTORE_SWAP));
+    cr_expect(eq(i64, read.since_ms, 1234567890123));
+    cr_expect(read.owed[HOOK_POST_RESTORE]);
+    cr_assert(eq(sz, read.place_count, 1));
+    cr_expect(eq(str, read.places[0].volume, "/srv/shop"));
+    cr_expect(eq(int, read.places[0].inside, 1));
+    cr_expect(eq(u64, read.places[0].inode, 4711));
+    undo_record_done(&read);
+}
+
 Test(undo_record, is_readable_by_its_owner_alone, .init = make_directory, .fini = remove_directory)
 {
     struct error err = {0};
