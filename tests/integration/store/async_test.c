@@ -185,14 +185,14 @@ Test(async, merges_creates_and_answers_each_for_itself)
     int64_t before = calls_of_create();
 
     for (intptr_t i = 0; i < 300; i++) {
-        char name[16];
+        char name[24];
         (void)snprintf(name, sizeof(name), "nightly-%d", (int)(i % 100 == 7 ? 7 : i));
         send_create(i % 100 == 50 ? NOBODY : SHOP, name, i, on_created);
     }
     loop_until(300);
 
     for (int i = 0; i < 300; i++) {
-        char name[16];
+        char name[24];
         (void)snprintf(name, sizeof(name), "nightly-%d", i);
         const char *wanted = name;
         if (i == 107 || i == 207)
