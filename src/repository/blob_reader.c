@@ -4,23 +4,66 @@
 
 enum { SCRATCH_KEEP_BYTES = 16 * 1024 * 1024 };
 
-bool repository_has_blob(const struct repository *repository, enum blob_type type,
+bool repository_has_blob(struct repository *repository, enum blob_type type,
                          const struct blob_id *id)
 {
-    return blob_index_find(&repository->index, type, id) != NULL;
+    repository_guard(repository);
+    bool known = blob_index_find(&repository->index, type, id) != NULL;
+    repository_release(repository);
+    return known;
 }
 
-/* The sealed bytes, into the scratch. A blob that was saved just now may still be in memory. */
-static enum status fetch(struct repository *repository, const struct blob_entry *entry,
+/* Where a blob lies, as it was when it was looked up. */
+struct located {
+    struct blob_entry entry;
+    struct blob_id pack;
+};
+
+/* Saved a moment ago, by whichever thread, it is still in memory: into the scratch. */
+static enum status copy_from_packer(struct repository *repository, const struct blob_entry *entry,
+                                    bool *ret_copied, struct error *err)
+{
+    const struct packer *packer = repository->packers;
+    while (packer != NULL && !(packer->numbered && packer->pack == blob_entry_pack(entry)))
+        packer = packer->next;
+    *ret_copied = packer != NULL;
+    if (packer == NULL)
+        return STATUS_OK;
+    if (entry->length == 0)
+        return FAIL(err, STATUS_CONFLICT, "it is just being saved");
+    return buffer_add(&repository->scratch, packer->bytes + entry->offset, entry->length, err);
+}
+
+static enum status locate_guarded(struct repository *repository, enum blob_type type,
+                                  const struct blob_id *id, struct located *ret_located,
+                                  bool *ret_copied, struct error *err)
+{
+    const struct blob_entry *entry = blob_index_find(&repository->index, type, id);
+    if (entry == NULL)
+        return FAIL(err, STATUS_CORRUPT, "in no index");
+    ret_located->entry = *entry;
+    ret_located->pack = repository->index.packs[blob_entry_pack(entry)];
+    return copy_from_packer(repository, entry, ret_copied, err);
+}
+
+static enum status locate(struct repository *repository, enum blob_type type,
+                          const struct blob_id *id, struct located *ret_located, bool *ret_copied,
+                          struct error *err)
+{
+    repository_guard(repository);
+    enum status status = locate_guarded(repository, type, id, ret_located, ret_copied, err);
+    repository_release(repository);
+    return status;
+}
+
+/* The sealed bytes, into the scratch. */
+static enum status fetch(struct repository *repository, const struct located *located,
                          struct error *err)
 {
-    const struct open_pack *open = &repository->open[blob_entry_type(entry)];
     struct buffer *scratch = &repository->scratch;
-    buffer_clear(scratch);
-    if (open->count > 0 && open->pack == blob_entry_pack(entry))
-        return buffer_add(scratch, open->bytes + entry->offset, entry->length, err);
+    const struct blob_entry *entry = &located->entry;
     char path[OBJECT_PATH_SIZE];
-    pack_path(path, &repository->index.packs[blob_entry_pack(entry)]);
+    pack_path(path, &located->pack);
     if (buffer_reserve(scratch, entry->length, err) != STATUS_OK ||
         object_store_get_range(repository->store, path, entry->offset, entry->length,
                                scratch->bytes, err) != STATUS_OK) {
@@ -54,15 +97,19 @@ static enum status decode(struct repository *repository, const struct blob_entry
     return STATUS_OK;
 }
 
-static enum status load(struct repository *repository, const struct blob_entry *entry,
-                        struct buffer *buffer, struct error *err)
+static enum status load(struct repository *repository, enum blob_type type,
+                        const struct blob_id *id, struct buffer *buffer, struct error *err)
 {
-    if (fetch(repository, entry, err) != STATUS_OK)
+    struct located located;
+    bool copied = false;
+    buffer_clear(&repository->scratch);
+    if (locate(repository, type, id, &located, &copied, err) != STATUS_OK ||
+        (!copied && fetch(repository, &located, err) != STATUS_OK))
         return error_status(err);
-    if (decode(repository, entry, buffer, err) != STATUS_OK) {
+    if (decode(repository, &located.entry, buffer, err) != STATUS_OK) {
         char pack[BLOB_ID_TEXT_SIZE];
-        blob_id_to_text(&repository->index.packs[blob_entry_pack(entry)], pack);
-        return FAIL_IN(err, "pack %s at byte %u", pack, entry->offset);
+        blob_id_to_text(&located.pack, pack);
+        return FAIL_IN(err, "pack %s at byte %u", pack, located.entry.offset);
     }
     return STATUS_OK;
 }
@@ -70,16 +117,13 @@ static enum status load(struct repository *repository, const struct blob_entry *
 enum status repository_load_blob(struct repository *repository, enum blob_type type,
                                  const struct blob_id *id, struct buffer *buffer, struct error *err)
 {
-    char text[BLOB_ID_TEXT_SIZE];
-    blob_id_to_text(id, text);
-    const struct blob_entry *entry = blob_index_find(&repository->index, type, id);
-    if (entry == NULL)
-        return FAIL(err, STATUS_CORRUPT, "blob %s: in no index", text);
     buffer_clear(buffer);
-    enum status status = load(repository, entry, buffer, err);
+    enum status status = load(repository, type, id, buffer, err);
     if (repository->scratch.capacity > SCRATCH_KEEP_BYTES)
         buffer_done(&repository->scratch);
     if (status != STATUS_OK) {
+        char text[BLOB_ID_TEXT_SIZE];
+        blob_id_to_text(id, text);
         buffer_clear(buffer);
         return FAIL_IN(err, "blob %s", text);
     }
@@ -109,8 +153,7 @@ static enum status load_index_file(void *context, const char *id, struct error *
 enum status repository_load_index(struct repository *repository, const struct cancel *cancel,
                                   struct error *err)
 {
-    if (repository->open[BLOB_DATA].count > 0 || repository->open[BLOB_TREE].count > 0 ||
-        repository->unindexed.count > 0)
+    if (repository_is_dirty(repository))
         return FAIL(err, STATUS_CONFLICT, "load index: something saved was not flushed");
     blob_index_clear(&repository->index);
     struct index_loading loading = {.repository = repository, .cancel = cancel};

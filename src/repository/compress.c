@@ -4,10 +4,17 @@
 
 #include <stdbool.h>
 
-enum { LEVEL = 3, PIECE_BYTES = 128 * 1024, GUESSED_RATIO = 4, ROOM_MIN = 64 };
+static const int levels[COMPRESSION_COUNT] = {
+    [COMPRESSION_AUTO] = 1, [COMPRESSION_FAST] = -1, [COMPRESSION_BETTER] = 7};
+
+/* Blobs from PROBED_MIN_BYTES on are tried at PROBES places first. */
+enum { PROBED_MIN_BYTES = 256 * 1024, PROBES = 4, PROBE_BYTES = 16 * 1024, PROBE_LEVEL = -5 };
+
+enum { PIECE_BYTES = 128 * 1024, GUESSED_RATIO = 4, ROOM_MIN = 64 };
 
 struct compressor {
     ZSTD_CCtx *shrink;
+    enum compression compression; /* that shrink is set to */
     ZSTD_DCtx *expand;
     bool in_frame; /* expand: between the start and the end of a frame */
     unsigned char piece[PIECE_BYTES];
@@ -21,7 +28,8 @@ enum status compressor_new(struct compressor **ret_compressor, struct error *err
     compressor->shrink = ZSTD_createCCtx();
     compressor->expand = ZSTD_createDCtx();
     if (compressor->shrink == NULL || compressor->expand == NULL ||
-        ZSTD_isError(ZSTD_CCtx_setParameter(compressor->shrink, ZSTD_c_compressionLevel, LEVEL)))
+        ZSTD_isError(ZSTD_CCtx_setParameter(compressor->shrink, ZSTD_c_compressionLevel,
+                                            levels[COMPRESSION_AUTO])))
         return FAIL(err, STATUS_NO_MEMORY, "zstd");
     *ret_compressor = STEAL(compressor);
     return STATUS_OK;
@@ -41,13 +49,55 @@ size_t compressed_max(size_t len)
     return ZSTD_compressBound(len);
 }
 
+static enum status set_level(struct compressor *compressor, int level, struct error *err)
+{
+    if (ZSTD_isError(ZSTD_CCtx_setParameter(compressor->shrink, ZSTD_c_compressionLevel, level)))
+        return FAIL(err, STATUS_INTERNAL, "zstd: level %d", level);
+    return STATUS_OK;
+}
+
+/* Would a thirty-second of it be saved? out is where the tries go. */
+static enum status probe(struct compressor *compressor, const unsigned char *bytes, size_t len,
+                         void *out, bool *ret_shrinks, struct error *err)
+{
+    size_t total = 0;
+    if (set_level(compressor, PROBE_LEVEL, err) != STATUS_OK)
+        return error_status(err);
+    for (size_t i = 0; i < PROBES; i++) {
+        const unsigned char *at = bytes + (len - PROBE_BYTES) / (PROBES - 1) * i;
+        size_t done =
+            ZSTD_compress2(compressor->shrink, out, compressed_max(PROBE_BYTES), at, PROBE_BYTES);
+        if (ZSTD_isError(done))
+            return FAIL(err, STATUS_INTERNAL, "zstd: %s", ZSTD_getErrorName(done));
+        total += done;
+    }
+    *ret_shrinks = total < (size_t)PROBES * PROBE_BYTES / 32 * 31;
+    return set_level(compressor, levels[compressor->compression], err);
+}
+
+enum status compressor_choose(struct compressor *compressor, enum compression compression,
+                              struct error *err)
+{
+    if (compressor->compression == compression)
+        return STATUS_OK;
+    compressor->compression = compression;
+    return set_level(compressor, levels[compression], err);
+}
+
 enum status compressor_shrink(struct compressor *compressor, const void *bytes, size_t len,
                               void *out, size_t *ret_len, struct error *err)
 {
+    bool shrinks = compressor->compression != COMPRESSION_OFF;
+    *ret_len = 0;
+    if (shrinks && len >= PROBED_MIN_BYTES &&
+        probe(compressor, bytes, len, out, &shrinks, err) != STATUS_OK)
+        return error_status(err);
+    if (!shrinks)
+        return STATUS_OK;
     size_t done = ZSTD_compress2(compressor->shrink, out, compressed_max(len), bytes, len);
     if (ZSTD_isError(done))
         return FAIL(err, STATUS_INTERNAL, "zstd: %s", ZSTD_getErrorName(done));
-    *ret_len = done;
+    *ret_len = done < len ? done : 0;
     return STATUS_OK;
 }
 

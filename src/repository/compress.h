@@ -1,5 +1,6 @@
 /*
- * Compression: zstd frames at level 3, as restic's "auto", with contexts that are made once.
+ * Compression: zstd frames, with contexts that are made once. What does not shrink is recognised by
+ * samples before any time is spent on it.
  *
  * Errors    CORRUPT: not zstd, cut short, or more than was promised; TOO_LARGE: over the buffer's
  *           limit, whatever a frame claims about its size
@@ -11,6 +12,7 @@
 #include "core/buffer.h"
 #include "core/cleanup.h"
 #include "core/error.h"
+#include "repository/repository.h"
 
 #include <stddef.h>
 
@@ -22,7 +24,11 @@ DEFINE_CLEANUP(struct compressor *, compressor_free)
 
 size_t compressed_max(size_t len);
 
-/* out has room for compressed_max(len). */
+/* For what is shrunk from now on; COMPRESSION_AUTO at first. */
+enum status compressor_choose(struct compressor *compressor, enum compression compression,
+                              struct error *err) MUST_CHECK;
+
+/* out has room for compressed_max(len). *ret_len 0: leave it as it is. */
 enum status compressor_shrink(struct compressor *compressor, const void *bytes, size_t len,
                               void *out, size_t *ret_len, struct error *err) MUST_CHECK;
 

@@ -18,15 +18,14 @@
 enum status index_file_read(const void *text, size_t len, struct blob_index *index,
                             struct error *err) MUST_CHECK;
 
-/* A finished pack: its number and those of its entries, in pack order. */
+/* A finished pack with its entries, in pack order. */
 struct index_pack {
-    uint32_t pack;
-    uint32_t *entries;
+    struct blob_id id;
+    struct blob_entry **entries;
     size_t count;
 };
 
-enum status index_file_write(const struct blob_index *index, const struct index_pack *packs,
-                             size_t count, struct text_stream *stream, struct error *err)
-    MUST_CHECK;
+enum status index_file_write(const struct index_pack *packs, size_t count,
+                             struct text_stream *stream, struct error *err) MUST_CHECK;
 
 #endif

@@ -25,30 +25,28 @@ static enum status write_blob(const struct blob_entry *entry, bool first,
     return text_stream_add(stream, text, (size_t)len, err);
 }
 
-static enum status write_pack(const struct blob_index *index, const struct index_pack *pack,
-                              bool first, struct text_stream *stream, struct error *err)
+static enum status write_pack(const struct index_pack *pack, bool first, struct text_stream *stream,
+                              struct error *err)
 {
     char id[BLOB_ID_TEXT_SIZE];
     char text[128];
-    blob_id_to_text(&index->packs[pack->pack], id);
+    blob_id_to_text(&pack->id, id);
     (void)snprintf(text, sizeof(text), "%s{\"id\":\"%s\",\"blobs\":[", first ? "" : ",", id);
     if (add_text(stream, text, err) != STATUS_OK)
         return error_status(err);
-    for (size_t i = 0; i < pack->count; i++) {
-        const struct blob_entry *entry = blob_index_entry(index, pack->entries[i]);
-        if (write_blob(entry, i == 0, stream, err) != STATUS_OK)
+    for (size_t i = 0; i < pack->count; i++)
+        if (write_blob(pack->entries[i], i == 0, stream, err) != STATUS_OK)
             return error_status(err);
-    }
     return add_text(stream, "]}", err);
 }
 
-enum status index_file_write(const struct blob_index *index, const struct index_pack *packs,
-                             size_t count, struct text_stream *stream, struct error *err)
+enum status index_file_write(const struct index_pack *packs, size_t count,
+                             struct text_stream *stream, struct error *err)
 {
     if (add_text(stream, "{\"packs\":[", err) != STATUS_OK)
         return error_status(err);
     for (size_t i = 0; i < count; i++)
-        if (write_pack(index, &packs[i], i == 0, stream, err) != STATUS_OK)
+        if (write_pack(&packs[i], i == 0, stream, err) != STATUS_OK)
             return error_status(err);
     return add_text(stream, "]}\n", err);
 }

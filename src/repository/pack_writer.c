@@ -16,23 +16,21 @@ void pack_path(char path[OBJECT_PATH_SIZE], const struct blob_id *id)
 /* A pack about to be stored. */
 struct pack_content {
     uint32_t pack; /* number */
-    const uint32_t *entries;
+    struct blob_entry *const *entries;
     size_t count;
     struct object_part *parts; /* of the sealed blobs, with room for the header behind */
     size_t part_count;
 };
 
-static size_t write_header(const struct repository *repository, const struct pack_content *content,
-                           unsigned char *header)
+static size_t write_header(const struct pack_content *content, unsigned char *header)
 {
     unsigned char *to = header + SEAL_IV_BYTES;
     for (size_t i = 0; i < content->count; i++)
-        to = pack_header_write(to, blob_index_entry(&repository->index, content->entries[i]));
+        to = pack_header_write(to, content->entries[i]);
     return (size_t)(to - header) - SEAL_IV_BYTES;
 }
 
 struct header_check {
-    const struct repository *repository;
     const struct pack_content *content;
     size_t seen;
 };
@@ -43,8 +41,7 @@ static enum status check_entry(void *context, enum blob_type type, const struct 
     struct header_check *check = context;
     if (check->seen == check->content->count)
         return FAIL(err, STATUS_CORRUPT, "pack header: too many entries");
-    const struct blob_entry *expected =
-        blob_index_entry(&check->repository->index, check->content->entries[check->seen++]);
+    const struct blob_entry *expected = check->content->entries[check->seen++];
     if (type != blob_entry_type(expected) || entry->offset != expected->offset ||
         entry->length != expected->length || entry->plain_length != expected->plain_length ||
         memcmp(&entry->id, &expected->id, sizeof(entry->id)) != 0)
@@ -53,12 +50,11 @@ static enum status check_entry(void *context, enum blob_type type, const struct 
 }
 
 /* Reads the sealed header as a restore without any index would. copy has room for its text. */
-static enum status verify_header(struct repository *repository, const struct pack_content *content,
+static enum status verify_header(struct crypto *crypto, const struct pack_content *content,
                                  const unsigned char *header, size_t len, unsigned char *copy,
                                  struct error *err)
 {
-    struct crypto *crypto = repository->sealer.crypto;
-    struct header_check check = {.repository = repository, .content = content};
+    struct header_check check = {.content = content};
     const unsigned char *text = header + SEAL_IV_BYTES;
     if (crypto_check_start(crypto, header, err) != STATUS_OK ||
         crypto_check_piece(crypto, text, len, err) != STATUS_OK ||
@@ -72,25 +68,41 @@ static enum status verify_header(struct repository *repository, const struct pac
     return STATUS_OK;
 }
 
-static enum status put_pack(struct repository *repository, const struct pack_content *content,
-                            struct blob_id *ret_id, struct error *err)
+static enum status put_pack(struct object_store *store, struct hash *hash,
+                            const struct pack_content *content, struct blob_id *ret_id,
+                            struct error *err)
 {
     char path[OBJECT_PATH_SIZE];
-    if (hash_start(repository->sealer.hash, err) != STATUS_OK)
+    if (hash_start(hash, err) != STATUS_OK)
         return error_status(err);
     for (size_t i = 0; i < content->part_count; i++) {
         const struct object_part *part = &content->parts[i];
-        if (hash_piece(repository->sealer.hash, part->bytes, part->len, err) != STATUS_OK)
+        if (hash_piece(hash, part->bytes, part->len, err) != STATUS_OK)
             return error_status(err);
     }
-    if (hash_finish(repository->sealer.hash, ret_id->bytes, err) != STATUS_OK)
+    if (hash_finish(hash, ret_id->bytes, err) != STATUS_OK)
         return error_status(err);
     pack_path(path, ret_id);
-    return object_store_put(repository->store, path, content->parts, content->part_count, err);
+    return object_store_put(store, path, content->parts, content->part_count, err);
 }
 
-static enum status remember(struct repository *repository, const struct pack_content *content,
-                            struct error *err)
+static void count_blobs(struct repository_statistics *statistics,
+                        const struct pack_content *content)
+{
+    for (size_t i = 0; i < content->count; i++) {
+        const struct blob_entry *entry = content->entries[i];
+        bool tree = blob_entry_type(entry) == BLOB_TREE;
+        *(tree ? &statistics->tree_blobs : &statistics->data_blobs) += 1;
+        statistics->bytes_added +=
+            entry->plain_length > 0 ? entry->plain_length : entry->length - SEAL_OVERHEAD;
+        statistics->bytes_stored += entry->length;
+    }
+}
+
+/* Takes the entries on success. */
+static enum status remember_guarded(struct repository *repository,
+                                    const struct pack_content *content, const struct blob_id *id,
+                                    struct blob_entry **entries, struct error *err)
 {
     struct unindexed *unindexed = &repository->unindexed;
     struct index_pack *packs =
@@ -98,31 +110,34 @@ static enum status remember(struct repository *repository, const struct pack_con
     if (packs == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "a list of packs");
     unindexed->packs = packs;
-    uint32_t *entries = malloc(content->count * sizeof(*entries));
-    if (entries == NULL)
-        return FAIL(err, STATUS_NO_MEMORY, "a list of blobs");
-    memcpy(entries, content->entries, content->count * sizeof(*entries));
     if (unindexed->count == 0)
         unindexed->since_ms = clock_mono_ms();
     packs[unindexed->count++] =
-        (struct index_pack){.pack = content->pack, .entries = entries, .count = content->count};
+        (struct index_pack){.id = *id, .entries = entries, .count = content->count};
     unindexed->blobs += content->count;
+    repository->index.packs[content->pack] = *id;
+    count_blobs(&repository->statistics, content);
     return STATUS_OK;
 }
 
-static void count_blobs(struct repository *repository, const struct pack_content *content)
+static enum status remember(struct repository *repository, const struct pack_content *content,
+                            const struct blob_id *id, struct error *err)
 {
-    for (size_t i = 0; i < content->count; i++) {
-        const struct blob_entry *entry = blob_index_entry(&repository->index, content->entries[i]);
-        bool tree = blob_entry_type(entry) == BLOB_TREE;
-        *(tree ? &repository->statistics.tree_blobs : &repository->statistics.data_blobs) += 1;
-        repository->statistics.bytes_added += entry->plain_length;
-        repository->statistics.bytes_stored += entry->length;
-    }
+    size_t size = content->count * sizeof(struct blob_entry *);
+    CLEANUP(free_any) struct blob_entry **entries = malloc(size);
+    if (entries == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "a list of blobs");
+    memcpy(entries, content->entries, size); /* NOLINT(bugprone-sizeof-expression) */
+    repository_guard(repository);
+    enum status status = remember_guarded(repository, content, id, entries, err);
+    repository_release(repository);
+    if (status == STATUS_OK)
+        entries = NULL;
+    return status;
 }
 
-static enum status store(struct repository *repository, struct pack_content *content,
-                         struct error *err)
+static enum status store(struct repository *repository, struct sealer *sealer,
+                         struct pack_content *content, struct error *err)
 {
     size_t header_max = content->count * PACK_HEADER_ENTRY_MAX;
     CLEANUP(free_any) unsigned char *header = malloc(header_max * 2 + SEAL_OVERHEAD);
@@ -130,9 +145,9 @@ static enum status store(struct repository *repository, struct pack_content *con
     struct blob_id id;
     if (header == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "a pack header");
-    size_t len = write_header(repository, content, header);
-    if (crypto_seal(repository->sealer.crypto, header, len, err) != STATUS_OK ||
-        verify_header(repository, content, header, len, header + len + SEAL_OVERHEAD, err) !=
+    size_t len = write_header(content, header);
+    if (crypto_seal(sealer->crypto, header, len, err) != STATUS_OK ||
+        verify_header(sealer->crypto, content, header, len, header + len + SEAL_OVERHEAD, err) !=
             STATUS_OK)
         return error_status(err);
     pack_put_u32(trailer, (uint32_t)(len + SEAL_OVERHEAD));
@@ -140,93 +155,106 @@ static enum status store(struct repository *repository, struct pack_content *con
         (struct object_part){.bytes = header, .len = len + SEAL_OVERHEAD};
     content->parts[content->part_count++] =
         (struct object_part){.bytes = trailer, .len = sizeof(trailer)};
-    if (put_pack(repository, content, &id, err) != STATUS_OK ||
-        remember(repository, content, err) != STATUS_OK)
+    if (put_pack(repository->store, sealer->hash, content, &id, err) != STATUS_OK)
         return error_status(err);
-    repository->index.packs[content->pack] = id;
-    count_blobs(repository, content);
-    return STATUS_OK;
+    return remember(repository, content, &id, err);
 }
 
-static enum status write_index(struct repository *repository, struct error *err)
+static enum status write_index(struct repository *repository, struct sealer *sealer,
+                               const struct unindexed *unindexed, struct error *err)
 {
-    struct unindexed *unindexed = &repository->unindexed;
     CLEANUP(text_stream_freep) struct text_stream *stream = NULL;
     struct blob_id ignored;
     if (text_stream_new(UNPACKED_PREFIX, &stream, err) != STATUS_OK ||
-        index_file_write(&repository->index, unindexed->packs, unindexed->count, stream, err) !=
-            STATUS_OK ||
-        unpacked_save_stream(repository, "index", stream, &ignored, err) != STATUS_OK)
+        index_file_write(unindexed->packs, unindexed->count, stream, err) != STATUS_OK)
         return error_status(err);
-    for (size_t i = 0; i < unindexed->count; i++)
-        free(unindexed->packs[i].entries);
-    unindexed->count = 0;
-    unindexed->blobs = 0;
-    return STATUS_OK;
+    return unpacked_save_stream(repository, sealer, "index", stream, &ignored, err);
 }
 
-/* After a failure the index in memory knows blobs that are stored nowhere: the end of writing. */
-static enum status latch(struct repository *repository, struct error *err)
+enum status repository_latch(struct repository *repository, struct error *err)
 {
-    repository->failure = *err;
+    repository_guard(repository);
+    if (repository->failure.status == STATUS_OK)
+        repository->failure = *err;
+    repository_release(repository);
     return error_status(err);
 }
 
-enum status repository_write_index(struct repository *repository, struct error *err)
+void unindexed_done(struct unindexed *unindexed)
 {
-    if (repository->unindexed.count == 0)
+    for (size_t i = 0; i < unindexed->count; i++)
+        free(unindexed->packs[i].entries);
+    free(unindexed->packs);
+    *unindexed = (struct unindexed){0};
+}
+
+enum status repository_write_index(struct repository *repository, struct sealer *sealer,
+                                   struct error *err)
+{
+    repository_guard(repository);
+    CLEANUP(unindexed_done) struct unindexed unindexed = repository->unindexed;
+    repository->unindexed = (struct unindexed){0};
+    repository_release(repository);
+    if (unindexed.count == 0)
         return STATUS_OK;
-    if (write_index(repository, err) != STATUS_OK)
-        return latch(repository, err);
+    if (write_index(repository, sealer, &unindexed, err) != STATUS_OK)
+        return repository_latch(repository, err);
     return STATUS_OK;
 }
 
-static enum status store_and_index(struct repository *repository, struct pack_content *content,
-                                   struct error *err)
+static bool index_is_due(struct repository *repository)
 {
-    if (store(repository, content, err) != STATUS_OK)
-        return latch(repository, err);
-    if (repository->unindexed.blobs < INDEX_BLOBS &&
-        clock_mono_ms() - repository->unindexed.since_ms < INDEX_AGE_MS)
-        return STATUS_OK;
-    return repository_write_index(repository, err);
+    repository_guard(repository);
+    const struct unindexed *unindexed = &repository->unindexed;
+    bool due = unindexed->blobs >= INDEX_BLOBS ||
+               (unindexed->count > 0 && clock_mono_ms() - unindexed->since_ms >= INDEX_AGE_MS);
+    repository_release(repository);
+    return due;
 }
 
-enum status repository_store_open_pack(struct repository *repository, struct open_pack *open,
+static enum status store_and_index(struct repository *repository, struct sealer *sealer,
+                                   struct pack_content *content, struct error *err)
+{
+    if (store(repository, sealer, content, err) != STATUS_OK)
+        return error_status(err);
+    return index_is_due(repository) ? repository_write_index(repository, sealer, err) : STATUS_OK;
+}
+
+enum status repository_store_open_pack(struct repository *repository, struct packer *packer,
                                        struct error *err)
 {
     struct object_part parts[COUNT_IN_FRONT + HEADER_BEHIND] = {
-        {.bytes = open->bytes, .len = open->len}};
-    struct pack_content content = {.pack = open->pack,
-                                   .entries = open->entries,
-                                   .count = open->count,
+        {.bytes = packer->bytes, .len = packer->len}};
+    struct pack_content content = {.pack = packer->pack,
+                                   .entries = packer->entries,
+                                   .count = packer->count,
                                    .parts = parts,
                                    .part_count = COUNT_IN_FRONT};
-    if (open->count == 0)
+    if (packer->count == 0)
         return STATUS_OK;
-    if (store_and_index(repository, &content, err) != STATUS_OK)
+    if (store_and_index(repository, &packer->sealer, &content, err) != STATUS_OK)
         return error_status(err);
-    open->count = 0;
-    open->len = 0;
+    repository_guard(repository); /* whoever loads a blob looks into packs that are still open */
+    packer->count = 0;
+    packer->len = 0;
+    packer->numbered = false;
+    repository_release(repository);
     return STATUS_OK;
 }
 
-enum status repository_store_single_pack(struct repository *repository, uint32_t entry,
-                                         const struct segment *segments, size_t count,
-                                         struct error *err)
+enum status repository_store_single_pack(struct repository *repository, struct packer *packer,
+                                         struct blob_entry *entry, const struct segment *segments,
+                                         size_t count, struct error *err)
 {
     CLEANUP(free_any) struct object_part *parts = calloc(count + HEADER_BEHIND, sizeof(*parts));
-    if (parts == NULL) {
-        (void)FAIL(err, STATUS_NO_MEMORY, "a list of %zu parts", count);
-        return latch(repository, err);
-    }
+    if (parts == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "a list of %zu parts", count);
     for (size_t i = 0; i < count; i++)
         parts[i] = (struct object_part){.bytes = segments[i].bytes, .len = segments[i].len};
-    struct pack_content content = {.pack =
-                                       blob_entry_pack(blob_index_entry(&repository->index, entry)),
+    struct pack_content content = {.pack = blob_entry_pack(entry),
                                    .entries = &entry,
                                    .count = 1,
                                    .parts = parts,
                                    .part_count = count};
-    return store_and_index(repository, &content, err);
+    return store_and_index(repository, &packer->sealer, &content, err);
 }

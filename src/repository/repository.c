@@ -80,8 +80,7 @@ static enum status new_repository(struct object_store *store, const struct crypt
         return FAIL(err, STATUS_NO_MEMORY, "repository");
     repository->store = store;
     repository->keys = *keys;
-    repository->open[BLOB_DATA].type = BLOB_DATA;
-    repository->open[BLOB_TREE].type = BLOB_TREE;
+    (void)pthread_mutex_init(&repository->mutex, NULL);
     buffer_init(&repository->scratch, UINT32_MAX);
     if (sealer_init(&repository->sealer, keys, err) != STATUS_OK ||
         blob_index_init(&repository->index, err) != STATUS_OK)
@@ -367,16 +366,12 @@ void repository_close(struct repository *repository)
     if (repository->lock.held && repository_unlock(repository, &ignored) != STATUS_OK) {
         /* The next one on this host removes it, once this process is gone. */
     }
-    for (int type = BLOB_DATA; type <= BLOB_TREE; type++) {
-        free(repository->open[type].bytes);
-        free(repository->open[type].entries);
-    }
-    for (size_t i = 0; i < repository->unindexed.count; i++)
-        free(repository->unindexed.packs[i].entries);
-    free(repository->unindexed.packs);
+    packers_done(repository);
+    unindexed_done(&repository->unindexed);
     blob_index_done(&repository->index);
     sealer_done(&repository->sealer);
     buffer_done(&repository->scratch);
+    (void)pthread_mutex_destroy(&repository->mutex);
     OPENSSL_cleanse(&repository->keys, sizeof(repository->keys));
     free(repository);
 }
@@ -386,8 +381,15 @@ uint64_t repository_polynomial(const struct repository *repository)
     return repository->config.polynomial;
 }
 
-void repository_get_statistics(const struct repository *repository,
+void repository_set_compression(struct repository *repository, enum compression compression)
+{
+    repository->compression = compression;
+}
+
+void repository_get_statistics(struct repository *repository,
                                struct repository_statistics *ret_statistics)
 {
+    repository_guard(repository);
     *ret_statistics = repository->statistics;
+    repository_release(repository);
 }

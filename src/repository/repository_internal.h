@@ -2,6 +2,7 @@
  * What an open repository holds; shared by the files of this folder that work on one.
  *
  *   blob_writer.c    hash, look up, compress, seal, verify -> pack in memory -> pack_writer.c
+ *   packer.c         who may fill which of the packs in memory
  *   pack_writer.c    header, hash, put; when enough packs wait, an index file
  *   blob_reader.c    look up, get the range, open, expand, compare
  *   unpacked.c       the small files: index, snapshots, locks
@@ -17,6 +18,9 @@
 #include "sealer.h"
 #include "text_stream.h"
 
+#include <pthread.h>
+#include <stdbool.h>
+
 enum {
     OBJECT_PATH_SIZE = 96, /* "snapshots/<id>", "data/xx/<id>" */
     INDEX_BLOBS = 50000,   /* so many blobs, or so long, and an index file is written */
@@ -25,13 +29,17 @@ enum {
     SMALL_TEXT_MAX = 16 * 1024 * 1024 /* of a snapshot or a lock */
 };
 
-/* A pack that is being filled, in memory, one per type of blob. */
-struct open_pack {
+/* What one thread at a time saves blobs of one type with: its own contexts, and the pack that it is
+ * filling, in memory. There are as many as threads have saved at the same time. */
+struct packer {
+    struct packer *next, *next_idle;
     enum blob_type type;
-    uint32_t pack;        /* its number, while count > 0 */
+    struct sealer sealer;
+    bool numbered;        /* pack is a number that no stored pack has */
+    uint32_t pack;        /* its number in the index */
     unsigned char *bytes; /* allocated once, when first needed */
     size_t len;
-    uint32_t *entries; /* numbers of its blobs in the index; PACK_ENTRIES_MAX */
+    struct blob_entry **entries; /* its blobs, in the index; PACK_ENTRIES_MAX */
     size_t count;
 };
 
@@ -42,6 +50,8 @@ struct unindexed {
     size_t blobs;
     int64_t since_ms; /* monotonic: when the first of them was stored */
 };
+
+void unindexed_done(struct unindexed *unindexed); /* all zeros is fine */
 
 struct held_lock {
     bool held;
@@ -55,34 +65,63 @@ struct repository {
     struct object_store *store; /* borrowed */
     struct crypto_keys keys;
     struct repository_config config;
+    enum compression compression;
+    /* Of the calling thread, which also holds the lock and reads. */
     struct sealer sealer;
-    struct blob_index index;
-    struct open_pack open[2]; /* by enum blob_type */
-    struct unindexed unindexed;
-    struct repository_statistics statistics;
     struct held_lock lock;
     struct buffer scratch; /* sealed bytes on their way in */
-    struct error failure;  /* a pack or index could not be stored: nothing can be saved any more */
+    /* Of all that save, for moments: nothing is computed, read or written with the mutex held. */
+    pthread_mutex_t mutex;
+    struct blob_index index;
+    struct packer *packers, *idle[2]; /* all of them; by enum blob_type */
+    struct unindexed unindexed;
+    struct repository_statistics statistics;
+    struct error
+        failure; /* a blob, pack or index could not be stored: nothing can be saved any more */
 };
 
 /* "folder/<id>" */
 void object_path(char path[OBJECT_PATH_SIZE], const char *folder, const struct blob_id *id);
 void pack_path(char path[OBJECT_PATH_SIZE], const struct blob_id *id);
 
+static inline void repository_guard(struct repository *repository)
+{
+    (void)pthread_mutex_lock(&repository->mutex);
+}
+
+static inline void repository_release(struct repository *repository)
+{
+    (void)pthread_mutex_unlock(&repository->mutex);
+}
+
 /* blob_writer.c: saves, unless known, a text that is finished and has this hash. */
 enum status repository_save_stream(struct repository *repository, enum blob_type type,
                                    struct text_stream *stream, const struct blob_id *id,
                                    struct error *err) MUST_CHECK;
-enum status repository_check_writable(const struct repository *repository, struct error *err)
+enum status repository_check_writable(struct repository *repository, struct error *err) MUST_CHECK;
+/* The same with the mutex held. */
+enum status repository_check_guarded(const struct repository *repository, struct error *err)
     MUST_CHECK;
 
+/* packer.c. One that nobody else has until it is given back; the last one given is the first
+ * taken, so that few threads fill few packs. */
+enum status packer_take(struct repository *repository, enum blob_type type,
+                        struct packer **ret_packer, struct error *err) MUST_CHECK;
+void packer_give(struct repository *repository, struct packer *packer);
+void packers_done(struct repository *repository);
+/* Is there anything saved that is not in an index file yet? */
+bool repository_is_dirty(struct repository *repository);
+
 /* pack_writer.c: pack = parts that hold the sealed blobs || header, as *one* object. */
-enum status repository_store_open_pack(struct repository *repository, struct open_pack *open,
+enum status repository_store_open_pack(struct repository *repository, struct packer *packer,
                                        struct error *err) MUST_CHECK;
-enum status repository_store_single_pack(struct repository *repository, uint32_t entry,
-                                         const struct segment *segments, size_t count,
-                                         struct error *err) MUST_CHECK;
-enum status repository_write_index(struct repository *repository, struct error *err) MUST_CHECK;
+enum status repository_store_single_pack(struct repository *repository, struct packer *packer,
+                                         struct blob_entry *entry, const struct segment *segments,
+                                         size_t count, struct error *err) MUST_CHECK;
+/* After a failure the index in memory may know blobs that are stored nowhere: the end of saving. */
+enum status repository_latch(struct repository *repository, struct error *err) MUST_CHECK;
+enum status repository_write_index(struct repository *repository, struct sealer *sealer,
+                                   struct error *err) MUST_CHECK;
 
 /* unpacked.c. The text is appended to the buffer, whose limit holds. */
 enum status unpacked_load(struct repository *repository, const char *folder, const char *id,
@@ -91,9 +130,9 @@ enum status unpacked_save(struct repository *repository, const char *folder, con
                           size_t len, struct blob_id *ret_id, struct error *err) MUST_CHECK;
 /* The stream is made with UNPACKED_PREFIX and is not finished yet. */
 #define UNPACKED_PREFIX "\x02"
-enum status unpacked_save_stream(struct repository *repository, const char *folder,
-                                 struct text_stream *stream, struct blob_id *ret_id,
-                                 struct error *err) MUST_CHECK;
+enum status unpacked_save_stream(struct repository *repository, struct sealer *sealer,
+                                 const char *folder, struct text_stream *stream,
+                                 struct blob_id *ret_id, struct error *err) MUST_CHECK;
 /* The ids in a folder; what is not named like one is skipped. */
 typedef enum status unpacked_seen_fn(void *context, const char *id, struct error *err);
 enum status unpacked_list(struct object_store *store, const char *folder, unpacked_seen_fn *seen,

@@ -1,5 +1,7 @@
 #include "sealer.h"
 
+#include <string.h>
+
 enum status sealer_init(struct sealer *sealer, const struct crypto_keys *keys, struct error *err)
 {
     if (crypto_new(keys, &sealer->crypto, err) != STATUS_OK ||
@@ -20,15 +22,22 @@ size_t sealed_max(size_t len)
     return compressed_max(len) + SEAL_OVERHEAD;
 }
 
-enum status sealer_seal(struct sealer *sealer, const void *bytes, size_t len, unsigned char *out,
-                        size_t *ret_len, struct error *err)
+enum status sealer_seal(struct sealer *sealer, const void *bytes, size_t len, struct segment *out,
+                        bool *ret_compressed, struct error *err)
 {
     size_t stored = 0;
-    if (compressor_shrink(sealer->compressor, bytes, len, out + SEAL_IV_BYTES, &stored, err) !=
-            STATUS_OK ||
-        crypto_seal(sealer->crypto, out, stored, err) != STATUS_OK)
+    if (compressor_shrink(sealer->compressor, bytes, len, out->bytes + SEAL_IV_BYTES, &stored,
+                          err) != STATUS_OK)
         return error_status(err);
-    *ret_len = stored + SEAL_OVERHEAD;
+    bool compressed = stored > 0;
+    if (!compressed) {
+        memcpy(out->bytes + SEAL_IV_BYTES, bytes, len);
+        stored = len;
+    }
+    if (crypto_seal(sealer->crypto, out->bytes, stored, err) != STATUS_OK)
+        return error_status(err);
+    out->len = stored + SEAL_OVERHEAD;
+    *ret_compressed = compressed;
     return STATUS_OK;
 }
 
@@ -98,5 +107,25 @@ enum status sealer_digest(struct sealer *sealer, const struct segment *segments,
             return error_status(err);
     if (compressor_expand_finish(sealer->compressor, err) != STATUS_OK)
         return error_status(err);
+    return hash_finish(sealer->hash, digest, err);
+}
+
+enum status sealer_digest_plain(struct sealer *sealer, const struct segment *sealed,
+                                unsigned char digest[HASH_BYTES], struct error *err)
+{
+    struct segment payload = payload_of(sealed, 1, 0);
+    if (check_mac(sealer, sealed, 1, err) != STATUS_OK ||
+        crypto_decrypt_start(sealer->crypto, sealed->bytes, err) != STATUS_OK ||
+        hash_start(sealer->hash, err) != STATUS_OK)
+        return error_status(err);
+    while (payload.len > 0) {
+        size_t len = payload.len < SEALER_SLICE_BYTES ? payload.len : SEALER_SLICE_BYTES;
+        if (crypto_decrypt_piece(sealer->crypto, payload.bytes, len, sealer->slice, err) !=
+                STATUS_OK ||
+            hash_piece(sealer->hash, sealer->slice, len, err) != STATUS_OK)
+            return error_status(err);
+        payload.bytes += len;
+        payload.len -= len;
+    }
     return hash_finish(sealer->hash, digest, err);
 }

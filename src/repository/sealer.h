@@ -30,14 +30,18 @@ void sealer_done(struct sealer *sealer);
 /* Room that sealer_seal() needs for a plaintext of len bytes. */
 size_t sealed_max(size_t len);
 
-/* Compresses and seals bytes into out. */
-enum status sealer_seal(struct sealer *sealer, const void *bytes, size_t len, unsigned char *out,
-                        size_t *ret_len, struct error *err) MUST_CHECK;
+/* Compresses and seals bytes into out->bytes, and sets out->len. *ret_compressed false: they are
+ * stored as they are, because they do not shrink or shall not. */
+enum status sealer_seal(struct sealer *sealer, const void *bytes, size_t len, struct segment *out,
+                        bool *ret_compressed, struct error *err) MUST_CHECK;
 
 /* Undoes, piece by piece, what was done to a compressed object, and hands out the SHA-256 of the
  * plaintext it really holds; skip: bytes before the zstd frame. */
 enum status sealer_digest(struct sealer *sealer, const struct segment *segments, size_t count,
                           size_t skip, unsigned char digest[HASH_BYTES], struct error *err)
     MUST_CHECK;
+/* The same for one that is not compressed. */
+enum status sealer_digest_plain(struct sealer *sealer, const struct segment *sealed,
+                                unsigned char digest[HASH_BYTES], struct error *err) MUST_CHECK;
 
 #endif

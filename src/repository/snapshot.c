@@ -11,8 +11,7 @@ static enum status check_order(struct repository *repository,
 {
     if (repository_check_writable(repository, err) != STATUS_OK)
         return error_status(err);
-    if (repository->open[BLOB_DATA].count > 0 || repository->open[BLOB_TREE].count > 0 ||
-        repository->unindexed.count > 0)
+    if (repository_is_dirty(repository))
         return FAIL(err, STATUS_CONFLICT, "something saved was not flushed");
     if (!repository_has_blob(repository, BLOB_TREE, &snapshot->tree))
         return FAIL(err, STATUS_CONFLICT, "its tree is not in the repository");

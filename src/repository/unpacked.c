@@ -57,20 +57,21 @@ enum status unpacked_load(struct repository *repository, const char *folder, con
     return STATUS_OK;
 }
 
-static enum status verify(struct repository *repository, const struct text_stream *stream,
+static enum status verify(struct sealer *sealer, const struct text_stream *stream,
                           const unsigned char expected[HASH_BYTES], struct error *err)
 {
     unsigned char digest[HASH_BYTES];
     size_t count = 0;
     const struct segment *segments = text_stream_segments(stream, &count);
-    if (sealer_digest(&repository->sealer, segments, count, 1, digest, err) != STATUS_OK)
+    if (sealer_digest(sealer, segments, count, 1, digest, err) != STATUS_OK)
         return error_status(err);
     if (memcmp(digest, expected, HASH_BYTES) != 0)
         return FAIL(err, STATUS_CORRUPT, "what was to be stored does not read back the same");
     return STATUS_OK;
 }
 
-static enum status put_segments(struct repository *repository, const char *folder,
+/* NOLINTNEXTLINE(readability-function-size): seven parameters, each of another kind */
+static enum status put_segments(struct object_store *store, struct hash *hash, const char *folder,
                                 const struct segment *segments, size_t count,
                                 struct blob_id *ret_id, struct error *err)
 {
@@ -78,31 +79,31 @@ static enum status put_segments(struct repository *repository, const char *folde
     CLEANUP(free_any) struct object_part *parts = calloc(count, sizeof(*parts));
     if (parts == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "a list of %zu parts", count);
-    if (hash_start(repository->sealer.hash, err) != STATUS_OK)
+    if (hash_start(hash, err) != STATUS_OK)
         return error_status(err);
     for (size_t i = 0; i < count; i++) {
         parts[i] = (struct object_part){.bytes = segments[i].bytes, .len = segments[i].len};
-        if (hash_piece(repository->sealer.hash, parts[i].bytes, parts[i].len, err) != STATUS_OK)
+        if (hash_piece(hash, parts[i].bytes, parts[i].len, err) != STATUS_OK)
             return error_status(err);
     }
-    if (hash_finish(repository->sealer.hash, ret_id->bytes, err) != STATUS_OK)
+    if (hash_finish(hash, ret_id->bytes, err) != STATUS_OK)
         return error_status(err);
     object_path(path, folder, ret_id);
-    return object_store_put(repository->store, path, parts, count, err);
+    return object_store_put(store, path, parts, count, err);
 }
 
-enum status unpacked_save_stream(struct repository *repository, const char *folder,
-                                 struct text_stream *stream, struct blob_id *ret_id,
-                                 struct error *err)
+enum status unpacked_save_stream(struct repository *repository, struct sealer *sealer,
+                                 const char *folder, struct text_stream *stream,
+                                 struct blob_id *ret_id, struct error *err)
 {
     unsigned char digest[HASH_BYTES];
     if (text_stream_finish(stream, digest, err) != STATUS_OK ||
-        text_stream_seal(stream, repository->sealer.crypto, err) != STATUS_OK ||
-        verify(repository, stream, digest, err) != STATUS_OK)
+        text_stream_seal(stream, sealer->crypto, err) != STATUS_OK ||
+        verify(sealer, stream, digest, err) != STATUS_OK)
         return FAIL_IN(err, "save to %s/", folder);
     size_t count = 0;
     const struct segment *segments = text_stream_segments(stream, &count);
-    return put_segments(repository, folder, segments, count, ret_id, err);
+    return put_segments(repository->store, sealer->hash, folder, segments, count, ret_id, err);
 }
 
 enum status unpacked_save(struct repository *repository, const char *folder, const void *text,
@@ -112,7 +113,7 @@ enum status unpacked_save(struct repository *repository, const char *folder, con
     if (text_stream_new(UNPACKED_PREFIX, &stream, err) != STATUS_OK ||
         text_stream_add(stream, text, len, err) != STATUS_OK)
         return error_status(err);
-    return unpacked_save_stream(repository, folder, stream, ret_id, err);
+    return unpacked_save_stream(repository, &repository->sealer, folder, stream, ret_id, err);
 }
 
 struct id_listing {

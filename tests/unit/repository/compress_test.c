@@ -1,5 +1,7 @@
 #include "src/repository/compress.h"
 
+#include "src/repository/crypto.h"
+
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <zstd.h>
@@ -59,12 +61,54 @@ static void expect_plain(size_t len)
 Test(compressor_shrink, is_undone_by_expand)
 {
     static unsigned char out[PLAIN_LEN + 2000];
-    static const size_t lengths[] = {1, 100, 131072, PLAIN_LEN};
+    static const size_t lengths[] = {100, 131072, PLAIN_LEN};
     for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
         size_t len = shrink_plain(out, sizeof(out), lengths[i]);
         cr_assert(eq(int, (int)expand(out, len, 0), (int)STATUS_OK), "%s", err.text);
         expect_plain(lengths[i]);
     }
+}
+
+Test(compressor_shrink, leaves_alone_what_does_not_shrink)
+{
+    static unsigned char random[PLAIN_LEN];
+    static unsigned char out[PLAIN_LEN + 2000];
+    static const size_t lengths[] = {1, 20, 4096, PLAIN_LEN};
+    cr_assert(eq(int, (int)crypto_random(random, sizeof(random), &err), (int)STATUS_OK));
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        size_t done = 1;
+        cr_assert(eq(int, (int)compressor_shrink(compressor, random, lengths[i], out, &done, &err),
+                     (int)STATUS_OK));
+        cr_expect(eq(sz, done, (size_t)0), "%zu random bytes", lengths[i]);
+    }
+}
+
+Test(compressor_shrink, goes_by_more_than_the_beginning)
+{
+    static unsigned char bytes[PLAIN_LEN];
+    static unsigned char out[PLAIN_LEN + 2000];
+    size_t done = 0;
+    memcpy(bytes, plain(), PLAIN_LEN);
+    cr_assert(eq(int, (int)crypto_random(bytes, PLAIN_LEN / 8, &err), (int)STATUS_OK));
+    cr_assert(eq(int, (int)compressor_shrink(compressor, bytes, PLAIN_LEN, out, &done, &err),
+                 (int)STATUS_OK));
+    cr_expect(done > 0 && done < PLAIN_LEN / 2);
+}
+
+Test(compressor_shrink, knows_levels)
+{
+    static unsigned char out[PLAIN_LEN + 2000];
+    size_t done[COMPRESSION_COUNT];
+    for (int level = COMPRESSION_AUTO; level < COMPRESSION_COUNT; level++) {
+        cr_assert(eq(int, (int)compressor_choose(compressor, (enum compression)level, &err),
+                     (int)STATUS_OK));
+        cr_assert(
+            eq(int, (int)compressor_shrink(compressor, plain(), PLAIN_LEN, out, &done[level], &err),
+               (int)STATUS_OK));
+    }
+    cr_expect(eq(sz, done[COMPRESSION_OFF], (size_t)0));
+    cr_expect(lt(sz, done[COMPRESSION_BETTER], done[COMPRESSION_AUTO]));
+    cr_expect(lt(sz, done[COMPRESSION_FAST], (size_t)PLAIN_LEN / 4));
 }
 
 /* Frames without a content size, as rustic writes them. */

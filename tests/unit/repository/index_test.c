@@ -227,17 +227,18 @@ Test(index_file_write, makes_what_read_reads)
     unsigned char digest[HASH_BYTES];
     for (uint32_t p = 0; p < PACKS; p++) {
         uint32_t number = 0;
-        packs[p].entries = malloc(PER_PACK * sizeof(uint32_t));
+        packs[p].entries = malloc(PER_PACK * sizeof(struct blob_entry *));
         packs[p].count = PER_PACK;
         cr_assert(eq(int, (int)blob_index_add_pack(&blobs, &number, &err), (int)STATUS_OK));
-        packs[p].pack = number;
-        blobs.packs[number] = id_of(1000 + p);
+        packs[p].id = id_of(1000 + p);
+        blobs.packs[number] = packs[p].id;
         for (uint32_t i = 0; i < PER_PACK; i++)
-            packs[p].entries[i] = add(p * PER_PACK + i, p == 1 ? BLOB_TREE : BLOB_DATA, number);
+            packs[p].entries[i] = blob_index_entry(
+                &blobs, add(p * PER_PACK + i, p == 1 ? BLOB_TREE : BLOB_DATA, number));
     }
 
     cr_assert(eq(int, (int)text_stream_new("", &stream, &err), (int)STATUS_OK));
-    cr_assert(eq(int, (int)index_file_write(&blobs, packs, PACKS, stream, &err), (int)STATUS_OK));
+    cr_assert(eq(int, (int)index_file_write(packs, PACKS, stream, &err), (int)STATUS_OK));
     cr_assert(eq(int, (int)text_stream_finish(stream, digest, &err), (int)STATUS_OK));
 
     /* Unsealed, the first segment's IV is still zeros: what follows it is the frame. */

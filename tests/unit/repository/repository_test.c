@@ -250,9 +250,9 @@ Test(repository_save_blob, takes_runs_of_zeros)
 
 Test(repository_save_blob, writes_an_index_before_more_than_50000_blobs_wait)
 {
-    size_t padding = 300;
-    unsigned char bytes[300];
-    for (uint32_t i = 0; i < 130000; i++) {
+    size_t padding = 400;
+    unsigned char bytes[400];
+    for (uint32_t i = 0; i < 140000; i++) {
         fill(bytes, padding, i);
         (void)save(BLOB_DATA, bytes, padding);
     }
