@@ -30,10 +30,11 @@
  * Bytes     st_size of regular files, each hard link counted, as found by discover. bytes_done
  *           grows with what is in the repository, was there before, or turned out to be
  *           unreadable; it never falls nor passes bytes_total, and equals it when committed.
- * Reports   through one callback, from the calling thread: at each stage, each chunk of at most
- *           8 MiB, each 256 entries (the callee thins them out), but not while undoing. It may
- *           cancel through plan->cancel. That it fails ends the backup, unless that is
- *           committed.
+ * Reports   through one callback, from the calling thread: at each stage, each 256 entries, when
+ *           chunks have been stored, and while uploading at least each second (the callee thins
+ *           them out), but not while undoing. It may cancel through plan->cancel. That it fails
+ *           ends the backup, unless that is committed.
+ * Threads   the upload has its own, which are gone when the call returns.
  * Errors    reason volume_missing (NOT_FOUND, INVALID), nothing_readable (FORBIDDEN),
  *           hook_failed (CONFLICT): permanent. bucket_unreachable (UNAVAILABLE), LOCKED,
  *           NO_SPACE: transient. canceled (CANCELED), lease_lost (LOST). And those of snapshot,
@@ -53,6 +54,7 @@
 #include "model/app.h"
 #include "model/backup.h"
 #include "model/bucket.h"
+#include "repository/repository.h"
 
 #include <jansson.h>
 
@@ -96,6 +98,8 @@ struct stage_plan {
     const char *passphrase;
     struct stage_key *key; /* NULL: derived from the passphrase, a tenth of a second of work */
     const char *undo_directory;
+    size_t threads; /* that read and store files; 0: one for each processor */
+    enum compression compression;
     const struct cancel *cancel;
     stage_report_fn *report;
     void *context;

@@ -75,14 +75,26 @@ static bool block_has_boundary(const struct chunker *chunker, const unsigned cha
     return false;
 }
 
-size_t chunker_next(const struct chunker *chunker, const unsigned char *bytes, size_t len)
+bool chunker_scan(const struct chunker *chunker, const unsigned char *bytes, size_t len,
+                  size_t *position)
 {
-    if (len <= CHUNK_MIN_BYTES)
-        return len;
     size_t end = len < CHUNK_MAX_BYTES ? len : CHUNK_MAX_BYTES;
-    size_t next = CHUNK_MIN_BYTES;
+    size_t next = *position < CHUNK_MIN_BYTES ? CHUNK_MIN_BYTES : *position;
+    if (end <= next) {
+        *position = next;
+        return end == CHUNK_MAX_BYTES;
+    }
     /* cppcheck-suppress knownConditionTrueFalse; it takes end for its smallest value */
     while (end - next >= block_bytes && !block_has_boundary(chunker, bytes + next))
         next += block_bytes;
-    return scan(chunker, bytes, next, end);
+    *position = scan(chunker, bytes, next, end);
+    return *position < end || end == CHUNK_MAX_BYTES;
+}
+
+size_t chunker_next(const struct chunker *chunker, const unsigned char *bytes, size_t len)
+{
+    size_t position = 0;
+    if (len <= CHUNK_MIN_BYTES)
+        return len;
+    return chunker_scan(chunker, bytes, len, &position) ? position : len;
 }

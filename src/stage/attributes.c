@@ -183,9 +183,8 @@ void attributes_done(struct attributes *attributes)
     attributes->xattrs = NULL;
 }
 
-enum status attributes_read(struct attributes *attributes, const struct attributes_place *place,
-                            const struct stat *info, struct node *ret_node, struct error *ret_lost,
-                            struct error *err)
+enum status attributes_describe(struct attributes *attributes, const struct attributes_place *place,
+                                const struct stat *info, struct node *ret_node, struct error *err)
 {
     struct node node;
     if (!node_from_stat(info, &node))
@@ -197,15 +196,77 @@ enum status attributes_read(struct attributes *attributes, const struct attribut
     }
     node.user = owner_user(&attributes->owners, info->st_uid);
     node.group = owner_group(&attributes->owners, info->st_gid);
+    *ret_node = node;
+    return STATUS_OK;
+}
 
+/* What is there stays in attributes. */
+static enum status read_extended(struct attributes *attributes,
+                                 const struct attributes_place *place, size_t *ret_count,
+                                 struct error *ret_lost, struct error *err)
+{
     struct reach where;
+    *ret_count = 0;
     *ret_lost = (struct error){0};
     if (!locate(place, &where))
         (void)FAIL(ret_lost, STATUS_TOO_LARGE, "extended attributes: the path is too long");
-    else if (read_xattrs(attributes, &where, &node.xattr_count, ret_lost) == STATUS_NO_MEMORY) {
+    else if (read_xattrs(attributes, &where, ret_count, ret_lost) == STATUS_NO_MEMORY) {
         *err = *ret_lost;
         return FAIL_IN(err, "read metadata");
     }
+    return STATUS_OK;
+}
+
+static enum status copy_xattrs(const struct attributes *attributes, size_t count,
+                               struct node_xattr **ret_xattrs, struct error *err)
+{
+    size_t table = count * sizeof(struct node_xattr);
+    const struct buffer *names = &attributes->names;
+    const struct buffer *values = &attributes->values;
+    struct node_xattr *xattrs = malloc(table + names->len + values->len);
+    if (xattrs == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "%zu extended attributes", count);
+    char *name = (char *)xattrs + table;
+    char *value = name + names->len;
+    memcpy(name, names->bytes, names->len);
+    if (values->len > 0)
+        memcpy(value, values->bytes, values->len);
+    for (size_t i = 0; i < count; i++) {
+        const struct node_xattr *from = &attributes->xattrs[i];
+        xattrs[i] = (struct node_xattr){
+            .name = name + (from->name - (const char *)names->bytes),
+            .value = value + ((const char *)from->value - (const char *)values->bytes),
+            .value_len = from->value_len,
+        };
+    }
+    *ret_xattrs = xattrs;
+    return STATUS_OK;
+}
+
+enum status attributes_read_extended(struct attributes *attributes,
+                                     const struct attributes_place *place,
+                                     struct node_xattr **ret_xattrs, size_t *ret_count,
+                                     struct error *ret_lost, struct error *err)
+{
+    size_t count = 0;
+    *ret_xattrs = NULL;
+    *ret_count = 0;
+    if (read_extended(attributes, place, &count, ret_lost, err) != STATUS_OK)
+        return err->status;
+    if (count > 0 && copy_xattrs(attributes, count, ret_xattrs, err) != STATUS_OK)
+        return err->status;
+    *ret_count = count;
+    return STATUS_OK;
+}
+
+enum status attributes_read(struct attributes *attributes, const struct attributes_place *place,
+                            const struct stat *info, struct node *ret_node, struct error *ret_lost,
+                            struct error *err)
+{
+    struct node node;
+    if (attributes_describe(attributes, place, info, &node, err) != STATUS_OK ||
+        read_extended(attributes, place, &node.xattr_count, ret_lost, err) != STATUS_OK)
+        return err->status;
     node.xattrs = attributes->xattrs;
     *ret_node = node;
     return STATUS_OK;

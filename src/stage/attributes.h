@@ -1,6 +1,7 @@
 /*
  * Attributes: what a node holds beside its content: times, owner with name, extended attributes
  * (ACLs are such), a symbolic link's target.
+ * Threads   one thread; a second one takes a second struct
  * Limits    ATTRIBUTES_XATTR_BYTES_MAX of attributes per entry, names and values together
  */
 #ifndef STAGE_ATTRIBUTES_H
@@ -36,6 +37,19 @@ struct attributes {
 
 void attributes_init(struct attributes *attributes);
 void attributes_done(struct attributes *attributes);
+
+/* The two halves of attributes_read(). First the node but for its name and its extended attributes;
+ * it borrows from attributes until the next call. */
+enum status attributes_describe(struct attributes *attributes, const struct attributes_place *place,
+                                const struct stat *info, struct node *ret_node, struct error *err)
+    MUST_CHECK;
+
+/* Then these, as one block of memory that the caller frees; NULL, and a count of 0, if there are
+ * none. */
+enum status attributes_read_extended(struct attributes *attributes,
+                                     const struct attributes_place *place,
+                                     struct node_xattr **ret_xattrs, size_t *ret_count,
+                                     struct error *ret_lost, struct error *err) MUST_CHECK;
 
 /* Fills the node but for its name; it borrows from attributes until the next call. *ret_lost: why
  * attributes are missing in it, with status OK if none are. Errors: UNSUPPORTED a kind of file that

@@ -132,6 +132,7 @@ static enum status open_repository(struct stage_context *context, bool *ret_foun
             STATUS_OK ||
         commit_find(context, ret_found, err) != STATUS_OK)
         return FAIL_IN(err, "open");
+    repository_set_compression(context->repository, plan->compression);
     return STATUS_OK;
 }
 

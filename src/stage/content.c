@@ -1,63 +1,31 @@
 #include "content.h"
 
-#include <stdlib.h>
+#include "walk.h"
+
 #include <string.h>
 #include <unistd.h>
 
-enum { STAT_BLOCK_BYTES = 512 };
+enum { STAT_BLOCK_BYTES = 512, STEP_BYTES = 512 * 1024 };
 
-/* A file on the way through the buffer. */
+/* A large file on the way through the hand's slab. */
 struct stream {
+    struct hand *hand;
+    struct errand *errand;
     int fd;
     uint64_t size;
     uint64_t offset; /* of the next byte to read */
     bool sparse;     /* then it is a hole, the data behind it, and so on: */
     uint64_t hole_start, data_start, data_end;
-    size_t start, len; /* of what the buffer holds and has not been cut yet */
-    bool ended;        /* the file was shorter than its size said */
+    bool ended; /* the file was shorter than its size said */
 };
 
-enum status content_init(struct content *content, struct repository *repository,
-                         content_progress_fn *progress, void *context, struct error *err)
+static ssize_t read_at(int fd, void *bytes, size_t len, uint64_t offset)
 {
-    *content = (struct content){
-        .repository = repository,
-        .progress = progress,
-        .context = context,
-        .bytes = malloc(CONTENT_BUFFER_BYTES),
-    };
-    if (content->bytes == NULL)
-        return FAIL(err, STATUS_NO_MEMORY, "a buffer of %d bytes", CONTENT_BUFFER_BYTES);
-    chunker_init(&content->chunker, repository_polynomial(repository));
-    return STATUS_OK;
-}
-
-void content_done(struct content *content)
-{
-    free(content->bytes);
-    free(content->ids);
-    content->bytes = NULL;
-    content->ids = NULL;
-}
-
-static enum status add_id(struct content *content, const struct blob_id *id, struct error *err)
-{
-    if (content->count == content->capacity) {
-        size_t capacity = content->capacity == 0 ? 64 : content->capacity * 2;
-        struct blob_id *ids = realloc(content->ids, capacity * sizeof(*ids));
-        if (ids == NULL)
-            return FAIL(err, STATUS_NO_MEMORY, "%zu chunks of one file", capacity);
-        content->ids = ids;
-        content->capacity = capacity;
-    }
-    content->ids[content->count++] = *id;
-    return STATUS_OK;
-}
-
-static enum status count_bytes(struct content *content, uint64_t bytes, struct error *err)
-{
-    content->size += bytes;
-    return content->progress(content->context, bytes, err);
+    ssize_t got;
+    do
+        got = pread(fd, bytes, len, (off_t)offset);
+    while (got < 0 && errno == EINTR);
+    return got;
 }
 
 /* The hole at the offset (an empty one, in data) and the data behind it. A file system that does
@@ -79,37 +47,30 @@ static enum status find_data(struct stream *stream, struct error *lost)
     return STATUS_OK;
 }
 
-static ssize_t read_at(int fd, void *bytes, size_t len, uint64_t offset)
+/* Some bytes more into the slab, zeros for a hole. */
+static enum status read_some(struct stream *stream, struct error *lost)
 {
-    ssize_t got;
-    do
-        got = pread(fd, bytes, len, (off_t)offset);
-    while (got < 0 && errno == EINTR);
-    return got;
-}
-
-/* Some bytes more into the buffer, zeros for a hole. */
-static enum status read_some(struct content *content, struct stream *stream, struct error *lost)
-{
-    unsigned char *free_bytes = content->bytes + stream->start + stream->len;
-    size_t room = CONTENT_BUFFER_BYTES - stream->start - stream->len;
+    struct slab *slab = stream->hand->slab;
+    size_t room = SLAB_BYTES - slab->len;
     if (stream->sparse && stream->offset >= stream->data_end &&
         find_data(stream, lost) != STATUS_OK)
         return lost->status;
 
     bool hole = stream->offset < stream->data_start;
     uint64_t end = hole ? stream->data_start : stream->data_end;
-    size_t wanted = end - stream->offset < room ? (size_t)(end - stream->offset) : room;
+    size_t wanted = room < STEP_BYTES ? room : STEP_BYTES;
+    if (end - stream->offset < wanted)
+        wanted = (size_t)(end - stream->offset);
     ssize_t got = (ssize_t)wanted;
     if (hole)
-        memset(free_bytes, 0, wanted);
+        memset(slab->bytes + slab->len, 0, wanted);
     else
-        got = read_at(stream->fd, free_bytes, wanted, stream->offset);
+        got = read_at(stream->fd, slab->bytes + slab->len, wanted, stream->offset);
     if (got < 0)
         return FAIL_ERRNO(lost, "read");
     stream->ended = got == 0;
     stream->offset += (uint64_t)got;
-    stream->len += (size_t)got;
+    slab->len += (size_t)got;
     return STATUS_OK;
 }
 
@@ -118,38 +79,47 @@ static bool at_end(const struct stream *stream)
     return stream->ended || stream->offset >= stream->size;
 }
 
-/* As much as the chunker needs to see, or all that is left. */
-static enum status fill(struct content *content, struct stream *stream, struct error *lost)
-{
-    if (stream->len >= CHUNK_MAX_BYTES || at_end(stream))
-        return STATUS_OK;
-    if (stream->start > 0 && stream->len > 0)
-        memmove(content->bytes, content->bytes + stream->start, stream->len);
-    stream->start = 0;
-    while (stream->start + stream->len < CONTENT_BUFFER_BYTES && !at_end(stream))
-        if (read_some(content, stream, lost) != STATUS_OK)
-            return lost->status;
-    return STATUS_OK;
-}
-
 /* Chunks that lie in a hole are all the same one: CHUNK_MIN_BYTES of zeros, since a window of zeros
  * is a boundary for every polynomial. Once its id is known, they cost nothing. */
-static enum status skip_zeros(struct content *content, struct stream *stream, struct error *err)
+static enum status skip_zeros(struct stream *stream, struct error *err)
 {
+    struct hand *hand = stream->hand;
     for (;;) {
-        uint64_t position = stream->offset - stream->len;
+        struct slab *slab = hand->slab;
+        uint64_t position = stream->offset - slab->len;
         bool in_hole = stream->sparse && position >= stream->hole_start &&
                        position + CHUNK_MIN_BYTES <= stream->data_start;
-        if (!content->has_zeros || !in_hole)
+        size_t index = 0;
+        if (!hand->has_zeros || !in_hole || crew_is_stopped(hand))
             return STATUS_OK;
-        if (add_id(content, &content->zeros, err) != STATUS_OK ||
-            count_bytes(content, CHUNK_MIN_BYTES, err) != STATUS_OK)
+        if (crew_reserve_id(hand, stream->errand, &index, err) != STATUS_OK)
             return err->status;
-        size_t buffered = stream->len < CHUNK_MIN_BYTES ? stream->len : CHUNK_MIN_BYTES;
-        stream->start += buffered;
-        stream->len -= buffered;
+        crew_set_id(hand, stream->errand, index, &hand->zeros, CHUNK_MIN_BYTES);
+        size_t buffered = slab->len < CHUNK_MIN_BYTES ? slab->len : CHUNK_MIN_BYTES;
+        slab->len -= buffered;
+        memmove(slab->bytes, slab->bytes + buffered, slab->len);
         stream->offset += CHUNK_MIN_BYTES - buffered;
     }
+}
+
+/* The length of the chunk that the slab begins with, which is read as far as that takes. */
+static enum status find_chunk(struct stream *stream, size_t *ret_len, struct error *lost)
+{
+    struct hand *hand = stream->hand;
+    size_t scanned = 0;
+    for (;;) {
+        struct slab *slab = hand->slab;
+        if (chunker_scan(hand->chunker, slab->bytes, slab->len, &scanned))
+            break;
+        if (at_end(stream)) {
+            scanned = slab->len;
+            break;
+        }
+        if (read_some(stream, lost) != STATUS_OK)
+            return lost->status;
+    }
+    *ret_len = scanned;
+    return STATUS_OK;
 }
 
 static bool is_zeros(const unsigned char *bytes, size_t len)
@@ -157,47 +127,157 @@ static bool is_zeros(const unsigned char *bytes, size_t len)
     return bytes[0] == 0 && memcmp(bytes, bytes + 1, len - 1) == 0;
 }
 
-static enum status cut_one(struct content *content, struct stream *stream, struct error *err)
+/* Of a sparse file, the first chunk of zeros: the thread does it by itself, to know its id. */
+static bool wants_zeros(const struct stream *stream, size_t len)
 {
-    const unsigned char *bytes = content->bytes + stream->start;
-    size_t len = chunker_next(&content->chunker, bytes, stream->len);
-    struct blob_id id;
-    bool known = false;
-    if (repository_save_blob(content->repository, BLOB_DATA, bytes, len, &id, &known, err) !=
-            STATUS_OK ||
-        add_id(content, &id, err) != STATUS_OK)
-        return err->status;
-    if (!content->has_zeros && stream->sparse && len == CHUNK_MIN_BYTES && is_zeros(bytes, len)) {
-        content->zeros = id;
-        content->has_zeros = true;
-    }
-    stream->start += len;
-    stream->len -= len;
-    return count_bytes(content, len, err);
+    return stream->sparse && !stream->hand->has_zeros && len == CHUNK_MIN_BYTES &&
+           is_zeros(stream->hand->slab->bytes, len);
 }
 
-enum status content_read(struct content *content, int fd, const struct stat *info,
-                         struct error *ret_lost, struct error *err)
+static enum status save_here(struct stream *stream, size_t index, size_t len, struct error *err)
 {
+    struct hand *hand = stream->hand;
+    struct slab *slab = hand->slab;
+    bool zeros = wants_zeros(stream, len);
+    struct blob_id id;
+    bool known = false;
+    if (repository_save_blob(hand->repository, BLOB_DATA, slab->bytes, len, &id, &known, err) !=
+        STATUS_OK)
+        return err->status;
+    crew_set_id(hand, stream->errand, index, &id, len);
+    if (zeros) {
+        hand->zeros = id;
+        hand->has_zeros = true;
+    }
+    slab->len -= len;
+    memmove(slab->bytes, slab->bytes + len, slab->len);
+    return STATUS_OK;
+}
+
+static enum status cut(struct stream *stream, size_t len, struct error *err)
+{
+    struct hand *hand = stream->hand;
+    size_t index = 0;
+    if (crew_reserve_id(hand, stream->errand, &index, err) != STATUS_OK)
+        return err->status;
+    struct slab *next = wants_zeros(stream, len) ? NULL : crew_find_slab(hand);
+    if (next == NULL)
+        return save_here(stream, index, len, err);
+    next->len = hand->slab->len - len;
+    memcpy(next->bytes, hand->slab->bytes + len, next->len);
+    hand->slab->len = len;
+    crew_offer(hand, stream->errand, index, next);
+    return STATUS_OK;
+}
+
+static enum status read_large(struct hand *hand, struct errand *errand, struct error *ret_lost,
+                              struct error *err)
+{
+    const struct stat *info = &errand->info;
     struct stream stream = {
-        .fd = fd,
+        .hand = hand,
+        .errand = errand,
+        .fd = errand->fd,
         .size = (uint64_t)info->st_size,
         .data_end = (uint64_t)info->st_size,
         .sparse = (uint64_t)info->st_blocks * STAT_BLOCK_BYTES < (uint64_t)info->st_size,
     };
     if (stream.sparse)
         stream.data_end = 0; /* to be asked for */
-    content->count = 0;
-    content->size = 0;
-    *ret_lost = (struct error){0};
-    for (;;) {
-        if (skip_zeros(content, &stream, err) != STATUS_OK)
+    hand->slab->len = 0;
+    while (!crew_is_stopped(hand)) {
+        size_t len = 0;
+        if (skip_zeros(&stream, err) != STATUS_OK)
             return err->status;
-        if (fill(content, &stream, ret_lost) != STATUS_OK)
+        if (find_chunk(&stream, &len, ret_lost) != STATUS_OK || len == 0)
             return STATUS_OK;
-        if (stream.len == 0)
-            return STATUS_OK;
-        if (cut_one(content, &stream, err) != STATUS_OK)
+        if (cut(&stream, len, err) != STATUS_OK)
             return err->status;
     }
+    return STATUS_OK;
+}
+
+enum status content_save(struct hand *hand, struct errand *errand, size_t index,
+                         const unsigned char *bytes, size_t len, struct error *err)
+{
+    struct blob_id id;
+    bool known = false;
+    if (repository_save_blob(hand->repository, BLOB_DATA, bytes, len, &id, &known, err) !=
+        STATUS_OK)
+        return FAIL_IN(err, "'%.200s'", errand->name);
+    crew_set_id(hand, errand, index, &id, len);
+    return STATUS_OK;
+}
+
+static enum status read_all(int fd, unsigned char *bytes, size_t wanted, size_t *ret_len,
+                            struct error *lost)
+{
+    size_t len = 0;
+    while (len < wanted) {
+        ssize_t got = read_at(fd, bytes + len, wanted - len, len);
+        if (got < 0)
+            return FAIL_ERRNO(lost, "read");
+        if (got == 0)
+            break;
+        len += (size_t)got;
+    }
+    *ret_len = len;
+    return STATUS_OK;
+}
+
+/* One chunk; nobody else has a part of it, so there is no need to lock anything. */
+static enum status read_small(struct hand *hand, struct errand *errand, struct error *ret_lost,
+                              struct error *err)
+{
+    struct errand_content *content = &errand->content;
+    unsigned char *bytes = hand->slab->bytes;
+    size_t len = 0;
+    bool known = false;
+    if (read_all(errand->fd, bytes, (size_t)errand->info.st_size, &len, ret_lost) != STATUS_OK)
+        return STATUS_OK;
+    if (len == 0)
+        return STATUS_OK;
+    if (repository_save_blob(hand->repository, BLOB_DATA, bytes, len, &content->one, &known, err) !=
+        STATUS_OK)
+        return err->status;
+    content->count = 1;
+    content->size = len;
+    errand->counted = (int64_t)len < errand->bytes ? (int64_t)len : errand->bytes;
+    hand->bytes += errand->counted;
+    hand->chunks++;
+    return STATUS_OK;
+}
+
+static enum status read_opened(struct hand *hand, struct errand *errand, struct error *err)
+{
+    struct error lost = {0};
+    enum status status = errand->info.st_size <= CHUNK_MIN_BYTES
+                             ? read_small(hand, errand, &lost, err)
+                             : read_large(hand, errand, &lost, err);
+    if (status != STATUS_OK)
+        return FAIL_IN(err, "'%.200s'", errand->name);
+    if (lost.status != STATUS_OK)
+        return errand_fail(errand, WARNING_UNREADABLE, &lost, err);
+    struct attributes_place place = {.fd = errand->fd};
+    if (attributes_read_extended(&hand->attributes, &place, &errand->xattrs, &errand->xattr_count,
+                                 &lost, err) != STATUS_OK)
+        return FAIL_IN(err, "'%.200s'", errand->name);
+    return lost.status == STATUS_OK ? STATUS_OK : errand_lose_attributes(errand, &lost, err);
+}
+
+enum status content_read(struct hand *hand, struct errand *errand, struct error *err)
+{
+    struct error lost;
+    errand->fd = walk_open_at(errand->holder->fd, errand->name, 0);
+    if (errand->fd < 0 || fstat(errand->fd, &errand->info) != 0) {
+        enum warning kind = errno == ELOOP ? WARNING_CHANGED : WARNING_UNREADABLE;
+        error_set_errno(&lost, errno, "open");
+        kind = kind == WARNING_CHANGED ? kind : warning_of(&lost);
+        return errand_fail(errand, kind, &lost, err);
+    }
+    if (!S_ISREG(errand->info.st_mode)) {
+        error_set(&lost, STATUS_CONFLICT, "it is no regular file any more");
+        return errand_fail(errand, WARNING_CHANGED, &lost, err);
+    }
+    return read_opened(hand, errand, err);
 }

@@ -2,7 +2,7 @@
 
 #include "attributes.h"
 #include "branch.h"
-#include "content.h"
+#include "crew.h"
 #include "parents.h"
 #include "point.h"
 #include "warnings.h"
@@ -12,173 +12,211 @@
 #include <string.h>
 #include <sys/resource.h>
 
-enum { ITEMS_PER_REPORT = 256 };
+enum {
+    ITEMS_PER_LOOK = 32, /* how often the walk looks what the crew has done */
+    ITEMS_PER_REPORT = 256,
+    PATH_SHOWN_MAX = 4096
+};
 
 struct upload {
     struct stage_context *context;
+    struct crew *crew;
     struct branch branch;
-    struct content content;
     struct attributes attributes;
     struct parents parents;
     struct warnings warnings;
     dev_t copy_device, volume_device; /* of the volume at hand */
     uint64_t wanted, lost;            /* files, and directories that could not be opened */
-    int64_t file_bytes;               /* of the file at hand, what has been counted as done */
     uint64_t items;
 };
 
-/* Up to the file's size at its discovery: bytes_done must reach bytes_total and not pass it. */
-static enum status on_content(void *context, uint64_t bytes, struct error *err)
+/* bytes_done must reach bytes_total and not pass it, also if files have grown since. */
+static void count_bytes(struct upload *upload, int64_t bytes)
 {
-    struct upload *upload = context;
     struct stage_result *result = upload->context->result;
     int64_t left = result->bytes_total - result->bytes_done;
-    int64_t more = (int64_t)bytes < left ? (int64_t)bytes : left;
-    result->bytes_done += more;
-    upload->file_bytes += more;
-    stage_point("chunk");
-    return context_report(upload->context, err);
+    result->bytes_done += bytes < left ? bytes : left;
 }
 
-static void lose(struct upload *upload, const struct walk_item *item, enum warning kind,
+static void warn(struct upload *upload, const struct errand *errand, enum warning kind,
                  const struct error *cause)
 {
-    upload->lost++;
-    warnings_add(&upload->warnings, kind, item->path, cause);
+    CLEANUP(buffer_done) struct buffer path;
+    buffer_init(&path, PATH_SHOWN_MAX);
+    walk_add_path(errand->holder, errand->holder == NULL ? errand->self->name : errand->name,
+                  &path);
+    warnings_add(&upload->warnings, kind, path.bytes == NULL ? "" : (const char *)path.bytes,
+                 cause);
 }
 
-static enum status add_node(struct upload *upload, const struct walk_item *item, struct node *node,
-                            const struct error *lost, struct error *err)
+static enum status fail_entry(const struct errand *errand, struct error *err)
 {
-    if (lost->status != STATUS_OK)
-        warnings_add(&upload->warnings, WARNING_ATTRIBUTES, item->path, lost);
-    node->name = item->name;
-    node->name_len = strlen(item->name);
+    CLEANUP(buffer_done) struct buffer path;
+    buffer_init(&path, PATH_SHOWN_MAX);
+    walk_add_path(errand->holder, errand->holder == NULL ? errand->self->name : errand->name,
+                  &path);
+    return FAIL_IN(err, "'%.200s'", path.bytes == NULL ? "" : (const char *)path.bytes);
+}
+
+static enum status add_node(struct upload *upload, const struct errand *errand, struct node *node,
+                            struct error *err)
+{
+    node->name = errand->name;
+    node->name_len = strlen(errand->name);
     if (node->device_id == (uint64_t)upload->copy_device)
         node->device_id = (uint64_t)upload->volume_device;
-    enum status status = node->type == NODE_DIR ? branch_leave(&upload->branch, node, err)
-                                                : branch_add(&upload->branch, node, err);
-    return status == STATUS_OK ? STATUS_OK : FAIL_IN(err, "'%.200s'", item->path);
+    return node->type == NODE_DIR ? branch_leave(&upload->branch, node, err)
+                                  : branch_add(&upload->branch, node, err);
 }
 
-static enum status add_file_node(struct upload *upload, const struct walk_item *item, int fd,
-                                 const struct stat *info, struct error *err)
+static enum status add_file(struct upload *upload, const struct errand *errand, struct error *err)
 {
     struct node node;
-    struct error lost;
-    struct attributes_place place = {.fd = fd, .directory = item->parent, .name = item->name};
-    if (attributes_read(&upload->attributes, &place, info, &node, &lost, err) != STATUS_OK)
+    struct attributes_place place = {.fd = -1, .directory = -1};
+    if (attributes_describe(&upload->attributes, &place, &errand->info, &node, err) != STATUS_OK)
         return err->status;
-    node.size = upload->content.size;
-    node.content = upload->content.ids;
-    node.content_count = upload->content.count;
+    if (errand->lost_attributes != NULL)
+        warn(upload, errand, WARNING_ATTRIBUTES, errand->lost_attributes);
+    node.xattrs = errand->xattrs;
+    node.xattr_count = errand->xattr_count;
+    node.size = errand->content.size;
+    node.content = errand_ids(errand);
+    node.content_count = errand->content.count;
     upload->context->files++;
-    return add_node(upload, item, &node, &lost, err);
+    return add_node(upload, errand, &node, err);
 }
 
 /* Whatever became of the file, its bytes are dealt with: the rest of its size counts as done. */
-static enum status settle_file(struct upload *upload, const struct walk_item *item,
+static enum status settle_file(struct upload *upload, const struct errand *errand,
                                struct error *err)
 {
-    int64_t rest = item->info.st_size - upload->file_bytes;
-    return rest > 0 ? on_content(upload, (uint64_t)rest, err) : STATUS_OK;
-}
-
-static enum status add_file(struct upload *upload, const struct walk_item *item, struct error *err)
-{
-    upload->file_bytes = 0;
     upload->wanted++;
-    struct error lost = {0};
-    struct stat info;
-    CLEANUP(fd_closep) int fd = walk_open_at(item->parent, item->name, 0);
-    if (fd < 0 || fstat(fd, &info) != 0) {
-        enum warning kind = errno == ELOOP ? WARNING_CHANGED : WARNING_UNREADABLE;
-        error_set_errno(&lost, errno, "open");
-        lose(upload, item, kind == WARNING_CHANGED ? kind : warning_of(&lost), &lost);
-        return settle_file(upload, item, err);
-    }
-    if (!S_ISREG(info.st_mode)) {
-        error_set(&lost, STATUS_CONFLICT, "it is no regular file any more");
-        lose(upload, item, WARNING_CHANGED, &lost);
-        return settle_file(upload, item, err);
-    }
-    if (content_read(&upload->content, fd, &info, &lost, err) != STATUS_OK)
-        return FAIL_IN(err, "'%.200s'", item->path);
-    if (lost.status != STATUS_OK)
-        lose(upload, item, WARNING_UNREADABLE, &lost);
-    else if (add_file_node(upload, item, fd, &info, err) != STATUS_OK)
-        return err->status;
-    return settle_file(upload, item, err);
+    count_bytes(upload, errand->bytes - errand->counted);
+    if (errand->failure == NULL)
+        return add_file(upload, errand, err);
+    upload->lost++;
+    warn(upload, errand, errand->warning, errand->failure);
+    return STATUS_OK;
 }
 
 /* A symbolic link, a device, a fifo: all is in the node. */
-static enum status add_other(struct upload *upload, const struct walk_item *item, struct error *err)
+static enum status settle_other(struct upload *upload, const struct errand *errand,
+                                struct error *err)
 {
     struct node node;
     struct error lost;
     struct error failure;
-    struct attributes_place place = {.fd = -1, .directory = item->parent, .name = item->name};
+    struct attributes_place place = {
+        .fd = -1, .directory = errand->holder->fd, .name = errand->name};
     enum status status =
-        attributes_read(&upload->attributes, &place, &item->info, &node, &lost, &failure);
+        attributes_read(&upload->attributes, &place, &errand->info, &node, &lost, &failure);
     if (status == STATUS_NO_MEMORY) {
         *err = failure;
         return status;
     }
     if (status != STATUS_OK) {
-        warnings_add(&upload->warnings, warning_of(&failure), item->path, &failure);
+        warn(upload, errand, warning_of(&failure), &failure);
         return STATUS_OK;
     }
-    return add_node(upload, item, &node, &lost, err);
+    if (lost.status != STATUS_OK)
+        warn(upload, errand, WARNING_ATTRIBUTES, &lost);
+    return add_node(upload, errand, &node, err);
 }
 
-static enum status leave_directory(struct upload *upload, const struct walk_item *item,
+static enum status leave_directory(struct upload *upload, const struct errand *errand,
                                    struct error *err)
 {
-    if (item->name[0] == '\0')
+    if (errand->name[0] == '\0')
         return STATUS_OK; /* the volume "/": its tree is the backup's root */
     struct node node;
     struct error lost;
-    struct attributes_place place = {.fd = item->fd, .directory = item->parent, .name = item->name};
-    if (attributes_read(&upload->attributes, &place, &item->info, &node, &lost, err) != STATUS_OK)
-        return FAIL_IN(err, "'%.200s'", item->path);
+    struct attributes_place place = {
+        .fd = errand->self->fd,
+        .directory = errand->holder == NULL ? -1 : errand->holder->fd,
+        .name = errand->name,
+    };
+    if (attributes_read(&upload->attributes, &place, &errand->info, &node, &lost, err) != STATUS_OK)
+        return err->status;
+    if (lost.status != STATUS_OK)
+        warn(upload, errand, WARNING_ATTRIBUTES, &lost);
     upload->context->directories++;
-    return add_node(upload, item, &node, &lost, err);
+    return add_node(upload, errand, &node, err);
 }
 
-static enum status add_item(struct upload *upload, const struct walk_item *item, struct error *err)
+/* Into the trees, in the order of the walk. */
+static enum status settle(struct upload *upload, const struct errand *errand, struct error *err)
 {
-    switch (item->kind) {
+    switch (errand->kind) {
     case WALK_ENTER:
-        return item->name[0] == '\0' ? STATUS_OK : branch_enter(&upload->branch, err);
+        return errand->name[0] == '\0' ? STATUS_OK : branch_enter(&upload->branch, err);
     case WALK_LEAVE:
-        return leave_directory(upload, item, err);
+        return leave_directory(upload, errand, err);
     case WALK_FAILED:
         upload->wanted++;
-        lose(upload, item, warning_of(item->failure), item->failure);
+        upload->lost++;
+        warn(upload, errand, errand->warning, errand->failure);
         return STATUS_OK;
     case WALK_ENTRY:
-        return S_ISREG(item->info.st_mode) ? add_file(upload, item, err)
-                                           : add_other(upload, item, err);
+        return errand->is_file ? settle_file(upload, errand, err)
+                               : settle_other(upload, errand, err);
     case WALK_END:
         break;
     }
     return STATUS_OK;
 }
 
-static enum status walk_volume(struct upload *upload, struct walk *walk, struct error *err)
+static enum status report(struct upload *upload, const struct crew_news *news, struct error *err)
 {
-    for (;;) {
-        struct walk_item item;
-        if (walk_next(walk, &item, err) != STATUS_OK)
-            return err->status;
-        if (item.kind == WALK_END)
-            return STATUS_OK;
-        if (add_item(upload, &item, err) != STATUS_OK)
-            return err->status;
+    count_bytes(upload, news->bytes);
+    for (uint64_t i = 0; i < news->chunks; i++)
+        stage_point("chunk");
+    return context_report(upload->context, err);
+}
+
+/* Takes from the line what is ready. wait: there is nothing else to do. */
+static enum status settle_ready(struct upload *upload, bool wait, struct error *err)
+{
+    struct crew_news news;
+    if (crew_look(upload->crew, wait, &news, err) != STATUS_OK)
+        return err->status;
+    if ((wait || news.chunks > 0) && report(upload, &news, err) != STATUS_OK)
+        return err->status;
+    for (size_t i = 0; i < news.ready; i++) {
+        const struct errand *errand = crew_next(upload->crew);
+        if (settle(upload, errand, err) != STATUS_OK)
+            return fail_entry(errand, err);
+        crew_drop(upload->crew);
         if (++upload->items % ITEMS_PER_REPORT == 0 &&
             context_report(upload->context, err) != STATUS_OK)
             return err->status;
     }
+    return STATUS_OK;
+}
+
+static enum status add_item(struct upload *upload, const struct walk_item *item, struct error *err)
+{
+    while (crew_is_full(upload->crew))
+        if (settle_ready(upload, true, err) != STATUS_OK)
+            return err->status;
+    return crew_push(upload->crew, item, err);
+}
+
+static enum status walk_volume(struct upload *upload, struct walk *walk, struct error *err)
+{
+    for (uint64_t items = 1;; items++) {
+        struct walk_item item;
+        if (walk_next(walk, &item, err) != STATUS_OK)
+            return err->status;
+        if (item.kind == WALK_END)
+            break;
+        if (add_item(upload, &item, err) != STATUS_OK ||
+            (items % ITEMS_PER_LOOK == 0 && settle_ready(upload, false, err) != STATUS_OK))
+            return err->status;
+    }
+    while (!crew_is_empty(upload->crew))
+        if (settle_ready(upload, true, err) != STATUS_OK)
+            return err->status;
+    return STATUS_OK;
 }
 
 static enum status find_devices(struct upload *upload, const struct snapshot_plan *plan,
@@ -226,15 +264,14 @@ static enum status upload_all(struct stage_context *context, struct error *err)
     upload.parents.attributes = &upload.attributes;
     attributes_init(&upload.attributes);
 
-    enum status status =
-        content_init(&upload.content, context->repository, on_content, &upload, err);
+    enum status status = crew_new(context->repository, context->plan->threads, &upload.crew, err);
     if (status == STATUS_OK)
         status = branch_init(&upload.branch, context->repository, err);
     if (status == STATUS_OK)
         status = upload_volumes(&upload, err);
+    crew_free(upload.crew);
     warnings_finish(&upload.warnings);
     branch_done(&upload.branch);
-    content_done(&upload.content);
     attributes_done(&upload.attributes);
     return status;
 }

@@ -5,6 +5,7 @@
 #include "snapshot/snapshot.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -14,7 +15,7 @@ static const char cache_tag_signature[] = "Signature: 8a477f597d28d172789f068868
 
 /* A directory on the way down. */
 struct level {
-    int fd;          /* -1: a mount point, which is not entered */
+    struct walk_directory *directory;
     size_t path_len; /* of its own path */
     size_t next;     /* name to look at */
     size_t end;      /* names to look at */
@@ -58,6 +59,58 @@ void walk_restore_descriptors(const struct rlimit *before)
         (void)setrlimit(RLIMIT_NOFILE, before);
 }
 
+static struct walk_directory *directory_new(struct walk_directory *parent, const char *name)
+{
+    size_t size = strlen(name) + 1;
+    struct walk_directory *directory = malloc(sizeof(*directory) + size);
+    if (directory == NULL)
+        return NULL;
+    directory->fd = -1;
+    directory->holders = 1;
+    directory->parent = walk_hold(parent);
+    memcpy(directory->name, name, size);
+    return directory;
+}
+
+struct walk_directory *walk_hold(struct walk_directory *directory)
+{
+    if (directory != NULL)
+        directory->holders++;
+    return directory;
+}
+
+void walk_drop(struct walk_directory *directory)
+{
+    while (directory != NULL && --directory->holders == 0) {
+        struct walk_directory *parent = directory->parent;
+        fd_closep(&directory->fd);
+        free(directory);
+        directory = parent;
+    }
+}
+
+/* From the end to the beginning, since that is how the directories are linked. */
+void walk_add_path(const struct walk_directory *directory, const char *name, struct buffer *path)
+{
+    struct error
+        ignored; /* the path is too long to be shown whole: it is shown as far as it goes */
+    size_t len = strlen(name);
+    for (const struct walk_directory *at = directory; at != NULL; at = at->parent)
+        len += strlen(at->name) + 1;
+    if (buffer_reserve(path, len, &ignored) != STATUS_OK)
+        return;
+    char *to = (char *)path->bytes + path->len + len;
+    path->len += len;
+    *to = '\0';
+    for (const char *part = name;; part = directory->name, directory = directory->parent) {
+        to -= strlen(part);
+        memcpy(to, part, strlen(part));
+        if (directory == NULL)
+            return;
+        *--to = '/';
+    }
+}
+
 static bool is_cache_tag(int directory)
 {
     char bytes[sizeof(cache_tag_signature) - 1];
@@ -82,25 +135,52 @@ static enum status reserve_level(struct walk *walk, struct error *err)
     return STATUS_OK;
 }
 
+static const char *last_component(const struct walk *walk);
+
+/* What the walk and its level hold: a new one, which takes fd, also on failure. */
+static enum status make_directory(struct walk *walk, int fd, struct walk_directory **ret_directory,
+                                  struct error *err)
+{
+    bool is_volume = walk->depth == 0;
+    struct walk_directory *directory =
+        is_volume ? directory_new(NULL, walk->path.len == 0 ? "" : (const char *)walk->path.bytes)
+                  : directory_new(walk->levels[walk->depth - 1].directory, last_component(walk));
+    if (directory == NULL) {
+        fd_closep(&fd);
+        return FAIL(err, STATUS_NO_MEMORY, "walk");
+    }
+    directory->fd = fd;
+    *ret_directory = directory;
+    return STATUS_OK;
+}
+
+static enum status list(const struct walk *walk, int directory, struct level *level,
+                        struct error *err)
+{
+    if (listing_read(directory, &level->names, err) != STATUS_OK)
+        return err->status;
+    level->end = level->names.count;
+    size_t tag = 0;
+    if (walk->options->exclude_caches && listing_find(&level->names, cache_tag_name, &tag) &&
+        is_cache_tag(directory)) {
+        level->next = tag;
+        level->end = tag + 1;
+    }
+    return STATUS_OK;
+}
+
 /* Takes fd, also on failure. */
 static enum status push(struct walk *walk, int fd, const struct stat *info, struct error *err)
 {
     CLEANUP(fd_closep) int directory = fd;
-    if (reserve_level(walk, err) != STATUS_OK)
+    struct level level = {.path_len = walk->path.len, .info = *info};
+    if (reserve_level(walk, err) != STATUS_OK ||
+        (directory >= 0 && list(walk, directory, &level, err) != STATUS_OK))
         return err->status;
-    struct level level = {.fd = -1, .path_len = walk->path.len, .info = *info};
-    if (directory >= 0) {
-        if (listing_read(directory, &level.names, err) != STATUS_OK)
-            return err->status;
-        level.end = level.names.count;
-        size_t tag = 0;
-        if (walk->options->exclude_caches && listing_find(&level.names, cache_tag_name, &tag) &&
-            is_cache_tag(directory)) {
-            level.next = tag;
-            level.end = tag + 1;
-        }
+    if (make_directory(walk, STEAL_FD(directory), &level.directory, err) != STATUS_OK) {
+        listing_done(&level.names);
+        return err->status;
     }
-    level.fd = STEAL_FD(directory);
     walk->levels[walk->depth++] = level;
     return STATUS_OK;
 }
@@ -108,7 +188,7 @@ static enum status push(struct walk *walk, int fd, const struct stat *info, stru
 static void pop(struct walk *walk)
 {
     struct level *level = &walk->levels[--walk->depth];
-    fd_closep(&level->fd);
+    walk_drop(level->directory);
     listing_done(&level->names);
 }
 
@@ -157,12 +237,14 @@ static void describe_directory(const struct walk *walk, enum walk_kind kind,
                                struct walk_item *ret_item)
 {
     const struct level *level = &walk->levels[walk->depth - 1];
+    struct walk_directory *above = walk->depth > 1 ? walk->levels[walk->depth - 2].directory : NULL;
     *ret_item = (struct walk_item){
         .kind = kind,
         .path = walk->path.len == 0 ? "/" : (const char *)walk->path.bytes,
         .name = last_component(walk),
-        .parent = walk->depth > 1 ? walk->levels[walk->depth - 2].fd : -1,
-        .fd = level->fd,
+        .parent = above == NULL ? -1 : above->fd,
+        .holder = above,
+        .self = level->directory,
         .info = level->info,
         .is_directory = true,
     };
@@ -212,7 +294,9 @@ static enum status look_at(struct walk *walk, struct level *level, struct walk_i
     const char *name = listing_at(&level->names, level->next++);
     walk->path.len = level->path_len;
     *ret_skipped = false;
-    *item = (struct walk_item){.kind = WALK_ENTRY, .parent = level->fd, .fd = -1, .name = name};
+    struct walk_directory *holder = level->directory;
+    *item = (struct walk_item){
+        .kind = WALK_ENTRY, .parent = holder->fd, .holder = holder, .name = name};
     if (walk->path.len + strlen(name) + 1 > WALK_PATH_MAX) {
         walk->path.bytes[walk->path.len] = '\0';
         item->path = (const char *)walk->path.bytes;
@@ -226,7 +310,7 @@ static enum status look_at(struct walk *walk, struct level *level, struct walk_i
     item->path = (const char *)walk->path.bytes;
 
     int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
-    if (fstatat(level->fd, name, &item->info, flags) != 0) {
+    if (fstatat(holder->fd, name, &item->info, flags) != 0) {
         error_set_errno(&walk->failure, errno, "look at");
         mark_failed(walk, item);
     }
@@ -270,6 +354,6 @@ enum status walk_next(struct walk *walk, struct walk_item *ret_item, struct erro
             return enter(walk, ret_item, err);
         return STATUS_OK;
     }
-    *ret_item = (struct walk_item){.kind = WALK_END, .parent = -1, .fd = -1};
+    *ret_item = (struct walk_item){.kind = WALK_END, .parent = -1};
     return STATUS_OK;
 }

@@ -13,6 +13,7 @@
 #ifndef STAGE_WALK_H
 #define STAGE_WALK_H
 
+#include "core/buffer.h"
 #include "core/cleanup.h"
 #include "core/error.h"
 #include "stage/exclude.h"
@@ -30,15 +31,30 @@ enum walk_kind {
     WALK_FAILED, /* an entry that could not be looked at or opened: failure says why */
 };
 
+/* A directory that a walk is in, and for as long as anybody holds it. One thread holds and drops;
+ * the descriptor may be used by any. */
+struct walk_directory {
+    int fd; /* -1: a mount point, which is not entered */
+    unsigned holders;
+    struct walk_directory *parent; /* held; NULL for the volume */
+    char name[];                   /* of the volume its path, "" for "/" */
+};
+
+struct walk_directory *walk_hold(struct walk_directory *directory); /* NULL is NULL */
+void walk_drop(struct walk_directory *directory);                   /* NULL is a no-op */
+/* Appends the path under which people find an entry of it; the buffer's limit holds. */
+void walk_add_path(const struct walk_directory *directory, const char *name, struct buffer *path);
+
 /* Borrowed until the next call. */
 struct walk_item {
     enum walk_kind kind;
     const char *path; /* where people find it: below the volume, not below its snapshot */
     const char *name; /* last component; "" for the volume "/" */
     int parent;       /* descriptor of the directory that holds it; -1 for the volume itself */
-    int fd;           /* of the directory itself, -1 if it is a mount point; else -1 */
-    struct stat info; /* not for WALK_FAILED */
-    const struct error *failure; /* WALK_FAILED; NOT_FOUND: it has vanished */
+    struct walk_directory *holder; /* the same; NULL for the volume itself */
+    struct walk_directory *self;   /* of WALK_ENTER and WALK_LEAVE; else NULL */
+    struct stat info;              /* not for WALK_FAILED */
+    const struct error *failure;   /* WALK_FAILED; NOT_FOUND: it has vanished */
     bool is_directory;
 };
 

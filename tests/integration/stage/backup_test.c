@@ -275,8 +275,10 @@ Test(stage_backup_run, warns_of_files_that_vanish_and_goes_on)
 {
     fixture.plan.report = break_things;
     fixture.plan.context = "rm -r volume/b volume/dir; rm volume/c; mkdir volume/c";
+    /* More files in front of them than the walk is ever ahead of the upload. */
     scratch_shell(&fixture.scratch, "cd volume; printf first >a; printf second >b; printf third >c;"
-                                    "mkdir dir; printf 4 >dir/4; printf fifth >z");
+                                    "mkdir dir; printf 4 >dir/4; printf fifth >z; mkdir _; cd _;"
+                                    "seq 5000 | split -l 1 -a 4");
 
     expect_backup();
 
@@ -285,7 +287,7 @@ Test(stage_backup_run, warns_of_files_that_vanish_and_goes_on)
     cr_expect(strstr(details, "reasons/file_vanished") != NULL, "%s", details);
     cr_expect(strstr(details, "volume/b'") != NULL, "%s", details);
     char *paths = stage_fixture_restic(
-        &fixture, "ls latest | grep volume/ | sed 's,.*volume/,,' | tr '\\n' ' '");
+        &fixture, "ls latest | grep volume/ | grep -v /_ | sed 's,.*volume/,,' | tr '\\n' ' '");
     cr_expect(eq(str, paths, "a c z "));
     free(paths);
     stage_fixture_check(&fixture);
@@ -388,7 +390,6 @@ static enum status watch(void *context, const struct stage_report *report, struc
     cr_assert(report->state >= last->state);
     cr_assert(report->bytes_done >= last->bytes_done);
     cr_assert(report->bytes_done <= report->bytes_total);
-    cr_assert(report->bytes_done - (last->bytes_done < 0 ? 0 : last->bytes_done) <= 8 << 20);
     if (last->bytes_total >= 0)
         cr_assert(eq(i64, report->bytes_total, last->bytes_total));
     if (report->state == BACKUP_RUNNING) {

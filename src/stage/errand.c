@@ -1,0 +1,118 @@
+#include "errand.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum status errand_init(struct errand *errand, const struct walk_item *item, struct error *err)
+{
+    size_t size = strlen(item->name) + 1;
+    errand->kind = item->kind;
+    errand->is_directory = item->is_directory;
+    errand->is_file = item->kind == WALK_ENTRY && S_ISREG(item->info.st_mode);
+    errand->info = item->info;
+    errand->bytes = errand->is_file ? item->info.st_size : 0;
+    errand->fd = -1;
+    errand->at_work = 0;
+    errand->counted = 0;
+    errand->done = !errand->is_file;
+    errand->content.ids = NULL;
+    errand->content.count = 0;
+    errand->content.capacity = 0;
+    errand->content.size = 0;
+    errand->xattrs = NULL;
+    errand->xattr_count = 0;
+    errand->lost_attributes = NULL;
+    errand->failure = NULL;
+    errand->holder = NULL;
+    errand->self = NULL;
+    errand->name = errand->short_name;
+    if (size <= sizeof(errand->short_name)) {
+        memcpy(errand->short_name, item->name, size);
+    } else {
+        errand->name = strdup(item->name);
+        if (errand->name == NULL)
+            return FAIL(err, STATUS_NO_MEMORY, "a file's name");
+    }
+    if (item->kind == WALK_FAILED &&
+        errand_fail(errand, warning_of(item->failure), item->failure, err) != STATUS_OK) {
+        errand_done(errand);
+        return err->status;
+    }
+    errand->holder = walk_hold(item->holder);
+    errand->self = walk_hold(item->self);
+    return STATUS_OK;
+}
+
+void errand_done(struct errand *errand)
+{
+    if (errand->name != errand->short_name)
+        free((char *)(uintptr_t)errand->name);
+    if (errand->fd >= 0)
+        (void)close(errand->fd);
+    walk_drop(errand->holder);
+    walk_drop(errand->self);
+    free(errand->content.ids);
+    free(errand->xattrs);
+    free(errand->lost_attributes);
+    free(errand->failure);
+    errand->name = NULL;
+    errand->fd = -1;
+    errand->holder = NULL;
+    errand->self = NULL;
+    errand->content.ids = NULL;
+    errand->xattrs = NULL;
+    errand->lost_attributes = NULL;
+    errand->failure = NULL;
+}
+
+static enum status copy_error(struct error **slot, const struct error *cause, struct error *err)
+{
+    if (*slot == NULL)
+        *slot = malloc(sizeof(**slot));
+    if (*slot == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "a warning");
+    **slot = *cause;
+    return STATUS_OK;
+}
+
+enum status errand_fail(struct errand *errand, enum warning kind, const struct error *cause,
+                        struct error *err)
+{
+    errand->warning = kind;
+    return copy_error(&errand->failure, cause, err);
+}
+
+enum status errand_lose_attributes(struct errand *errand, const struct error *cause,
+                                   struct error *err)
+{
+    return copy_error(&errand->lost_attributes, cause, err);
+}
+
+enum status errand_reserve_id(struct errand *errand, size_t *ret_index, struct error *err)
+{
+    struct errand_content *content = &errand->content;
+    if (content->count >= 1 && content->count >= content->capacity) {
+        size_t capacity = content->capacity == 0 ? 16 : content->capacity * 2;
+        struct blob_id *ids = realloc(content->ids, capacity * sizeof(*ids));
+        if (ids == NULL)
+            return FAIL(err, STATUS_NO_MEMORY, "%zu chunks of one file", capacity);
+        if (content->ids == NULL)
+            ids[0] = content->one;
+        content->ids = ids;
+        content->capacity = capacity;
+    }
+    *ret_index = content->count++;
+    return STATUS_OK;
+}
+
+void errand_set_id(struct errand *errand, size_t index, const struct blob_id *id)
+{
+    struct errand_content *content = &errand->content;
+    *(content->ids == NULL ? &content->one : &content->ids[index]) = *id;
+}
+
+const struct blob_id *errand_ids(const struct errand *errand)
+{
+    return errand->content.ids == NULL ? &errand->content.one : errand->content.ids;
+}
