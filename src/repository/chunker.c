@@ -78,8 +78,10 @@ static bool block_has_boundary(const struct chunker *chunker, const unsigned cha
 bool chunker_scan(const struct chunker *chunker, const unsigned char *bytes, size_t len,
                   size_t *position)
 {
-    size_t end = len < CHUNK_MAX_BYTES ? len : CHUNK_MAX_BYTES;
     size_t next = *position < CHUNK_MIN_BYTES ? CHUNK_MIN_BYTES : *position;
+    size_t end = len;
+    if (end > CHUNK_MAX_BYTES)
+        end = CHUNK_MAX_BYTES;
     if (end <= next) {
         *position = next;
         return end == CHUNK_MAX_BYTES;

@@ -58,7 +58,9 @@ static enum status read_some(struct stream *stream, struct error *lost)
 
     bool hole = stream->offset < stream->data_start;
     uint64_t end = hole ? stream->data_start : stream->data_end;
-    size_t wanted = room < STEP_BYTES ? room : STEP_BYTES;
+    size_t wanted = STEP_BYTES;
+    if (room < wanted)
+        wanted = room;
     if (end - stream->offset < wanted)
         wanted = (size_t)(end - stream->offset);
     ssize_t got = (ssize_t)wanted;

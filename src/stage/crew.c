@@ -137,7 +137,9 @@ static bool claim_guarded(struct crew *crew, size_t *ret_start, size_t *ret_end)
         crew->claimed++;
     size_t start = crew->claimed;
     size_t share = (crew->published - start) / (2 * crew->count) + 1;
-    size_t most = share < BATCH_ENTRIES ? share : BATCH_ENTRIES;
+    size_t most = BATCH_ENTRIES;
+    if (share < most)
+        most = share;
     int64_t bytes = 0;
     while (crew->claimed < crew->published && crew->claimed - start < most) {
         struct errand *errand = entry(crew, crew->claimed);

@@ -27,10 +27,12 @@ enum status errand_init(struct errand *errand, const struct walk_item *item, str
     errand->holder = NULL;
     errand->self = NULL;
     errand->name = errand->short_name;
+    errand->long_name = NULL;
     if (size <= sizeof(errand->short_name)) {
         memcpy(errand->short_name, item->name, size);
     } else {
-        errand->name = strdup(item->name);
+        errand->long_name = strdup(item->name);
+        errand->name = errand->long_name;
         if (errand->name == NULL)
             return FAIL(err, STATUS_NO_MEMORY, "a file's name");
     }
@@ -46,8 +48,7 @@ enum status errand_init(struct errand *errand, const struct walk_item *item, str
 
 void errand_done(struct errand *errand)
 {
-    if (errand->name != errand->short_name)
-        free((char *)(uintptr_t)errand->name);
+    free(errand->long_name);
     if (errand->fd >= 0)
         (void)close(errand->fd);
     walk_drop(errand->holder);
@@ -56,7 +57,7 @@ void errand_done(struct errand *errand)
     free(errand->xattrs);
     free(errand->lost_attributes);
     free(errand->failure);
-    errand->name = NULL;
+    errand->long_name = NULL;
     errand->fd = -1;
     errand->holder = NULL;
     errand->self = NULL;

@@ -28,8 +28,9 @@ struct errand {
     bool is_directory;
     bool is_file;                         /* a regular one, to be read by the crew */
     struct walk_directory *holder, *self; /* held; as of the walk_item */
-    const char *name;                     /* short_name, or owned */
+    const char *name;                     /* one of the two: */
     char short_name[NAME_MAX + 1];
+    char *long_name;  /* for file systems that know no better */
     struct stat info; /* of a file that was read: as it was when it was opened */
     int64_t bytes;    /* of a file, what it counts in the totals */
 
