@@ -4,6 +4,7 @@ workers that are started, killed and started again. No front end: the admin's to
 import filecmp
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -267,8 +268,10 @@ class Node:
         self.write("data/bulk", os.urandom(mebibytes * MIB))
 
     def locks(self):
-        return [name for name in os.listdir(self.bucket)
-                for name in os.listdir(os.path.join(self.bucket, name, "locks"))]
+        """By their names: a temporary of a killed process, ours or restic's, locks nothing."""
+        return [name for app in os.listdir(self.bucket)
+                for name in os.listdir(os.path.join(self.bucket, app, "locks"))
+                if re.fullmatch("[0-9a-f]{64}", name)]
 
     def undo_records(self):
         return os.listdir(self.path("state/undo"))

@@ -77,10 +77,11 @@ static inline void fixture_end(struct fixture *f)
     scratch_output(&(f)->scratch, RESTIC "%s", (f)->scratch.path, (command))
 #define restic(f, command) free(restic_output((f), (command)))
 
+/* Temporaries are no locks: a writer that was killed leaves them, and puts remove them later. */
 static inline void fixture_check(struct fixture *f)
 {
     restic(f, "check --read-data");
-    scratch_shell(&f->scratch, "test -z \"$(ls bucket/shop/locks)\"");
+    scratch_shell(&f->scratch, "test -z \"$(find bucket/shop/locks -type f ! -name '*~*')\"");
 }
 
 /* ---- backup ---------------------------------------------------------------------------------- */
