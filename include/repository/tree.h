@@ -80,6 +80,12 @@ DEFINE_CLEANUP(struct tree_writer *, tree_writer_free)
 
 struct tree_reader;
 
+/* The tree with this id, from the repository, which is borrowed. Of one with more than
+ * TREE_WHOLE_BYTES of text only a window is held, and the nodes before a damaged part are read. */
+enum { TREE_WHOLE_BYTES = 1024 * 1024 };
+
+enum status tree_reader_open(struct repository *repository, const struct blob_id *id,
+                             struct tree_reader **ret_reader, struct error *err) MUST_CHECK;
 /* The text is borrowed. */
 enum status tree_reader_new(const void *text, size_t len, struct tree_reader **ret_reader,
                             struct error *err) MUST_CHECK;

@@ -130,6 +130,39 @@ enum status repository_load_blob(struct repository *repository, enum blob_type t
     return STATUS_OK;
 }
 
+uint32_t repository_blob_length(struct repository *repository, enum blob_type type,
+                                const struct blob_id *id)
+{
+    repository_guard(repository);
+    const struct blob_entry *found = blob_index_find(&repository->index, type, id);
+    struct blob_entry entry = {.length = 0};
+    if (found != NULL)
+        entry = *found;
+    repository_release(repository);
+    if (entry.length < SEAL_OVERHEAD)
+        return 0;
+    return entry.plain_length != 0 ? entry.plain_length : entry.length - SEAL_OVERHEAD;
+}
+
+enum status repository_fetch_sealed(struct repository *repository, enum blob_type type,
+                                    const struct blob_id *id, struct buffer *sealed,
+                                    uint32_t *ret_plain_length, struct error *err)
+{
+    struct located located;
+    bool copied = false;
+    buffer_clear(&repository->scratch);
+    enum status status = locate(repository, type, id, &located, &copied, err);
+    if (status == STATUS_OK && !copied)
+        status = fetch(repository, &located, err);
+    if (status != STATUS_OK)
+        return status;
+    *ret_plain_length = located.entry.plain_length;
+    buffer_done(sealed);
+    *sealed = repository->scratch;
+    buffer_init(&repository->scratch, sealed->max);
+    return STATUS_OK;
+}
+
 struct index_loading {
     struct repository *repository;
     const struct cancel *cancel;

@@ -94,6 +94,14 @@ static inline void repository_release(struct repository *repository)
     (void)pthread_mutex_unlock(&repository->mutex);
 }
 
+/* blob_reader.c: the stored bytes of a blob, not opened yet. Replaces *sealed. */
+enum status repository_fetch_sealed(struct repository *repository, enum blob_type type,
+                                    const struct blob_id *id, struct buffer *sealed,
+                                    uint32_t *ret_plain_length, struct error *err) MUST_CHECK;
+/* Of the plaintext; 0: no such blob is known. */
+uint32_t repository_blob_length(struct repository *repository, enum blob_type type,
+                                const struct blob_id *id);
+
 /* blob_writer.c: saves, unless known, a text that is finished and has this hash. */
 enum status repository_save_stream(struct repository *repository, enum blob_type type,
                                    struct text_stream *stream, const struct blob_id *id,

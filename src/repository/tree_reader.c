@@ -4,6 +4,7 @@
  * moves before the next node.
  */
 #include "base64.h"
+#include "blob_stream.h"
 #include "core/buffer.h"
 #include "core/hex.h"
 #include "json_scanner.h"
@@ -15,10 +16,16 @@
 #include <stddef.h>
 #include <string.h>
 
-enum { XATTRS_MAX = 64 * 1024 };
+enum {
+    XATTRS_MAX = 64 * 1024,
+    WINDOW_BYTES = 256 * 1024, /* of a tree that is read in pieces */
+    MARGIN_BYTES = 64 * 1024
+};
 
 struct tree_reader {
     struct json_scanner scanner;
+    struct buffer text;         /* what the scanner reads, if it is ours */
+    struct blob_stream *stream; /* NULL: all of it is in text */
     bool started, ended;
     bool first;               /* node of the list */
     struct json_scanner node; /* the text of the present node alone */
@@ -44,10 +51,76 @@ enum status tree_reader_new(const void *text, size_t len, struct tree_reader **r
     return STATUS_OK;
 }
 
+static enum status open_stream(struct tree_reader *reader, struct repository *repository,
+                               const struct blob_id *id, struct error *err)
+{
+    CLEANUP(buffer_done) struct buffer sealed;
+    uint32_t plain_length = 0;
+    buffer_init(&sealed, UINT32_MAX);
+    if (repository_fetch_sealed(repository, BLOB_TREE, id, &sealed, &plain_length, err) !=
+        STATUS_OK)
+        return error_status(err);
+    return blob_stream_new(repository, id, &sealed, plain_length, &reader->stream, err);
+}
+
+enum status tree_reader_open(struct repository *repository, const struct blob_id *id,
+                             struct tree_reader **ret_reader, struct error *err)
+{
+    CLEANUP(tree_reader_freep) struct tree_reader *reader = NULL;
+    if (tree_reader_new(NULL, 0, &reader, err) != STATUS_OK)
+        return error_status(err);
+    assert(reader != NULL);
+    buffer_init(&reader->text, UINT32_MAX);
+    if (repository_blob_length(repository, BLOB_TREE, id) <= TREE_WHOLE_BYTES) {
+        if (repository_load_blob(repository, BLOB_TREE, id, &reader->text, err) != STATUS_OK)
+            return error_status(err);
+        json_scanner_init(&reader->scanner, reader->text.bytes, reader->text.len);
+    } else if (open_stream(reader, repository, id, err) != STATUS_OK) {
+        char text[BLOB_ID_TEXT_SIZE];
+        blob_id_to_text(id, text);
+        return FAIL_IN(err, "blob %s", text);
+    }
+    *ret_reader = STEAL(reader);
+    return STATUS_OK;
+}
+
+/* More text behind what has not been read yet, at least as much as that is, so that a long node
+ * costs no more than twice its length. *ret_more false: there was none left. */
+static enum status extend(struct tree_reader *reader, bool *ret_more, struct error *err)
+{
+    struct buffer *text = &reader->text;
+    size_t left = (size_t)(reader->scanner.end - reader->scanner.at);
+    *ret_more = false;
+    if (reader->stream == NULL)
+        return STATUS_OK;
+    if (left > 0)
+        memmove(text->bytes, reader->scanner.at, left);
+    text->len = left;
+    size_t wanted = left * 2 + WINDOW_BYTES;
+    bool more = true;
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && more && text->len < wanted)
+        status = blob_stream_next(reader->stream, text, &more, err);
+    json_scanner_init(&reader->scanner, text->bytes, text->len);
+    *ret_more = text->len > left;
+    return status;
+}
+
+/* What stands between two nodes is short: enough text for it, if there is any. */
+static enum status look_ahead(struct tree_reader *reader, struct error *err)
+{
+    bool more = false;
+    if (reader->scanner.end - reader->scanner.at >= MARGIN_BYTES)
+        return STATUS_OK;
+    return extend(reader, &more, err);
+}
+
 void tree_reader_free(struct tree_reader *reader)
 {
     if (reader == NULL)
         return;
+    blob_stream_free(reader->stream);
+    buffer_done(&reader->text);
     free(reader->arena);
     free(reader->xattrs);
     buffer_done(&reader->last_name);
@@ -413,12 +486,34 @@ static enum status read_node(struct tree_reader *reader, struct node *ret_node, 
     return check_order(reader, ret_node, err);
 }
 
+/* Past the next node, with more text as long as its end is not there. *ret_start: where it begins,
+ * which moves meanwhile. */
+static enum status pass_node(struct tree_reader *reader, const char **ret_start, struct error *err)
+{
+    for (;;) {
+        bool more = false;
+        struct error ignored;
+        const char *start = reader->scanner.at;
+        if (json_scan_skip(&reader->scanner, err) == STATUS_OK) {
+            *ret_start = start;
+            return STATUS_OK;
+        }
+        reader->scanner.at = start;
+        if (extend(reader, &more, &ignored) != STATUS_OK) {
+            *err = ignored;
+            return error_status(err);
+        }
+        if (!more)
+            return error_status(err);
+    }
+}
+
 /* Finds the end of the next node, and makes room for what it decodes to. */
 static enum status frame_node(struct tree_reader *reader, struct error *err)
 {
+    const char *start = NULL;
     (void)json_scan_peek(&reader->scanner);
-    const char *start = reader->scanner.at;
-    if (json_scan_skip(&reader->scanner, err) != STATUS_OK)
+    if (pass_node(reader, &start, err) != STATUS_OK)
         return error_status(err);
     size_t len = (size_t)(reader->scanner.at - start);
     if (reader->arena_size < len) {
@@ -480,6 +575,8 @@ static enum status next(struct tree_reader *reader, struct node *ret_node, bool 
                         struct error *err)
 {
     bool more = !reader->ended;
+    if (look_ahead(reader, err) != STATUS_OK)
+        return error_status(err);
     if (!reader->started) {
         reader->started = true;
         if (start_reading(reader, &more, err) != STATUS_OK)

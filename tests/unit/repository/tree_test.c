@@ -230,6 +230,104 @@ Test(tree_writer, writes_a_huge_directory_as_one_blob_with_little_memory)
     buffer_done(&text);
 }
 
+/* A tree of count files; the one in the middle has 30,000 blobs, more than a window of text. */
+static struct blob_id write_large(unsigned count)
+{
+    enum { BLOBS = 30000 };
+    static struct blob_id content[BLOBS];
+    struct tree_writer *writer = NULL;
+    struct blob_id id;
+    for (size_t i = 0; i < sizeof(content); i++)
+        ((unsigned char *)content)[i] = (unsigned char)rand();
+    MUST(&f, tree_writer_new(f.repository, &writer, &f.err));
+    for (unsigned i = 0; i < count; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof(name), "file-%06u", i);
+        struct node node = make_node(name, NODE_FILE);
+        node.content = content;
+        node.content_count = i == count / 2 ? BLOBS : 1;
+        MUST(&f, tree_writer_add(writer, &node, &f.err));
+    }
+    MUST(&f, tree_writer_finish(writer, &id, &f.err));
+    tree_writer_free(writer);
+    MUST(&f, repository_flush(f.repository, &f.err));
+    return id;
+}
+
+/* How many nodes come before the end or the first failure. */
+static enum status count_nodes(const struct blob_id *id, size_t *ret_count, size_t *ret_blobs)
+{
+    CLEANUP(tree_reader_freep) struct tree_reader *reader = NULL;
+    struct node node;
+    bool more = true;
+    *ret_count = 0;
+    *ret_blobs = 0;
+    enum status status = tree_reader_open(f.repository, id, &reader, &f.err);
+    while (status == STATUS_OK && more) {
+        status = tree_reader_next(reader, &node, &more, &f.err);
+        if (status == STATUS_OK && more) {
+            (*ret_count)++;
+            *ret_blobs += node.content_count;
+        }
+    }
+    return status;
+}
+
+TestSuite(tree_reader_open, .init = open_repository, .fini = close_repository);
+
+Test(tree_reader_open, reads_a_large_tree_through_a_window)
+{
+    size_t count = 0;
+    size_t blobs = 0;
+    struct blob_id small = write_large(1);
+    struct blob_id large = write_large(40000);
+    MUST(&f, count_nodes(&small, &count, &blobs));
+    cr_expect(eq(sz, count, 1));
+    MUST(&f, count_nodes(&large, &count, &blobs));
+    cr_expect(eq(sz, count, 40000));
+    cr_expect(eq(sz, blobs, 39999 + 30000));
+    fixture_reopen(&f);
+    MUST(&f, count_nodes(&large, &count, &blobs));
+    cr_expect(eq(sz, count, 40000));
+}
+
+Test(tree_reader_open, notices_a_changed_byte_before_the_first_node)
+{
+    size_t count = 0;
+    size_t blobs = 0;
+    struct blob_id large = write_large(40000);
+    fixture_reopen(&f);
+    scratch_shell(&f.scratch, "for pack in $(find bucket/shop/data -type f); do chmod 600 $pack; "
+                              "printf x | dd of=$pack bs=1 seek=400000 conv=notrunc 2>&1; done");
+    EXPECT_STATUS(&f, count_nodes(&large, &count, &blobs), STATUS_CORRUPT);
+    cr_expect(eq(sz, count, 0));
+}
+
+Test(tree_reader_open, says_that_a_tree_is_missing)
+{
+    size_t count = 0;
+    size_t blobs = 0;
+    struct blob_id none = {{1}};
+    EXPECT_STATUS(&f, count_nodes(&none, &count, &blobs), STATUS_CORRUPT);
+}
+
+/* Stored as it is, but no tree: the text ends in a node. */
+Test(tree_reader_open, refuses_a_large_text_that_is_cut_off)
+{
+    size_t len = 3 << 20;
+    size_t count = 0;
+    size_t blobs = 0;
+    struct blob_id id;
+    bool known = false;
+    char *text = malloc(len);
+    memset(text, ' ', len);
+    memcpy(text, "{\"nodes\":[{\"name\":\"", 21);
+    memset(text + 21, 'x', len - 21);
+    MUST(&f, repository_save_blob(f.repository, BLOB_TREE, text, len, &id, &known, &f.err));
+    EXPECT_STATUS(&f, count_nodes(&id, &count, &blobs), STATUS_CORRUPT);
+    free(text);
+}
+
 static struct error err;
 
 /* Reads all nodes of a text that ends where its memory does. */
