@@ -22,7 +22,11 @@ struct repository_snapshot {
     const char *username;
     const char *tags[SNAPSHOT_TAGS_MAX + 1]; /* NULL-terminated */
     const char *const *excludes;             /* NULL-terminated, may be NULL */
-    uint64_t files, directories, bytes;      /* for the summary */
+    /* For the summary; changed and unmodified as compared with the parent, the others are new. */
+    uint64_t files, directories, bytes;
+    uint64_t files_changed, files_unmodified, directories_changed, directories_unmodified;
+    bool has_parent; /* the snapshot whose tree was the one to compare with */
+    struct blob_id parent;
 };
 
 /* Flush first. Sets snapshot->id. */

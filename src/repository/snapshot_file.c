@@ -82,7 +82,21 @@ static enum status add_owner(struct buffer *text, const struct repository_snapsh
     return STATUS_OK;
 }
 
-/* Without a parent everything is new, as restic counts. */
+static unsigned long long new_of(uint64_t all, uint64_t changed, uint64_t unmodified)
+{
+    return all - changed - unmodified;
+}
+
+static enum status add_parent(struct buffer *text, const struct repository_snapshot *snapshot,
+                              struct error *err)
+{
+    char parent[BLOB_ID_TEXT_SIZE];
+    if (!snapshot->has_parent)
+        return STATUS_OK;
+    blob_id_to_text(&snapshot->parent, parent);
+    return add_format(text, err, ",\"parent\":\"%s\"", parent);
+}
+
 static enum status add_summary(struct buffer *text, const struct repository_statistics *statistics,
                                const struct repository_snapshot *snapshot, struct error *err)
 {
@@ -97,10 +111,15 @@ static enum status add_summary(struct buffer *text, const struct repository_stat
                    "\",\"summary\":{\"backup_start\":\"%s\",\"backup_end\":\"%s\"",
                    start, end) != STATUS_OK ||
         add_format(text, err,
-                   ",\"files_new\":%llu,\"files_changed\":0,\"files_unmodified\":0"
-                   ",\"dirs_new\":%llu,\"dirs_changed\":0,\"dirs_unmodified\":0",
-                   (unsigned long long)snapshot->files,
-                   (unsigned long long)snapshot->directories) != STATUS_OK)
+                   ",\"files_new\":%llu,\"files_changed\":%llu,\"files_unmodified\":%llu"
+                   ",\"dirs_new\":%llu,\"dirs_changed\":%llu,\"dirs_unmodified\":%llu",
+                   new_of(snapshot->files, snapshot->files_changed, snapshot->files_unmodified),
+                   (unsigned long long)snapshot->files_changed,
+                   (unsigned long long)snapshot->files_unmodified,
+                   new_of(snapshot->directories, snapshot->directories_changed,
+                          snapshot->directories_unmodified),
+                   (unsigned long long)snapshot->directories_changed,
+                   (unsigned long long)snapshot->directories_unmodified) != STATUS_OK)
         return error_status(err);
     return add_format(
         text, err,
@@ -120,7 +139,9 @@ enum status snapshot_file_write(const struct repository_snapshot *snapshot,
     char tree[BLOB_ID_TEXT_SIZE];
     *timestamp_write(time, snapshot->time) = '\0';
     blob_id_to_text(&snapshot->tree, tree);
-    if (add_format(text, err, "{\"time\":\"%s\",\"tree\":\"%s\"", time, tree) != STATUS_OK ||
+    if (add_format(text, err, "{\"time\":\"%s\"", time) != STATUS_OK ||
+        add_parent(text, snapshot, err) != STATUS_OK ||
+        add_format(text, err, ",\"tree\":\"%s\"", tree) != STATUS_OK ||
         add_list(text, "paths", snapshot->paths, false, err) != STATUS_OK ||
         add_owner(text, snapshot, err) != STATUS_OK ||
         add_list(text, "excludes", snapshot->excludes, true, err) != STATUS_OK ||
@@ -183,7 +204,13 @@ static enum status show(const json_t *json, struct repository_snapshot *snapshot
     snapshot->files = number_of(summary, "total_files_processed");
     snapshot->directories = number_of(summary, "dirs_new") + number_of(summary, "dirs_changed") +
                             number_of(summary, "dirs_unmodified");
+    snapshot->files_changed = number_of(summary, "files_changed");
+    snapshot->files_unmodified = number_of(summary, "files_unmodified");
+    snapshot->directories_changed = number_of(summary, "dirs_changed");
+    snapshot->directories_unmodified = number_of(summary, "dirs_unmodified");
     snapshot->bytes = number_of(summary, "total_bytes_processed");
+    const char *parent = json_string_value(json_object_get(json, "parent"));
+    snapshot->has_parent = parent != NULL && blob_id_from_text(parent, &snapshot->parent);
     return seen(context, snapshot, err);
 }
 

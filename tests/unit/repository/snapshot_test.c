@@ -40,7 +40,12 @@ static struct repository_snapshot make_snapshot(time_t when, const char *tag)
                                         .excludes = excludes,
                                         .files = 3,
                                         .directories = 2,
-                                        .bytes = 1000};
+                                        .bytes = 1000,
+                                        .files_changed = 1,
+                                        .files_unmodified = 2,
+                                        .directories_unmodified = 1,
+                                        .has_parent = true,
+                                        .parent = {{7}}};
 }
 
 struct seen {
@@ -78,6 +83,11 @@ Test(repository_snapshot, is_listed_as_it_was_saved)
     cr_expect(eq(u64, seen.last.files, (uint64_t)3));
     cr_expect(eq(u64, seen.last.directories, (uint64_t)2));
     cr_expect(eq(u64, seen.last.bytes, (uint64_t)1000));
+    cr_expect(eq(u64, seen.last.files_changed, (uint64_t)1));
+    cr_expect(eq(u64, seen.last.files_unmodified, (uint64_t)2));
+    cr_expect(eq(u64, seen.last.directories_unmodified, (uint64_t)1));
+    cr_expect(seen.last.has_parent);
+    cr_expect(eq(int, seen.last.parent.bytes[0], 7));
 }
 
 Test(repository_snapshot, is_found_by_its_tag)

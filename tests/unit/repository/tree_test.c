@@ -320,9 +320,9 @@ Test(tree_reader_open, refuses_a_large_text_that_is_cut_off)
     struct blob_id id;
     bool known = false;
     char *text = malloc(len);
-    memset(text, ' ', len);
-    memcpy(text, "{\"nodes\":[{\"name\":\"", 21);
-    memset(text + 21, 'x', len - 21);
+    static const char start[] = "{\"nodes\":[{\"name\":\"";
+    memset(text, 'x', len);
+    memcpy(text, start, strlen(start));
     MUST(&f, repository_save_blob(f.repository, BLOB_TREE, text, len, &id, &known, &f.err));
     EXPECT_STATUS(&f, count_nodes(&id, &count, &blobs), STATUS_CORRUPT);
     free(text);
