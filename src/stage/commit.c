@@ -7,11 +7,14 @@
 #include <string.h>
 #include <time.h>
 
-enum { HOST_NAME_SIZE = 256 };
-
 void commit_tag(const char *backup, char tag[COMMIT_TAG_SIZE])
 {
     (void)snprintf(tag, COMMIT_TAG_SIZE, "backup=%s", backup);
+}
+
+static void name_app(const char *app, char tag[COMMIT_TAG_SIZE])
+{
+    (void)snprintf(tag, COMMIT_TAG_SIZE, "app=%s", app);
 }
 
 struct tags {
@@ -24,7 +27,7 @@ static void set_tags(const struct stage_plan *plan, struct tags *tags,
 {
     commit_tag(plan->backup, tags->backup);
     (void)snprintf(tags->name, sizeof(tags->name), "name=%s", plan->backup_name);
-    (void)snprintf(tags->app, sizeof(tags->app), "app=%s", plan->app->app.name);
+    name_app(plan->app->app.name, tags->app);
     (void)snprintf(tags->account, sizeof(tags->account), "account=%s", plan->account);
     snapshot->tags[0] = "appbackup";
     snapshot->tags[1] = tags->backup;
@@ -41,20 +44,23 @@ static struct timespec time_of(int64_t wall_ms)
 static enum status save(struct stage_context *context, struct error *err)
 {
     const struct app_definition *app = context->plan->app;
-    char host[HOST_NAME_SIZE] = "";
-    if (gethostname(host, sizeof(host) - 1) != 0)
-        return FAIL_ERRNO(err, "host name");
     struct owner_cache owners = {0};
     struct tags tags;
     struct repository_snapshot snapshot = {
         .time = time_of(context->result->taken_ms),
         .tree = context->tree,
         .paths = (const char *const *)app->volumes,
-        .hostname = host,
+        .hostname = context->host,
         .username = owner_user(&owners, geteuid()),
         .excludes = (const char *const *)app->excludes,
-        .files = context->files,
-        .directories = context->directories,
+        .files = context->files.all,
+        .files_changed = context->files.changed,
+        .files_unmodified = context->files.unmodified,
+        .directories = context->directories.all,
+        .directories_changed = context->directories.changed,
+        .directories_unmodified = context->directories.unmodified,
+        .has_parent = context->parent.found,
+        .parent = context->parent.snapshot,
         .bytes = (uint64_t)context->result->bytes_total,
     };
     set_tags(context->plan, &tags, &snapshot);
@@ -75,6 +81,7 @@ enum status commit_run(struct stage_context *context, struct error *err)
 }
 
 struct search {
+    struct parent_choice *parent;
     char tag[COMMIT_TAG_SIZE];
     struct stage_result *result;
     bool found;
@@ -92,6 +99,7 @@ static enum status on_snapshot(void *context, const struct repository_snapshot *
                                struct error *err UNUSED)
 {
     struct search *search = context;
+    parent_consider(search->parent, snapshot);
     if (search->found || !has_tag(snapshot, search->tag))
         return STATUS_OK;
     search->found = true;
@@ -105,10 +113,21 @@ static enum status on_snapshot(void *context, const struct repository_snapshot *
 
 enum status commit_find(struct stage_context *context, bool *ret_found, struct error *err)
 {
-    struct search search = {.result = context->result};
+    const struct app_definition *app = context->plan->app;
+    char app_tag[COMMIT_TAG_SIZE];
+    if (gethostname(context->host, sizeof(context->host) - 1) != 0)
+        return FAIL_ERRNO(err, "host name");
+    name_app(app->app.name, app_tag);
+    context->parent = (struct parent_choice){
+        .host = context->host,
+        .paths = (const char *const *)app->volumes,
+        .app_tag = app_tag,
+    };
+    struct search search = {.result = context->result, .parent = &context->parent};
     commit_tag(context->plan->backup, search.tag);
     if (repository_list_snapshots(context->repository, on_snapshot, &search, err) != STATUS_OK)
         return err->status;
+    context->parent.app_tag = NULL; /* it ends here */
     *ret_found = search.found;
     return STATUS_OK;
 }

@@ -15,7 +15,8 @@ void commit_tag(const char *backup, char tag[COMMIT_TAG_SIZE]);
 /* Everything durable, then the snapshot, then the lock is given back. Fills the result. */
 enum status commit_run(struct stage_context *context, struct error *err) MUST_CHECK;
 
-/* Was this backup committed by an earlier attempt? Then the result is that of this snapshot. */
+/* Was this backup committed by an earlier attempt? Then the result is that of this snapshot. Finds
+ * the parent as well: both take a look at every snapshot. */
 enum status commit_find(struct stage_context *context, bool *ret_found, struct error *err)
     MUST_CHECK;
 

@@ -3,6 +3,7 @@
 #define STAGE_CONTEXT_H
 
 #include "bucket/object_store.h"
+#include "parent.h"
 #include "record.h"
 #include "repository/repository.h"
 #include "stage/backup.h"
@@ -12,6 +13,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* As compared with the parent; the others are new. */
+struct tally {
+    uint64_t all, changed, unmodified;
+};
 
 struct stage_context {
     const struct stage_plan *plan;
@@ -26,7 +32,9 @@ struct stage_context {
     struct undo_record record; /* what is owed; record.snapshots: one per volume, in their order */
     struct snapshot_plan *volumes; /* the same, for as long as they are read */
     size_t volume_count;
-    uint64_t files, directories; /* uploaded */
+    char host[256]; /* this one's name */
+    struct parent_choice parent;
+    struct tally files, directories; /* uploaded */
     struct blob_id tree;
 };
 

@@ -29,6 +29,7 @@ struct crew {
     size_t first, end;
     size_t ready;       /* from the first one */
     size_t directories; /* in the line, left by the walk */
+    bool has_work;      /* in what is not published yet */
 
     /* Of all, with the mutex held. */
     pthread_mutex_t mutex;
@@ -143,10 +144,11 @@ static bool claim_guarded(struct crew *crew, size_t *ret_start, size_t *ret_end)
     int64_t bytes = 0;
     while (crew->claimed < crew->published && crew->claimed - start < most) {
         struct errand *errand = entry(crew, crew->claimed);
-        if (crew->claimed > start && bytes + errand->bytes > BATCH_BYTES)
+        int64_t more = errand_is_to_read(errand) ? errand->bytes : 0;
+        if (crew->claimed > start && bytes + more > BATCH_BYTES)
             break;
-        bytes += errand->bytes;
-        if (errand->is_file)
+        bytes += more;
+        if (errand_is_to_read(errand))
             errand->at_work = 1;
         crew->claimed++;
     }
@@ -164,11 +166,11 @@ static void read_batch(struct crew *crew, struct hand *hand, size_t start, size_
     enum status status = STATUS_OK;
     unlock(crew);
     for (size_t n = start; n < end && status == STATUS_OK && !crew_is_stopped(hand); n++)
-        if (entry(crew, n)->is_file)
+        if (errand_is_to_read(entry(crew, n)))
             status = content_read(hand, entry(crew, n), &err);
     lock(crew);
     for (size_t n = start; n < end; n++)
-        if (entry(crew, n)->is_file)
+        if (errand_is_to_read(entry(crew, n)))
             put_down_guarded(entry(crew, n));
     tell_guarded(crew, hand);
     if (status != STATUS_OK)
@@ -331,23 +333,32 @@ static void publish_guarded(struct crew *crew)
     if (crew->published == crew->end)
         return;
     crew->published = crew->end;
-    if (crew->idle > 0)
+    if (crew->idle > 0 && crew->has_work)
         (void)pthread_cond_signal(&crew->work);
+    crew->has_work = false;
 }
 
-enum status crew_push(struct crew *crew, const struct walk_item *item, struct error *err)
+enum status crew_prepare(struct crew *crew, const struct walk_item *item,
+                         struct errand **ret_errand, struct error *err)
 {
     struct errand *errand = entry(crew, crew->end);
     if (errand_init(errand, item, err) != STATUS_OK)
         return err->status;
-    crew->directories += item->kind == WALK_LEAVE;
+    *ret_errand = errand;
+    return STATUS_OK;
+}
+
+void crew_push(struct crew *crew)
+{
+    const struct errand *errand = entry(crew, crew->end);
+    crew->directories += errand->kind == WALK_LEAVE;
+    crew->has_work = crew->has_work || !errand->done;
     crew->end++;
-    if (crew->end % PUBLISH_ENTRIES == 0 || errand->bytes > BATCH_BYTES) {
+    if (crew->end % PUBLISH_ENTRIES == 0 || (!errand->done && errand->bytes > BATCH_BYTES)) {
         lock(crew);
         publish_guarded(crew);
         unlock(crew);
     }
-    return STATUS_OK;
 }
 
 static size_t count_ready(struct crew *crew)

@@ -67,8 +67,10 @@ DEFINE_CLEANUP(struct crew *, crew_free)
 /* At the end of the line, if it is not full. */
 bool crew_is_full(const struct crew *crew);
 bool crew_is_empty(const struct crew *crew);
-enum status crew_push(struct crew *crew, const struct walk_item *item, struct error *err)
-    MUST_CHECK;
+enum status crew_prepare(struct crew *crew, const struct walk_item *item,
+                         struct errand **ret_errand, struct error *err) MUST_CHECK;
+/* What was prepared; from here on it is the crew's. */
+void crew_push(struct crew *crew);
 
 /* What has happened since the last time. */
 struct crew_news {

@@ -11,6 +11,8 @@ enum status errand_init(struct errand *errand, const struct walk_item *item, str
     errand->is_directory = item->is_directory;
     errand->is_file = item->kind == WALK_ENTRY && S_ISREG(item->info.st_mode);
     errand->info = item->info;
+    errand->is_reused = false;
+    errand->has_past = false;
     errand->bytes = errand->is_file ? item->info.st_size : 0;
     errand->fd = -1;
     errand->at_work = 0;
@@ -65,6 +67,50 @@ void errand_done(struct errand *errand)
     errand->xattrs = NULL;
     errand->lost_attributes = NULL;
     errand->failure = NULL;
+}
+
+enum status errand_reuse(struct errand *errand, const struct node *past, struct error *err)
+{
+    struct errand_content *content = &errand->content;
+    if (past->content_count > 1) {
+        size_t size = past->content_count * sizeof(*content->ids);
+        content->ids = malloc(size);
+        if (content->ids == NULL)
+            return FAIL(err, STATUS_NO_MEMORY, "%zu chunks of one file", past->content_count);
+        memcpy(content->ids, past->content, size);
+        content->capacity = past->content_count;
+    } else if (past->content_count == 1) {
+        content->one = past->content[0];
+    }
+    content->count = past->content_count;
+    content->size = past->size;
+    errand->is_reused = true;
+    errand->done = true;
+    return STATUS_OK;
+}
+
+enum status errand_reuse_xattrs(struct errand *errand, const struct node *past, struct error *err)
+{
+    size_t size = past->xattr_count * sizeof(*past->xattrs);
+    for (size_t i = 0; i < past->xattr_count; i++)
+        size += strlen(past->xattrs[i].name) + 1 + past->xattrs[i].value_len;
+    if (past->xattr_count == 0)
+        return STATUS_OK;
+    errand->xattrs = malloc(size); /* one block: the list, then names and values */
+    if (errand->xattrs == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "%zu extended attributes", past->xattr_count);
+    char *to = (char *)(errand->xattrs + past->xattr_count);
+    for (size_t i = 0; i < past->xattr_count; i++) {
+        const struct node_xattr *xattr = &past->xattrs[i];
+        errand->xattrs[i] = (struct node_xattr){.name = to, .value_len = xattr->value_len};
+        to = stpcpy(to, xattr->name) + 1;
+        errand->xattrs[i].value = to;
+        if (xattr->value_len > 0)
+            memcpy(to, xattr->value, xattr->value_len);
+        to += xattr->value_len;
+    }
+    errand->xattr_count = past->xattr_count;
+    return STATUS_OK;
 }
 
 static enum status copy_error(struct error **slot, const struct error *cause, struct error *err)

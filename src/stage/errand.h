@@ -26,7 +26,10 @@ struct errand_content {
 struct errand {
     enum walk_kind kind;
     bool is_directory;
-    bool is_file;                         /* a regular one, to be read by the crew */
+    bool is_file;                         /* a regular one */
+    bool is_reused;                       /* unchanged since the parent: nothing is read */
+    bool has_past;                        /* the parent has an entry of this name and kind */
+    struct blob_id past_tree;             /* of a directory with a past: its tree was this one */
     struct walk_directory *holder, *self; /* held; as of the walk_item */
     const char *name;                     /* one of the two: */
     char short_name[NAME_MAX + 1];
@@ -53,6 +56,19 @@ struct errand {
 enum status errand_init(struct errand *errand, const struct walk_item *item, struct error *err)
     MUST_CHECK;
 void errand_done(struct errand *errand);
+
+/* Of a file that is unchanged: its content, and with it all, is what the parent's node says. */
+enum status errand_reuse(struct errand *errand, const struct node *past, struct error *err)
+    MUST_CHECK;
+/* The same for its extended attributes. */
+enum status errand_reuse_xattrs(struct errand *errand, const struct node *past, struct error *err)
+    MUST_CHECK;
+
+/* Is it a file for the crew to read? */
+static inline bool errand_is_to_read(const struct errand *errand)
+{
+    return errand->is_file && !errand->is_reused;
+}
 
 /* Copies. */
 enum status errand_fail(struct errand *errand, enum warning kind, const struct error *cause,

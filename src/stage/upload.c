@@ -3,6 +3,8 @@
 #include "attributes.h"
 #include "branch.h"
 #include "crew.h"
+#include "model/detail.h"
+#include "parent.h"
 #include "parents.h"
 #include "point.h"
 #include "warnings.h"
@@ -24,8 +26,10 @@ struct upload {
     struct branch branch;
     struct attributes attributes;
     struct parents parents;
+    struct parent *parent; /* NULL: there is none */
     struct warnings warnings;
-    dev_t copy_device, volume_device; /* of the volume at hand */
+    bool is_copy;                     /* the volume at hand is read in a reflink copy */
+    dev_t copy_device, volume_device; /* of it */
     uint64_t wanted, lost;            /* files, and directories that could not be opened */
     uint64_t items;
 };
@@ -82,7 +86,9 @@ static enum status add_file(struct upload *upload, const struct errand *errand, 
     node.size = errand->content.size;
     node.content = errand_ids(errand);
     node.content_count = errand->content.count;
-    upload->context->files++;
+    upload->context->files.all++;
+    upload->context->files.unmodified += errand->is_reused;
+    upload->context->files.changed += errand->has_past && !errand->is_reused;
     return add_node(upload, errand, &node, err);
 }
 
@@ -139,8 +145,14 @@ static enum status leave_directory(struct upload *upload, const struct errand *e
         return err->status;
     if (lost.status != STATUS_OK)
         warn(upload, errand, WARNING_ATTRIBUTES, &lost);
-    upload->context->directories++;
-    return add_node(upload, errand, &node, err);
+    if (add_node(upload, errand, &node, err) != STATUS_OK)
+        return err->status;
+    bool is_same =
+        errand->has_past && memcmp(&node.subtree, &errand->past_tree, sizeof(node.subtree)) == 0;
+    upload->context->directories.all++;
+    upload->context->directories.unmodified += is_same;
+    upload->context->directories.changed += errand->has_past && !is_same;
+    return STATUS_OK;
 }
 
 /* Into the trees, in the order of the walk. */
@@ -193,12 +205,81 @@ static enum status settle_ready(struct upload *upload, bool wait, struct error *
     return STATUS_OK;
 }
 
+/* Numbers that a copy has are new each time; where nothing hangs on them (hard links do) those of
+ * the parent stay, so that the tree of an unchanged directory is the same. */
+static void keep_identity(struct errand *errand, const struct node *past)
+{
+    if (!errand->is_directory && (errand->info.st_nlink > 1 || past->links > 1))
+        return;
+    errand->info.st_ino = past->inode;
+    errand->info.st_ctim = past->ctime;
+}
+
+static bool has_blobs(struct upload *upload, const struct node *past)
+{
+    for (size_t i = 0; i < past->content_count; i++)
+        if (!repository_has_blob(upload->context->repository, BLOB_DATA, &past->content[i]))
+            return false;
+    return true;
+}
+
+/* The attributes of an unchanged file are those of its node, unless it is a copy, whose ctime says
+ * nothing about them. */
+static enum status reuse_file(struct upload *upload, struct errand *errand, const struct node *past,
+                              struct error *err)
+{
+    if (!parent_is_same(past, &errand->info, upload->is_copy) || !has_blobs(upload, past))
+        return STATUS_OK;
+    if (errand_reuse(errand, past, err) != STATUS_OK)
+        return err->status;
+    if (!upload->is_copy)
+        return errand_reuse_xattrs(errand, past, err);
+    keep_identity(errand, past);
+    struct error lost;
+    struct attributes_place place = {
+        .fd = -1, .directory = errand->holder->fd, .name = errand->name};
+    if (attributes_read_extended(&upload->attributes, &place, &errand->xattrs, &errand->xattr_count,
+                                 &lost, err) != STATUS_OK)
+        return err->status;
+    return lost.status == STATUS_OK ? STATUS_OK : errand_lose_attributes(errand, &lost, err);
+}
+
+static enum status compare(struct upload *upload, struct errand *errand, struct error *err)
+{
+    bool is_root = errand->name[0] == '\0'; /* the volume "/" is the tree's root, without a node */
+    if (errand->kind == WALK_ENTER)
+        return is_root ? STATUS_OK : parent_enter(upload->parent, errand->name, err);
+    if (errand->kind == WALK_FAILED || is_root)
+        return STATUS_OK;
+    if (errand->kind == WALK_LEAVE)
+        parent_leave(upload->parent);
+    const struct node *past = parent_find(upload->parent, errand->name);
+    if (past == NULL || (past->type == NODE_DIR) != errand->is_directory ||
+        (past->type == NODE_FILE) != errand->is_file)
+        return STATUS_OK;
+    errand->has_past = true;
+    if (errand->is_file)
+        return reuse_file(upload, errand, past, err);
+    errand->past_tree = past->subtree;
+    if (upload->is_copy)
+        keep_identity(errand, past);
+    return STATUS_OK;
+}
+
 static enum status add_item(struct upload *upload, const struct walk_item *item, struct error *err)
 {
+    struct errand *errand = NULL;
     while (crew_is_full(upload->crew))
         if (settle_ready(upload, true, err) != STATUS_OK)
             return err->status;
-    return crew_push(upload->crew, item, err);
+    if (crew_prepare(upload->crew, item, &errand, err) != STATUS_OK)
+        return err->status;
+    enum status status = compare(upload, errand, err);
+    if (status != STATUS_OK)
+        errand_done(errand);
+    else
+        crew_push(upload->crew);
+    return status;
 }
 
 static enum status walk_volume(struct upload *upload, struct walk *walk, struct error *err)
@@ -236,7 +317,9 @@ static enum status upload_volume(struct upload *upload, size_t volume, struct er
     const struct snapshot_plan *plan = &upload->context->volumes[volume];
     struct walk_options options;
     CLEANUP(walk_closep) struct walk *walk = NULL;
+    upload->is_copy = plan->driver == APP_SNAPSHOT_REFLINK;
     if (parents_move_to(&upload->parents, plan->volume, err) != STATUS_OK ||
+        parent_move_to(upload->parent, plan->volume, err) != STATUS_OK ||
         find_devices(upload, plan, err) != STATUS_OK ||
         context_walk(upload->context, volume, &options, &walk, err) != STATUS_OK)
         return err->status;
@@ -256,6 +339,23 @@ static enum status upload_volumes(struct upload *upload, struct error *err)
     return branch_finish(&upload->branch, &upload->context->tree, err);
 }
 
+/* That there is nothing to compare with costs time, and nothing else. */
+static enum status open_parent(struct upload *upload, struct error *err)
+{
+    struct stage_context *context = upload->context;
+    if (!context->parent.found)
+        return STATUS_OK;
+    return parent_open(context->repository, &context->parent.tree, &upload->parent, err);
+}
+
+static void tell_damage(const struct upload *upload)
+{
+    const struct error *damage = parent_damage(upload->parent);
+    if (damage->status != STATUS_OK)
+        detail_add(upload->warnings.details, "parent_unreadable",
+                   "Earlier backup is damaged: files were read again", damage->text, NULL);
+}
+
 static enum status upload_all(struct stage_context *context, struct error *err)
 {
     struct upload upload = {.context = context};
@@ -268,7 +368,11 @@ static enum status upload_all(struct stage_context *context, struct error *err)
     if (status == STATUS_OK)
         status = branch_init(&upload.branch, context->repository, err);
     if (status == STATUS_OK)
+        status = open_parent(&upload, err);
+    if (status == STATUS_OK)
         status = upload_volumes(&upload, err);
+    tell_damage(&upload);
+    parent_close(upload.parent);
     crew_free(upload.crew);
     warnings_finish(&upload.warnings);
     branch_done(&upload.branch);

@@ -1,6 +1,7 @@
 /* What comes out: the stock restic restores what went in, and finds nothing to complain about. */
 #include "stage/backup.h"
 
+#include "repository/snapshot.h"
 #include "tests/support/loop_device.h"
 #include "tests/support/stage_fixture.h"
 #include "tests/support/tree_compare.h"
@@ -550,4 +551,161 @@ Test(stage_backup_run, derives_the_key_again_when_the_repository_was_replaced)
     cr_expect(key.known);
     cr_expect(ne(int, memcmp(first.bytes, key.bytes, sizeof(key.bytes)), 0));
     stage_fixture_check(&fixture);
+}
+
+/* What is told of the result's snapshot: "files new/changed/unmodified/directories ...". */
+struct told {
+    struct blob_id id;
+    char summary[128];
+    char parent[BLOB_ID_TEXT_SIZE]; /* "" for none */
+};
+
+static enum status on_snapshot(void *context, const struct repository_snapshot *snapshot,
+                               struct error *err UNUSED)
+{
+    struct told *told = context;
+    if (memcmp(&snapshot->id, &told->id, sizeof(told->id)) != 0)
+        return STATUS_OK;
+    unsigned long long files = snapshot->files_changed + snapshot->files_unmodified;
+    unsigned long long directories =
+        snapshot->directories_changed + snapshot->directories_unmodified;
+    snprintf(told->summary, sizeof(told->summary), "%llu/%llu/%llu/%llu/%llu/%llu",
+             (unsigned long long)snapshot->files - files,
+             (unsigned long long)snapshot->files_changed,
+             (unsigned long long)snapshot->files_unmodified,
+             (unsigned long long)snapshot->directories - directories,
+             (unsigned long long)snapshot->directories_changed,
+             (unsigned long long)snapshot->directories_unmodified);
+    if (snapshot->has_parent)
+        blob_id_to_text(&snapshot->parent, told->parent);
+    return STATUS_OK;
+}
+
+static void expect_summary(const char *expected, const char *parent)
+{
+    struct error err = {0};
+    struct object_store *store = NULL;
+    struct repository *repository = NULL;
+    struct told told = {.summary = ""};
+    cr_assert(blob_id_from_text(result.repository_snapshot, &told.id));
+    cr_assert(eq(
+        int, (int)object_store_open_directory("b", fixture.bucket.path, FIXTURE_APP, &store, &err),
+        STATUS_OK));
+    cr_assert(eq(int, (int)repository_open(store, fixture.plan.passphrase, &repository, &err),
+                 STATUS_OK));
+    cr_assert(
+        eq(int, (int)repository_list_snapshots(repository, on_snapshot, &told, &err), STATUS_OK));
+    cr_expect(eq(str, told.summary, (char *)(uintptr_t)expected));
+    cr_expect(eq(str, told.parent, (char *)(uintptr_t)parent));
+    repository_close(repository);
+    object_store_close(store);
+}
+
+static void make_files(const char *directory)
+{
+    scratch_shell(&fixture.scratch,
+                  "cd %s && mkdir -p a b/c && echo 1 >a/1 && echo 2 >a/2 && echo 3 >b/c/3 && "
+                  "head -c 3000000 /dev/urandom >large && ln a/1 b/hard && ln -s 1 a/link && "
+                  "setfattr -n user.note -v kept a/2 && touch -d 2020-01-01 empty",
+                  directory);
+}
+
+Test(stage_backup_run, compares_with_the_parent)
+{
+    char first[65];
+    make_files("volume");
+    expect_backup();
+    expect_summary("6/0/0/4/0/0", "");
+    snprintf(first, sizeof(first), "%s", result.repository_snapshot);
+
+    next_backup();
+    expect_summary("0/0/6/0/0/4", first);
+    cr_expect(gt(sz, expect_restore("target", fixture.volumes[0]), 0));
+
+    snprintf(first, sizeof(first), "%s", result.repository_snapshot);
+    scratch_shell(&fixture.scratch,
+                  "cd volume && rm a/1 && touch -r a/2 mark && printf 9 | dd of=a/2 conv=notrunc "
+                  "status=none && touch -r mark a/2 && rm mark && echo 0 >a/0 && echo new >z && "
+                  "rm -r b/c && echo file >b/c");
+    next_backup();
+    /* a/2 has the mtime and the size that it had: its ctime tells. b/hard lost a link. */
+    expect_summary("3/2/2/0/3/0", first);
+    cr_expect(gt(sz, expect_restore("target2", fixture.volumes[0]), 0));
+    stage_fixture_check(&fixture);
+}
+
+Test(stage_backup_run, sees_changed_attributes_of_an_unchanged_file)
+{
+    make_files("volume");
+    expect_backup();
+    scratch_shell(&fixture.scratch, "cd volume && chmod 600 a/2 && chown 12:34 empty && "
+                                    "setfattr -n user.note -v changed large");
+    next_backup();
+    cr_expect(gt(sz, expect_restore("target", fixture.volumes[0]), 0));
+}
+
+/* So many packs hold trees only, or data only; removes one kind as a faulty disk would. */
+static void lose_packs(const char *type)
+{
+    free(stage_fixture_restic(&fixture, "list blobs"));
+    scratch_shell(&fixture.scratch,
+                  "cd bucket/%s && for pack in $(RESTIC_PASSWORD='a passphrase for tests' restic "
+                  "--no-cache -r . list blobs >/dev/null; find data -type f); do "
+                  "case $(RESTIC_PASSWORD='a passphrase for tests' restic --no-cache -r . cat "
+                  "index $(ls index | head -n 1) | jq -r --arg id $(basename $pack) "
+                  "'.packs[]|select(.id==$id)|.blobs[0].type') in %s) rm -f $pack ;; esac; done",
+                  FIXTURE_APP, type);
+    free(stage_fixture_restic(&fixture, "rebuild-index"));
+}
+
+Test(stage_backup_run, reads_again_what_the_repository_has_lost)
+{
+    make_files("volume");
+    expect_backup();
+    char first[65];
+    snprintf(first, sizeof(first), "%s", result.repository_snapshot);
+    lose_packs("data");
+    next_backup();
+    expect_summary("0/5/1/0/0/4", first); /* an empty file has lost nothing */
+    stage_fixture_check(&fixture);
+}
+
+Test(stage_backup_run, goes_on_without_a_parent_that_is_damaged)
+{
+    make_files("volume");
+    expect_backup();
+    lose_packs("tree");
+    next_backup();
+    char *details = json_dumps(result.state_details, 0);
+    cr_expect(strstr(details, "Earlier backup is damaged") != NULL, "%s", details);
+    free(details);
+    cr_expect(gt(sz, expect_restore("target", fixture.volumes[0]), 0));
+}
+
+Test(stage_backup_run, compares_reflink_copies_by_size_and_mtime)
+{
+    struct loop_device device;
+    char volume[256];
+    char first[65];
+    loop_device_open(&device, LOOP_DEVICE_XFS);
+    snprintf(volume, sizeof(volume), "%s/volume", device.path);
+    scratch_shell(&fixture.scratch, "mv volume %s/", device.path);
+    free(fixture.volumes[0]);
+    fixture.volumes[0] = strdup(volume);
+    fixture.app.snapshot = APP_SNAPSHOT_REFLINK;
+    scratch_shell(&fixture.scratch,
+                  "cd %s && mkdir d && echo 1 >d/1 && echo 2 >2 && ln -s 2 link && "
+                  "setfattr -n user.note -v kept 2",
+                  volume);
+    expect_backup();
+    snprintf(first, sizeof(first), "%s", result.repository_snapshot);
+
+    next_backup();
+    expect_summary("0/0/2/0/0/2", first);
+    scratch_shell(&fixture.scratch, "setfattr -n user.note -v changed %s/2; echo 3 >%s/d/1", volume,
+                  volume);
+    next_backup();
+    cr_expect(gt(sz, expect_restore("target", volume), 0));
+    stage_fixture_check(&fixture);
+    loop_device_close(&device);
 }

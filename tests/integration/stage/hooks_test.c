@@ -360,6 +360,7 @@ Test(hooks, are_undone_together_with_the_snapshot)
 
         cr_expect(eq(str, snapshots_on(&device), ""), "%s", places[i]);
     }
+    scratch_shell(&fixture.scratch, "echo new >%s/volume/new", device.path);
     fixture.plan.report = cancel_at;
     fixture.plan.context = "chunk";
     fixture.plan.backup = "55555555-5555-4555-8555-555555555555";
