@@ -14,7 +14,23 @@
 
 #include <stddef.h>
 
-/* Adds all that the text lists. After a failure the index holds a part of it. */
+/* What one file lists, so that several can be read at the same time. All zeros is an empty one; it
+ * can be read into again. */
+struct index_part {
+    struct blob_id *packs;
+    size_t pack_count, pack_capacity;
+    struct blob_entry *entries; /* their packs are numbered from 0 */
+    size_t entry_count, entry_capacity;
+};
+
+/* Replaces what the part holds. */
+enum status index_part_read(struct index_part *part, const void *text, size_t len,
+                            struct error *err) MUST_CHECK;
+enum status index_part_add_to(const struct index_part *part, struct blob_index *index,
+                              struct error *err) MUST_CHECK;
+void index_part_done(struct index_part *part);
+
+/* Both at once. After a failure of memory the index holds a part of it. */
 enum status index_file_read(const void *text, size_t len, struct blob_index *index,
                             struct error *err) MUST_CHECK;
 

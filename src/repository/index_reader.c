@@ -1,8 +1,10 @@
+#include "core/cleanup.h"
 #include "core/hex.h"
 #include "crypto.h"
 #include "index_file.h"
 #include "json_scanner.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static enum status read_id(struct json_scanner *scanner, struct blob_id *ret_id, struct error *err)
@@ -19,6 +21,8 @@ static enum status read_id(struct json_scanner *scanner, struct blob_id *ret_id,
         return json_scan_fail(scanner, "an id of 64 digits is expected", err);
     return STATUS_OK;
 }
+
+enum { INDEX_PACKS_MAX = 1 << 24 }; /* of one file: far more than any has */
 
 /* What an entry has shown of itself. */
 enum { SEEN_ID = 1, SEEN_TYPE = 2, SEEN_LENGTH = 4, SEEN_ALL = 7 };
@@ -72,14 +76,65 @@ static enum status read_blob_member(struct json_scanner *scanner, const struct j
     return json_scan_skip(scanner, err);
 }
 
-static enum status read_blob(struct json_scanner *scanner, uint32_t pack, struct blob_index *index,
+/* A list whose elements are read one by one; null is an empty one. */
+typedef enum status element_fn(struct json_scanner *scanner, struct index_part *part,
+                               struct error *err);
+
+static enum status read_list(struct json_scanner *scanner, element_fn *read,
+                             struct index_part *part, struct error *err)
+{
+    bool first = true;
+    bool more = true;
+    if (json_scan_null(scanner))
+        return STATUS_OK;
+    if (json_scan_char(scanner, '[', err) != STATUS_OK ||
+        json_scan_element(scanner, &first, &more, err) != STATUS_OK)
+        return error_status(err);
+    while (more) {
+        if (read(scanner, part, err) != STATUS_OK ||
+            json_scan_element(scanner, &first, &more, err) != STATUS_OK)
+            return error_status(err);
+    }
+    return STATUS_OK;
+}
+
+static enum status add_entry(struct index_part *part, const struct blob_entry *entry,
+                             struct error *err)
+{
+    if (part->entry_count == part->entry_capacity) {
+        size_t capacity = part->entry_capacity == 0 ? 1024 : part->entry_capacity * 2;
+        struct blob_entry *entries = reallocarray(part->entries, capacity, sizeof(*entries));
+        if (entries == NULL)
+            return FAIL(err, STATUS_NO_MEMORY, "an index file of %zu blobs", capacity);
+        part->entries = entries;
+        part->entry_capacity = capacity;
+    }
+    part->entries[part->entry_count++] = *entry;
+    return STATUS_OK;
+}
+
+static enum status add_pack(struct index_part *part, struct error *err)
+{
+    if (part->pack_count == part->pack_capacity) {
+        size_t capacity = part->pack_capacity == 0 ? 16 : part->pack_capacity * 2;
+        struct blob_id *packs = reallocarray(part->packs, capacity, sizeof(*packs));
+        if (packs == NULL)
+            return FAIL(err, STATUS_NO_MEMORY, "an index file of %zu packs", capacity);
+        part->packs = packs;
+        part->pack_capacity = capacity;
+    }
+    part->packs[part->pack_count++] = (struct blob_id){{0}};
+    return STATUS_OK;
+}
+
+/* Into the part's last pack. */
+static enum status read_blob(struct json_scanner *scanner, struct index_part *part,
                              struct error *err)
 {
     struct parsed_blob blob = {.seen = 0};
     struct json_slice key;
     bool first = true;
     bool more = true;
-    uint32_t ignored = 0;
     if (json_scan_char(scanner, '{', err) != STATUS_OK ||
         json_scan_member(scanner, &first, &key, &more, err) != STATUS_OK)
         return error_status(err);
@@ -91,47 +146,29 @@ static enum status read_blob(struct json_scanner *scanner, uint32_t pack, struct
     if (blob.seen != SEEN_ALL || blob.entry.length < SEAL_OVERHEAD ||
         blob.entry.length > UINT32_MAX - blob.entry.offset)
         return json_scan_fail(scanner, "a blob that cannot be", err);
-    blob.entry.pack_and_type = pack << 1 | (uint32_t)blob.type;
-    return blob_index_add(index, &blob.entry, &ignored, err);
+    if (part->pack_count > INDEX_PACKS_MAX)
+        return json_scan_fail(scanner, "too many packs", err);
+    blob.entry.pack_and_type = (uint32_t)(part->pack_count - 1) << 1 | (uint32_t)blob.type;
+    return add_entry(part, &blob.entry, err);
 }
 
-static enum status read_blobs(struct json_scanner *scanner, uint32_t pack, struct blob_index *index,
-                              struct error *err)
-{
-    bool first = true;
-    bool more = true;
-    if (json_scan_null(scanner))
-        return STATUS_OK;
-    if (json_scan_char(scanner, '[', err) != STATUS_OK ||
-        json_scan_element(scanner, &first, &more, err) != STATUS_OK)
-        return error_status(err);
-    while (more) {
-        if (read_blob(scanner, pack, index, err) != STATUS_OK ||
-            json_scan_element(scanner, &first, &more, err) != STATUS_OK)
-            return error_status(err);
-    }
-    return STATUS_OK;
-}
-
-static enum status read_pack(struct json_scanner *scanner, struct blob_index *index,
+static enum status read_pack(struct json_scanner *scanner, struct index_part *part,
                              struct error *err)
 {
     struct json_slice key;
     bool first = true;
     bool more = true;
     bool has_id = false;
-    uint32_t pack = 0;
-    if (blob_index_add_pack(index, &pack, err) != STATUS_OK ||
-        json_scan_char(scanner, '{', err) != STATUS_OK ||
+    if (add_pack(part, err) != STATUS_OK || json_scan_char(scanner, '{', err) != STATUS_OK ||
         json_scan_member(scanner, &first, &key, &more, err) != STATUS_OK)
         return error_status(err);
     while (more) {
         enum status status = STATUS_OK;
         if (json_slice_is(&key, "id")) {
             has_id = true;
-            status = read_id(scanner, &index->packs[pack], err);
+            status = read_id(scanner, &part->packs[part->pack_count - 1], err);
         } else if (json_slice_is(&key, "blobs")) {
-            status = read_blobs(scanner, pack, index, err);
+            status = read_list(scanner, read_blob, part, err);
         } else {
             status = json_scan_skip(scanner, err);
         }
@@ -143,19 +180,54 @@ static enum status read_pack(struct json_scanner *scanner, struct blob_index *in
     return STATUS_OK;
 }
 
-static enum status read_packs(struct json_scanner *scanner, struct blob_index *index,
-                              struct error *err)
+enum status index_part_read(struct index_part *part, const void *text, size_t len,
+                            struct error *err)
 {
+    struct json_scanner scanner;
+    struct json_slice key;
     bool first = true;
     bool more = true;
-    if (json_scan_null(scanner))
-        return STATUS_OK;
-    if (json_scan_char(scanner, '[', err) != STATUS_OK ||
-        json_scan_element(scanner, &first, &more, err) != STATUS_OK)
+    part->pack_count = 0;
+    part->entry_count = 0;
+    json_scanner_init(&scanner, text, len);
+    if (json_scan_peek(&scanner) == '[')
+        return FAIL(err, STATUS_UNSUPPORTED, "an index of restic before 0.2");
+    if (json_scan_char(&scanner, '{', err) != STATUS_OK ||
+        json_scan_member(&scanner, &first, &key, &more, err) != STATUS_OK)
         return error_status(err);
     while (more) {
-        if (read_pack(scanner, index, err) != STATUS_OK ||
-            json_scan_element(scanner, &first, &more, err) != STATUS_OK)
+        enum status status = json_slice_is(&key, "packs")
+                                 ? read_list(&scanner, read_pack, part, err)
+                                 : json_scan_skip(&scanner, err);
+        if (status != STATUS_OK ||
+            json_scan_member(&scanner, &first, &key, &more, err) != STATUS_OK)
+            return error_status(err);
+    }
+    return json_scan_end(&scanner, err);
+}
+
+void index_part_done(struct index_part *part)
+{
+    free(part->packs);
+    free(part->entries);
+    *part = (struct index_part){0};
+}
+
+enum status index_part_add_to(const struct index_part *part, struct blob_index *index,
+                              struct error *err)
+{
+    uint32_t base = 0;
+    uint32_t number = 0;
+    for (size_t i = 0; i < part->pack_count; i++) {
+        if (blob_index_add_pack(index, &number, err) != STATUS_OK)
+            return error_status(err);
+        index->packs[number] = part->packs[i];
+        base = i == 0 ? number : base;
+    }
+    for (size_t i = 0; i < part->entry_count; i++) {
+        struct blob_entry entry = part->entries[i];
+        entry.pack_and_type += base << 1;
+        if (blob_index_add(index, &entry, &number, err) != STATUS_OK)
             return error_status(err);
     }
     return STATUS_OK;
@@ -164,22 +236,8 @@ static enum status read_packs(struct json_scanner *scanner, struct blob_index *i
 enum status index_file_read(const void *text, size_t len, struct blob_index *index,
                             struct error *err)
 {
-    struct json_scanner scanner;
-    struct json_slice key;
-    bool first = true;
-    bool more = true;
-    json_scanner_init(&scanner, text, len);
-    if (json_scan_peek(&scanner) == '[')
-        return FAIL(err, STATUS_UNSUPPORTED, "an index of restic before 0.2");
-    if (json_scan_char(&scanner, '{', err) != STATUS_OK ||
-        json_scan_member(&scanner, &first, &key, &more, err) != STATUS_OK)
+    CLEANUP(index_part_done) struct index_part part = {0};
+    if (index_part_read(&part, text, len, err) != STATUS_OK)
         return error_status(err);
-    while (more) {
-        enum status status = json_slice_is(&key, "packs") ? read_packs(&scanner, index, err)
-                                                          : json_scan_skip(&scanner, err);
-        if (status != STATUS_OK ||
-            json_scan_member(&scanner, &first, &key, &more, err) != STATUS_OK)
-            return error_status(err);
-    }
-    return json_scan_end(&scanner, err);
+    return index_part_add_to(&part, index, err);
 }

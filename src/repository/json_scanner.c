@@ -197,11 +197,6 @@ enum status json_scan_end(struct json_scanner *scanner, struct error *err)
     return STATUS_OK;
 }
 
-bool json_slice_is(const struct json_slice *slice, const char *text)
-{
-    return slice->len == strlen(text) && memcmp(slice->at, text, slice->len) == 0;
-}
-
 static int hex_value(char c)
 {
     if (c >= '0' && c <= '9')

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct json_scanner {
     const char *start, *at, *end;
@@ -59,7 +60,12 @@ enum status json_scan_skip(struct json_scanner *scanner, struct error *err) MUST
 /* Nothing but white space is left. */
 enum status json_scan_end(struct json_scanner *scanner, struct error *err) MUST_CHECK;
 
-bool json_slice_is(const struct json_slice *slice, const char *text);
+/* Inline, so that the length of a literal is a constant: it is asked of every key. */
+static inline bool json_slice_is(const struct json_slice *slice, const char *text)
+{
+    return slice->len == strlen(text) && memcmp(slice->at, text, slice->len) == 0;
+}
+
 /* Undoes JSON's escapes; to has room for slice->len bytes. False: not an escape. */
 bool json_slice_decode(const struct json_slice *slice, char *to, size_t *ret_len);
 

@@ -131,7 +131,11 @@ enum status repository_latch(struct repository *repository, struct error *err) M
 enum status repository_write_index(struct repository *repository, struct sealer *sealer,
                                    struct error *err) MUST_CHECK;
 
-/* unpacked.c. The text is appended to the buffer, whose limit holds. */
+/* unpacked.c. The text is appended to the buffer, whose limit holds. With a sealer of its own any
+ * thread may load. */
+enum status unpacked_load_with(const struct repository *repository, struct sealer *sealer,
+                               const char *folder, const char *id, struct buffer *text,
+                               struct error *err) MUST_CHECK;
 enum status unpacked_load(struct repository *repository, const char *folder, const char *id,
                           struct buffer *text, struct error *err) MUST_CHECK;
 enum status unpacked_save(struct repository *repository, const char *folder, const void *text,

@@ -10,12 +10,12 @@ void object_path(char path[OBJECT_PATH_SIZE], const char *folder, const struct b
     (void)snprintf(path, OBJECT_PATH_SIZE, "%s/%s", folder, text);
 }
 
-static enum status check_name(struct repository *repository, const struct buffer *stored,
-                              const char *id, struct error *err)
+static enum status check_name(struct sealer *sealer, const struct buffer *stored, const char *id,
+                              struct error *err)
 {
     unsigned char digest[HASH_BYTES];
     char text[BLOB_ID_TEXT_SIZE];
-    if (hash_bytes(repository->sealer.hash, stored->bytes, stored->len, digest, err) != STATUS_OK)
+    if (hash_bytes(sealer->hash, stored->bytes, stored->len, digest, err) != STATUS_OK)
         return error_status(err);
     blob_id_to_text((const struct blob_id *)digest, text);
     if (strcmp(text, id) != 0)
@@ -24,35 +24,42 @@ static enum status check_name(struct repository *repository, const struct buffer
 }
 
 /* A version byte and zstd, or, from repositories of format 1, bare JSON. */
-static enum status unwrap(struct repository *repository, const unsigned char *bytes, size_t len,
+static enum status unwrap(struct sealer *sealer, const unsigned char *bytes, size_t len,
                           struct buffer *text, struct error *err)
 {
     if (len > 0 && (bytes[0] == '{' || bytes[0] == '['))
         return buffer_add(text, bytes, len, err);
     if (len == 0 || bytes[0] != UNPACKED_PREFIX[0])
         return FAIL(err, STATUS_CORRUPT, "neither JSON nor compressed");
-    return compressor_expand(repository->sealer.compressor, bytes + 1, len - 1, 0, text, err);
+    return compressor_expand(sealer->compressor, bytes + 1, len - 1, 0, text, err);
 }
 
-static enum status load(struct repository *repository, const char *path, const char *id,
-                        struct buffer *text, struct error *err)
+static enum status load(struct object_store *store, struct sealer *sealer, const char *path,
+                        const char *id, struct buffer *text, struct error *err)
 {
     CLEANUP(buffer_done) struct buffer stored;
     size_t len = 0;
     buffer_init(&stored, text->max + SEAL_OVERHEAD + 1);
-    if (object_store_get(repository->store, path, &stored, err) != STATUS_OK ||
-        check_name(repository, &stored, id, err) != STATUS_OK ||
-        crypto_open(repository->sealer.crypto, stored.bytes, stored.len, &len, err) != STATUS_OK)
+    if (object_store_get(store, path, &stored, err) != STATUS_OK ||
+        check_name(sealer, &stored, id, err) != STATUS_OK ||
+        crypto_open(sealer->crypto, stored.bytes, stored.len, &len, err) != STATUS_OK)
         return error_status(err);
-    return unwrap(repository, stored.bytes + SEAL_IV_BYTES, len, text, err);
+    return unwrap(sealer, stored.bytes + SEAL_IV_BYTES, len, text, err);
 }
 
 enum status unpacked_load(struct repository *repository, const char *folder, const char *id,
                           struct buffer *text, struct error *err)
 {
+    return unpacked_load_with(repository, &repository->sealer, folder, id, text, err);
+}
+
+enum status unpacked_load_with(const struct repository *repository, struct sealer *sealer,
+                               const char *folder, const char *id, struct buffer *text,
+                               struct error *err)
+{
     char path[OBJECT_PATH_SIZE];
     (void)snprintf(path, sizeof(path), "%s/%s", folder, id);
-    if (load(repository, path, id, text, err) != STATUS_OK)
+    if (load(repository->store, sealer, path, id, text, err) != STATUS_OK)
         return FAIL_IN(err, "%s", path);
     return STATUS_OK;
 }
