@@ -206,12 +206,12 @@ static void stop_restic_in_check(void)
 {
     scratch_shell(&f.scratch, "head -c 60000000 /dev/urandom >source/x");
     (void)fixture_backup(&f);
-    scratch_shell(
-        &f.scratch,
-        "RESTIC_PASSWORD='" PASSPHRASE "' setsid restic --no-cache -r bucket/shop check"
-        " --read-data >log 2>&1 </dev/null & pid=$!; echo $pid >pid; n=0; "
-        "until ls bucket/shop/locks | grep -q .; do n=$((n+1)); test $n -lt 1000 || exit 1;"
-        " sleep 0.01; done; kill -STOP $pid");
+    scratch_shell(&f.scratch,
+                  "RESTIC_PASSWORD='" PASSPHRASE "' setsid restic --no-cache -r bucket/shop check"
+                  " --read-data >log 2>&1 </dev/null & pid=$!; echo $pid >pid; n=0; "
+                  "until ls bucket/shop/locks | grep -Eqx '[0-9a-f]{64}'; do n=$((n+1)); test $n "
+                  "-lt 1000 || exit 1;"
+                  " sleep 0.01; done; kill -STOP $pid");
 }
 
 Test(restic, keeps_us_out_while_it_holds_an_exclusive_lock)
