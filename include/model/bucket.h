@@ -5,7 +5,7 @@
  * Ids       UUIDv5 of (account or nil for the whole installation, "bucket/" name)
  * Source    Astra Control API, bucket 1.0-1.2. A directory is shown as provider "generic-s3" with
  *           serverURL "file://<host>" and bucketName the bucket's name, since the schema is closed
- *           and has no such provider.
+ *           and has no such provider. The others are shown as what they are.
  */
 #ifndef MODEL_BUCKET_H
 #define MODEL_BUCKET_H
@@ -32,7 +32,15 @@ enum bucket_state {
     BUCKET_STATE_COUNT
 };
 
-enum bucket_provider { BUCKET_PROVIDER_UNSET = 0, BUCKET_DIRECTORY, BUCKET_PROVIDER_COUNT };
+enum bucket_provider {
+    BUCKET_PROVIDER_UNSET = 0,
+    BUCKET_DIRECTORY,
+    BUCKET_GENERIC_S3, /* from here on: S3, one way to speak for all of them */
+    BUCKET_AWS,
+    BUCKET_STORAGEGRID_S3,
+    BUCKET_ONTAP_S3,
+    BUCKET_PROVIDER_COUNT
+};
 
 /* Redis hash bucket:<id>: id account name provider server_url bucket_name state state_details
  * is_default created_ms modified_ms. account "" = every account may use it. */
@@ -50,14 +58,26 @@ struct bucket {
     int64_t modified_ms;
 };
 
+/* Beside server_url and bucket_name of the record. */
+struct bucket_s3 {
+    char *prefix; /* "" for none */
+    char *region;
+    bool path_style;
+    char *ca_file;          /* NULL: what the system trusts */
+    char *credentials_file; /* absolute, or "$CREDENTIALS_DIRECTORY/…" */
+};
+
 struct bucket_definition {
     struct bucket bucket;
-    char *path; /* BUCKET_DIRECTORY: absolute */
+    char *path;                           /* BUCKET_DIRECTORY: absolute; else NULL */
+    struct bucket_s3 s3;                  /* all but BUCKET_DIRECTORY */
+    int64_t upload_limit, download_limit; /* bytes per second; 0: none */
 };
 
 const char *bucket_state_name(enum bucket_state state);
 enum bucket_state bucket_state_from_name(const char *name);
-const char *bucket_provider_name(enum bucket_provider provider); /* "directory" */
+const char *bucket_provider_name(enum bucket_provider provider); /* "directory", "aws" … */
+bool bucket_provider_is_s3(enum bucket_provider provider);
 enum bucket_provider bucket_provider_from_name(const char *name);
 
 void bucket_id(const char *account, const char *name, char id[ID_SIZE]); /* account "" = nil */

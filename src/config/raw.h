@@ -72,6 +72,15 @@ struct raw_bucket {
     char *account;
     int provider; /* enum bucket_provider */
     char *path;
+    char *server_url;
+    char *bucket_name;
+    char *prefix;
+    char *region;
+    int path_style; /* enum raw_boolean */
+    char *ca_file;
+    char *credentials_file;
+    char *upload_limit;
+    char *download_limit;
     int is_default; /* enum raw_boolean */
 };
 

@@ -24,7 +24,13 @@ static const cyaml_strval_t roles[] = {
     {"admin", ROLE_ADMIN},
     {"owner", ROLE_OWNER},
 };
-static const cyaml_strval_t providers[] = {{"directory", BUCKET_DIRECTORY}};
+static const cyaml_strval_t providers[] = {
+    {"directory", BUCKET_DIRECTORY},
+    {"generic-s3", BUCKET_GENERIC_S3},
+    {"aws", BUCKET_AWS},
+    {"storagegrid-s3", BUCKET_STORAGEGRID_S3},
+    {"ontap-s3", BUCKET_ONTAP_S3},
+};
 
 static const cyaml_schema_field_t listener_fields[] = {
     REQUIRED_TEXT("address", struct raw_listener, address),
@@ -101,7 +107,17 @@ static const cyaml_schema_field_t bucket_fields[] = {
     TEXT("account", struct raw_bucket, account),
     CYAML_FIELD_ENUM("provider", CYAML_FLAG_STRICT, struct raw_bucket, provider, providers,
                      COUNT_OF(providers)),
-    REQUIRED_TEXT("path", struct raw_bucket, path),
+    TEXT("path", struct raw_bucket, path),
+    TEXT("server_url", struct raw_bucket, server_url),
+    TEXT("bucket_name", struct raw_bucket, bucket_name),
+    TEXT("prefix", struct raw_bucket, prefix),
+    TEXT("region", struct raw_bucket, region),
+    CYAML_FIELD_ENUM("path_style", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct raw_bucket,
+                     path_style, booleans, COUNT_OF(booleans)),
+    TEXT("ca_file", struct raw_bucket, ca_file),
+    TEXT("credentials_file", struct raw_bucket, credentials_file),
+    NUMBER("upload_limit", struct raw_bucket, upload_limit),
+    NUMBER("download_limit", struct raw_bucket, download_limit),
     CYAML_FIELD_ENUM("default", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct raw_bucket,
                      is_default, booleans, COUNT_OF(booleans)),
     CYAML_FIELD_END,

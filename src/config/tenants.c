@@ -1,7 +1,7 @@
 #include "tenants.h"
 
+#include "buckets.h"
 #include "core/hex.h"
-#include "paths.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -175,15 +175,12 @@ static enum status read_bucket(const struct document *document, const struct raw
         return err->status;
     if (read_bucket_account(document, index, raw->account, config, bucket, err) != STATUS_OK)
         return err->status;
-    definition->path = path_from(config->path, raw->path);
-    if (definition->path == NULL)
-        return FAIL(err, STATUS_NO_MEMORY, "%s", document->path);
     bool is_only_one = raw_config->bucket_count == 1 && raw->is_default == 0;
     bucket->provider = (enum bucket_provider)raw->provider;
     bucket->is_default = raw->is_default == RAW_TRUE || is_only_one;
     bucket->state = BUCKET_AVAILABLE;
-    memcpy(bucket->bucket_name, bucket->name, sizeof(bucket->name));
-    (void)snprintf(bucket->server_url, sizeof(bucket->server_url), "file://%s", config->node);
+    if (bucket_place_read(document, index, raw, config, definition, err) != STATUS_OK)
+        return err->status;
     bucket_id(bucket->account, bucket->name, bucket->id);
     return check_bucket_is_new(document, config, index, err);
 }

@@ -15,6 +15,10 @@ static const char *const state_names[BUCKET_STATE_COUNT] = {
 static const char *const provider_names[BUCKET_PROVIDER_COUNT] = {
     [BUCKET_PROVIDER_UNSET] = "",
     [BUCKET_DIRECTORY] = "directory",
+    [BUCKET_GENERIC_S3] = "generic-s3",
+    [BUCKET_AWS] = "aws",
+    [BUCKET_STORAGEGRID_S3] = "storagegrid-s3",
+    [BUCKET_ONTAP_S3] = "ontap-s3",
 };
 
 static const struct field fields[] = {
@@ -46,6 +50,11 @@ const char *bucket_provider_name(enum bucket_provider provider)
     return (unsigned)provider < BUCKET_PROVIDER_COUNT ? provider_names[provider] : "";
 }
 
+bool bucket_provider_is_s3(enum bucket_provider provider)
+{
+    return provider >= BUCKET_GENERIC_S3 && provider < BUCKET_PROVIDER_COUNT;
+}
+
 enum bucket_provider bucket_provider_from_name(const char *name)
 {
     return (enum bucket_provider)NAMES_FIND(provider_names, name);
@@ -67,12 +76,14 @@ enum status bucket_to_json(const struct bucket *bucket, json_t **ret_json, struc
 {
     json_t *details =
         bucket->state_details == NULL ? json_array() : json_incref(bucket->state_details);
+    enum bucket_provider shown =
+        bucket_provider_is_s3(bucket->provider) ? bucket->provider : BUCKET_GENERIC_S3;
     json_t *json = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:s, s:{s:{s:s, s:s}}, s:s, s:o, s:i, s:o}", "type", BUCKET_TYPE,
         "version", BUCKET_VERSION, "id", bucket->id, "name", bucket->name, "credentialID", ID_NIL,
-        "provider", "generic-s3", "bucketParameters", "s3", "serverURL", bucket->server_url,
-        "bucketName", bucket->bucket_name, "state", bucket_state_name(bucket->state),
-        "stateDetails", details, "retentionTime", -1, "metadata",
+        "provider", bucket_provider_name(shown), "bucketParameters", "s3", "serverURL",
+        bucket->server_url, "bucketName", bucket->bucket_name, "state",
+        bucket_state_name(bucket->state), "stateDetails", details, "retentionTime", -1, "metadata",
         metadata_new(json_array(), bucket->created_ms, bucket->modified_ms, ""));
     if (json == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "bucket '%s' as JSON", bucket->id);
@@ -90,5 +101,9 @@ void bucket_definition_done(struct bucket_definition *definition)
 {
     bucket_done(&definition->bucket);
     free(definition->path);
-    definition->path = NULL;
+    free(definition->s3.prefix);
+    free(definition->s3.region);
+    free(definition->s3.ca_file);
+    free(definition->s3.credentials_file);
+    *definition = (struct bucket_definition){.path = NULL};
 }

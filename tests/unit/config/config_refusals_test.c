@@ -18,6 +18,10 @@
 #define HASH_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 #define TOKEN(name, hash, role) \
     "      - name: " name "\n        sha256: " hash "\n        role: " role "\n"
+#define S3(provider) "  - name: a\n    provider: " provider "\n"
+#define PREFIX_EXPECTED                                                                    \
+    "1 to 256 characters of a-z, A-Z, 0-9, '.', '_', '-' and single '/' between them are " \
+    "expected"
 #define BUCKET(name)    "  - name: " name "\n    provider: directory\n    path: b\n"
 #define UUID_EXPECTED   "a UUID of version 4 or 5 in lower case is expected, not "
 #define LABEL_EXPECTED  "1 to 63 characters of a-z, 0-9 and '-', with no '-' at either end, not "
@@ -165,9 +169,33 @@ static const struct {
      ":9: accounts[0].tokens[1].sha256: this is the token of tokens[0] already"},
     /* buckets */
     {ACCOUNT "buckets:\n  - name: a\n    provider: s3\n    path: b\n",
-     ":6: buckets[0].provider: expected one of: directory"},
+     ":6: buckets[0].provider: expected one of: directory, generic-s3, aws, storagegrid-s3, "
+     "ontap-s3"},
     {ACCOUNT "buckets:\n  - name: a\n    provider: directory\n",
      ":5: buckets[0].path: required, but missing"},
+    {ACCOUNT "buckets:\n" BUCKET("a") "    region: b\n",
+     ":8: buckets[0].region: not a setting of provider 'directory'"},
+    {ACCOUNT "buckets:\n" BUCKET("a") "    upload_limit: 100\n",
+     ":8: buckets[0].upload_limit: a number from 16384 to 1000000000000 is expected, not '100'"},
+    {ACCOUNT "buckets:\n" S3("generic-s3") "    path: /b\n",
+     ":7: buckets[0].path: not a setting of provider 'generic-s3'"},
+    {ACCOUNT "buckets:\n" S3("generic-s3"), ":5: buckets[0].server_url: required, but missing"},
+    {ACCOUNT "buckets:\n" S3("ontap-s3") "    server_url: https://host/path\n",
+     ":7: buckets[0].server_url: 'https://host[:port]' is expected, not 'https://host/path'"},
+    {ACCOUNT "buckets:\n" S3("ontap-s3") "    server_url: https://u:p@host\n",
+     ":7: buckets[0].server_url: 'https://host[:port]' is expected, not 'https://u:p@host'"},
+    {ACCOUNT "buckets:\n" S3("aws"), ":5: buckets[0].bucket_name: required, but missing"},
+    {ACCOUNT "buckets:\n" S3("aws") "    bucket_name: a/b\n",
+     ":7: buckets[0].bucket_name: 1 to 63 characters of a-z, A-Z, 0-9, '.', '_' and '-' are "
+     "expected"},
+    {ACCOUNT "buckets:\n" S3("aws") "    bucket_name: b\n",
+     ":5: buckets[0].credentials_file: required, but missing"},
+    {ACCOUNT "buckets:\n" S3("aws") "    prefix: a//b\n",
+     ":7: buckets[0].prefix: " PREFIX_EXPECTED},
+    {ACCOUNT "buckets:\n" S3("aws") "    prefix: a/../b\n",
+     ":7: buckets[0].prefix: " PREFIX_EXPECTED},
+    {ACCOUNT "buckets:\n" S3("aws") "    region: a b\n",
+     ":7: buckets[0].region: 1 to 64 characters of a-z, 0-9 and '-' are expected"},
     {ACCOUNT "buckets:\n" BUCKET("A"), ":5: buckets[0].name: " LABEL_EXPECTED "'A'"},
     {ACCOUNT "buckets:\n" BUCKET("a") "    account: other\n",
      ":8: buckets[0].account: the name or id of an account is expected, not 'other'"},

@@ -175,6 +175,50 @@ Test(config, gives_accounts_and_tokens_their_ids_and_roles)
     cr_expect(eq(ptr, (void *)config_find_account(config, "main"), NULL), "by id only");
 }
 
+static const char s3_buckets[] = "accounts:\n"
+                                 "  - id: " ID1 "\n"
+                                 "    name: main\n"
+                                 "buckets:\n"
+                                 "  - name: amazon\n"
+                                 "    provider: aws\n"
+                                 "    region: eu-central-1\n"
+                                 "    bucket_name: my.bucket\n"
+                                 "    credentials_file: $CREDENTIALS_DIRECTORY/amazon\n"
+                                 "  - name: own\n"
+                                 "    provider: storagegrid-s3\n"
+                                 "    server_url: https://grid:8082\n"
+                                 "    bucket_name: nightly\n"
+                                 "    prefix: backups/web1\n"
+                                 "    path_style: false\n"
+                                 "    ca_file: ca.pem\n"
+                                 "    credentials_file: keys\n"
+                                 "    upload_limit: 20000\n";
+
+Test(config, says_where_s3_buckets_are)
+{
+    CLEANUP(config_freep) struct config *config = load(s3_buckets);
+    const struct bucket_definition *amazon = &config->buckets[0];
+    const struct bucket_definition *own = &config->buckets[1];
+
+    cr_expect(eq(int, (int)amazon->bucket.provider, (int)BUCKET_AWS));
+    cr_expect(eq(str, (char *)amazon->bucket.server_url, "https://s3.eu-central-1.amazonaws.com"));
+    cr_expect(eq(str, (char *)amazon->bucket.bucket_name, "my.bucket"));
+    cr_expect(eq(str, amazon->s3.prefix, ""));
+    cr_expect(eq(str, amazon->s3.credentials_file, "$CREDENTIALS_DIRECTORY/amazon"));
+    cr_expect(eq(ptr, amazon->s3.ca_file, NULL));
+    cr_expect(eq(ptr, amazon->path, NULL));
+    cr_expect(not(amazon->s3.path_style));
+    cr_expect(zero(i64, amazon->upload_limit));
+    cr_expect(eq(str, (char *)own->bucket.server_url, "https://grid:8082"));
+    cr_expect(eq(str, own->s3.prefix, "backups/web1"));
+    cr_expect(eq(str, own->s3.region, "us-east-1"));
+    cr_expect(not(own->s3.path_style));
+    expect_below(own->s3.ca_file, "ca.pem");
+    expect_below(own->s3.credentials_file, "keys");
+    cr_expect(eq(i64, own->upload_limit, 20000));
+    cr_expect(zero(i64, own->download_limit));
+}
+
 Test(config, gives_buckets_their_records)
 {
     CLEANUP(config_freep) struct config *config = load(tenants);

@@ -68,6 +68,12 @@ Test(bucket_provider_name, is_the_word_of_the_configuration)
 {
     EXPECT_BOTH_WAYS(bucket_provider_name, bucket_provider_from_name, BUCKET_DIRECTORY,
                      "directory");
+    EXPECT_BOTH_WAYS(bucket_provider_name, bucket_provider_from_name, BUCKET_GENERIC_S3,
+                     "generic-s3");
+    EXPECT_BOTH_WAYS(bucket_provider_name, bucket_provider_from_name, BUCKET_AWS, "aws");
+    EXPECT_BOTH_WAYS(bucket_provider_name, bucket_provider_from_name, BUCKET_STORAGEGRID_S3,
+                     "storagegrid-s3");
+    EXPECT_BOTH_WAYS(bucket_provider_name, bucket_provider_from_name, BUCKET_ONTAP_S3, "ontap-s3");
     EXPECT_CLOSED(bucket_provider_name, bucket_provider_from_name, BUCKET_PROVIDER_COUNT);
 }
 
