@@ -142,10 +142,11 @@ static enum status read_bucket_name(const struct place *place, struct error *err
     if (name == NULL)
         return REFUSE(place, "bucket_name", err, "required, but missing");
     if (!has_only(name, BUCKET_NAME_MAX, "._-") || strcmp(name, ".") == 0 ||
-        strcmp(name, "..") == 0)
+        strcmp(name, "..") == 0) {
         return REFUSE(place, "bucket_name", err,
                       "1 to %d characters of a-z, A-Z, 0-9, '.', '_' and '-' are expected",
                       BUCKET_NAME_MAX);
+    }
     memcpy(place->definition->bucket.bucket_name, name, strlen(name) + 1);
     return STATUS_OK;
 }
@@ -154,11 +155,12 @@ static enum status read_names(const struct place *place, struct error *err)
 {
     const struct raw_bucket *raw = place->raw;
     struct bucket_s3 *s3 = &place->definition->s3;
-    if (raw->prefix != NULL && !is_prefix(raw->prefix))
+    if (raw->prefix != NULL && !is_prefix(raw->prefix)) {
         return REFUSE(place, "prefix", err,
                       "1 to %d characters of a-z, A-Z, 0-9, '.', '_', '-' and single '/' between "
                       "them are expected",
                       PREFIX_MAX);
+    }
     if (raw->region != NULL && !has_only(raw->region, REGION_MAX, "-_"))
         return REFUSE(place, "region", err, "1 to %d characters of a-z, 0-9 and '-' are expected",
                       REGION_MAX);
