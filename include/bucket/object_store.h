@@ -60,6 +60,12 @@ struct object_store_s3 {
 enum status object_store_open_s3(const struct object_store_s3 *options,
                                  struct object_store **ret_store, struct error *err) MUST_CHECK;
 void object_store_close(struct object_store *store);
+
+/* For a driver that does not count bytes as they move, which is the directory's: before each put
+ * and after each get, what it moves is waited for. Both are borrowed and may be NULL. */
+void object_store_set_bandwidth(struct object_store *store, struct bandwidth *bandwidth,
+                                const struct cancel *cancel);
+
 DEFINE_CLEANUP(struct object_store *, object_store_close)
 
 struct object_part {

@@ -48,6 +48,7 @@
 #ifndef STAGE_BACKUP_H
 #define STAGE_BACKUP_H
 
+#include "core/bandwidth.h"
 #include "core/cancel.h"
 #include "core/error.h"
 #include "core/id.h"
@@ -96,6 +97,7 @@ struct stage_plan {
     const struct bucket_definition *bucket;
     const char *app_id;
     const char *passphrase;
+    struct bandwidth *bandwidth; /* of all transfers; NULL: no limits */
     struct stage_key *key; /* NULL: derived from the passphrase, a tenth of a second of work */
     const char *undo_directory;
     size_t threads; /* that read and store files; 0: one for each processor */

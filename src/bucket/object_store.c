@@ -8,6 +8,8 @@
 struct object_store {
     const struct object_store_driver *driver;
     void *self;
+    struct bandwidth *bandwidth; /* NULL: none, or the driver's business */
+    const struct cancel *cancel;
     char bucket[];
 };
 
@@ -22,6 +24,8 @@ enum status object_store_new(const char *bucket, const struct object_store_drive
     }
     store->driver = driver;
     store->self = self;
+    store->bandwidth = NULL;
+    store->cancel = NULL;
     memcpy(store->bucket, bucket, size);
     *ret_store = store;
     return STATUS_OK;
@@ -33,6 +37,20 @@ void object_store_close(struct object_store *store)
         return;
     store->driver->close(store->self);
     free(store);
+}
+
+void object_store_set_bandwidth(struct object_store *store, struct bandwidth *bandwidth,
+                                const struct cancel *cancel)
+{
+    store->bandwidth = bandwidth;
+    store->cancel = cancel;
+}
+
+static void wait_for(const struct object_store *store, enum bandwidth_way way, size_t bytes)
+{
+    int64_t waited_ms = 0;
+    while (store->bandwidth != NULL && bytes > 0)
+        bytes -= bandwidth_take(store->bandwidth, way, bytes, store->cancel, &waited_ms);
 }
 
 static bool is_name_character(char c)
@@ -77,6 +95,8 @@ static enum status put(struct object_store *store, const char *name,
                        const struct object_part *parts, size_t part_count, enum put_mode mode,
                        struct error *err)
 {
+    for (size_t i = 0; i < part_count; i++)
+        wait_for(store, BANDWIDTH_UPLOAD, parts[i].len);
     if (check_name(name, err) != STATUS_OK ||
         store->driver->put(store->self, name, parts, part_count, mode, err) != STATUS_OK)
         return FAIL_IN(err, "bucket '%s': put '%s'", store->bucket, name);
@@ -99,9 +119,11 @@ enum status object_store_put_new(struct object_store *store, const char *name,
 enum status object_store_get(struct object_store *store, const char *name, struct buffer *buffer,
                              struct error *err)
 {
+    size_t before = buffer->len;
     if (check_name(name, err) != STATUS_OK ||
         store->driver->get(store->self, name, buffer, err) != STATUS_OK)
         return FAIL_IN(err, "bucket '%s': get '%s'", store->bucket, name);
+    wait_for(store, BANDWIDTH_DOWNLOAD, buffer->len - before);
     return STATUS_OK;
 }
 
@@ -111,6 +133,7 @@ enum status object_store_get_range(struct object_store *store, const char *name,
     if (check_name(name, err) != STATUS_OK ||
         store->driver->get_range(store->self, name, offset, len, bytes, err) != STATUS_OK)
         return FAIL_IN(err, "bucket '%s': get '%s'", store->bucket, name);
+    wait_for(store, BANDWIDTH_DOWNLOAD, len);
     return STATUS_OK;
 }
 

@@ -48,6 +48,22 @@ static bool is_defined_here(const struct session *session, const char *id)
     return config_apps_find(apps, id) != NULL;
 }
 
+/* As restic names it. */
+static enum status locate(const struct bucket_definition *definition, const char *id,
+                          char location[PATH_MAX], struct error *err)
+{
+    const struct bucket *bucket = &definition->bucket;
+    const char *prefix = definition->s3.prefix;
+    int len = bucket_provider_is_s3(bucket->provider)
+                  ? snprintf(location, PATH_MAX, "s3:%s/%s/%s%s%s", bucket->server_url,
+                             bucket->bucket_name, prefix, prefix[0] == '\0' ? "" : "/", id)
+                  : snprintf(location, PATH_MAX, "%s/%s", definition->path, id);
+    if (len >= PATH_MAX)
+        return FAIL(err, STATUS_TOO_LARGE, "path of bucket '%s'", bucket->name);
+    return STATUS_OK;
+}
+
+/* In a directory. An S3 bucket is not asked: its keys are the worker's. */
 static bool has_repository(const char *location)
 {
     char path[PATH_MAX];
@@ -64,7 +80,9 @@ static enum status check_exists(struct session *session, const char *argument, c
     if (is_defined_here(session, id) || has_repository(location))
         return STATUS_OK;
     struct app app = {0};
-    return session_find_app(session, argument, &app, err);
+    enum status status = session_find_app(session, argument, &app, err);
+    bool is_s3 = strncmp(location, "s3:", 3) == 0; /* where we could not look: believe it */
+    return is_s3 && status_is_transient(status) ? STATUS_OK : status;
 }
 
 enum status command_repository_key(struct session *session, struct error *err)
@@ -78,8 +96,8 @@ enum status command_repository_key(struct session *session, struct error *err)
     session_app_id(session, arguments->values[0], id);
     if (session_bucket_definition(session, arguments->bucket, &bucket, err) != STATUS_OK)
         return err->status;
-    if (snprintf(location, sizeof(location), "%s/%s", bucket->path, id) >= (int)sizeof(location))
-        return FAIL(err, STATUS_TOO_LARGE, "path of bucket '%s'", bucket->bucket.name);
+    if (locate(bucket, id, location, err) != STATUS_OK)
+        return err->status;
     if (check_exists(session, arguments->values[0], id, location, err) != STATUS_OK)
         return err->status;
     if (config_repository_passphrase(session->config, id, &passphrase, err) != STATUS_OK) {

@@ -2,6 +2,7 @@
 
 #include "core/cancel.h"
 #include "snapshot/snapshot.h"
+#include "stage/bucket.h"
 
 #include <string.h>
 
@@ -83,17 +84,9 @@ enum status context_walk(const struct stage_context *context, size_t volume,
 enum status context_open_store(const struct stage_plan *plan, struct object_store **ret_store,
                                struct error *err)
 {
-    const struct bucket_definition *bucket = plan->bucket;
-    if (bucket->bucket.provider != BUCKET_DIRECTORY)
-        return FAIL(err, STATUS_UNSUPPORTED, "bucket '%s': unknown kind of bucket",
-                    bucket->bucket.name);
-    enum status status = object_store_open_directory(bucket->bucket.name, bucket->path,
-                                                     plan->app_id, ret_store, err);
-    if (status != STATUS_NOT_FOUND)
-        return status;
-    /* A mount that is late, or an NFS server away: it may be there the next time. */
-    struct error cause = *err;
-    return FAIL_REASON(err, STATUS_UNAVAILABLE, "bucket_unreachable", "%s", cause.text);
+    const struct stage_bucket_use use = {
+        .below = plan->app_id, .cancel = plan->cancel, .bandwidth = plan->bandwidth};
+    return stage_bucket_open(plan->bucket, &use, ret_store, err);
 }
 
 static_assert((int)STAGE_KEY_BYTES == (int)REPOSITORY_KEY_BYTES, "the same key");
