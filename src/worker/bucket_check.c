@@ -17,6 +17,8 @@ static const char *problem_of_directory(const char *path)
 
 enum status bucket_check(const struct bucket_definition *definition, struct error *err)
 {
+    if (definition->bucket.provider != BUCKET_DIRECTORY)
+        return STATUS_OK;
     const char *problem = problem_of_directory(definition->path);
     if (problem == NULL)
         return STATUS_OK;

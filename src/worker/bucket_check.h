@@ -1,4 +1,5 @@
-/* Bucket check: can this node use a bucket right now? */
+/* Bucket check: is a bucket's directory there right now? Of S3 it knows nothing: that takes a
+ * while, and is probed apart (probe.h); a job finds out with its first request. */
 #ifndef WORKER_BUCKET_CHECK_H
 #define WORKER_BUCKET_CHECK_H
 

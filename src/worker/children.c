@@ -1,5 +1,7 @@
 #include "core/cleanup.h"
+#include "core/clock.h"
 #include "core/log.h"
+#include "probe.h"
 #include "run.h"
 #include "supervisor.h"
 
@@ -129,6 +131,12 @@ void supervisor_reap(struct supervisor *supervisor)
             on_job_end(supervisor, slot, wait_status);
         else
             slot->phase = SLOT_TELLING;
+    }
+    int wait_status = 0;
+    if (supervisor->probe > 0 && waitpid(supervisor->probe, &wait_status, WNOHANG) != 0) {
+        supervisor->probe = 0;
+        if (supervisor->probe_ms > 0) /* nobody has asked for another one meanwhile */
+            supervisor->probe_ms = clock_mono_ms() + probe_again_ms(wait_status);
     }
     if (supervisor->recovery > 0 && waitpid(supervisor->recovery, NULL, WNOHANG) != 0)
         supervisor->recovery = 0;

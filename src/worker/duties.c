@@ -1,8 +1,10 @@
 #include "core/clock.h"
 #include "core/log.h"
+#include "probe.h"
 #include "registration.h"
 #include "supervisor.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -122,7 +124,29 @@ enum status supervisor_claim(struct supervisor *supervisor, struct error *err)
 
 enum status supervisor_register(struct supervisor *supervisor, struct error *err)
 {
+    bool is_anew = supervisor->register_ms == 0; /* a start, a reload, an emptied Redis */
     if (supervisor->stopping || !supervisor_is_due(&supervisor->register_ms, REGISTER_MS))
         return STATUS_OK;
-    return registration_run(supervisor->store, &supervisor->setup, err);
+    if (is_anew)
+        supervisor->probe_ms = 0;
+    return registration_run(supervisor->store, &supervisor->setup, is_anew, err);
+}
+
+/* A probe that hangs is killed; one that cannot be started is tried again. */
+enum status supervisor_probe(struct supervisor *supervisor, struct error *err)
+{
+    (void)err;
+    if (supervisor->probe > 0 && clock_left_ms(supervisor->probe_kill_ms) == 0)
+        (void)kill(supervisor->probe, SIGKILL);
+    if (supervisor->stopping || supervisor->probe > 0 ||
+        !supervisor_is_due(&supervisor->probe_ms, PROBE_ROUTINE_MS))
+        return STATUS_OK;
+    struct error cause = {0};
+    supervisor->probe_kill_ms = clock_mono_ms() + PROBE_DEADLINE_MS;
+    if (probe_start(&supervisor->setup, &supervisor->probe, &cause) != STATUS_OK) {
+        log_event(LOG_LEVEL_WARNING, "buckets not probed, trying again",
+                  LOG_TEXT("reason", cause.text));
+        supervisor->probe_ms = clock_mono_ms() + PROBE_AGAIN_MS;
+    }
+    return STATUS_OK;
 }

@@ -4,22 +4,36 @@
 #include "core/cleanup.h"
 #include "model/detail.h"
 
-static enum status register_bucket(struct store *store, const struct bucket_definition *definition,
-                                   struct error *err)
+enum status registration_tell_bucket(struct store *store,
+                                     const struct bucket_definition *definition,
+                                     enum bucket_state state, const struct error *cause,
+                                     struct error *err)
 {
     json_auto_t *details = json_array();
     if (details == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "bucket '%s'", definition->bucket.name);
 
     struct bucket bucket = definition->bucket; /* details stay ours: bucket_done() is not called */
-    bucket.state = BUCKET_AVAILABLE;
+    bucket.state = state;
     bucket.state_details = details;
-    struct error cause = {0};
-    if (bucket_check(definition, &cause) != STATUS_OK) {
-        bucket.state = BUCKET_FAILED;
-        detail_add(details, cause.reason, "Bucket unreachable", cause.text, NULL);
-    }
+    if (cause != NULL)
+        detail_add(details, cause->reason, "Bucket not usable", cause->text, NULL);
     return store_bucket_register(store, &bucket, err);
+}
+
+/* What is known of S3 is left as it is until its probe knows better. */
+static enum status register_bucket(struct store *store, const struct bucket_definition *definition,
+                                   bool is_anew, struct error *err)
+{
+    struct error cause = {0};
+    if (definition->bucket.provider != BUCKET_DIRECTORY) {
+        if (!is_anew)
+            return STATUS_OK;
+        return registration_tell_bucket(store, definition, BUCKET_PENDING, NULL, err);
+    }
+    if (bucket_check(definition, &cause) == STATUS_OK)
+        return registration_tell_bucket(store, definition, BUCKET_AVAILABLE, NULL, err);
+    return registration_tell_bucket(store, definition, BUCKET_FAILED, &cause, err);
 }
 
 static enum status register_apps(struct store *store, const struct setup *setup, struct error *err)
@@ -33,7 +47,8 @@ static enum status register_apps(struct store *store, const struct setup *setup,
     return store_apps_register(store, setup->config->node, apps, count, err);
 }
 
-enum status registration_run(struct store *store, const struct setup *setup, struct error *err)
+enum status registration_run(struct store *store, const struct setup *setup, bool is_anew,
+                             struct error *err)
 {
     const struct config *config = setup->config;
     if (store_node_register(store, config->node, APPBACKUP_VERSION, config->worker.slots, err) !=
@@ -42,7 +57,7 @@ enum status registration_run(struct store *store, const struct setup *setup, str
     if (register_apps(store, setup, err) != STATUS_OK)
         return FAIL_IN(err, "register apps");
     for (size_t i = 0; i < config->bucket_count; i++)
-        if (register_bucket(store, &config->buckets[i], err) != STATUS_OK)
+        if (register_bucket(store, &config->buckets[i], is_anew, err) != STATUS_OK)
             return FAIL_IN(err, "register bucket '%s'", config->buckets[i].bucket.name);
     return STATUS_OK;
 }

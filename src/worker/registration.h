@@ -6,9 +6,18 @@
 #include "setup.h"
 #include "store/jobs.h"
 
-/* Looks at every bucket: one that cannot be written to is registered as failed, with the reason.
- * Errors: those of the store. */
-enum status registration_run(struct store *store, const struct setup *setup, struct error *err)
-    MUST_CHECK;
+#include <stdbool.h>
+
+/* Looks at every directory: one that cannot be written to is registered as failed, with the reason.
+ * is_anew: S3 buckets are registered as pending, until they have been probed (probe.h). Errors:
+ * those of the store. */
+enum status registration_run(struct store *store, const struct setup *setup, bool is_anew,
+                             struct error *err) MUST_CHECK;
+
+/* What was found about one bucket. cause: NULL when all is well. */
+enum status registration_tell_bucket(struct store *store,
+                                     const struct bucket_definition *definition,
+                                     enum bucket_state state, const struct error *cause,
+                                     struct error *err) MUST_CHECK;
 
 #endif

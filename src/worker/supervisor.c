@@ -45,6 +45,7 @@ static void catch_up(struct supervisor *supervisor)
         supervisor_duty_fn *run;
     } duties[] = {{"tell", supervisor_tell},
                   {"register", supervisor_register},
+                  {"probe", supervisor_probe},
                   {"heartbeat", supervisor_heartbeat},
                   {"maintain", supervisor_maintain},
                   {"claim", supervisor_claim}};

@@ -1,0 +1,95 @@
+#include "probe.h"
+
+#include "core/log.h"
+#include "registration.h"
+#include "signals.h"
+#include "stage/bucket.h"
+#include "store/jobs.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { EXIT_SOME_FAILED = 1, EXIT_NOT_TOLD = 2 };
+
+static bool has_s3(const struct config *config)
+{
+    for (size_t i = 0; i < config->bucket_count; i++)
+        if (bucket_provider_is_s3(config->buckets[i].bucket.provider))
+            return true;
+    return false;
+}
+
+static enum status tell(const struct setup *setup, const struct bucket_definition *definition,
+                        enum bucket_state state, const struct error *cause, struct error *err)
+{
+    CLEANUP(store_closep) struct store *store = NULL;
+    struct store_options options = setup_store_options(setup);
+    if (store_open(&options, &store, err) != STATUS_OK)
+        return err->status;
+    return registration_tell_bucket(store, definition, state, cause, err);
+}
+
+/* Returns the exit code. */
+static int probe(const struct setup *setup, const struct bucket_definition *definition)
+{
+    struct error cause = {0};
+    struct error err = {0};
+    bool failed = stage_bucket_probe(definition, &cause) != STATUS_OK;
+    if (failed) {
+        log_event(LOG_LEVEL_WARNING, "bucket not usable",
+                  LOG_TEXT("bucket", definition->bucket.name), LOG_TEXT("code", cause.reason),
+                  LOG_TEXT("reason", cause.text));
+    }
+    enum bucket_state state = failed ? BUCKET_FAILED : BUCKET_AVAILABLE;
+    if (tell(setup, definition, state, failed ? &cause : NULL, &err) != STATUS_OK) {
+        log_event(LOG_LEVEL_WARNING, "state of a bucket not told",
+                  LOG_TEXT("bucket", definition->bucket.name), LOG_TEXT("reason", err.text));
+        return EXIT_NOT_TOLD;
+    }
+    return failed ? EXIT_SOME_FAILED : EXIT_SUCCESS;
+}
+
+NORETURN static void probe_all(const struct setup *setup)
+{
+    int code = EXIT_SUCCESS;
+    for (size_t i = 0; i < setup->config->bucket_count; i++) {
+        const struct bucket_definition *definition = &setup->config->buckets[i];
+        if (!bucket_provider_is_s3(definition->bucket.provider))
+            continue;
+        int own = probe(setup, definition);
+        code = own > code ? own : code;
+    }
+    _exit(code);
+}
+
+enum status probe_start(const struct setup *setup, pid_t *ret_pid, struct error *err)
+{
+    *ret_pid = 0;
+    if (!has_s3(setup->config))
+        return STATUS_OK;
+    pid_t supervisor = getpid();
+    pid_t pid = fork();
+    if (pid < 0)
+        return FAIL_ERRNO(err, "fork");
+    if (pid > 0) {
+        *ret_pid = pid;
+        return STATUS_OK;
+    }
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != supervisor)
+        _exit(EXIT_FAILURE);
+    signals_reset();
+    (void)signal(SIGPIPE, SIG_IGN); /* a server may close what we write to */
+    (void)close_range(3, ~0U, 0);   /* the supervisor's connections and locks are not ours */
+    probe_all(setup);
+}
+
+int64_t probe_again_ms(int wait_status)
+{
+    bool is_well = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == EXIT_SUCCESS;
+    return is_well ? PROBE_ROUTINE_MS : PROBE_AGAIN_MS;
+}
