@@ -2,6 +2,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "key_channel.h"
+#include "limits.h"
 #include "model/detail.h"
 #include "run.h"
 #include "signals.h"
@@ -104,6 +105,9 @@ static enum status run_stages(struct run *run, const char *passphrase, struct st
                            config->node, run->backup.app_name);
     if (bucket_check(bucket, err) != STATUS_OK)
         return err->status;
+    CLEANUP(limits_freep) struct limits *limits = NULL;
+    if (limits_start(run->config_path, bucket, &limits, err) != STATUS_OK)
+        return err->status;
     if (job_is_task(job->kind))
         return task_run(run, bucket, passphrase, key, err);
     const struct stage_plan plan = {
@@ -115,6 +119,7 @@ static enum status run_stages(struct run *run, const char *passphrase, struct st
         .bucket = bucket,
         .app_id = job->app,
         .passphrase = passphrase,
+        .bandwidth = limits_bandwidth(limits),
         .key = key,
         .undo_directory = run->setup.places.undo,
         .cancel = &cancel,
@@ -302,7 +307,8 @@ int worker_run_job(const char *config_path, const char *job, int64_t epoch, int 
     if (cancel_init(&cancel, &err) != STATUS_OK || signals_to_cancel(&cancel, &err) != STATUS_OK)
         return exit_before_work(&err, "job process not ready");
 
-    struct run run = {.lock = JOB_LOCK_NONE, .keys = keys, .cancel = &cancel};
+    struct run run = {
+        .config_path = config_path, .lock = JOB_LOCK_NONE, .keys = keys, .cancel = &cancel};
     if (keys >= 0)
         (void)fcntl(keys, F_SETFD, FD_CLOEXEC); /* no hook inherits it */
     if (setup_load(config_path, &run.setup, &err) != STATUS_OK) {

@@ -1,6 +1,7 @@
 #include "core/log.h"
 #include "supervisor.h"
 
+#include <signal.h>
 #include <string.h>
 
 /* What the running processes, locks and records are bound to cannot change under them. */
@@ -44,6 +45,7 @@ void supervisor_reload(struct supervisor *supervisor)
     supervisor->register_ms = 0;
     supervisor->claim_ms = 0;
     supervisor->wake_ms = 0;
+    supervisor_signal_jobs(supervisor, SIGUSR1);
     log_event(LOG_LEVEL_NOTICE, "configuration read again",
               LOG_NUMBER("apps", (int64_t) new.apps->count),
               LOG_NUMBER("slots", new.config->worker.slots));

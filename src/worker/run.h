@@ -17,6 +17,7 @@
 #include "store/jobs.h"
 
 struct run {
+    const char *config_path;
     struct setup setup;
     struct store *store; /* the lease's, from lease_start() to lease_stop() */
     struct job job;

@@ -33,7 +33,9 @@ enum status signals_to_descriptor(int *ret_fd, struct error *err)
     (void)sigaddset(&set, SIGINT);
     (void)sigaddset(&set, SIGHUP);
     (void)sigaddset(&set, SIGCHLD);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+    sigset_t blocked = set; /* a job inherits it, and gets SIGUSR1 perhaps before it is ready */
+    (void)sigaddset(&blocked, SIGUSR1);
+    if (sigprocmask(SIG_BLOCK, &blocked, NULL) != 0)
         return FAIL_ERRNO(err, "block signals");
     if (handle(SIGPIPE, on_nothing, err) != STATUS_OK)
         return err->status;
@@ -55,9 +57,10 @@ enum status signals_to_cancel(struct cancel *cancel, struct error *err)
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
         if (handle(table[i].number, table[i].handler, err) != STATUS_OK)
             return err->status;
-    sigset_t none;
-    (void)sigemptyset(&none);
-    if (sigprocmask(SIG_SETMASK, &none, NULL) != 0)
+    sigset_t blocked;
+    (void)sigemptyset(&blocked);
+    (void)sigaddset(&blocked, SIGUSR1);
+    if (sigprocmask(SIG_SETMASK, &blocked, NULL) != 0)
         return FAIL_ERRNO(err, "unblock signals");
     return STATUS_OK;
 }

@@ -4,7 +4,9 @@
  * Supervisor  all are blocked and read from a signalfd(2).
  * Job         inherits the mask, so that none is lost between fork and the handlers. SIGHUP does
  *             nothing: `restic unlock` sends it to the process named in a lock, to see if it lives.
- *             Handlers rather than SIG_IGN, which hooks would inherit.
+ *             Handlers rather than SIG_IGN, which hooks would inherit. SIGUSR1, from its
+ *             supervisor, means that the configuration has changed: it stays blocked in all
+ *             threads, and limits.h reads it from a signalfd(2).
  */
 #ifndef WORKER_SIGNALS_H
 #define WORKER_SIGNALS_H
