@@ -47,6 +47,7 @@ class Node:
                          **worker_settings}
         self.redis = None
         self.workers = []
+        self.restic_environment = {}
 
     def path(self, name):
         return os.path.join(self.directory, name)
@@ -189,7 +190,8 @@ class Node:
     def restic(self, *words, check=True):
         key = json.loads(self.ctl("-o", "json", "repository", "key", "shop").stdout)
         environment = {"PATH": os.environ["PATH"], "HOME": self.directory, "TZ": "UTC",
-                       "RESTIC_REPOSITORY": key["repository"], "RESTIC_PASSWORD": key["password"]}
+                       "RESTIC_REPOSITORY": key["repository"], "RESTIC_PASSWORD": key["password"],
+                       **self.restic_environment}
         result = subprocess.run(["restic", "--no-cache", *words], env=environment, text=True,
                                 capture_output=True)
         if check and result.returncode != 0:
