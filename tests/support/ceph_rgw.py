@@ -23,6 +23,7 @@ from s3_client import S3Client  # noqa: E402
 
 ACCESS_KEY, SECRET_KEY = "AKAPPBACKUPTEST", "S3TestSecretThatMustNotShowUp"
 START_S = 90
+OSD_RESTARTS_MAX = 10
 LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
 
@@ -75,6 +76,7 @@ class CephRgw:
         self.port, self.mon_port = free_port(), free_port()
         self.endpoint = f"http://127.0.0.1:{self.port}"
         self.daemons = []
+        self.osd_restarts = 0
         self.environment = dict(os.environ, CEPH_CONF=str(self.directory / "ceph.conf"))
 
     def __enter__(self):
@@ -128,14 +130,25 @@ class CephRgw:
         self._call("radosgw-admin", "caps", "add", "--uid=test", "--caps=user-policy=*")
         self.client().allow_everything("test")
 
+    def _look_after_daemons(self):
+        """Starts the OSD again if it has ended: it may ask the monitor for more than it has learned
+        by then ("wrong fsid"), and ends; in the field its service manager does the same."""
+        for daemon in self.daemons:
+            if daemon.poll() is None:
+                continue
+            if daemon.args[0] != "ceph-osd" or self.osd_restarts == OSD_RESTARTS_MAX:
+                output = self.directory / "log" / f"{daemon.args[0]}.out"
+                raise RuntimeError(f"{daemon.args[0]} ended ({daemon.returncode}): "
+                                   f"{output.read_text(errors='replace')[-3000:]}")
+            self.osd_restarts += 1
+            self.daemons.remove(daemon)
+            self._spawn(*daemon.args)
+            return
+
     def _wait(self):
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
-            for daemon in self.daemons:
-                if daemon.poll() is not None:
-                    output = self.directory / "log" / f"{daemon.args[0]}.out"
-                    raise RuntimeError(f"{daemon.args[0]} ended ({daemon.returncode}): "
-                                       f"{output.read_text(errors='replace')[-3000:]}")
+            self._look_after_daemons()
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
                 return
