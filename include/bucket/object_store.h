@@ -47,7 +47,7 @@ struct object_store_s3 {
     const char *region;           /* "us-east-1" where the server has none */
     bool path_style;              /* the bucket in the path, not in the host's name */
     const char *ca_file;          /* PEM; NULL: those that the system trusts */
-    const char *credentials_file; /* src/bucket/s3_credentials.h */
+    const char *credentials_file; /* bucket/s3_credentials.h */
     const struct cancel *cancel;  /* borrowed, may be NULL. Deleting is not cancelled: that is how a
                                    * cancelled backup tidies up */
     struct bandwidth *bandwidth;  /* borrowed, may be NULL */

@@ -80,6 +80,11 @@ const char *bucket_provider_name(enum bucket_provider provider); /* "directory",
 bool bucket_provider_is_s3(enum bucket_provider provider);
 enum bucket_provider bucket_provider_from_name(const char *name);
 
+/* Where an app's repository is, as restic names it: "/path/<app>", "s3:https://host/bucket/<app>".
+ * TOO_LARGE if it does not fit. */
+enum status bucket_location(const struct bucket_definition *definition, const char *app, char *text,
+                            size_t size, struct error *err) MUST_CHECK;
+
 void bucket_id(const char *account, const char *name, char id[ID_SIZE]); /* account "" = nil */
 enum status bucket_set_field(struct bucket *bucket, const char *field, const char *value,
                              struct error *err) MUST_CHECK;

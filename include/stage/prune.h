@@ -3,8 +3,9 @@
  * restic, as a child: its own exclusive lock, its rules of what is worth repacking (at most 5 %
  * may stay unused).
  *
- * Secrets   the passphrase comes to it through a descriptor of ours that has no name in any file
- *           system; nothing of it is in its arguments or its environment.
+ * Secrets   the passphrase, and the keys of an S3 bucket, come to it through descriptors of ours
+ *           that have no name in any file system; nothing of them is in its arguments or its
+ *           environment.
  * Ends      at the deadline or on cancel, with its whole process group. A prune that was cut off
  * has lost nothing, but leaves its lock: that of a dead process is removed, before and after.
  * Errors    NOT_FOUND, "restic_missing"; LOCKED (transient); TIMEOUT, "prune_timeout" and INTERNAL,
@@ -21,7 +22,8 @@ struct stage_prune_plan {
     const struct bucket_definition *bucket;
     const char *app_id;
     const char *passphrase;
-    struct stage_key *key; /* may be NULL */
+    struct bandwidth *bandwidth; /* NULL: no limits */
+    struct stage_key *key;       /* may be NULL */
     int64_t timeout_ms;
     const struct cancel *cancel;
     stage_report_fn *report;

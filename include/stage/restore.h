@@ -68,7 +68,8 @@ struct stage_restore_plan {
     const struct bucket_definition *bucket;
     const char *app_id;
     const char *passphrase;
-    struct stage_key *key; /* as in a struct stage_plan */
+    struct bandwidth *bandwidth; /* NULL: no limits */
+    struct stage_key *key;       /* as in a struct stage_plan */
     const char *undo_directory;
     const char *target;          /* absolute; NULL: in place */
     const char *const *includes; /* NULL-terminated, or NULL: all */

@@ -21,8 +21,9 @@ struct stage_verify_plan {
     const struct bucket_definition *bucket;
     const char *app_id;
     const char *passphrase;
-    struct stage_key *key; /* may be NULL */
-    int64_t sample;        /* percent of the packs that are read; at least one */
+    struct bandwidth *bandwidth; /* NULL: no limits */
+    struct stage_key *key;       /* may be NULL */
+    int64_t sample;              /* percent of the packs that are read; at least one */
     const struct cancel *cancel;
     stage_report_fn *report;
     void *context;

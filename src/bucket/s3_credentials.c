@@ -1,4 +1,4 @@
-#include "s3_credentials.h"
+#include "bucket/s3_credentials.h"
 
 #include <limits.h>
 #include <stdbool.h>

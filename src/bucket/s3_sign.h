@@ -5,8 +5,8 @@
 #ifndef BUCKET_S3_SIGN_H
 #define BUCKET_S3_SIGN_H
 
+#include "bucket/s3_credentials.h"
 #include "core/error.h"
-#include "s3_credentials.h"
 
 #include <stddef.h>
 #include <stdint.h>

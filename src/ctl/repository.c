@@ -48,21 +48,6 @@ static bool is_defined_here(const struct session *session, const char *id)
     return config_apps_find(apps, id) != NULL;
 }
 
-/* As restic names it. */
-static enum status locate(const struct bucket_definition *definition, const char *id,
-                          char location[PATH_MAX], struct error *err)
-{
-    const struct bucket *bucket = &definition->bucket;
-    const char *prefix = definition->s3.prefix;
-    int len = bucket_provider_is_s3(bucket->provider)
-                  ? snprintf(location, PATH_MAX, "s3:%s/%s/%s%s%s", bucket->server_url,
-                             bucket->bucket_name, prefix, prefix[0] == '\0' ? "" : "/", id)
-                  : snprintf(location, PATH_MAX, "%s/%s", definition->path, id);
-    if (len >= PATH_MAX)
-        return FAIL(err, STATUS_TOO_LARGE, "path of bucket '%s'", bucket->name);
-    return STATUS_OK;
-}
-
 /* In a directory. An S3 bucket is not asked: its keys are the worker's. */
 static bool has_repository(const char *location)
 {
@@ -96,7 +81,7 @@ enum status command_repository_key(struct session *session, struct error *err)
     session_app_id(session, arguments->values[0], id);
     if (session_bucket_definition(session, arguments->bucket, &bucket, err) != STATUS_OK)
         return err->status;
-    if (locate(bucket, id, location, err) != STATUS_OK)
+    if (bucket_location(bucket, id, location, sizeof(location), err) != STATUS_OK)
         return err->status;
     if (check_exists(session, arguments->values[0], id, location, err) != STATUS_OK)
         return err->status;

@@ -4,6 +4,7 @@
 #include "metadata.h"
 #include "stable_id.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,6 +59,20 @@ bool bucket_provider_is_s3(enum bucket_provider provider)
 enum bucket_provider bucket_provider_from_name(const char *name)
 {
     return (enum bucket_provider)NAMES_FIND(provider_names, name);
+}
+
+enum status bucket_location(const struct bucket_definition *definition, const char *app, char *text,
+                            size_t size, struct error *err)
+{
+    const struct bucket *bucket = &definition->bucket;
+    const char *prefix = definition->s3.prefix;
+    int len = bucket_provider_is_s3(bucket->provider)
+                  ? snprintf(text, size, "s3:%s/%s/%s%s%s", bucket->server_url, bucket->bucket_name,
+                             prefix, prefix[0] == '\0' ? "" : "/", app)
+                  : snprintf(text, size, "%s/%s", definition->path, app);
+    if (len < 0 || (size_t)len >= size)
+        return FAIL(err, STATUS_TOO_LARGE, "path of bucket '%s'", bucket->name);
+    return STATUS_OK;
 }
 
 void bucket_id(const char *account, const char *name, char id[ID_SIZE])

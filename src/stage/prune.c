@@ -1,5 +1,6 @@
 #include "stage/prune.h"
 
+#include "bucket/s3_credentials.h"
 #include "context.h"
 #include "core/child.h"
 #include "core/file.h"
@@ -11,12 +12,26 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* What restic gets to see, and nothing else. */
+enum { ARGUMENTS_MAX = 20, ENVIRONMENT_MAX = 8, NUMBER_SIZE = 24, KEYS_MAX = 3 * SECRET_MAX };
+
+/* What restic gets to see, and nothing else. The descriptors are of memory that goes with us. */
 struct setting {
     char repository[PATH_MAX + 64];
     char password_file[96];
-    const char *list[8];
+    char keys_file[96];
+    char region[96];
+    char upload[NUMBER_SIZE], download[NUMBER_SIZE]; /* KiB per second */
+    const char *environment[ENVIRONMENT_MAX];
+    const char *arguments[ARGUMENTS_MAX];
+    size_t argument_count;
+    int password_fd, keys_fd; /* -1: none */
 };
+
+static void setting_done(const struct setting *setting)
+{
+    fd_closep(&setting->password_fd);
+    fd_closep(&setting->keys_fd);
+}
 
 static enum status report(const struct stage_prune_plan *plan, const struct stage_result *result,
                           const char *stage, struct error *err)
@@ -51,32 +66,101 @@ static enum status clear_locks(const struct stage_plan *place, const struct canc
 
 /* restic opens the descriptor through /proc: the memory behind it goes with us, whatever happens.
  */
-static enum status make_password_file(const char *passphrase, int *ret_fd, struct error *err)
+static enum status make_memory_file(const char *name, const char *text, int *ret_fd,
+                                    struct error *err)
 {
-    *ret_fd = memfd_create("passphrase", MFD_CLOEXEC);
+    *ret_fd = memfd_create(name, MFD_CLOEXEC);
     if (*ret_fd < 0)
-        return FAIL_ERRNO(err, "memory for the passphrase");
-    return file_write_all(*ret_fd, passphrase, strlen(passphrase), err);
+        return FAIL_ERRNO(err, "memory for the %s", name);
+    return file_write_all(*ret_fd, text, strlen(text), err);
 }
 
-static enum status fill_setting(const struct stage_prune_plan *plan, int password_fd,
-                                struct setting *setting, struct error *err)
+/* In the form that all tools read, whatever that of the file is. */
+static enum status make_keys_file(const char *path, int *ret_fd, struct error *err)
 {
-    size_t count = 0;
-    if (plan->bucket->bucket.provider != BUCKET_DIRECTORY) {
-        return FAIL_REASON(err, STATUS_UNSUPPORTED, "prune_unsupported",
-                           "bucket '%s': only a directory can be pruned",
-                           plan->bucket->bucket.name);
+    struct s3_credentials keys = {.secret_key = NULL};
+    char text[KEYS_MAX];
+    if (s3_credentials_read(path, &keys, err) != STATUS_OK)
+        return error_status(err);
+    const char *token = secret_text(keys.session_token);
+    int len = snprintf(text, sizeof(text),
+                       "[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n%s%s\n",
+                       keys.access_key, secret_text(keys.secret_key),
+                       token == NULL ? "" : "aws_session_token = ", token == NULL ? "" : token);
+    enum status status = len < (int)sizeof(text)
+                             ? make_memory_file("keys", text, ret_fd, err)
+                             : FAIL(err, STATUS_TOO_LARGE, "the keys of the bucket");
+    explicit_bzero(text, sizeof(text));
+    s3_credentials_done(&keys);
+    return status;
+}
+
+static void add_argument(struct setting *setting, const char *argument)
+{
+    assert(setting->argument_count + 1 < ARGUMENTS_MAX);
+    setting->arguments[setting->argument_count++] = argument;
+    setting->arguments[setting->argument_count] = NULL;
+}
+
+static void add_limit(struct setting *setting, const char *option, int64_t bytes_per_s,
+                      char text[NUMBER_SIZE])
+{
+    if (bytes_per_s == 0)
+        return;
+    (void)snprintf(text, NUMBER_SIZE, "%lld", (long long)(bytes_per_s / 1024));
+    add_argument(setting, option);
+    add_argument(setting, text);
+}
+
+static void add_arguments(const struct bucket_definition *bucket, struct setting *setting)
+{
+    static const char *const always[] = {"restic", "--no-cache", "prune", "--max-unused", "5%"};
+    const struct bucket_s3 *s3 = &bucket->s3;
+    for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
+        add_argument(setting, always[i]);
+    add_limit(setting, "--limit-upload", bucket->upload_limit, setting->upload);
+    add_limit(setting, "--limit-download", bucket->download_limit, setting->download);
+    if (!bucket_provider_is_s3(bucket->bucket.provider))
+        return;
+    (void)snprintf(setting->region, sizeof(setting->region), "s3.region=%s", s3->region);
+    add_argument(setting, "-o");
+    add_argument(setting, setting->region);
+    add_argument(setting, "-o");
+    add_argument(setting, s3->path_style ? "s3.bucket-lookup=path" : "s3.bucket-lookup=dns");
+    if (s3->ca_file != NULL) {
+        add_argument(setting, "--cacert");
+        add_argument(setting, s3->ca_file);
     }
-    (void)snprintf(setting->repository, sizeof(setting->repository), "RESTIC_REPOSITORY=%s/%s",
-                   plan->bucket->path, plan->app_id);
+}
+
+static enum status fill_setting(const struct stage_prune_plan *plan, struct setting *setting,
+                                struct error *err)
+{
+    static const char repository[] = "RESTIC_REPOSITORY=";
+    const struct bucket_definition *bucket = plan->bucket;
+    size_t count = 0;
+    memcpy(setting->repository, repository, sizeof(repository));
+    if (bucket_location(bucket, plan->app_id, setting->repository + sizeof(repository) - 1,
+                        sizeof(setting->repository) - sizeof(repository), err) != STATUS_OK)
+        return error_status(err);
+    if (make_memory_file("passphrase", plan->passphrase, &setting->password_fd, err) != STATUS_OK)
+        return error_status(err);
     (void)snprintf(setting->password_file, sizeof(setting->password_file),
-                   "RESTIC_PASSWORD_FILE=/proc/%d/fd/%d", (int)getpid(), password_fd);
-    setting->list[count++] = setting->repository;
-    setting->list[count++] = setting->password_file;
-    setting->list[count++] = "PATH=" CHILD_PATH;
-    setting->list[count++] = "LANG=C.UTF-8";
-    setting->list[count] = NULL;
+                   "RESTIC_PASSWORD_FILE=/proc/%d/fd/%d", (int)getpid(), setting->password_fd);
+    setting->environment[count++] = setting->repository;
+    setting->environment[count++] = setting->password_file;
+    setting->environment[count++] = "PATH=" CHILD_PATH;
+    setting->environment[count++] = "LANG=C.UTF-8";
+    if (bucket_provider_is_s3(bucket->bucket.provider)) {
+        if (make_keys_file(bucket->s3.credentials_file, &setting->keys_fd, err) != STATUS_OK)
+            return FAIL_IN(err, "bucket '%s'", bucket->bucket.name);
+        (void)snprintf(setting->keys_file, sizeof(setting->keys_file),
+                       "AWS_SHARED_CREDENTIALS_FILE=/proc/%d/fd/%d", (int)getpid(),
+                       setting->keys_fd);
+        setting->environment[count++] = setting->keys_file;
+    }
+    setting->environment[count] = NULL;
+    add_arguments(bucket, setting);
     return STATUS_OK;
 }
 
@@ -118,15 +202,12 @@ static void note_result(char *output, struct stage_result *result)
 static enum status run_restic(const struct stage_prune_plan *plan, struct stage_result *result,
                               struct error *err)
 {
-    static const char *const argv[] = {"restic", "--no-cache", "prune", "--max-unused", "5%", NULL};
-    CLEANUP(fd_closep) int fd = -1;
-    struct setting setting;
+    CLEANUP(setting_done) struct setting setting = {.password_fd = -1, .keys_fd = -1};
     struct child_result child = {0};
-    if (make_password_file(plan->passphrase, &fd, err) != STATUS_OK ||
-        fill_setting(plan, fd, &setting, err) != STATUS_OK)
+    if (fill_setting(plan, &setting, err) != STATUS_OK)
         return error_status(err);
-    const struct child_command command = {.argv = argv,
-                                          .environment = setting.list,
+    const struct child_command command = {.argv = setting.arguments,
+                                          .environment = setting.environment,
                                           .timeout_ms = plan->timeout_ms,
                                           .cancel = plan->cancel};
     if (child_run(&command, &child, err) != STATUS_OK) {
@@ -148,7 +229,9 @@ enum status stage_prune_run(const struct stage_prune_plan *plan, struct stage_re
     const struct stage_plan place = {.bucket = plan->bucket,
                                      .app_id = plan->app_id,
                                      .passphrase = plan->passphrase,
-                                     .key = plan->key};
+                                     .key = plan->key,
+                                     .bandwidth = plan->bandwidth,
+                                     .cancel = plan->cancel};
     bool exists = false;
     if (report(plan, result, "open", err) != STATUS_OK ||
         clear_locks(&place, plan->cancel, &exists, err) != STATUS_OK)
@@ -161,6 +244,8 @@ enum status stage_prune_run(const struct stage_prune_plan *plan, struct stage_re
     if (status == STATUS_OK)
         return STATUS_OK;
     struct error ignored = {0}; /* the next attempt would remove it as well */
-    (void)clear_locks(&place, NULL, &exists, &ignored);
+    struct stage_plan after = place;
+    after.cancel = NULL;
+    (void)clear_locks(&after, NULL, &exists, &ignored);
     return FAIL_IN(err, "prune");
 }

@@ -45,6 +45,8 @@ static enum status open_store(struct restore *restore, struct error *err)
         .app_id = restore->plan->app_id,
         .passphrase = restore->plan->passphrase,
         .key = restore->plan->key,
+        .bandwidth = restore->plan->bandwidth,
+        .cancel = restore->plan->cancel,
     };
     if (context_open_store(&bucket, &restore->store, err) != STATUS_OK ||
         context_open_repository(&bucket, restore->store, false, &restore->repository, err) !=

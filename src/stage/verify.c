@@ -211,7 +211,9 @@ enum status stage_verify_run(const struct stage_verify_plan *plan, struct stage_
     const struct stage_plan place = {.bucket = plan->bucket,
                                      .app_id = plan->app_id,
                                      .passphrase = plan->passphrase,
-                                     .key = plan->key};
+                                     .key = plan->key,
+                                     .bandwidth = plan->bandwidth,
+                                     .cancel = plan->cancel};
     if (report(&verify, "open", err) != STATUS_OK ||
         context_open_store(&place, &store, err) != STATUS_OK)
         return FAIL_IN(err, "verify");

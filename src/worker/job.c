@@ -108,6 +108,7 @@ static enum status run_stages(struct run *run, const char *passphrase, struct st
     CLEANUP(limits_freep) struct limits *limits = NULL;
     if (limits_start(run->config_path, bucket, &limits, err) != STATUS_OK)
         return err->status;
+    run->bandwidth = limits_bandwidth(limits);
     if (job_is_task(job->kind))
         return task_run(run, bucket, passphrase, key, err);
     const struct stage_plan plan = {
@@ -119,7 +120,7 @@ static enum status run_stages(struct run *run, const char *passphrase, struct st
         .bucket = bucket,
         .app_id = job->app,
         .passphrase = passphrase,
-        .bandwidth = limits_bandwidth(limits),
+        .bandwidth = run->bandwidth,
         .key = key,
         .undo_directory = run->setup.places.undo,
         .cancel = &cancel,

@@ -28,7 +28,8 @@ struct run {
     struct stage_result result;
     struct stage_verdicts verdicts; /* of a verification */
     struct cancel *cancel;
-    int keys; /* the key channel, or -1 */
+    struct bandwidth *bandwidth; /* of the bucket that it works on */
+    int keys;                    /* the key channel, or -1 */
 };
 
 /* The stages of a task. */

@@ -81,6 +81,33 @@ class S3(NodeTest):
             self.assert_nothing_left(node)
             self.assert_no_secret(node)
 
+    def task(self, node, *words):
+        task = json.loads(node.ctl("-o", "json", *words, "--wait").stdout)
+        self.assertEqual("completed", task["state"], task)
+        return task
+
+    def test_restores_prunes_and_verifications_work_there_as_well(self):
+        with self.node(upload_limit=1000000000) as node:
+            self.prepare(node)
+            node.start_worker()
+            node.add_bulk(20)
+            first = node.create("--wait")
+            os.remove(node.path("data/bulk"))
+            second = node.create("--wait")
+            before = len(self.client.names(node.s3["bucket_name"], "some/where/"))
+            node.ctl("backup", "delete", first)
+            wait_until(lambda: node.get(first) is None, 30, "the backup is gone")
+
+            self.assertIn("total prune", json.dumps(self.task(node, "prune", "shop")))
+            self.assertLess(len(self.client.names(node.s3["bucket_name"], "some/where/")), before)
+            self.task(node, "verify", "shop")
+            os.remove(node.path("data/1.bin"))
+            self.task(node, "restore", second, "--in-place")
+
+            self.assertTrue(os.path.exists(node.path("data/1.bin")))
+            self.assert_restorable(node)
+            self.assert_no_secret(node)
+
     def test_wrong_keys_show_before_the_first_backup(self):
         with self.node() as node:
             self.prepare(node, secret="notTheSecretAtAll")
