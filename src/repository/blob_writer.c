@@ -109,13 +109,10 @@ static void set_place(struct repository *repository, struct blob_entry *entry, s
 
 /* What lies there must read back to the id, before anything refers to it. */
 static enum status verify(struct packer *packer, const struct segment *segments, size_t count,
-                          bool compressed, const struct blob_id *id, struct error *err)
+                          const struct blob_id *id, struct error *err)
 {
     struct blob_id found = {{0}};
-    enum status status = compressed
-                             ? sealer_digest(&packer->sealer, segments, count, 0, found.bytes, err)
-                             : sealer_digest_plain(&packer->sealer, &segments[0], found.bytes, err);
-    if (status != STATUS_OK)
+    if (sealer_digest(&packer->sealer, segments, count, 0, found.bytes, err) != STATUS_OK)
         return error_status(err);
     if (memcmp(&found, id, sizeof(found)) != 0)
         return FAIL(err, STATUS_CORRUPT, "what was to be stored does not read back the same");
@@ -151,7 +148,7 @@ static enum status save_in_pack(struct repository *repository, struct packer *pa
             : repository->compression;
     if (compressor_choose(packer->sealer.compressor, compression, err) != STATUS_OK ||
         sealer_seal(&packer->sealer, bytes, len, &sealed, &compressed, err) != STATUS_OK ||
-        verify(packer, &sealed, 1, compressed, &entry->id, err) != STATUS_OK)
+        sealer_compare(&packer->sealer, &sealed, compressed, bytes, len, err) != STATUS_OK)
         return error_status(err);
     return enter(repository, packer, entry, sealed.len, compressed ? len : 0, err);
 }
@@ -198,7 +195,7 @@ static enum status save_stream(struct repository *repository, struct packer *pac
     if (text_stream_seal(stream, packer->sealer.crypto, err) != STATUS_OK)
         return error_status(err);
     const struct segment *segments = text_stream_segments(stream, &count);
-    if (verify(packer, segments, count, true, &entry->id, err) != STATUS_OK)
+    if (verify(packer, segments, count, &entry->id, err) != STATUS_OK)
         return error_status(err);
     for (size_t i = 0; i < count; i++)
         len += segments[i].len;

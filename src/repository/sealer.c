@@ -54,78 +54,104 @@ static struct segment payload_of(const struct segment *segments, size_t count, s
     return payload;
 }
 
-static enum status check_mac(struct sealer *sealer, const struct segment *segments, size_t count,
-                             struct error *err)
+/* What is seen of sealed bytes while they are opened again. */
+struct opening {
+    bool compressed;
+    size_t skip;       /* bytes still to be left out before the zstd frame */
+    expanded_fn *seen; /* gets the plaintext, piece by piece */
+    void *context;
+};
+
+/* Decrypted bytes go on, expanded if they are compressed. */
+static enum status pass_on(struct sealer *sealer, struct opening *opening, size_t len,
+                           struct error *err)
 {
-    const struct segment *last = &segments[count - 1];
-    if (crypto_check_start(sealer->crypto, segments[0].bytes, err) != STATUS_OK)
-        return error_status(err);
-    for (size_t i = 0; i < count; i++) {
-        struct segment payload = payload_of(segments, count, i);
-        if (crypto_check_piece(sealer->crypto, payload.bytes, payload.len, err) != STATUS_OK)
-            return error_status(err);
-    }
-    return crypto_check_finish(sealer->crypto, last->bytes + last->len - SEAL_MAC_BYTES, err);
+    /* cppcheck-suppress knownConditionTrueFalse; it takes len for 0 */
+    size_t from = opening->skip < len ? opening->skip : len;
+    opening->skip -= from;
+    if (!opening->compressed)
+        return opening->seen(opening->context, sealer->slice + from, len - from, err);
+    return compressor_expand_piece(sealer->compressor, sealer->slice + from, len - from,
+                                   opening->seen, opening->context, err);
 }
 
-static enum status on_expanded(void *context, const void *bytes, size_t len, struct error *err)
-{
-    struct sealer *sealer = context;
-    return hash_piece(sealer->hash, bytes, len, err);
-}
-
-/* Decrypts into the slice and expands from there; *skip bytes are left out first. */
-static enum status digest_payload(struct sealer *sealer, struct segment payload, size_t *skip,
-                                  struct error *err)
+/* Each slice is authenticated and decrypted while it is in the cache. */
+static enum status open_payload(struct sealer *sealer, struct segment payload,
+                                struct opening *opening, struct error *err)
 {
     while (payload.len > 0) {
         size_t len = payload.len < SEALER_SLICE_BYTES ? payload.len : SEALER_SLICE_BYTES;
-        /* cppcheck-suppress knownConditionTrueFalse; it takes len for 0 */
-        size_t from = *skip < len ? *skip : len;
-        if (crypto_decrypt_piece(sealer->crypto, payload.bytes, len, sealer->slice, err) !=
+        if (crypto_check_piece(sealer->crypto, payload.bytes, len, err) != STATUS_OK ||
+            crypto_decrypt_piece(sealer->crypto, payload.bytes, len, sealer->slice, err) !=
                 STATUS_OK ||
-            compressor_expand_piece(sealer->compressor, sealer->slice + from, len - from,
-                                    on_expanded, sealer, err) != STATUS_OK)
+            pass_on(sealer, opening, len, err) != STATUS_OK)
             return error_status(err);
-        *skip -= from;
         payload.bytes += len;
         payload.len -= len;
     }
     return STATUS_OK;
 }
 
+static enum status open_segments(struct sealer *sealer, const struct segment *segments,
+                                 size_t count, struct opening *opening, struct error *err)
+{
+    const struct segment *last = &segments[count - 1];
+    if (crypto_check_start(sealer->crypto, segments[0].bytes, err) != STATUS_OK ||
+        crypto_decrypt_start(sealer->crypto, segments[0].bytes, err) != STATUS_OK ||
+        compressor_expand_start(sealer->compressor, err) != STATUS_OK)
+        return error_status(err);
+    for (size_t i = 0; i < count; i++)
+        if (open_payload(sealer, payload_of(segments, count, i), opening, err) != STATUS_OK)
+            return error_status(err);
+    if (compressor_expand_finish(sealer->compressor, err) != STATUS_OK)
+        return error_status(err);
+    return crypto_check_finish(sealer->crypto, last->bytes + last->len - SEAL_MAC_BYTES, err);
+}
+
+static enum status add_to_hash(void *context, const void *bytes, size_t len, struct error *err)
+{
+    return hash_piece(context, bytes, len, err);
+}
+
 enum status sealer_digest(struct sealer *sealer, const struct segment *segments, size_t count,
                           size_t skip, unsigned char digest[HASH_BYTES], struct error *err)
 {
-    if (check_mac(sealer, segments, count, err) != STATUS_OK ||
-        crypto_decrypt_start(sealer->crypto, segments[0].bytes, err) != STATUS_OK ||
-        compressor_expand_start(sealer->compressor, err) != STATUS_OK ||
-        hash_start(sealer->hash, err) != STATUS_OK)
-        return error_status(err);
-    for (size_t i = 0; i < count; i++)
-        if (digest_payload(sealer, payload_of(segments, count, i), &skip, err) != STATUS_OK)
-            return error_status(err);
-    if (compressor_expand_finish(sealer->compressor, err) != STATUS_OK)
+    struct opening opening = {
+        .compressed = true, .skip = skip, .seen = add_to_hash, .context = sealer->hash};
+    if (hash_start(sealer->hash, err) != STATUS_OK ||
+        open_segments(sealer, segments, count, &opening, err) != STATUS_OK)
         return error_status(err);
     return hash_finish(sealer->hash, digest, err);
 }
 
-enum status sealer_digest_plain(struct sealer *sealer, const struct segment *sealed,
-                                unsigned char digest[HASH_BYTES], struct error *err)
+/* What is still to come. */
+struct expected {
+    const unsigned char *bytes;
+    size_t len;
+};
+
+static enum status fail_different(struct error *err)
 {
-    struct segment payload = payload_of(sealed, 1, 0);
-    if (check_mac(sealer, sealed, 1, err) != STATUS_OK ||
-        crypto_decrypt_start(sealer->crypto, sealed->bytes, err) != STATUS_OK ||
-        hash_start(sealer->hash, err) != STATUS_OK)
+    return FAIL(err, STATUS_CORRUPT, "what was to be stored does not read back the same");
+}
+
+static enum status compare_piece(void *context, const void *bytes, size_t len, struct error *err)
+{
+    struct expected *expected = context;
+    if (len > expected->len || memcmp(bytes, expected->bytes, len) != 0)
+        return fail_different(err);
+    expected->bytes += len;
+    expected->len -= len;
+    return STATUS_OK;
+}
+
+enum status sealer_compare(struct sealer *sealer, const struct segment *sealed, bool compressed,
+                           const void *bytes, size_t len, struct error *err)
+{
+    struct expected expected = {.bytes = bytes, .len = len};
+    struct opening opening = {
+        .compressed = compressed, .seen = compare_piece, .context = &expected};
+    if (open_segments(sealer, sealed, 1, &opening, err) != STATUS_OK)
         return error_status(err);
-    while (payload.len > 0) {
-        size_t len = payload.len < SEALER_SLICE_BYTES ? payload.len : SEALER_SLICE_BYTES;
-        if (crypto_decrypt_piece(sealer->crypto, payload.bytes, len, sealer->slice, err) !=
-                STATUS_OK ||
-            hash_piece(sealer->hash, sealer->slice, len, err) != STATUS_OK)
-            return error_status(err);
-        payload.bytes += len;
-        payload.len -= len;
-    }
-    return hash_finish(sealer->hash, digest, err);
+    return expected.len == 0 ? STATUS_OK : fail_different(err);
 }

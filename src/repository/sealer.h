@@ -40,8 +40,8 @@ enum status sealer_seal(struct sealer *sealer, const void *bytes, size_t len, st
 enum status sealer_digest(struct sealer *sealer, const struct segment *segments, size_t count,
                           size_t skip, unsigned char digest[HASH_BYTES], struct error *err)
     MUST_CHECK;
-/* The same for one that is not compressed. */
-enum status sealer_digest_plain(struct sealer *sealer, const struct segment *sealed,
-                                unsigned char digest[HASH_BYTES], struct error *err) MUST_CHECK;
+/* Undoes it in the same way, and compares with the plaintext that was sealed. */
+enum status sealer_compare(struct sealer *sealer, const struct segment *sealed, bool compressed,
+                           const void *bytes, size_t len, struct error *err) MUST_CHECK;
 
 #endif
