@@ -96,8 +96,14 @@ enum compression {
 /* Before anything is saved; COMPRESSION_AUTO otherwise. */
 void repository_set_compression(struct repository *repository, enum compression compression);
 
+/* How many packs are stored at the same time, each by a thread of its own and out of memory of its
+ * own: what is asked of a bucket that answers late. At least 1, which is the default. Before
+ * anything is saved. */
+void repository_set_uploads(struct repository *repository, size_t count);
+
 /* Stores the blob unless it is known, also if another thread is just at it; *ret_known says which.
- * The id is computed here. After a failure nothing more can be saved through this handle. */
+ * The id is computed here. After a failure, also that of an upload behind the caller's back,
+ * nothing more can be saved through this handle. */
 enum status repository_save_blob(struct repository *repository, enum blob_type type,
                                  const void *bytes, size_t len, struct blob_id *ret_id,
                                  bool *ret_known, struct error *err) MUST_CHECK;

@@ -11,10 +11,14 @@
 
 static const size_t blob_max = INT32_MAX;
 
-/* Any chunk fits into an open pack, which holds less than PACK_TARGET_BYTES. */
+/* Any chunk fits into an open pack, which holds less than PACK_TARGET_BYTES. Whole pages, and at
+ * the start of one: so a bucket can write it without copying. */
+enum { PAGE_BYTES = 4096 };
+
 static size_t pack_capacity(void)
 {
-    return PACK_TARGET_BYTES + sealed_max(CHUNK_MAX_BYTES);
+    size_t bytes = PACK_TARGET_BYTES + sealed_max(CHUNK_MAX_BYTES);
+    return (bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
 }
 
 enum status repository_check_guarded(const struct repository *repository, struct error *err)
@@ -47,7 +51,7 @@ static enum status reserve_memory(struct packer *packer, struct error *err)
 {
     if (packer->bytes != NULL)
         return STATUS_OK;
-    packer->bytes = malloc(pack_capacity());
+    packer->bytes = aligned_alloc(PAGE_BYTES, pack_capacity());
     packer->entries = malloc(PACK_ENTRIES_MAX * sizeof(struct blob_entry *));
     if (packer->bytes != NULL && packer->entries != NULL)
         return STATUS_OK;
@@ -120,9 +124,8 @@ static enum status verify(struct packer *packer, const struct segment *segments,
 }
 
 /* The sealed blob stands at the end of the pack. plain_len 0: it is not compressed. */
-static enum status enter(struct repository *repository, struct packer *packer,
-                         struct blob_entry *entry, size_t sealed_len, size_t plain_len,
-                         struct error *err)
+static void enter(struct repository *repository, struct packer *packer, struct blob_entry *entry,
+                  size_t sealed_len, size_t plain_len)
 {
     set_place(repository, entry,
               (struct place){.pack = packer->pack,
@@ -131,9 +134,7 @@ static enum status enter(struct repository *repository, struct packer *packer,
                              .plain_length = (uint32_t)plain_len});
     packer->entries[packer->count++] = entry;
     packer->len += sealed_len;
-    if (packer->len < PACK_TARGET_BYTES && packer->count < PACK_ENTRIES_MAX)
-        return STATUS_OK;
-    return repository_store_open_pack(repository, packer, err);
+    packer->full = packer->len >= PACK_TARGET_BYTES || packer->count == PACK_ENTRIES_MAX;
 }
 
 static enum status save_in_pack(struct repository *repository, struct packer *packer,
@@ -150,7 +151,8 @@ static enum status save_in_pack(struct repository *repository, struct packer *pa
         sealer_seal(&packer->sealer, bytes, len, &sealed, &compressed, err) != STATUS_OK ||
         sealer_compare(&packer->sealer, &sealed, compressed, bytes, len, err) != STATUS_OK)
         return error_status(err);
-    return enter(repository, packer, entry, sealed.len, compressed ? len : 0, err);
+    enter(repository, packer, entry, sealed.len, compressed ? len : 0);
+    return STATUS_OK;
 }
 
 static enum status save_alone(struct repository *repository, struct packer *packer,
@@ -172,9 +174,8 @@ static enum status save_alone(struct repository *repository, struct packer *pack
     return repository_store_single_pack(repository, packer, entry, segments, count, err);
 }
 
-static enum status copy_to_pack(struct repository *repository, struct packer *packer,
-                                struct blob_entry *entry, const struct text_stream *stream,
-                                struct error *err)
+static void copy_to_pack(struct repository *repository, struct packer *packer,
+                         struct blob_entry *entry, const struct text_stream *stream)
 {
     size_t count = 0;
     size_t len = 0;
@@ -183,7 +184,7 @@ static enum status copy_to_pack(struct repository *repository, struct packer *pa
         memcpy(packer->bytes + packer->len + len, segments[i].bytes, segments[i].len);
         len += segments[i].len;
     }
-    return enter(repository, packer, entry, len, (size_t)text_stream_text_len(stream), err);
+    enter(repository, packer, entry, len, (size_t)text_stream_text_len(stream));
 }
 
 static enum status save_stream(struct repository *repository, struct packer *packer,
@@ -201,7 +202,8 @@ static enum status save_stream(struct repository *repository, struct packer *pac
         len += segments[i].len;
     if (len > sealed_max(CHUNK_MAX_BYTES))
         return save_alone(repository, packer, entry, stream, len, err);
-    return copy_to_pack(repository, packer, entry, stream, err);
+    copy_to_pack(repository, packer, entry, stream);
+    return STATUS_OK;
 }
 
 /* Larger than any chunk: its compressed form may not fit into a pack's buffer. */
@@ -291,9 +293,10 @@ enum status repository_save_blob(struct repository *repository, enum blob_type t
     return status;
 }
 
-/* Nobody else saves any more: all packers are idle. */
+/* Nobody else saves any more: all packers are idle, or on their way. */
 enum status repository_flush(struct repository *repository, struct error *err)
 {
+    uploads_wait(repository);
     if (repository_check_writable(repository, err) != STATUS_OK)
         return error_status(err);
     for (struct packer *packer = repository->packers; packer != NULL; packer = packer->next)

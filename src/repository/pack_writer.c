@@ -237,6 +237,7 @@ enum status repository_store_open_pack(struct repository *repository, struct pac
     repository_guard(repository); /* whoever loads a blob looks into packs that are still open */
     packer->count = 0;
     packer->len = 0;
+    packer->full = false;
     packer->numbered = false;
     repository_release(repository);
     return STATUS_OK;

@@ -48,11 +48,19 @@ enum status packer_take(struct repository *repository, enum blob_type type,
     return STATUS_OK;
 }
 
+void packer_make_idle_guarded(struct repository *repository, struct packer *packer)
+{
+    packer->next_idle = repository->idle[packer->type];
+    repository->idle[packer->type] = packer;
+}
+
 void packer_give(struct repository *repository, struct packer *packer)
 {
     repository_guard(repository);
-    packer->next_idle = repository->idle[packer->type];
-    repository->idle[packer->type] = packer;
+    if (packer->full)
+        uploads_add_guarded(repository, packer);
+    else
+        packer_make_idle_guarded(repository, packer);
     repository_release(repository);
 }
 

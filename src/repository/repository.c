@@ -81,6 +81,7 @@ static enum status new_repository(struct object_store *store, const struct crypt
     repository->store = store;
     repository->keys = *keys;
     (void)pthread_mutex_init(&repository->mutex, NULL);
+    uploads_init(&repository->uploads);
     buffer_init(&repository->scratch, UINT32_MAX);
     if (sealer_init(&repository->sealer, keys, err) != STATUS_OK ||
         blob_index_init(&repository->index, err) != STATUS_OK)
@@ -363,6 +364,7 @@ void repository_close(struct repository *repository)
     if (repository == NULL)
         return;
     struct error ignored = {0};
+    uploads_done(repository);
     if (repository->lock.held && repository_unlock(repository, &ignored) != STATUS_OK) {
         /* The next one on this host removes it, once this process is gone. */
     }

@@ -3,6 +3,7 @@
  *
  *   blob_writer.c    hash, look up, compress, seal, verify -> pack in memory -> pack_writer.c
  *   packer.c         who may fill which of the packs in memory
+ *   uploads.c        full packs on their way, by threads of their own
  *   pack_writer.c    header, hash, put; when enough packs wait, an index file
  *   blob_reader.c    look up, get the range, open, expand, compare
  *   unpacked.c       the small files: index, snapshots, locks
@@ -17,6 +18,7 @@
 #include "repository/repository.h"
 #include "sealer.h"
 #include "text_stream.h"
+#include "uploads.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -32,9 +34,10 @@ enum {
 /* What one thread at a time saves blobs of one type with: its own contexts, and the pack that it is
  * filling, in memory. There are as many as threads have saved at the same time. */
 struct packer {
-    struct packer *next, *next_idle;
+    struct packer *next, *next_idle; /* the latter also among uploads */
     enum blob_type type;
     struct sealer sealer;
+    bool full;            /* it goes to uploads.c when it is given back */
     bool numbered;        /* pack is a number that no stored pack has */
     uint32_t pack;        /* its number in the index */
     unsigned char *bytes; /* allocated once, when first needed */
@@ -74,6 +77,7 @@ struct repository {
     pthread_mutex_t mutex;
     struct blob_index index;
     struct packer *packers, *idle[2]; /* all of them; by enum blob_type */
+    struct uploads uploads;
     struct unindexed unindexed;
     struct repository_statistics statistics;
     struct error
@@ -115,7 +119,9 @@ enum status repository_check_guarded(const struct repository *repository, struct
  * taken, so that few threads fill few packs. */
 enum status packer_take(struct repository *repository, enum blob_type type,
                         struct packer **ret_packer, struct error *err) MUST_CHECK;
+/* A full one goes to the uploads first. */
 void packer_give(struct repository *repository, struct packer *packer);
+void packer_make_idle_guarded(struct repository *repository, struct packer *packer);
 void packers_done(struct repository *repository);
 /* Is there anything saved that is not in an index file yet? */
 bool repository_is_dirty(struct repository *repository);

@@ -1,9 +1,8 @@
 #include "crew.h"
 
 #include "content.h"
+#include "core/thread.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -227,20 +226,10 @@ static size_t count_threads(size_t wanted)
     return wanted < CREW_THREADS_MAX ? wanted : CREW_THREADS_MAX;
 }
 
-/* Signals stay with the calling thread. */
 static enum status start_thread(struct crew *crew, struct error *err)
 {
-    sigset_t all;
-    sigset_t before;
-    struct hand *hand = &crew->hands[crew->count];
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&crew->threads[crew->count], NULL, run, hand);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failed != 0) {
-        errno = failed;
-        return FAIL_ERRNO(err, "start a thread");
-    }
+    if (thread_start(run, &crew->hands[crew->count], &crew->threads[crew->count], err) != STATUS_OK)
+        return err->status;
     crew->count++;
     return STATUS_OK;
 }

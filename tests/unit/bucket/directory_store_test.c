@@ -144,6 +144,53 @@ Test(object_store_put, continues_after_short_writes)
     cr_assert(eq(str, (char *)get_text("a"), "hello world"));
 }
 
+/* A page-aligned large part, as a pack is: its whole blocks go around the page cache. */
+static void expect_large_whole(size_t one_write)
+{
+    const size_t len = 3 * 1024 * 1024 + 1234;
+    unsigned char *bytes = aligned_alloc(4096, 4 * 1024 * 1024);
+    struct buffer buffer;
+    buffer_init(&buffer, 2 * len);
+    for (size_t i = 0; i < len; i++)
+        bytes[i] = (unsigned char)(i * 2654435761U >> 24);
+    struct object_part parts[] = {{bytes, len}, {"tail", 4}};
+
+    write_limit = one_write;
+    cr_assert(eq(int, (int)object_store_put(store, "large", parts, 2, &err), (int)STATUS_OK), "%s",
+              err.text);
+    write_limit = 0;
+
+    cr_assert(eq(int, (int)object_store_get(store, "large", &buffer, &err), (int)STATUS_OK), "%s",
+              err.text);
+    cr_assert(eq(sz, buffer.len, len + 4));
+    cr_expect(memcmp(buffer.bytes, bytes, len) == 0);
+    cr_expect(memcmp(buffer.bytes + len, "tail", 4) == 0);
+    buffer_done(&buffer);
+    free(bytes);
+}
+
+Test(object_store_put, writes_a_large_part_whole)
+{
+    expect_large_whole(0);
+    expect_large_whole(8 * 4096);
+}
+
+Test(object_store_put, goes_on_as_usual_when_a_direct_write_ends_within_a_block)
+{
+    expect_large_whole(100 * 1000);
+}
+
+Test(object_store_put, says_why_a_large_part_could_not_be_written)
+{
+    unsigned char *bytes = aligned_alloc(4096, 2 * 1024 * 1024);
+    memset(bytes, 1, 2 * 1024 * 1024);
+    struct object_part part = {bytes, 2 * 1024 * 1024};
+    fault_arm("writev", 1, ENOSPC);
+    cr_expect(eq(int, (int)object_store_put(store, "large", &part, 1, &err), (int)STATUS_NO_SPACE));
+    assert_no_temporary();
+    free(bytes);
+}
+
 Test(object_store_put, protects_what_it_makes)
 {
     must_put("data/00/x", "1");

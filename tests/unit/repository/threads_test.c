@@ -107,6 +107,12 @@ Test(threads, that_come_to_the_same_blobs_in_another_order_store_each_once)
     expect_each_stored_once(BLOBS / THREADS);
 }
 
+Test(threads, store_each_once_also_by_several_uploads)
+{
+    repository_set_uploads(f.repository, 3);
+    expect_each_stored_once(BLOBS / THREADS);
+}
+
 Test(threads, all_stop_when_a_pack_of_one_cannot_be_stored)
 {
     scratch_shell(&f.scratch, "rm -r bucket && touch bucket");

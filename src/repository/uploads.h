@@ -1,0 +1,45 @@
+/*
+ * Uploads: full packs on their way into the bucket, put by threads of their own, so that whoever
+ * fills packs computes on while a disk syncs or a server answers.
+ *
+ * Limits    UPLOADS_MAX; who hands over one more waits until one is stored. Each holds a pack in
+ *           memory.
+ * Errors    the first failure is the repository's (repository_latch()): nothing more can be saved.
+ * Threads   any may add; flush and close: one, and nobody adds meanwhile
+ */
+#ifndef REPOSITORY_UPLOADS_H
+#define REPOSITORY_UPLOADS_H
+
+#include "core/error.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct packer;
+struct repository;
+
+enum { UPLOADS_MAX = 16, UPLOADS_DEFAULT = 1 };
+
+struct uploads {
+    size_t wanted; /* threads */
+    pthread_t threads[UPLOADS_MAX];
+    size_t running;
+    struct packer *first, **end; /* full ones that wait, linked by next_idle */
+    size_t count;                /* of those, and of those that are being stored */
+    bool stopping;
+    pthread_cond_t work; /* one waits, or the end has come */
+    pthread_cond_t done; /* one has been dealt with */
+};
+
+void uploads_init(struct uploads *uploads);
+void uploads_done(struct repository *repository); /* what still waits is lost */
+
+/* Takes a full packer, and makes it idle again when its pack is stored. The repository's mutex is
+ * held, and let go of while this waits. */
+void uploads_add_guarded(struct repository *repository, struct packer *packer);
+
+/* Until all that were added are stored, or have failed. */
+void uploads_wait(struct repository *repository);
+
+#endif
