@@ -288,7 +288,19 @@ static enum status put_config(struct object_store *store, const struct crypto_ke
     return object_store_put_new(store, CONFIG_NAME, &part, 1, err);
 }
 
-static enum status create(struct object_store *store, const char *passphrase, struct error *err)
+/* Whoever has made the repository knows its key: opening it needs no second scrypt. */
+static enum status open_created(struct object_store *store, const struct crypto_keys *keys,
+                                struct repository **ret_repository, struct error *err)
+{
+    CLEANUP(buffer_done) struct buffer config;
+    buffer_init(&config, CONFIG_STORED_MAX);
+    if (object_store_get(store, CONFIG_NAME, &config, err) != STATUS_OK)
+        return error_status(err);
+    return open_with(store, keys, &config, ret_repository, err);
+}
+
+static enum status create(struct object_store *store, const char *passphrase,
+                          struct repository **ret_repository, struct error *err)
 {
     struct crypto_keys keys;
     if (crypto_keys_random(&keys, err) != STATUS_OK)
@@ -296,6 +308,8 @@ static enum status create(struct object_store *store, const char *passphrase, st
     enum status status = put_key(store, &keys, passphrase, err);
     if (status == STATUS_OK)
         status = put_config(store, &keys, err);
+    if (status == STATUS_OK)
+        status = open_created(store, &keys, ret_repository, err);
     OPENSSL_cleanse(&keys, sizeof(keys));
     return status;
 }
@@ -311,15 +325,15 @@ enum status repository_create(struct object_store *store, const char *passphrase
         return FAIL_IN(err, "create repository");
     if (exists || found)
         return FAIL(err, STATUS_CONFLICT, "create repository: one, or a part of one, is there");
-    if (create(store, passphrase, err) != STATUS_OK)
+    if (create(store, passphrase, ret_repository, err) != STATUS_OK)
         return FAIL_IN(err, "create repository");
-    return repository_open(store, passphrase, ret_repository, err);
+    return STATUS_OK;
 }
 
 /* Without a config, keys are what a creation left that was cut off, or is going on beside us. One
  * that our passphrase opens is used; the others are nobody's business of ours. */
 static enum status finish_creation(struct object_store *store, const char *passphrase,
-                                   struct error *err)
+                                   struct repository **ret_repository, struct error *err)
 {
     struct key_list list;
     if (list_keys(store, &list, err) != STATUS_OK)
@@ -331,11 +345,13 @@ static enum status finish_creation(struct object_store *store, const char *passp
             return error_status(err);
         if (opened) {
             enum status status = put_config(store, &keys, err);
+            if (status == STATUS_OK)
+                status = open_created(store, &keys, ret_repository, err);
             OPENSSL_cleanse(&keys, sizeof(keys));
             return status;
         }
     }
-    return create(store, passphrase, err);
+    return create(store, passphrase, ret_repository, err);
 }
 
 enum status repository_open_or_create(struct object_store *store, const char *passphrase,
@@ -353,10 +369,10 @@ enum status repository_open_or_create(struct object_store *store, const char *pa
     if (found)
         return FAIL(err, STATUS_CORRUPT,
                     "open repository: its config is missing, but there are data");
-    enum status status = finish_creation(store, passphrase, err);
-    if (status != STATUS_OK && status != STATUS_CONFLICT)
-        return FAIL_IN(err, "create repository");
-    return open_repository(store, passphrase, true, ret_repository, err);
+    enum status status = finish_creation(store, passphrase, ret_repository, err);
+    if (status == STATUS_CONFLICT)
+        return open_repository(store, passphrase, true, ret_repository, err);
+    return status == STATUS_OK ? STATUS_OK : FAIL_IN(err, "create repository");
 }
 
 void repository_close(struct repository *repository)
