@@ -72,12 +72,21 @@ uint64_t repository_polynomial(const struct repository *repository);
  * no longer lives is removed first. LOCKED: somebody else's; the text says whose and since when. */
 enum status repository_lock(struct repository *repository, bool exclusive,
                             const struct cancel *cancel, struct error *err) MUST_CHECK;
+/* The same in two steps, so that the 200 ms can be put to use: by start it is looked for others and
+ * ours is written; finish waits for the rest of them and looks again. What was read in between is
+ * as good as read under the lock if finish succeeds, and worth nothing if it fails; then, and by
+ * repository_unlock(), the lock is gone. */
+enum status repository_start_lock(struct repository *repository, bool exclusive,
+                                  const struct cancel *cancel, struct error *err) MUST_CHECK;
+enum status repository_finish_lock(struct repository *repository, const struct cancel *cancel,
+                                   struct error *err) MUST_CHECK;
 /* Call often while working: renews when 5 min have passed, fails with LOST when no renewal was
  * possible for 22.5 min. */
 enum status repository_refresh_lock(struct repository *repository, struct error *err) MUST_CHECK;
 enum status repository_unlock(struct repository *repository, struct error *err) MUST_CHECK;
 
-/* Under the lock, before blobs are looked up, saved or loaded. */
+/* Under the lock, or between the start and the finish of it, before blobs are looked up, saved or
+ * loaded. It may be another thread than the one that deals with the lock meanwhile. */
 enum status repository_load_index(struct repository *repository, const struct cancel *cancel,
                                   struct error *err) MUST_CHECK;
 

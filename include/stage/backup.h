@@ -7,8 +7,9 @@
  *           pre-snapshot   volumes are planned; hooks: the application is frozen from here
  *           snapshot       taken_ms
  *           post-snapshot  hooks: free again
- *           discover       a walk over the snapshot: bytes_total
- *           upload         BACKUP_RUNNING from here; the repository's lock, shared
+ *           discover       the repository's lock, shared; a walk over the snapshot: bytes_total;
+ *                          the index is loaded meanwhile
+ *           upload         BACKUP_RUNNING from here
  *           commit         after it nothing makes the backup fail
  *           cleanup        snapshots and lock are removed
  *           post-backup    hooks

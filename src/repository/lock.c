@@ -113,10 +113,9 @@ static enum status write_lock(struct repository *repository, bool exclusive, str
 }
 
 /* The wait that lets a lock written at the same time become visible; ends early on cancel. */
-static enum status settle(const struct cancel *cancel, struct error *err)
+static enum status wait_until(int64_t deadline, const struct cancel *cancel, struct error *err)
 {
     struct pollfd descriptor = {.fd = cancel == NULL ? -1 : cancel->fd, .events = POLLIN};
-    int64_t deadline = clock_mono_ms() + SETTLE_MS;
     while (clock_left_ms(deadline) > 0) {
         if (poll(&descriptor, 1, clock_left_ms(deadline)) < 0 && errno != EINTR)
             return FAIL_ERRNO(err, "poll");
@@ -126,11 +125,10 @@ static enum status settle(const struct cancel *cancel, struct error *err)
     return STATUS_OK;
 }
 
-enum status repository_lock(struct repository *repository, bool exclusive,
-                            const struct cancel *cancel, struct error *err)
+enum status repository_start_lock(struct repository *repository, bool exclusive,
+                                  const struct cancel *cancel, struct error *err)
 {
     struct blob_id id;
-    struct error ignored = {0};
     if (repository->lock.held)
         return FAIL(err, STATUS_CONFLICT, "lock repository: this handle has it locked already");
     int64_t now = boot_ms();
@@ -138,18 +136,40 @@ enum status repository_lock(struct repository *repository, bool exclusive,
         check_conflicts(repository, exclusive, NULL, err) != STATUS_OK ||
         write_lock(repository, exclusive, &id, err) != STATUS_OK)
         return FAIL_IN(err, "lock repository");
-    if (settle(cancel, err) != STATUS_OK ||
-        check_conflicts(repository, exclusive, &id, err) != STATUS_OK)
-        goto fail;
     repository->lock = (struct held_lock){
-        .held = true, .exclusive = exclusive, .id = id, .renewed_ms = now, .tried_ms = now};
+        .held = true,
+        .exclusive = exclusive,
+        .id = id,
+        .settled_ms = clock_mono_ms() + SETTLE_MS,
+        .renewed_ms = now,
+        .tried_ms = now,
+    };
     return STATUS_OK;
+}
 
-fail:
-    if (remove_lock(repository, &id, &ignored) != STATUS_OK) {
+enum status repository_finish_lock(struct repository *repository, const struct cancel *cancel,
+                                   struct error *err)
+{
+    struct held_lock *lock = &repository->lock;
+    struct error ignored = {0};
+    if (!lock->held)
+        return FAIL(err, STATUS_CONFLICT, "lock repository: it was not begun");
+    if (wait_until(lock->settled_ms, cancel, err) == STATUS_OK &&
+        check_conflicts(repository, lock->exclusive, &lock->id, err) == STATUS_OK)
+        return STATUS_OK;
+    if (remove_lock(repository, &lock->id, &ignored) != STATUS_OK) {
         /* Whoever locks next on this host removes it, once this process is gone. */
     }
+    lock->held = false;
     return FAIL_IN(err, "lock repository");
+}
+
+enum status repository_lock(struct repository *repository, bool exclusive,
+                            const struct cancel *cancel, struct error *err)
+{
+    if (repository_start_lock(repository, exclusive, cancel, err) != STATUS_OK)
+        return error_status(err);
+    return repository_finish_lock(repository, cancel, err);
 }
 
 /* Somebody may have removed it by force, and pruned: what we rely on may be gone. */

@@ -60,6 +60,7 @@ struct held_lock {
     bool held;
     bool exclusive;
     struct blob_id id;
+    int64_t settled_ms; /* monotonic: when to look again for others */
     int64_t renewed_ms; /* CLOCK_BOOTTIME: goes on while the machine sleeps */
     int64_t tried_ms;
 };

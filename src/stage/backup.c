@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+static enum status start_discover(struct stage_context *context, struct error *err);
 static enum status start_upload(struct stage_context *context, struct error *err);
 
 /* clang-format off */
@@ -21,14 +22,21 @@ static const struct stage stages[] = {
     {"pre-snapshot",  freeze_pre_snapshot,  freeze_undo_pre_snapshot},
     {"snapshot",      freeze_snapshot,      NULL}, /* its plan is owed since pre-snapshot */
     {"post-snapshot", freeze_post_snapshot, NULL},
-    {"discover",      discover_run,         NULL},
-    {"upload",        start_upload,         upload_undo},
+    {"discover",      start_discover,       preparation_undo}, /* what it begins, the upload uses */
+    {"upload",        start_upload,         NULL},
     {"commit",        commit_run,           NULL},
     {"cleanup",       freeze_cleanup,       NULL},
     {"post-backup",   freeze_post_backup,   NULL},
 };
 
 /* clang-format on */
+
+static enum status start_discover(struct stage_context *context, struct error *err)
+{
+    if (preparation_start(context, err) != STATUS_OK)
+        return err->status;
+    return discover_run(context, err);
+}
 
 static enum status start_upload(struct stage_context *context, struct error *err)
 {
@@ -114,7 +122,7 @@ static void clear_locks(struct stage_context *context)
     struct error ignored;
     if (repository_lock(context->repository, false, context->plan->cancel, &ignored) == STATUS_OK)
         context->locked = true;
-    upload_undo(context);
+    preparation_undo(context);
 }
 
 /* Before the application is touched: a bucket that is away or a wrong passphrase freezes nothing.

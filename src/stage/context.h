@@ -4,6 +4,7 @@
 
 #include "bucket/object_store.h"
 #include "parent.h"
+#include "preparation.h"
 #include "record.h"
 #include "repository/repository.h"
 #include "stage/backup.h"
@@ -26,6 +27,7 @@ struct stage_context {
     enum backup_state state;
     struct object_store *store;
     struct repository *repository;
+    struct preparation preparation;
     bool locked;
     bool committed; /* the backup is in the repository: nothing can make it fail any more */
     struct exclude *exclude;

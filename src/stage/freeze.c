@@ -6,7 +6,6 @@
 #include "model/detail.h"
 #include "parents.h"
 #include "unwind.h"
-#include "upload.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -183,7 +182,7 @@ enum status freeze_post_snapshot(struct stage_context *context, struct error *er
 
 enum status freeze_cleanup(struct stage_context *context, struct error *err UNUSED)
 {
-    upload_undo(context);
+    preparation_undo(context);
     remove_snapshots(context);
     return STATUS_OK;
 }

@@ -382,24 +382,11 @@ static enum status upload_all(struct stage_context *context, struct error *err)
 
 enum status upload_run(struct stage_context *context, struct error *err)
 {
-    const struct cancel *cancel = context->plan->cancel;
-    if (repository_lock(context->repository, false, cancel, err) != STATUS_OK)
+    if (preparation_finish(context, err) != STATUS_OK)
         return err->status;
-    context->locked = true;
-    if (repository_load_index(context->repository, cancel, err) != STATUS_OK)
-        return err->status;
-
     struct rlimit before;
     walk_raise_descriptors(&before);
     enum status status = upload_all(context, err);
     walk_restore_descriptors(&before);
     return status;
-}
-
-void upload_undo(struct stage_context *context)
-{
-    struct error ignored; /* closing the repository tries once more; a lock of a dead process is
-                             taken away by the next one */
-    if (context->locked && repository_unlock(context->repository, &ignored) == STATUS_OK)
-        context->locked = false;
 }

@@ -14,10 +14,7 @@
 
 #include "context.h"
 
-/* Takes the lock, which stays. Sets context->tree, files and directories. */
+/* After preparation_start(). Sets context->tree, files and directories. */
 enum status upload_run(struct stage_context *context, struct error *err) MUST_CHECK;
-
-/* What upload_run() holds on to for the commit. */
-void upload_undo(struct stage_context *context);
 
 #endif

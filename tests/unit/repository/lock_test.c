@@ -186,6 +186,40 @@ Test(repository_lock, can_be_cancelled_while_it_waits)
     cancel_done(&cancel);
 }
 
+Test(repository_lock, is_seen_by_others_from_its_start)
+{
+    struct repository *other = another();
+
+    MUST(&f, repository_start_lock(f.repository, false, NULL, &f.err));
+    EXPECT_STATUS(&f, repository_start_lock(other, true, NULL, &f.err), STATUS_LOCKED);
+    MUST(&f, repository_finish_lock(f.repository, NULL, &f.err));
+
+    expect_locks("1");
+    repository_close(other);
+}
+
+Test(repository_lock, gives_way_to_one_that_was_written_at_the_same_time)
+{
+    struct repository *other = another();
+    MUST(&f, repository_lock(other, true, NULL, &f.err));
+    scratch_shell(&f.scratch, "mv bucket/shop/locks hidden; mkdir bucket/shop/locks");
+    MUST(&f, repository_start_lock(f.repository, false, NULL, &f.err));
+    scratch_shell(&f.scratch, "mv hidden/* bucket/shop/locks/");
+
+    EXPECT_STATUS(&f, repository_finish_lock(f.repository, NULL, &f.err), STATUS_LOCKED);
+
+    expect_locks("1");
+    EXPECT_STATUS(&f, repository_finish_lock(f.repository, NULL, &f.err), STATUS_CONFLICT);
+    repository_close(other);
+}
+
+Test(repository_lock, that_is_only_started_can_be_given_back)
+{
+    MUST(&f, repository_start_lock(f.repository, true, NULL, &f.err));
+    MUST(&f, repository_unlock(f.repository, &f.err));
+    expect_locks("0");
+}
+
 /* As if the last renewal had been so many minutes ago. */
 static void age_lock(int64_t minutes)
 {
