@@ -72,6 +72,9 @@ enum status tree_writer_new(struct repository *repository, struct tree_writer **
                             struct error *err) MUST_CHECK;
 enum status tree_writer_add(struct tree_writer *writer, const struct node *node, struct error *err)
     MUST_CHECK;
+/* A node as text, from tree_reader_match(); its name as the node has it. */
+enum status tree_writer_add_text(struct tree_writer *writer, const char *name, const char *text,
+                                 size_t len, struct error *err) MUST_CHECK;
 /* Saves the blob unless known. The writer can only be freed afterwards. */
 enum status tree_writer_finish(struct tree_writer *writer, struct blob_id *ret_id,
                                struct error *err) MUST_CHECK;
@@ -92,6 +95,23 @@ enum status tree_reader_new(const void *text, size_t len, struct tree_reader **r
 /* *ret_more false: there was no further node. */
 enum status tree_reader_next(struct tree_reader *reader, struct node *ret_node, bool *ret_more,
                              struct error *err) MUST_CHECK;
+
+/* Is the next node that of this file, in all but its content, without extended attributes, and does
+ * it stand there as the writer would write it? Then it is passed, and *ret_text is what stands
+ * there; borrowed until the next call. Such a node need not be taken apart and put together again.
+ * False: nothing has happened. Of long ones, and at the edge of a window, it may be false without
+ * need. */
+struct node_text {
+    const char *text; /* no NUL */
+    size_t len;       /* at most NODE_TEXT_MAX */
+    const struct blob_id *content;
+    size_t content_count;
+};
+
+enum { NODE_TEXT_MAX = 4096 };
+
+bool tree_reader_match(struct tree_reader *reader, const struct node *node,
+                       struct node_text *ret_text);
 void tree_reader_free(struct tree_reader *reader);
 DEFINE_CLEANUP(struct tree_reader *, tree_reader_free)
 

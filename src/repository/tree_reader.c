@@ -9,6 +9,7 @@
 #include "core/hex.h"
 #include "json_scanner.h"
 #include "node.h"
+#include "node_text.h"
 #include "quote.h"
 #include "repository/tree.h"
 #include "timestamp.h"
@@ -28,6 +29,8 @@ struct tree_reader {
     struct blob_stream *stream; /* NULL: all of it is in text */
     bool started, ended;
     bool first;               /* node of the list */
+    bool at_node;             /* in front of a node, past the comma */
+    struct error failure;     /* found in front of a node; its reader is told */
     struct json_scanner node; /* the text of the present node alone */
     unsigned char *arena;
     size_t arena_size, arena_used;
@@ -35,6 +38,8 @@ struct tree_reader {
     size_t xattr_capacity;
     struct buffer last_name;
     bool has_raw_target;
+    struct buffer head; /* of the node that is looked for */
+    struct blob_id matched[NODE_TEXT_MAX / BLOB_ID_TEXT_SIZE];
 };
 
 enum { NAME_MAX_BYTES = 1024 * 1024 };
@@ -47,6 +52,7 @@ enum status tree_reader_new(const void *text, size_t len, struct tree_reader **r
         return FAIL(err, STATUS_NO_MEMORY, "a tree");
     json_scanner_init(&reader->scanner, text, len);
     buffer_init(&reader->last_name, NAME_MAX_BYTES);
+    buffer_init(&reader->head, NODE_TEXT_MAX);
     *ret_reader = reader;
     return STATUS_OK;
 }
@@ -124,6 +130,7 @@ void tree_reader_free(struct tree_reader *reader)
     free(reader->arena);
     free(reader->xattrs);
     buffer_done(&reader->last_name);
+    buffer_done(&reader->head);
     free(reader);
 }
 
@@ -571,8 +578,8 @@ static enum status end(struct tree_reader *reader, struct error *err)
     return json_scan_end(&reader->scanner, err);
 }
 
-static enum status next(struct tree_reader *reader, struct node *ret_node, bool *ret_more,
-                        struct error *err)
+/* To the next node, with enough text for what stands between two of them. */
+static enum status go_to_node(struct tree_reader *reader, bool *ret_more, struct error *err)
 {
     bool more = !reader->ended;
     if (look_ahead(reader, err) != STATUS_OK)
@@ -587,17 +594,103 @@ static enum status next(struct tree_reader *reader, struct node *ret_node, bool 
     if (more && json_scan_element(&reader->scanner, &reader->first, &more, err) != STATUS_OK)
         return error_status(err);
     *ret_more = more;
-    if (!more)
-        return reader->ended ? STATUS_OK : end(reader, err);
+    return more || reader->ended ? STATUS_OK : end(reader, err);
+}
+
+static enum status next(struct tree_reader *reader, struct node *ret_node, bool *ret_more,
+                        struct error *err)
+{
+    if (!reader->at_node && go_to_node(reader, &reader->at_node, err) != STATUS_OK)
+        return error_status(err);
+    *ret_more = reader->at_node;
+    if (!reader->at_node)
+        return STATUS_OK;
+    reader->at_node = false;
     if (frame_node(reader, err) != STATUS_OK)
         return error_status(err);
     return read_node(reader, ret_node, err);
+}
+
+static bool pass(const char **at, const char *end, const char *text)
+{
+    size_t len = strlen(text);
+    if ((size_t)(end - *at) < len || memcmp(*at, text, len) != 0)
+        return false;
+    *at += len;
+    return true;
+}
+
+/* The ids in quotation marks, up to the list's end. */
+static bool match_ids(struct tree_reader *reader, const char **at, const char *end,
+                      size_t *ret_count)
+{
+    enum { ID_CHARS = 2 * BLOB_ID_BYTES };
+
+    size_t count = 0;
+    while (!pass(at, end, "]")) {
+        char text[BLOB_ID_TEXT_SIZE];
+        if ((count > 0 && !pass(at, end, ",")) || !pass(at, end, "\"") || end - *at < ID_CHARS ||
+            count == sizeof(reader->matched) / sizeof(reader->matched[0]))
+            return false;
+        memcpy(text, *at, ID_CHARS);
+        text[ID_CHARS] = '\0';
+        *at += ID_CHARS;
+        if (!hex_decode(text, reader->matched[count++].bytes, BLOB_ID_BYTES) ||
+            !pass(at, end, "\""))
+            return false;
+    }
+    *ret_count = count;
+    return true;
+}
+
+/* The start of the node's text, in head. */
+static bool write_head(struct tree_reader *reader, const struct node *node)
+{
+    struct error ignored;
+    size_t max = node_text_head_max(node);
+    if (max > NODE_TEXT_MAX || buffer_reserve(&reader->head, max, &ignored) != STATUS_OK)
+        return false;
+    char *text = (char *)reader->head.bytes;
+    reader->head.len = (size_t)(node_text_head(text, node) - text);
+    return true;
+}
+
+bool tree_reader_match(struct tree_reader *reader, const struct node *node,
+                       struct node_text *ret_text)
+{
+    struct error ignored;
+    if (!reader->at_node && go_to_node(reader, &reader->at_node, &ignored) != STATUS_OK) {
+        reader->failure = ignored; /* for whoever wants the next node */
+        return false;
+    }
+    const char *start = reader->scanner.at;
+    size_t left = (size_t)(reader->scanner.end - start);
+    const char *end = start + (left < NODE_TEXT_MAX ? left : NODE_TEXT_MAX);
+    if (!reader->at_node || node->type != NODE_FILE || !write_head(reader, node) ||
+        left < reader->head.len || memcmp(start, reader->head.bytes, reader->head.len) != 0)
+        return false;
+    const char *at = start + reader->head.len;
+    size_t count = 0;
+    if (!pass(&at, end, ",\"content\":[") || !match_ids(reader, &at, end, &count) ||
+        !pass(&at, end, "}") || check_order(reader, node, &ignored) != STATUS_OK)
+        return false;
+    reader->scanner.at = at;
+    reader->at_node = false;
+    *ret_text = (struct node_text){.text = start,
+                                   .len = (size_t)(at - start),
+                                   .content = reader->matched,
+                                   .content_count = count};
+    return true;
 }
 
 enum status tree_reader_next(struct tree_reader *reader, struct node *ret_node, bool *ret_more,
                              struct error *err)
 {
     bool more = false;
+    if (reader->failure.status != STATUS_OK) {
+        *err = reader->failure;
+        return FAIL_IN(err, "tree");
+    }
     if (next(reader, ret_node, &more, err) != STATUS_OK)
         return FAIL_IN(err, "tree");
     *ret_more = more;

@@ -7,10 +7,10 @@
 #include "core/buffer.h"
 #include "core/hex.h"
 #include "node.h"
+#include "node_text.h"
 #include "quote.h"
 #include "repository/tree.h"
 #include "repository_internal.h"
-#include "timestamp.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +19,7 @@ enum {
     TEXT_KEEP_BYTES = 256 * 1024,
     PIECE_MAX = 1024 * 1024, /* a name, a link target or an xattr of 64 KiB, six times quoted */
     IDS_PER_PIECE = 1024,
-    NUMBERS_MAX = 512 /* keys, numbers and times of a piece, without its strings */
+    NUMBERS_MAX = NODE_TEXT_NUMBERS_MAX
 };
 
 struct tree_writer {
@@ -84,72 +84,14 @@ void tree_writer_free(struct tree_writer *writer)
     free(writer);
 }
 
-static char *put_number(char *to, uint64_t number)
-{
-    char digits[20];
-    size_t count = 0;
-    do
-        digits[count++] = (char)('0' + number % 10);
-    while ((number /= 10) != 0);
-    while (count > 0)
-        *to++ = digits[--count];
-    return to;
-}
-
-/* ,"key":number; nothing for 0 */
-static char *put_member(char *to, const char *key, uint64_t number)
-{
-    return number == 0 ? to : put_number(stpcpy(to, key), number);
-}
-
-static char *put_time(char *to, const char *key, struct timespec time)
-{
-    return stpcpy(timestamp_write(stpcpy(to, key), time), "\"");
-}
-
-static char *put_text(char *to, const char *key, const char *text)
-{
-    return text == NULL || text[0] == '\0' ? to : quote_json(stpcpy(to, key), text, strlen(text));
-}
-
 static enum status add_head(struct tree_writer *writer, const struct node *node, struct error *err)
 {
     char *to = NULL;
-    if (piece_start(writer, QUOTED_MAX(node->name_len) + NUMBERS_MAX, &to, err) != STATUS_OK)
+    if (piece_start(writer, node_text_head_max(node) + 1, &to, err) != STATUS_OK)
         return error_status(err);
-    to = stpcpy(to, writer->any ? ",{\"name\":" : "{\"name\":");
-    to = quote_name(to, node->name, node->name_len);
-    to = stpcpy(stpcpy(stpcpy(to, ",\"type\":\""), node_type_name(node->type)), "\"");
-    to = put_member(to, ",\"mode\":", node_mode_to_go(node->type, node->mode));
-    to = put_time(to, ",\"mtime\":\"", node->mtime);
-    to = put_time(to, ",\"atime\":\"", node->atime);
-    to = put_time(to, ",\"ctime\":\"", node->ctime);
-    to = put_number(stpcpy(to, ",\"uid\":"), node->uid);
-    to = put_number(stpcpy(to, ",\"gid\":"), node->gid);
-    piece_end(writer, to);
-    return STATUS_OK;
-}
-
-static size_t length_of(const char *text)
-{
-    return text == NULL ? 0 : strlen(text);
-}
-
-static enum status add_identity(struct tree_writer *writer, const struct node *node,
-                                struct error *err)
-{
-    char *to = NULL;
-    size_t len = QUOTED_MAX(length_of(node->user) + length_of(node->group)) + NUMBERS_MAX;
-    if (piece_start(writer, len, &to, err) != STATUS_OK)
-        return error_status(err);
-    to = put_text(to, ",\"user\":", node->user);
-    to = put_text(to, ",\"group\":", node->group);
-    to = put_member(to, ",\"inode\":", node->inode);
-    to = put_member(to, ",\"device_id\":", node->device_id);
-    to = put_member(to, ",\"size\":", node->type == NODE_FILE ? node->size : 0);
-    bool counts_links = node->type != NODE_DIR && node->type != NODE_FIFO;
-    to = put_member(to, ",\"links\":", counts_links ? node->links : 0);
-    piece_end(writer, to);
+    if (writer->any)
+        *to++ = ',';
+    piece_end(writer, node_text_head(to, node));
     return STATUS_OK;
 }
 
@@ -164,7 +106,7 @@ static enum status add_link_target(struct tree_writer *writer, const struct node
     size_t room = QUOTED_MAX(len) + BASE64_LEN(len) + NUMBERS_MAX;
     if (piece_start(writer, room, &to, err) != STATUS_OK)
         return error_status(err);
-    to = put_text(to, ",\"linktarget\":", node->link_target);
+    to = node_text_string(to, ",\"linktarget\":", node->link_target);
     if (!quote_is_lossless(node->link_target, len)) {
         to = base64_encode(node->link_target, len, stpcpy(to, ",\"linktarget_raw\":\""));
         to = stpcpy(to, "\"");
@@ -228,7 +170,7 @@ static enum status add_content(struct tree_writer *writer, const struct node *no
                                struct error *err)
 {
     char device[NUMBERS_MAX];
-    *put_member(device, ",\"device\":", node->device) = '\0';
+    *node_text_member(device, ",\"device\":", node->device) = '\0';
     if (add_text(writer, device, err) != STATUS_OK)
         return error_status(err);
     if (node->type != NODE_FILE)
@@ -257,30 +199,44 @@ static enum status add_subtree(struct tree_writer *writer, const struct node *no
 }
 
 /* Strictly ascending by raw bytes, as readers rely on. */
-static enum status check_name(struct tree_writer *writer, const struct node *node,
+static enum status check_name(struct tree_writer *writer, const char *name, size_t len,
                               struct error *err)
 {
     const struct buffer *last = &writer->last_name;
     if (writer->finished)
         return FAIL(err, STATUS_CONFLICT, "the tree is finished");
-    if (!node_name_is_safe(node->name, node->name_len))
+    if (!node_name_is_safe(name, len))
         return FAIL(err, STATUS_INVALID, "not a file's name");
-    size_t common = last->len < node->name_len ? last->len : node->name_len;
-    int order = common == 0 ? 0 : memcmp(last->bytes, node->name, common);
-    if (writer->any && (order > 0 || (order == 0 && last->len >= node->name_len)))
+    size_t common = last->len < len ? last->len : len;
+    int order = common == 0 ? 0 : memcmp(last->bytes, name, common);
+    if (writer->any && (order > 0 || (order == 0 && last->len >= len)))
         return FAIL(err, STATUS_INVALID, "names do not ascend");
     buffer_clear(&writer->last_name);
-    return buffer_add(&writer->last_name, node->name, node->name_len, err);
+    return buffer_add(&writer->last_name, name, len, err);
 }
 
 enum status tree_writer_add(struct tree_writer *writer, const struct node *node, struct error *err)
 {
-    if (check_name(writer, node, err) != STATUS_OK || add_head(writer, node, err) != STATUS_OK ||
-        add_identity(writer, node, err) != STATUS_OK ||
+    if (check_name(writer, node->name, node->name_len, err) != STATUS_OK ||
+        add_head(writer, node, err) != STATUS_OK ||
         add_link_target(writer, node, err) != STATUS_OK ||
         add_xattrs(writer, node, err) != STATUS_OK || add_content(writer, node, err) != STATUS_OK ||
         add_subtree(writer, node, err) != STATUS_OK || add_text(writer, "}", err) != STATUS_OK)
         return FAIL_IN(err, "tree: '%s'", node->name);
+    writer->any = true;
+    return STATUS_OK;
+}
+
+enum status tree_writer_add_text(struct tree_writer *writer, const char *name, const char *text,
+                                 size_t len, struct error *err)
+{
+    char *to = NULL;
+    if (check_name(writer, name, strlen(name), err) != STATUS_OK ||
+        piece_start(writer, len + 1, &to, err) != STATUS_OK)
+        return FAIL_IN(err, "tree: '%s'", name);
+    if (writer->any)
+        *to++ = ',';
+    piece_end(writer, mempcpy(to, text, len));
     writer->any = true;
     return STATUS_OK;
 }

@@ -38,6 +38,12 @@ enum status branch_add(struct branch *branch, const struct node *node, struct er
     return tree_writer_add(branch->writers[branch->depth - 1], node, err);
 }
 
+enum status branch_add_text(struct branch *branch, const char *name, const char *text, size_t len,
+                            struct error *err)
+{
+    return tree_writer_add_text(branch->writers[branch->depth - 1], name, text, len, err);
+}
+
 static enum status finish_top(struct branch *branch, struct blob_id *ret_id, struct error *err)
 {
     struct tree_writer *writer = branch->writers[--branch->depth];

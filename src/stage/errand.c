@@ -22,6 +22,7 @@ enum status errand_init(struct errand *errand, const struct walk_item *item, str
     errand->content.count = 0;
     errand->content.capacity = 0;
     errand->content.size = 0;
+    errand->text = NULL;
     errand->xattrs = NULL;
     errand->xattr_count = 0;
     errand->lost_attributes = NULL;
@@ -56,6 +57,7 @@ void errand_done(struct errand *errand)
     walk_drop(errand->holder);
     walk_drop(errand->self);
     free(errand->content.ids);
+    free(errand->text);
     free(errand->xattrs);
     free(errand->lost_attributes);
     free(errand->failure);
@@ -64,6 +66,7 @@ void errand_done(struct errand *errand)
     errand->holder = NULL;
     errand->self = NULL;
     errand->content.ids = NULL;
+    errand->text = NULL;
     errand->xattrs = NULL;
     errand->lost_attributes = NULL;
     errand->failure = NULL;
@@ -84,6 +87,19 @@ enum status errand_reuse(struct errand *errand, const struct node *past, struct 
     }
     content->count = past->content_count;
     content->size = past->size;
+    errand->is_reused = true;
+    errand->done = true;
+    return STATUS_OK;
+}
+
+enum status errand_reuse_text(struct errand *errand, const struct node_text *past,
+                              struct error *err)
+{
+    errand->text = malloc(past->len);
+    if (errand->text == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "a node of %zu bytes", past->len);
+    memcpy(errand->text, past->text, past->len);
+    errand->text_len = past->len;
     errand->is_reused = true;
     errand->done = true;
     return STATUS_OK;

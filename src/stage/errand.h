@@ -45,6 +45,8 @@ struct errand {
 
     /* What became of it. */
     struct errand_content content;
+    char *text; /* owned; of an unchanged file, its node; NULL: to be made from the others */
+    size_t text_len;
     struct node_xattr *xattrs; /* owned */
     size_t xattr_count;
     struct error *lost_attributes; /* owned; NULL: none was lost */
@@ -60,6 +62,9 @@ void errand_done(struct errand *errand);
 /* Of a file that is unchanged: its content, and with it all, is what the parent's node says. */
 enum status errand_reuse(struct errand *errand, const struct node *past, struct error *err)
     MUST_CHECK;
+/* The same for the node as text, which says it all. */
+enum status errand_reuse_text(struct errand *errand, const struct node_text *past,
+                              struct error *err) MUST_CHECK;
 /* The same for its extended attributes. */
 enum status errand_reuse_xattrs(struct errand *errand, const struct node *past, struct error *err)
     MUST_CHECK;

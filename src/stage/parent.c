@@ -6,7 +6,7 @@
 /* A directory on the way down. */
 struct level {
     struct tree_reader *reader; /* NULL: nothing is there, or nothing more */
-    struct node node;           /* the next one, if has_node */
+    struct node node;           /* the one that the reader has passed last, if has_node */
     bool has_node;
 };
 
@@ -87,9 +87,6 @@ static void close_level(struct level *level)
 static void advance(struct parent *parent, struct level *level)
 {
     struct error cause = {0};
-    level->has_node = false;
-    if (level->reader == NULL)
-        return;
     bool more = false;
     enum status status = tree_reader_next(level->reader, &level->node, &more, &cause);
     if (status != STATUS_OK)
@@ -115,9 +112,7 @@ static enum status push(struct parent *parent, const struct blob_id *tree, struc
     struct error cause = {0};
     if (tree == NULL)
         return STATUS_OK;
-    if (tree_reader_open(parent->repository, tree, &level->reader, &cause) == STATUS_OK)
-        advance(parent, level);
-    else
+    if (tree_reader_open(parent->repository, tree, &level->reader, &cause) != STATUS_OK)
         note_damage(parent, &cause);
     return STATUS_OK;
 }
@@ -151,10 +146,22 @@ const struct node *parent_find(struct parent *parent, const char *name)
     if (parent == NULL)
         return NULL;
     struct level *level = &parent->levels[parent->depth - 1];
-    int order = -1;
-    while (level->has_node && (order = strcmp(level->node.name, name)) < 0)
+    while (level->reader != NULL && (!level->has_node || strcmp(level->node.name, name) < 0))
         advance(parent, level);
-    return level->has_node && order == 0 ? &level->node : NULL;
+    return level->has_node && strcmp(level->node.name, name) == 0 ? &level->node : NULL;
+}
+
+bool parent_match(struct parent *parent, const struct node *node, struct node_text *ret_text)
+{
+    if (parent == NULL)
+        return false;
+    struct level *level = &parent->levels[parent->depth - 1];
+    if (level->reader == NULL || (level->has_node && strcmp(level->node.name, node->name) >= 0))
+        return false;
+    if (!tree_reader_match(level->reader, node, ret_text))
+        return false;
+    level->has_node = false;
+    return true;
 }
 
 enum status parent_enter(struct parent *parent, const char *name, struct error *err)

@@ -46,6 +46,10 @@ DEFINE_CLEANUP(struct parent *, parent_close)
 
 /* The node of this name in the directory that we are in, until the next call; NULL: none. */
 const struct node *parent_find(struct parent *parent, const char *name);
+/* Is the next entry just this file, as tree_reader_match() has it? Then it is passed. What it says
+ * of the content may be taken over without another look at the node: it is unchanged by every rule.
+ */
+bool parent_match(struct parent *parent, const struct node *node, struct node_text *ret_text);
 /* Into the directory of this name; into an empty one if there is none. */
 enum status parent_enter(struct parent *parent, const char *name, struct error *err) MUST_CHECK;
 /* And out again: parent_find() still finds its node. */

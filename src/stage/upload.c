@@ -62,19 +62,35 @@ static enum status fail_entry(const struct errand *errand, struct error *err)
     return FAIL_IN(err, "'%.200s'", path.bytes == NULL ? "" : (const char *)path.bytes);
 }
 
-static enum status add_node(struct upload *upload, const struct errand *errand, struct node *node,
-                            struct error *err)
+/* What is the volume's, also where a copy of it is read. */
+static void name_node(const struct upload *upload, const struct errand *errand, struct node *node)
 {
     node->name = errand->name;
     node->name_len = strlen(errand->name);
     if (node->device_id == (uint64_t)upload->copy_device)
         node->device_id = (uint64_t)upload->volume_device;
+}
+
+static enum status add_node(struct upload *upload, const struct errand *errand, struct node *node,
+                            struct error *err)
+{
+    name_node(upload, errand, node);
     return node->type == NODE_DIR ? branch_leave(&upload->branch, node, err)
                                   : branch_add(&upload->branch, node, err);
 }
 
+static void count_file(struct upload *upload, const struct errand *errand)
+{
+    upload->context->files.all++;
+    upload->context->files.unmodified += errand->is_reused;
+    upload->context->files.changed += errand->has_past && !errand->is_reused;
+}
+
 static enum status add_file(struct upload *upload, const struct errand *errand, struct error *err)
 {
+    count_file(upload, errand);
+    if (errand->text != NULL)
+        return branch_add_text(&upload->branch, errand->name, errand->text, errand->text_len, err);
     struct node node;
     struct attributes_place place = {.fd = -1, .directory = -1};
     if (attributes_describe(&upload->attributes, &place, &errand->info, &node, err) != STATUS_OK)
@@ -86,9 +102,6 @@ static enum status add_file(struct upload *upload, const struct errand *errand, 
     node.size = errand->content.size;
     node.content = errand_ids(errand);
     node.content_count = errand->content.count;
-    upload->context->files.all++;
-    upload->context->files.unmodified += errand->is_reused;
-    upload->context->files.changed += errand->has_past && !errand->is_reused;
     return add_node(upload, errand, &node, err);
 }
 
@@ -215,10 +228,10 @@ static void keep_identity(struct errand *errand, const struct node *past)
     errand->info.st_ctim = past->ctime;
 }
 
-static bool has_blobs(struct upload *upload, const struct node *past)
+static bool has_blobs(struct upload *upload, const struct blob_id *content, size_t count)
 {
-    for (size_t i = 0; i < past->content_count; i++)
-        if (!repository_has_blob(upload->context->repository, BLOB_DATA, &past->content[i]))
+    for (size_t i = 0; i < count; i++)
+        if (!repository_has_blob(upload->context->repository, BLOB_DATA, &content[i]))
             return false;
     return true;
 }
@@ -228,7 +241,8 @@ static bool has_blobs(struct upload *upload, const struct node *past)
 static enum status reuse_file(struct upload *upload, struct errand *errand, const struct node *past,
                               struct error *err)
 {
-    if (!parent_is_same(past, &errand->info, upload->is_copy) || !has_blobs(upload, past))
+    if (!parent_is_same(past, &errand->info, upload->is_copy) ||
+        !has_blobs(upload, past->content, past->content_count))
         return STATUS_OK;
     if (errand_reuse(errand, past, err) != STATUS_OK)
         return err->status;
@@ -244,12 +258,40 @@ static enum status reuse_file(struct upload *upload, struct errand *errand, cons
     return lost.status == STATUS_OK ? STATUS_OK : errand_lose_attributes(errand, &lost, err);
 }
 
+/* Most files of most backups: not a byte of the node has changed, and it is taken over as it is. In
+ * a copy the numbers differ. *ret_matched: the parent's node is passed. */
+static enum status match_file(struct upload *upload, struct errand *errand, bool *ret_matched,
+                              struct error *err)
+{
+    struct node node;
+    struct node_text past;
+    struct attributes_place place = {.fd = -1, .directory = -1};
+    *ret_matched = false;
+    if (!errand->is_file || upload->is_copy || upload->parent == NULL)
+        return STATUS_OK;
+    if (attributes_describe(&upload->attributes, &place, &errand->info, &node, err) != STATUS_OK)
+        return err->status;
+    name_node(upload, errand, &node);
+    if (!parent_match(upload->parent, &node, &past))
+        return STATUS_OK;
+    *ret_matched = true;
+    errand->has_past = true;
+    if (!has_blobs(upload, past.content, past.content_count))
+        return STATUS_OK;
+    return errand_reuse_text(errand, &past, err);
+}
+
 static enum status compare(struct upload *upload, struct errand *errand, struct error *err)
 {
     bool is_root = errand->name[0] == '\0'; /* the volume "/" is the tree's root, without a node */
     if (errand->kind == WALK_ENTER)
         return is_root ? STATUS_OK : parent_enter(upload->parent, errand->name, err);
     if (errand->kind == WALK_FAILED || is_root)
+        return STATUS_OK;
+    bool matched = false;
+    if (match_file(upload, errand, &matched, err) != STATUS_OK)
+        return err->status;
+    if (matched)
         return STATUS_OK;
     if (errand->kind == WALK_LEAVE)
         parent_leave(upload->parent);

@@ -47,6 +47,27 @@ static size_t touch(const struct node *node)
     return sum;
 }
 
+/* What one reader has read, another one finds again, where it stands as the writer writes it. */
+static void match_tree(const uint8_t *data, size_t size)
+{
+    struct error err = {0};
+    struct tree_reader *readers[2] = {NULL, NULL};
+    struct node node, other;
+    bool more = true;
+    bool ready = tree_reader_new(data, size, &readers[0], &err) == STATUS_OK &&
+                 tree_reader_new(data, size, &readers[1], &err) == STATUS_OK;
+    while (ready && more && tree_reader_next(readers[0], &node, &more, &err) == STATUS_OK && more) {
+        struct node_text text;
+        if (tree_reader_match(readers[1], &node, &text))
+            sink += (unsigned char)text.text[text.len - 1] + text.content_count;
+        else if (tree_reader_next(readers[1], &other, &more, &err) != STATUS_OK || !more ||
+                 strcmp(other.name, node.name) != 0)
+            abort(); /* it has passed what it did not match */
+    }
+    tree_reader_free(readers[0]);
+    tree_reader_free(readers[1]);
+}
+
 static void read_tree(const uint8_t *data, size_t size)
 {
     struct error err = {0};
@@ -58,6 +79,7 @@ static void read_tree(const uint8_t *data, size_t size)
     while (tree_reader_next(reader, &node, &more, &err) == STATUS_OK && more)
         sink += touch(&node);
     tree_reader_free(reader);
+    match_tree(data, size);
 }
 
 static void read_index(const uint8_t *data, size_t size)

@@ -86,6 +86,33 @@ Test(parent, is_read_in_step_with_a_walk)
     cr_expect(eq(int, (int)parent_damage(parent)->status, STATUS_OK));
 }
 
+static struct node empty_file(const char *name)
+{
+    return (struct node){
+        .name = name, .name_len = strlen(name), .mtime.tv_sec = 5, .inode = strlen(name)};
+}
+
+Test(parent, passes_what_is_the_same_without_a_look)
+{
+    static const char *const names[] = {"a", "b", "c", "d", NULL};
+    struct blob_id tree = write_tree(names, NULL);
+    struct node a = empty_file("a");
+    struct node c = empty_file("c");
+    struct node d = empty_file("d");
+    struct node_text text;
+    open_parent(&tree);
+
+    cr_expect(parent_match(parent, &a, &text));
+    cr_expect(not(parent_match(parent, &c, &text)), "b comes before it");
+    cr_expect(finds("c"));
+    cr_expect(not(parent_match(parent, &c, &text)), "it is taken apart already");
+    cr_expect(finds("c"));
+    cr_expect(parent_match(parent, &d, &text));
+    cr_expect(not(finds("d")), "it is passed");
+    cr_expect(not(parent_match(NULL, &d, &text)));
+    cr_expect(eq(int, (int)parent_damage(parent)->status, STATUS_OK));
+}
+
 Test(parent, enters_no_file)
 {
     struct blob_id tree = write_trees();
