@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { TRAILS_BYTES_MAX = 24 << 20 }; /* some 250,000 entries */
+
 static enum status start_discover(struct stage_context *context, struct error *err);
 static enum status start_upload(struct stage_context *context, struct error *err);
 
@@ -83,8 +85,11 @@ static enum status init_record(struct stage_context *context, struct error *err)
     record->hooks[HOOK_POST_BACKUP] = plan->app->hooks[HOOK_POST_BACKUP];
     record->snapshots = calloc(context->volume_count, sizeof(*record->snapshots));
     context->volumes = calloc(context->volume_count, sizeof(*context->volumes));
-    if (record->snapshots == NULL || context->volumes == NULL)
+    context->trails = calloc(context->volume_count, sizeof(*context->trails));
+    if (record->snapshots == NULL || context->volumes == NULL || context->trails == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "%zu volumes", context->volume_count);
+    for (size_t i = 0; i < context->volume_count; i++)
+        trail_init(&context->trails[i], TRAILS_BYTES_MAX / context->volume_count);
     return STATUS_OK;
 }
 
@@ -152,6 +157,9 @@ static void context_done(struct stage_context *context)
         object_store_close(context->store);
     exclude_free(context->exclude);
     undo_record_done(&context->record);
+    for (size_t i = 0; context->trails != NULL && i < context->volume_count; i++)
+        trail_done(&context->trails[i]);
+    free(context->trails);
     free(context->volumes);
 }
 

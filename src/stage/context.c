@@ -66,7 +66,7 @@ enum status context_check_volumes(const struct app_definition *app, size_t *ret_
     return STATUS_OK;
 }
 
-enum status context_walk(const struct stage_context *context, size_t volume,
+enum status context_walk(const struct stage_context *context, size_t volume, bool again,
                          struct walk_options *options, struct walk **ret_walk, struct error *err)
 {
     const struct snapshot_plan *plan = &context->volumes[volume];
@@ -74,6 +74,8 @@ enum status context_walk(const struct stage_context *context, size_t volume,
         .volume = plan->volume,
         .exclude = context->exclude,
         .exclude_caches = context->plan->app->exclude_caches,
+        .leaves = again ? NULL : &context->trails[volume],
+        .follows = again ? &context->trails[volume] : NULL,
     };
     int fd = -1;
     if (snapshot_open(plan, &fd, err) != STATUS_OK)

@@ -34,7 +34,8 @@ struct stage_context {
     struct undo_record record; /* what is owed; record.snapshots: one per volume, in their order */
     struct snapshot_plan *volumes; /* the same, for as long as they are read */
     size_t volume_count;
-    char host[256]; /* this one's name */
+    struct trail *trails; /* one per volume, from discover to upload */
+    char host[256];       /* this one's name */
     struct parent_choice parent;
     struct tally files, directories; /* uploaded */
     struct blob_id tree;
@@ -48,8 +49,9 @@ enum status context_report(struct stage_context *context, struct error *err) MUS
 enum status context_check_volumes(const struct app_definition *app, size_t *ret_count,
                                   struct error *err) MUST_CHECK;
 
-/* A walk over what was frozen of a volume, shown under its own path; options live as long. */
-enum status context_walk(const struct stage_context *context, size_t volume,
+/* A walk over what was frozen of a volume, shown under its own path; options live as long. The
+ * first one over it leaves a trail, which the second one (again) follows. */
+enum status context_walk(const struct stage_context *context, size_t volume, bool again,
                          struct walk_options *options, struct walk **ret_walk, struct error *err)
     MUST_CHECK;
 

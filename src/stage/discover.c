@@ -9,7 +9,7 @@ static enum status count_volume(struct stage_context *context, size_t volume, in
 {
     struct walk_options options;
     CLEANUP(walk_closep) struct walk *walk = NULL;
-    if (context_walk(context, volume, &options, &walk, err) != STATUS_OK)
+    if (context_walk(context, volume, false, &options, &walk, err) != STATUS_OK)
         return err->status;
     for (uint64_t items = 1;; items++) {
         struct walk_item item;

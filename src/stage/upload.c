@@ -363,7 +363,7 @@ static enum status upload_volume(struct upload *upload, size_t volume, struct er
     if (parents_move_to(&upload->parents, plan->volume, err) != STATUS_OK ||
         parent_move_to(upload->parent, plan->volume, err) != STATUS_OK ||
         find_devices(upload, plan, err) != STATUS_OK ||
-        context_walk(upload->context, volume, &options, &walk, err) != STATUS_OK)
+        context_walk(upload->context, volume, true, &options, &walk, err) != STATUS_OK)
         return err->status;
     return walk_volume(upload, walk, err);
 }

@@ -16,9 +16,12 @@ static const char cache_tag_signature[] = "Signature: 8a477f597d28d172789f068868
 /* A directory on the way down. */
 struct level {
     struct walk_directory *directory;
-    size_t path_len; /* of its own path */
-    size_t next;     /* name to look at */
-    size_t end;      /* names to look at */
+    size_t path_len;  /* of its own path */
+    size_t next;      /* name to look at */
+    size_t end;       /* names to look at */
+    bool is_left;     /* a trail is left in it */
+    bool follows;     /* a trail: there is no list of names; */
+    const char *last; /* the last one that came from it, NULL at first */
     struct listing names;
     struct stat info;
 };
@@ -170,12 +173,13 @@ static enum status list(const struct walk *walk, int directory, struct level *le
 }
 
 /* Takes fd, also on failure. */
-static enum status push(struct walk *walk, int fd, const struct stat *info, struct error *err)
+static enum status push(struct walk *walk, int fd, const struct stat *info, bool follows,
+                        struct error *err)
 {
     CLEANUP(fd_closep) int directory = fd;
-    struct level level = {.path_len = walk->path.len, .info = *info};
+    struct level level = {.path_len = walk->path.len, .follows = follows, .info = *info};
     if (reserve_level(walk, err) != STATUS_OK ||
-        (directory >= 0 && list(walk, directory, &level, err) != STATUS_OK))
+        (directory >= 0 && !follows && list(walk, directory, &level, err) != STATUS_OK))
         return err->status;
     if (make_directory(walk, STEAL_FD(directory), &level.directory, err) != STATUS_OK) {
         listing_done(&level.names);
@@ -190,6 +194,25 @@ static void pop(struct walk *walk)
     struct level *level = &walk->levels[--walk->depth];
     walk_drop(level->directory);
     listing_done(&level->names);
+}
+
+/* Is it still the same directory, with the same names in it? */
+static bool is_unchanged(const struct stat *was, const struct stat *is)
+{
+    return was->st_dev == is->st_dev && was->st_ino == is->st_ino &&
+           was->st_mtim.tv_sec == is->st_mtim.tv_sec &&
+           was->st_mtim.tv_nsec == is->st_mtim.tv_nsec &&
+           was->st_ctim.tv_sec == is->st_ctim.tv_sec && was->st_ctim.tv_nsec == is->st_ctim.tv_nsec;
+}
+
+/* Its first step is the volume itself. */
+static bool starts_to_follow(const struct walk *walk, const struct stat *info)
+{
+    struct trail_step step;
+    if (walk->options->follows == NULL)
+        return false;
+    trail_next(walk->options->follows, &step);
+    return step.kind == TRAIL_ENTRY && is_unchanged(&step.info, info);
 }
 
 enum status walk_open(const struct walk_options *options, int fd, struct walk **ret_walk,
@@ -208,8 +231,10 @@ enum status walk_open(const struct walk_options *options, int fd, struct walk **
         return FAIL_ERRNO(err, "volume '%s'", options->volume);
     walk->device = info.st_dev;
     if (buffer_add(&walk->path, options->volume, walk->volume_len, err) != STATUS_OK ||
-        push(walk, STEAL_FD(directory), &info, err) != STATUS_OK)
+        push(walk, STEAL_FD(directory), &info, starts_to_follow(walk, &info), err) != STATUS_OK)
         return FAIL_IN(err, "volume '%s'", options->volume);
+    if (options->leaves != NULL)
+        walk->levels[0].is_left = trail_add_entry(options->leaves, "", &info);
     *ret_walk = STEAL(walk);
     return STATUS_OK;
 }
@@ -264,34 +289,76 @@ static void mark_failed(const struct walk *walk, struct walk_item *item)
     item->failure = &walk->failure;
 }
 
-static enum status enter(struct walk *walk, struct walk_item *item, struct error *err)
+/* What the second walk shall know of it; whether it can be spared a look of its own. */
+static bool leave_trail(const struct walk *walk, const struct walk_item *item, bool is_known)
 {
+    if (walk->options->leaves == NULL)
+        return false;
+    if (is_known)
+        return trail_add_entry(walk->options->leaves, item->name, &item->info);
+    trail_add_look(walk->options->leaves, item->name);
+    return false;
+}
+
+/* *ret_follows: from on_trail, if the directory is still what the trail says. */
+static enum status open_directory(struct walk *walk, struct walk_item *item, bool on_trail,
+                                  int *ret_fd, bool *ret_follows)
+{
+    struct stat seen = item->info;
     CLEANUP(fd_closep) int fd = -1;
     if (item->info.st_dev == walk->device) {
         fd = walk_open_at(item->parent, item->name, O_DIRECTORY);
-        if (fd < 0 || fstat(fd, &item->info) != 0) {
-            error_set_errno(&walk->failure, errno, "open");
-            mark_failed(walk, item);
-            return STATUS_OK;
-        }
+        if (fd < 0 || fstat(fd, &item->info) != 0)
+            return FAIL_ERRNO(&walk->failure, "open");
     }
-    enum status status = push(walk, STEAL_FD(fd), &item->info, &walk->failure);
+    *ret_follows = on_trail && fd >= 0 && is_unchanged(&seen, &item->info);
+    *ret_fd = STEAL_FD(fd);
+    return STATUS_OK;
+}
+
+static enum status enter(struct walk *walk, struct walk_item *item, bool on_trail,
+                         struct error *err)
+{
+    int fd = -1;
+    bool follows = false;
+    enum status status = open_directory(walk, item, on_trail, &fd, &follows);
+    if (on_trail && !follows)
+        trail_skip(walk->options->follows);
+    bool has_names = fd >= 0;
+    if (status == STATUS_OK)
+        status = push(walk, fd, &item->info, follows, &walk->failure);
     if (status == STATUS_NO_MEMORY) {
         *err = walk->failure;
         return FAIL_IN(err, "'%s'", item->path);
     }
-    if (status == STATUS_OK)
-        describe_directory(walk, WALK_ENTER, item);
-    else
+    bool is_left = leave_trail(walk, item, status == STATUS_OK && has_names);
+    if (status != STATUS_OK) {
         mark_failed(walk, item);
+        return STATUS_OK;
+    }
+    walk->levels[walk->depth - 1].is_left = is_left;
+    describe_directory(walk, WALK_ENTER, item);
     return STATUS_OK;
 }
 
-/* The next entry of the directory on top. *ret_skipped: it is one that nobody shall see. */
-static enum status look_at(struct walk *walk, struct level *level, struct walk_item *item,
-                           bool *ret_skipped, struct error *err)
+/* What is known of it already need not be looked at. */
+static void look(struct walk *walk, const struct trail_step *step, struct walk_item *item)
 {
-    const char *name = listing_at(&level->names, level->next++);
+    int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
+    if (step->kind == TRAIL_ENTRY) {
+        item->info = step->info;
+    } else if (fstatat(item->parent, item->name, &item->info, flags) != 0) {
+        error_set_errno(&walk->failure, errno, "look at");
+        mark_failed(walk, item);
+    }
+    item->is_directory = S_ISDIR(item->info.st_mode);
+}
+
+/* An entry of the directory on top. *ret_skipped: it is one that nobody shall see. */
+static enum status look_at(struct walk *walk, struct level *level, const struct trail_step *step,
+                           struct walk_item *item, bool *ret_skipped, struct error *err)
+{
+    const char *name = step->name;
     walk->path.len = level->path_len;
     *ret_skipped = false;
     struct walk_directory *holder = level->directory;
@@ -309,19 +376,48 @@ static enum status look_at(struct walk *walk, struct level *level, struct walk_i
         return err->status;
     item->path = (const char *)walk->path.bytes;
 
-    int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
-    if (fstatat(holder->fd, name, &item->info, flags) != 0) {
-        error_set_errno(&walk->failure, errno, "look at");
-        mark_failed(walk, item);
+    look(walk, step, item);
+    /* Also if it has gone: what is excluded is no news. On a trail there is nothing of it. */
+    *ret_skipped = step->kind != TRAIL_ENTRY && is_skipped(walk, item);
+    return STATUS_OK;
+}
+
+/* The trail ends here: what comes behind its last name is found in the directory itself. */
+static enum status stop_following(const struct walk *walk, struct level *level, struct error *err)
+{
+    level->follows = false;
+    if (list(walk, level->directory->fd, level, err) != STATUS_OK)
+        return FAIL_IN(err, "'%s'", (const char *)walk->path.bytes);
+    while (level->last != NULL && level->next < level->end &&
+           strcmp(listing_at(&level->names, level->next), level->last) <= 0)
+        level->next++;
+    return STATUS_OK;
+}
+
+/* What is next in the directory on top. */
+static enum status find_step(const struct walk *walk, struct level *level,
+                             struct trail_step *ret_step, struct error *err)
+{
+    if (level->follows) {
+        trail_next(walk->options->follows, ret_step);
+        if (ret_step->kind != TRAIL_END) {
+            level->last = ret_step->name;
+            return STATUS_OK;
+        }
+        if (stop_following(walk, level, err) != STATUS_OK)
+            return err->status;
     }
-    item->is_directory = S_ISDIR(item->info.st_mode);
-    *ret_skipped = is_skipped(walk, item); /* also if it has gone: what is excluded is no news */
+    ret_step->kind = level->next == level->end ? TRAIL_LEAVE : TRAIL_LOOK;
+    if (ret_step->kind == TRAIL_LOOK)
+        ret_step->name = listing_at(&level->names, level->next++);
     return STATUS_OK;
 }
 
 /* Back up in the directory on top, whose path is the shorter one again. */
 static void leave(struct walk *walk, struct walk_item *ret_item)
 {
+    if (walk->levels[walk->depth - 1].is_left)
+        trail_add_leave(walk->options->leaves);
     walk->path.len = walk->levels[walk->depth - 1].path_len;
     if (walk->path.bytes != NULL)
         walk->path.bytes[walk->path.len] = '\0';
@@ -341,17 +437,21 @@ enum status walk_next(struct walk *walk, struct walk_item *ret_item, struct erro
     walk->leaving = false;
     while (walk->depth > 0) {
         struct level *level = &walk->levels[walk->depth - 1];
-        if (level->next == level->end) {
+        struct trail_step step;
+        if (find_step(walk, level, &step, err) != STATUS_OK)
+            return err->status;
+        if (step.kind == TRAIL_LEAVE) {
             leave(walk, ret_item);
             return STATUS_OK;
         }
         bool skipped = false;
-        if (look_at(walk, level, ret_item, &skipped, err) != STATUS_OK)
+        if (look_at(walk, level, &step, ret_item, &skipped, err) != STATUS_OK)
             return err->status;
         if (skipped)
             continue;
         if (ret_item->kind == WALK_ENTRY && ret_item->is_directory)
-            return enter(walk, ret_item, err);
+            return enter(walk, ret_item, step.kind == TRAIL_ENTRY, err);
+        (void)leave_trail(walk, ret_item, ret_item->kind == WALK_ENTRY);
         return STATUS_OK;
     }
     *ret_item = (struct walk_item){.kind = WALK_END, .parent = -1};

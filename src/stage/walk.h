@@ -6,6 +6,7 @@
  *           with a valid CACHEDIR.TAG keeps only the tag, where that is asked for.
  * Borders   one file system per volume: a mount point below it (a nested btrfs subvolume as well)
  *           comes as an empty directory.
+ * Twice     a second walk may follow the trail of a first one (trail.h).
  * Safety    everything is opened relative to its directory, symbolic links are never followed.
  * Limits    one descriptor per level of depth, WALK_PATH_MAX bytes of path; beyond them an entry
  *           comes as WALK_FAILED and its subtree is left out.
@@ -17,6 +18,7 @@
 #include "core/cleanup.h"
 #include "core/error.h"
 #include "stage/exclude.h"
+#include "trail.h"
 
 #include <stdbool.h>
 #include <sys/stat.h>
@@ -62,6 +64,8 @@ struct walk_options {
     const char *volume;            /* the path that the entries are shown under */
     const struct exclude *exclude; /* NULL: none */
     bool exclude_caches;
+    struct trail *leaves;  /* for a second walk; NULL: none */
+    struct trail *follows; /* of a first walk with the same options; NULL: none */
 };
 
 struct walk;
