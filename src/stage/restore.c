@@ -27,9 +27,10 @@ static enum status check_plan(const struct stage_restore_plan *plan, struct erro
 
 /* Without a lock a prune could take packs away under us; but a bucket that is full or that can only
  * be read must not keep anybody from his data. */
-static enum status lock(struct restore *restore, struct error *err)
+static enum status start_lock(struct restore *restore, struct error *err)
 {
-    enum status status = repository_lock(restore->repository, false, restore->plan->cancel, err);
+    enum status status =
+        repository_start_lock(restore->repository, false, restore->plan->cancel, err);
     restore->locked = status == STATUS_OK;
     if (status != STATUS_NO_SPACE && status != STATUS_FORBIDDEN)
         return status;
@@ -52,7 +53,7 @@ static enum status open_store(struct restore *restore, struct error *err)
         context_open_repository(&bucket, restore->store, false, &restore->repository, err) !=
             STATUS_OK)
         return err->status;
-    return lock(restore, err);
+    return start_lock(restore, err);
 }
 
 struct tree_search {
@@ -105,9 +106,19 @@ static enum status find_snapshot(struct restore *restore, struct error *err)
 
 static enum status stage_open(struct restore *restore, struct error *err)
 {
-    if (open_store(restore, err) != STATUS_OK || find_snapshot(restore, err) != STATUS_OK)
+    const struct cancel *cancel = restore->plan->cancel;
+    struct error failure = {0};
+    if (open_store(restore, err) != STATUS_OK)
         return err->status;
-    return repository_load_index(restore->repository, restore->plan->cancel, err);
+    enum status status = find_snapshot(restore, &failure);
+    if (status == STATUS_OK)
+        status = repository_load_index(restore->repository, cancel, &failure);
+    /* A prune that goes on beside us is the better reason for what is missing. */
+    if (restore->locked && repository_finish_lock(restore->repository, cancel, err) != STATUS_OK)
+        return err->status;
+    if (status != STATUS_OK)
+        *err = failure;
+    return status;
 }
 
 static enum status plan_target(struct restore *restore, struct error *err)
