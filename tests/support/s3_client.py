@@ -91,12 +91,20 @@ class S3Client:
                      for name in ("AccessKeyId", "SecretAccessKey", "SessionToken"))
 
     def names(self, bucket, prefix=""):
-        names, after = [], ""
+        return [name for name, _ in self.objects(bucket, prefix)]
+
+    def size(self, bucket):
+        return sum(size for _, size in self.objects(bucket))
+
+    def objects(self, bucket, prefix=""):
+        """(name, size) of each."""
+        found, after = [], ""
         while True:
             body = self._expect((200,), "GET", f"/{bucket}",
                                 query={"prefix": prefix, "marker": after}).decode()
-            page = [part.split("</Key>")[0] for part in body.split("<Key>")[1:]]
-            names += page
+            page = [(part.split("</Key>")[0], int(part.split("<Size>")[1].split("<")[0]))
+                    for part in body.split("<Key>")[1:]]
+            found += page
             if "<IsTruncated>true" not in body or not page:
-                return names
-            after = page[-1]
+                return found
+            after = page[-1][0]
