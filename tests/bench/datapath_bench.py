@@ -24,13 +24,17 @@ PASSPHRASE = "benchmark"
 class Tool:
     """One tool with a repository of its own: place/app, as ours has it, for all of them."""
 
-    def __init__(self, place, local, environment):
-        self.app = str(uuid.uuid4())
+    def __init__(self, place, local, environment, app=None):
+        self.app = app or str(uuid.uuid4())
         self.place = place  # a directory or "s3:URL/BUCKET"
         self.repository = f"{place}/{self.app}"
         self.local = local  # a directory for what is beside it
         self.environment = environment
         os.makedirs(local, exist_ok=True)
+
+    def seen_by(self, kind):
+        """Another tool on the same repository."""
+        return kind(self.place, f"{self.local}.{kind.name}", self.environment, self.app)
 
     def prepare(self):
         """What is not measured."""
@@ -41,7 +45,6 @@ class Tool:
 
 class Ours(Tool):
     name = "appbackup"
-    is_restic = True
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
@@ -68,16 +71,9 @@ class Ours(Tool):
     def close(self):
         os.close(self.key)
 
-    def of(self, other):
-        """Us on the repository of another, to restore from it."""
-        ours = Ours(other.place, other.local + ".ours", self.environment)
-        ours.app, ours.snapshot = other.app, other.snapshot
-        return ours
-
 
 class Restic(Tool):
     name = "restic"
-    is_restic = True
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
@@ -101,16 +97,9 @@ class Restic(Tool):
     def check(self):
         Run(["restic", "--no-cache", "check", "--read-data"], self.environment)
 
-    def of(self, other):
-        """It on the repository of another."""
-        restic = Restic(other.place, other.local + ".restic", self.environment)
-        restic.environment["RESTIC_REPOSITORY"] = other.repository
-        return restic
-
 
 class Borg(Tool):
     name = "borg"
-    is_restic = False
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
@@ -195,12 +184,14 @@ class Bench:
     def check(self, repositories, is_last):
         ours = next((r for r in repositories if isinstance(r, Ours)), None)
         restic = next((r for r in repositories if isinstance(r, Restic)), None)
-        for repository in (r for r in (ours, restic) if r and restic):
-            restic.of(repository).check()
+        for repository in (r for r in (ours, restic) if r):
+            repository.seen_by(Restic).check()
             self.verified += 1
         if is_last and ours and restic:
-            self.cross(restic.of(ours), "restic's restore of ours")
-            self.cross(ours.of(restic), "our restore of restic's")
+            self.cross(ours.seen_by(Restic), "restic's restore of ours")
+            reader = restic.seen_by(Ours)
+            reader.snapshot = restic.snapshot
+            self.cross(reader, "our restore of restic's")
 
     def cross(self, reader, what):
         reader.restore(reader.local + ".restored")
