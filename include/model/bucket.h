@@ -42,6 +42,16 @@ enum bucket_provider {
     BUCKET_PROVIDER_COUNT
 };
 
+/* How hard data is compressed on its way there: what each costs stands in config/appbackup.yaml. */
+enum bucket_compression {
+    BUCKET_COMPRESSION_UNSET = 0, /* as auto */
+    BUCKET_COMPRESSION_AUTO,
+    BUCKET_COMPRESSION_FAST,
+    BUCKET_COMPRESSION_BETTER,
+    BUCKET_COMPRESSION_OFF,
+    BUCKET_COMPRESSION_COUNT
+};
+
 /* Redis hash bucket:<id>: id account name provider server_url bucket_name state state_details
  * is_default created_ms modified_ms. account "" = every account may use it. */
 struct bucket {
@@ -72,6 +82,7 @@ struct bucket_definition {
     char *path;                           /* BUCKET_DIRECTORY: absolute; else NULL */
     struct bucket_s3 s3;                  /* all but BUCKET_DIRECTORY */
     int64_t upload_limit, download_limit; /* bytes per second; 0: none */
+    enum bucket_compression compression;
 };
 
 const char *bucket_state_name(enum bucket_state state);

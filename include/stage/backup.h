@@ -104,7 +104,6 @@ struct stage_plan {
     struct stage_key *key; /* NULL: derived from the passphrase, a tenth of a second of work */
     const char *undo_directory;
     size_t threads; /* that read and store files; 0: one for each processor */
-    enum compression compression;
     const struct cancel *cancel;
     stage_report_fn *report;
     void *context;

@@ -81,6 +81,7 @@ struct raw_bucket {
     char *credentials_file;
     char *upload_limit;
     char *download_limit;
+    int compression; /* enum bucket_compression */
     int is_default; /* enum raw_boolean */
 };
 

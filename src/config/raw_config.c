@@ -32,6 +32,13 @@ static const cyaml_strval_t providers[] = {
     {"ontap-s3", BUCKET_ONTAP_S3},
 };
 
+static const cyaml_strval_t compressions[] = {
+    {"auto", BUCKET_COMPRESSION_AUTO},
+    {"fast", BUCKET_COMPRESSION_FAST},
+    {"better", BUCKET_COMPRESSION_BETTER},
+    {"off", BUCKET_COMPRESSION_OFF},
+};
+
 static const cyaml_schema_field_t listener_fields[] = {
     REQUIRED_TEXT("address", struct raw_listener, address),
     TEXT("certificate", struct raw_listener, certificate),
@@ -118,6 +125,8 @@ static const cyaml_schema_field_t bucket_fields[] = {
     TEXT("credentials_file", struct raw_bucket, credentials_file),
     NUMBER("upload_limit", struct raw_bucket, upload_limit),
     NUMBER("download_limit", struct raw_bucket, download_limit),
+    CYAML_FIELD_ENUM("compression", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct raw_bucket,
+                     compression, compressions, COUNT_OF(compressions)),
     CYAML_FIELD_ENUM("default", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct raw_bucket,
                      is_default, booleans, COUNT_OF(booleans)),
     CYAML_FIELD_END,

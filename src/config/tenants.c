@@ -179,6 +179,8 @@ static enum status read_bucket(const struct document *document, const struct raw
     bucket->provider = (enum bucket_provider)raw->provider;
     bucket->is_default = raw->is_default == RAW_TRUE || is_only_one;
     bucket->state = BUCKET_AVAILABLE;
+    definition->compression =
+        raw->compression == 0 ? BUCKET_COMPRESSION_AUTO : (enum bucket_compression)raw->compression;
     if (bucket_place_read(document, index, raw, config, definition, err) != STATUS_OK)
         return err->status;
     bucket_id(bucket->account, bucket->name, bucket->id);

@@ -130,6 +130,14 @@ static void clear_locks(struct stage_context *context)
     preparation_undo(context);
 }
 
+static const enum compression compressions[BUCKET_COMPRESSION_COUNT] = {
+    [BUCKET_COMPRESSION_UNSET] = COMPRESSION_AUTO,
+    [BUCKET_COMPRESSION_AUTO] = COMPRESSION_AUTO,
+    [BUCKET_COMPRESSION_FAST] = COMPRESSION_FAST,
+    [BUCKET_COMPRESSION_BETTER] = COMPRESSION_BETTER,
+    [BUCKET_COMPRESSION_OFF] = COMPRESSION_OFF,
+};
+
 /* Before the application is touched: a bucket that is away or a wrong passphrase freezes nothing.
  */
 static enum status open_repository(struct stage_context *context, bool *ret_found,
@@ -145,7 +153,7 @@ static enum status open_repository(struct stage_context *context, bool *ret_foun
             STATUS_OK ||
         commit_find(context, ret_found, err) != STATUS_OK)
         return FAIL_IN(err, "open");
-    repository_set_compression(context->repository, plan->compression);
+    repository_set_compression(context->repository, compressions[plan->bucket->compression]);
     return STATUS_OK;
 }
 

@@ -175,6 +175,35 @@ Test(stage_backup_run, survives_a_prune_by_the_stock_restic_in_between)
     expect_restore("out", fixture.volumes[0]);
 }
 
+/* What the only file takes in a new repository, as the bucket says. */
+static long long stored_bytes(enum bucket_compression compression)
+{
+    scratch_shell(&fixture.scratch, "rm -rf bucket/*");
+    fixture.bucket.compression = compression;
+    next_backup();
+    stage_fixture_check(&fixture);
+    free(stage_fixture_restic(&fixture, "restore latest --target restored"));
+    scratch_shell(&fixture.scratch, "cmp volume/text restored$PWD/volume/text && rm -r restored");
+    char *text = scratch_output(&fixture.scratch, "du -sb bucket/%s/data | cut -f1", FIXTURE_APP);
+    long long bytes = atoll(text);
+    free(text);
+    return bytes;
+}
+
+Test(stage_backup_run, compresses_as_hard_as_the_bucket_says)
+{
+    scratch_shell(&fixture.scratch, "cat %s/src/*/*.c >volume/text", TEST_SOURCE_DIR);
+
+    long long off = stored_bytes(BUCKET_COMPRESSION_OFF);
+    long long fast = stored_bytes(BUCKET_COMPRESSION_FAST);
+    long long normal = stored_bytes(BUCKET_COMPRESSION_AUTO);
+    long long better = stored_bytes(BUCKET_COMPRESSION_BETTER);
+
+    cr_expect(off > 1000000, "%lld bytes", off);
+    cr_expect(off > fast * 2 && fast > normal && normal > better,
+              "off %lld, fast %lld, auto %lld, better %lld", off, fast, normal, better);
+}
+
 Test(stage_backup_run, joins_several_volumes_below_their_real_parents)
 {
     scratch_shell(&fixture.scratch,

@@ -177,6 +177,8 @@ static const struct {
      ":8: buckets[0].region: not a setting of provider 'directory'"},
     {ACCOUNT "buckets:\n" BUCKET("a") "    upload_limit: 100\n",
      ":8: buckets[0].upload_limit: a number from 16384 to 1000000000000 is expected, not '100'"},
+    {ACCOUNT "buckets:\n" BUCKET("a") "    compression: max\n",
+     ":8: buckets[0].compression: expected one of: auto, fast, better, off"},
     {ACCOUNT "buckets:\n" S3("generic-s3") "    path: /b\n",
      ":7: buckets[0].path: not a setting of provider 'generic-s3'"},
     {ACCOUNT "buckets:\n" S3("generic-s3"), ":5: buckets[0].server_url: required, but missing"},

@@ -192,7 +192,8 @@ static const char s3_buckets[] = "accounts:\n"
                                  "    path_style: false\n"
                                  "    ca_file: ca.pem\n"
                                  "    credentials_file: keys\n"
-                                 "    upload_limit: 20000\n";
+                                 "    upload_limit: 20000\n"
+                                 "    compression: better\n";
 
 Test(config, says_where_s3_buckets_are)
 {
@@ -209,6 +210,7 @@ Test(config, says_where_s3_buckets_are)
     cr_expect(eq(ptr, amazon->path, NULL));
     cr_expect(not(amazon->s3.path_style));
     cr_expect(zero(i64, amazon->upload_limit));
+    cr_expect(eq(int, (int)amazon->compression, (int)BUCKET_COMPRESSION_AUTO));
     cr_expect(eq(str, (char *)own->bucket.server_url, "https://grid:8082"));
     cr_expect(eq(str, own->s3.prefix, "backups/web1"));
     cr_expect(eq(str, own->s3.region, "us-east-1"));
@@ -217,6 +219,7 @@ Test(config, says_where_s3_buckets_are)
     expect_below(own->s3.credentials_file, "keys");
     cr_expect(eq(i64, own->upload_limit, 20000));
     cr_expect(zero(i64, own->download_limit));
+    cr_expect(eq(int, (int)own->compression, (int)BUCKET_COMPRESSION_BETTER));
 }
 
 Test(config, gives_buckets_their_records)
