@@ -66,6 +66,12 @@ enum status repository_open_with_key(struct object_store *store,
 void repository_close(struct repository *repository);
 DEFINE_CLEANUP(struct repository *, repository_close)
 
+/* For a store that takes its time to answer: trees are fetched with their neighbours, and copies of
+ * the index files are kept below this directory of the host (NULL: nowhere), which is made if need
+ * be, holds nothing that the store does not, as sealed as there, and may be deleted at any time.
+ * That it cannot be used is no failure. */
+void repository_expect_latency(struct repository *repository, const char *cache_directory);
+
 uint64_t repository_polynomial(const struct repository *repository);
 
 /* Lock, as restic does: look, write, wait 200 ms, look again. A lock of a process of this host that

@@ -180,7 +180,10 @@ static enum status read_files(const struct place *place, struct error *err)
     s3->credentials_file = is_credential ? strdup(keys) : path_from(place->config->path, keys);
     if (raw->ca_file != NULL)
         s3->ca_file = path_from(place->config->path, raw->ca_file);
-    if (s3->credentials_file == NULL || (raw->ca_file != NULL && s3->ca_file == NULL))
+    if (asprintf(&s3->cache_directory, "%s/cache", place->config->state_directory) < 0)
+        s3->cache_directory = NULL; /* asprintf leaves it undefined on failure */
+    if (s3->cache_directory == NULL || s3->credentials_file == NULL ||
+        (raw->ca_file != NULL && s3->ca_file == NULL))
         return no_memory(place, err);
     return STATUS_OK;
 }

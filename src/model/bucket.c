@@ -120,5 +120,6 @@ void bucket_definition_done(struct bucket_definition *definition)
     free(definition->s3.region);
     free(definition->s3.ca_file);
     free(definition->s3.credentials_file);
+    free(definition->s3.cache_directory);
     *definition = (struct bucket_definition){.path = NULL};
 }

@@ -56,17 +56,27 @@ static enum status locate(struct repository *repository, enum blob_type type,
     return status;
 }
 
+static enum status get_sealed(struct repository *repository, const struct located *located,
+                              unsigned char *bytes, struct error *err)
+{
+    const struct blob_entry *entry = &located->entry;
+    char path[OBJECT_PATH_SIZE];
+    if (repository->read_ahead != NULL && blob_entry_type(entry) == BLOB_TREE)
+        return read_ahead_get(repository->read_ahead, repository->store, &located->pack,
+                              entry->offset, entry->length, bytes, err);
+    pack_path(path, &located->pack);
+    return object_store_get_range(repository->store, path, entry->offset, entry->length, bytes,
+                                  err);
+}
+
 /* The sealed bytes, into the scratch. */
 static enum status fetch(struct repository *repository, const struct located *located,
                          struct error *err)
 {
     struct buffer *scratch = &repository->scratch;
     const struct blob_entry *entry = &located->entry;
-    char path[OBJECT_PATH_SIZE];
-    pack_path(path, &located->pack);
     if (buffer_reserve(scratch, entry->length, err) != STATUS_OK ||
-        object_store_get_range(repository->store, path, entry->offset, entry->length,
-                               scratch->bytes, err) != STATUS_OK) {
+        get_sealed(repository, located, scratch->bytes, err) != STATUS_OK) {
         if (err->status == STATUS_NOT_FOUND) /* a pack that an index promises: damage */
             err->status = STATUS_CORRUPT;
         return error_status(err);
@@ -97,6 +107,24 @@ static enum status decode(struct repository *repository, const struct blob_entry
     return STATUS_OK;
 }
 
+/* Is it worth asking the store once more? The bytes may have been damaged on their way. */
+static bool is_damaged_on_its_way(enum status status)
+{
+    return status == STATUS_CORRUPT || status == STATUS_TOO_LARGE;
+}
+
+static enum status decode_again(struct repository *repository, const struct located *located,
+                                struct buffer *buffer, struct error *err)
+{
+    buffer_clear(buffer);
+    buffer_clear(&repository->scratch);
+    if (repository->read_ahead != NULL)
+        read_ahead_forget(repository->read_ahead, &located->pack);
+    if (fetch(repository, located, err) != STATUS_OK)
+        return error_status(err);
+    return decode(repository, &located->entry, buffer, err);
+}
+
 static enum status load(struct repository *repository, enum blob_type type,
                         const struct blob_id *id, struct buffer *buffer, struct error *err)
 {
@@ -106,7 +134,10 @@ static enum status load(struct repository *repository, enum blob_type type,
     if (locate(repository, type, id, &located, &copied, err) != STATUS_OK ||
         (!copied && fetch(repository, &located, err) != STATUS_OK))
         return error_status(err);
-    if (decode(repository, &located.entry, buffer, err) != STATUS_OK) {
+    enum status status = decode(repository, &located.entry, buffer, err);
+    if (!copied && is_damaged_on_its_way(status))
+        status = decode_again(repository, &located, buffer, err);
+    if (status != STATUS_OK) {
         char pack[BLOB_ID_TEXT_SIZE];
         blob_id_to_text(&located.pack, pack);
         return FAIL_IN(err, "pack %s at byte %u", pack, located.entry.offset);

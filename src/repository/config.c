@@ -47,6 +47,15 @@ static const char *why_read_only(const json_t *json, int64_t version)
     return NULL;
 }
 
+/* Only a name for what is kept of it elsewhere: without one it is as good a repository. */
+static void read_id(const json_t *json, char id[CONFIG_ID_SIZE])
+{
+    const char *text = json_string_value(json_object_get(json, "id"));
+    unsigned char bytes[ID_BYTES];
+    if (text != NULL && hex_decode(text, bytes, sizeof(bytes)))
+        memcpy(id, text, CONFIG_ID_SIZE);
+}
+
 enum status config_read(const void *text, size_t len, struct repository_config *ret_config,
                         struct error *err)
 {
@@ -62,6 +71,7 @@ enum status config_read(const void *text, size_t len, struct repository_config *
     if (read_polynomial(json, &config.polynomial, err) != STATUS_OK)
         return error_status(err);
     config.version = (unsigned)version;
+    read_id(json, config.id);
     config.read_only = why_read_only(json, version);
     *ret_config = config;
     return STATUS_OK;

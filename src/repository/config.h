@@ -13,10 +13,11 @@
 
 #define CONFIG_NAME "config"
 
-enum { CONFIG_TEXT_MAX = 256, CONFIG_STORED_MAX = 64 * 1024 };
+enum { CONFIG_ID_SIZE = 65, CONFIG_TEXT_MAX = 256, CONFIG_STORED_MAX = 64 * 1024 };
 
 struct repository_config {
     unsigned version;
+    char id[CONFIG_ID_SIZE]; /* 64 digits; "" if it has none */
     uint64_t polynomial;
     const char *read_only; /* NULL, or why nothing may be written; static text */
 };

@@ -146,6 +146,8 @@ static enum status load_all(struct loading *loading, struct error *err)
         return error_status(err);
     if (loading->count > 1)
         qsort(loading->ids, loading->count, sizeof(*loading->ids), compare_ids);
+    index_cache_keep(&loading->repository->cache, (const char(*)[BLOB_ID_TEXT_SIZE])loading->ids,
+                     loading->count);
     size_t others = start_others(loading, threads);
     (void)run(loading);
     while (others > 0)

@@ -21,6 +21,7 @@ struct pack_reader {
     struct sealer sealer;
     struct buffer run;   /* sealed, opened in place */
     struct buffer plain; /* of a compressed blob */
+    struct buffer again; /* a blob that is fetched a second time */
     struct window windows[WINDOWS];
     uint64_t clock;
 };
@@ -68,6 +69,7 @@ enum status pack_reader_new(const struct repository *repository, size_t run_byte
     reader->run_bytes_max = run_bytes_max;
     buffer_init(&reader->run, UINT32_MAX);
     buffer_init(&reader->plain, UINT32_MAX);
+    buffer_init(&reader->again, UINT32_MAX);
     if (sealer_init(&reader->sealer, &repository->keys, err) != STATUS_OK)
         return error_status(err);
     *ret_reader = STEAL(reader);
@@ -81,6 +83,7 @@ void pack_reader_free(struct pack_reader *reader)
     sealer_done(&reader->sealer);
     buffer_done(&reader->run);
     buffer_done(&reader->plain);
+    buffer_done(&reader->again);
     for (size_t i = 0; i < WINDOWS; i++)
         free(reader->windows[i].bytes);
     free(reader);
@@ -123,6 +126,20 @@ static enum status decode(struct pack_reader *reader, const struct blob_entry *p
     return STATUS_OK;
 }
 
+/* What did not verify may have been damaged on its way: it is fetched once more. */
+static enum status decode_again(struct pack_reader *reader, const struct blob_entry *place,
+                                const unsigned char **ret_bytes, size_t *ret_len, struct error *err)
+{
+    char path[OBJECT_PATH_SIZE];
+    pack_path(path, &reader->repository->index.packs[blob_entry_pack(place)]);
+    buffer_clear(&reader->again);
+    if (buffer_reserve(&reader->again, place->length, err) != STATUS_OK ||
+        object_store_get_range(reader->repository->store, path, place->offset, place->length,
+                               reader->again.bytes, err) != STATUS_OK)
+        return error_status(err);
+    return decode(reader, place, reader->again.bytes, ret_bytes, ret_len, err);
+}
+
 /* Memory and the like is our trouble, not the blob's. */
 static bool is_damage(enum status status)
 {
@@ -155,7 +172,10 @@ static enum status hand_out(const struct reading *reading, size_t index, unsigne
     const unsigned char *bytes = NULL;
     size_t len = 0;
     struct error damage = {0};
-    if (decode(reading->reader, place, sealed, &bytes, &len, &damage) == STATUS_OK)
+    enum status status = decode(reading->reader, place, sealed, &bytes, &len, &damage);
+    if (is_damage(status))
+        status = decode_again(reading->reader, place, &bytes, &len, &damage);
+    if (status == STATUS_OK)
         return reading->seen(reading->context, index, bytes, len, NULL, err);
     if (!is_damage(damage.status)) {
         *err = damage;
@@ -302,8 +322,12 @@ static enum status load_from_window(struct pack_reader *reader, const struct blo
     window->used = ++reader->clock;
     buffer_clear(&reader->run);
     if (buffer_add(&reader->run, window->bytes + (place->offset - window->from), place->length,
-                   err) != STATUS_OK ||
-        decode(reader, place, reader->run.bytes, &bytes, &len, err) != STATUS_OK)
+                   err) != STATUS_OK)
+        return error_status(err);
+    enum status status = decode(reader, place, reader->run.bytes, &bytes, &len, err);
+    if (is_damage(status))
+        status = decode_again(reader, place, &bytes, &len, err);
+    if (status != STATUS_OK)
         return error_status(err);
     return buffer_add(buffer, bytes, len, err);
 }

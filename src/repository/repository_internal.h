@@ -13,8 +13,10 @@
 
 #include "blob_index.h"
 #include "config.h"
+#include "index_cache.h"
 #include "index_file.h"
 #include "pack.h"
+#include "read_ahead.h"
 #include "repository/repository.h"
 #include "sealer.h"
 #include "text_stream.h"
@@ -73,7 +75,9 @@ struct repository {
     /* Of the calling thread, which also holds the lock and reads. */
     struct sealer sealer;
     struct held_lock lock;
-    struct buffer scratch; /* sealed bytes on their way in */
+    struct buffer scratch;         /* sealed bytes on their way in */
+    struct read_ahead *read_ahead; /* NULL: blobs are fetched one by one */
+    struct index_cache cache;
     /* Of all that save, for moments: nothing is computed, read or written with the mutex held. */
     pthread_mutex_t mutex;
     struct blob_index index;

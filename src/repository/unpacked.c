@@ -34,14 +34,52 @@ static enum status unwrap(struct sealer *sealer, const unsigned char *bytes, siz
     return compressor_expand(sealer->compressor, bytes + 1, len - 1, 0, text, err);
 }
 
-static enum status load(struct object_store *store, struct sealer *sealer, const char *path,
-                        const char *id, struct buffer *text, struct error *err)
+/* A second time if its bytes are not the right ones: they may have been damaged on their way. */
+static enum status fetch(struct object_store *store, struct sealer *sealer, const char *path,
+                         const char *id, struct buffer *stored, struct error *err)
+{
+    enum status status = STATUS_CORRUPT;
+    for (int attempt = 0; attempt < 2 && status == STATUS_CORRUPT; attempt++) {
+        buffer_clear(stored);
+        status = object_store_get(store, path, stored, err);
+        if (status == STATUS_OK)
+            status = check_name(sealer, stored, id, err);
+    }
+    return status;
+}
+
+static enum status fetch_cached(const struct index_cache *cache, struct object_store *store,
+                                struct sealer *sealer, const char *path, const char *id,
+                                struct buffer *stored, struct error *err)
+{
+    if (index_cache_get(cache, id, stored)) {
+        if (check_name(sealer, stored, id, err) == STATUS_OK)
+            return STATUS_OK;
+        index_cache_forget(cache, id);
+    }
+    if (fetch(store, sealer, path, id, stored, err) != STATUS_OK)
+        return error_status(err);
+    const struct object_part part = {.bytes = stored->bytes, .len = stored->len};
+    index_cache_put(cache, id, &part, 1);
+    return STATUS_OK;
+}
+
+static bool is_index(const char *folder)
+{
+    return strcmp(folder, "index") == 0;
+}
+
+static enum status load(const struct repository *repository, struct sealer *sealer,
+                        const char *folder, const char *id, struct buffer *text, struct error *err)
 {
     CLEANUP(buffer_done) struct buffer stored;
+    char path[OBJECT_PATH_SIZE];
     size_t len = 0;
     buffer_init(&stored, text->max + SEAL_OVERHEAD + 1);
-    if (object_store_get(store, path, &stored, err) != STATUS_OK ||
-        check_name(sealer, &stored, id, err) != STATUS_OK ||
+    (void)snprintf(path, sizeof(path), "%s/%s", folder, id);
+    static const struct index_cache none = {.directory = -1};
+    const struct index_cache *cache = is_index(folder) ? &repository->cache : &none;
+    if (fetch_cached(cache, repository->store, sealer, path, id, &stored, err) != STATUS_OK ||
         crypto_open(sealer->crypto, stored.bytes, stored.len, &len, err) != STATUS_OK)
         return error_status(err);
     return unwrap(sealer, stored.bytes + SEAL_IV_BYTES, len, text, err);
@@ -57,10 +95,8 @@ enum status unpacked_load_with(const struct repository *repository, struct seale
                                const char *folder, const char *id, struct buffer *text,
                                struct error *err)
 {
-    char path[OBJECT_PATH_SIZE];
-    (void)snprintf(path, sizeof(path), "%s/%s", folder, id);
-    if (load(repository->store, sealer, path, id, text, err) != STATUS_OK)
-        return FAIL_IN(err, "%s", path);
+    if (load(repository, sealer, folder, id, text, err) != STATUS_OK)
+        return FAIL_IN(err, "%s/%s", folder, id);
     return STATUS_OK;
 }
 
@@ -78,8 +114,8 @@ static enum status verify(struct sealer *sealer, const struct text_stream *strea
 }
 
 /* NOLINTNEXTLINE(readability-function-size): seven parameters, each of another kind */
-static enum status put_segments(struct object_store *store, struct hash *hash, const char *folder,
-                                const struct segment *segments, size_t count,
+static enum status put_segments(struct repository *repository, struct hash *hash,
+                                const char *folder, const struct segment *segments, size_t count,
                                 struct blob_id *ret_id, struct error *err)
 {
     char path[OBJECT_PATH_SIZE];
@@ -96,7 +132,11 @@ static enum status put_segments(struct object_store *store, struct hash *hash, c
     if (hash_finish(hash, ret_id->bytes, err) != STATUS_OK)
         return error_status(err);
     object_path(path, folder, ret_id);
-    return object_store_put(store, path, parts, count, err);
+    if (object_store_put(repository->store, path, parts, count, err) != STATUS_OK)
+        return error_status(err);
+    if (is_index(folder))
+        index_cache_put(&repository->cache, path + strlen("index/"), parts, count);
+    return STATUS_OK;
 }
 
 enum status unpacked_save_stream(struct repository *repository, struct sealer *sealer,
@@ -110,7 +150,7 @@ enum status unpacked_save_stream(struct repository *repository, struct sealer *s
         return FAIL_IN(err, "save to %s/", folder);
     size_t count = 0;
     const struct segment *segments = text_stream_segments(stream, &count);
-    return put_segments(repository->store, sealer->hash, folder, segments, count, ret_id, err);
+    return put_segments(repository, sealer->hash, folder, segments, count, ret_id, err);
 }
 
 enum status unpacked_save(struct repository *repository, const char *folder, const void *text,

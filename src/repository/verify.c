@@ -217,6 +217,7 @@ struct pack_reading {
     char path[OBJECT_PATH_SIZE];
     uint64_t body;  /* bytes of blobs, in front of the header */
     uint64_t start; /* of the window */
+    bool again;     /* damage was seen already, and may have happened on the way */
 };
 
 static enum status read_part(const struct pack_reading *reading, uint64_t offset, size_t len,
@@ -323,7 +324,7 @@ static enum status on_entry(void *context, enum blob_type type, const struct blo
     enum status status = check_index(reading, entry, known, err);
     if (status == STATUS_OK)
         status = check_content(verification, entry, bytes, err);
-    return is_damage(status) ? note_bad_blob(reading, entry, known, err) : status;
+    return is_damage(status) && reading->again ? note_bad_blob(reading, entry, known, err) : status;
 }
 
 /* The header, as it lies there, with its length behind it: they belong to the hash. */
@@ -381,18 +382,28 @@ static void note_bad_pack(struct pack_reading *reading, size_t damages_before,
         add_damage(verification, "%s: %s", reading->path, cause->text);
 }
 
+static struct pack_reading start_reading(struct verification *verification, size_t pack, bool again)
+{
+    struct pack_reading reading = {.verification = verification, .pack = pack, .again = again};
+    pack_path(reading.path, pack_id(verification, pack));
+    buffer_clear(&verification->window);
+    return reading;
+}
+
 enum status verification_read_pack(struct verification *verification, size_t pack,
                                    struct error *err)
 {
     CLEANUP(buffer_done) struct buffer stored;
-    struct pack_reading reading = {.verification = verification, .pack = pack};
     size_t damages = verification->damage_count;
     if (verification->packs[pack].bytes == 0)
         return STATUS_OK; /* known from the listing */
     buffer_init(&stored, HEADER_BYTES_MAX + PACK_TRAILER_BYTES);
-    pack_path(reading.path, pack_id(verification, pack));
-    buffer_clear(&verification->window);
+    struct pack_reading reading = start_reading(verification, pack, false);
     enum status status = check_pack(&reading, &stored, err);
+    if (is_damage(status)) {
+        reading = start_reading(verification, pack, true);
+        status = check_pack(&reading, &stored, err);
+    }
     if (status == STATUS_OK || !is_damage(status))
         return status;
     note_bad_pack(&reading, damages, err);

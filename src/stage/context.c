@@ -91,11 +91,18 @@ enum status context_open_store(const struct stage_plan *plan, struct object_stor
     return stage_bucket_open(plan->bucket, &use, ret_store, err);
 }
 
+/* A directory is near enough to be asked each time. */
+static void know_distance(const struct bucket_definition *bucket, struct repository *repository)
+{
+    if (bucket_provider_is_s3(bucket->bucket.provider))
+        repository_expect_latency(repository, bucket->s3.cache_directory);
+}
+
 static_assert((int)STAGE_KEY_BYTES == (int)REPOSITORY_KEY_BYTES, "the same key");
 
-enum status context_open_repository(const struct stage_plan *plan, struct object_store *store,
-                                    bool create, struct repository **ret_repository,
-                                    struct error *err)
+static enum status open_repository(const struct stage_plan *plan, struct object_store *store,
+                                   bool create, struct repository **ret_repository,
+                                   struct error *err)
 {
     struct stage_key *key = plan->key;
     if (key != NULL && key->known) {
@@ -112,4 +119,14 @@ enum status context_open_repository(const struct stage_plan *plan, struct object
         key->known = true;
     }
     return status;
+}
+
+enum status context_open_repository(const struct stage_plan *plan, struct object_store *store,
+                                    bool create, struct repository **ret_repository,
+                                    struct error *err)
+{
+    if (open_repository(plan, store, create, ret_repository, err) != STATUS_OK)
+        return error_status(err);
+    know_distance(plan->bucket, *ret_repository);
+    return STATUS_OK;
 }

@@ -3,10 +3,10 @@
  *   bench_datapath backup  PLACE APP KEY VOLUME...          prints the snapshot's id
  *   bench_datapath restore PLACE APP KEY SNAPSHOT TARGET
  * PLACE is a directory, or "s3:http://host:port/bucket" with the keys in the file that
- * APPBACKUP_BENCH_CREDENTIALS names. KEY is the descriptor of a file in memory with the
- * repository's key, as the supervisor hands it over; it is written there when it had to be derived.
- * No hooks, driver none, nothing reported; APPBACKUP_BENCH_THREADS instead of one for each
- * processor.
+ * APPBACKUP_BENCH_CREDENTIALS names and the cache in APPBACKUP_BENCH_CACHE. KEY is the descriptor
+ * of a file in memory with the repository's key, as the supervisor hands it over; it is written
+ * there when it had to be derived. No hooks, driver none, nothing reported; APPBACKUP_BENCH_THREADS
+ * instead of one for each processor.
  */
 #include "core/id.h"
 #include "stage/restore.h"
@@ -49,6 +49,7 @@ static void define_s3(struct bucket_definition *bucket, char *place)
         .region = region,
         .path_style = true,
         .credentials_file = getenv("APPBACKUP_BENCH_CREDENTIALS"),
+        .cache_directory = getenv("APPBACKUP_BENCH_CACHE"),
     };
 }
 

@@ -58,7 +58,7 @@ class Ours(Tool):
 
     def run(self, verb, *arguments):
         return Run([f"{BINARIES}/tests/bench_datapath", verb, self.place, self.app, str(self.key), *arguments],
-                   self.environment, [self.key])
+                   {**self.environment, "APPBACKUP_BENCH_CACHE": self.local + "/cache"}, [self.key])
 
     def backup(self, path):
         run = self.run("backup", path)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import sys
 import unittest
@@ -171,12 +172,69 @@ class S3(NodeTest):
             self.assertIn("507 InsufficientStorage", details)
             self.assertIn("outcome=retry", node.log())
 
+    @staticmethod
+    def fetched(proxy, part):
+        """The objects with this part in their names that were asked for."""
+        return [path for method, path in list(proxy.seen) if method == "GET" and part in path]
+
+    def test_an_index_is_fetched_once_and_trees_with_their_neighbours(self):
+        with S3Proxy(self.rgw.endpoint) as proxy, self.node(proxy.url) as node:
+            for number in range(50):
+                node.write(f"data/directories/{number}/file", f"file {number}")
+            self.prepare(node)
+            node.start_worker()
+            node.create("--wait")
+            proxy.seen.clear()
+
+            second, _ = node.follow(node.create())
+
+            self.assertEqual("completed", second["state"], second)
+            self.assertEqual([], self.fetched(proxy, "/index/"))
+            self.assertLess(len(self.fetched(proxy, "/data/")), 5)
+            shutil.rmtree(node.path("state/cache"))
+            third, _ = node.follow(node.create())
+            self.assertEqual("completed", third["state"], third)
+            self.assertNotEqual([], self.fetched(proxy, "/index/"))
+            self.assert_restorable(node)
+
+    def test_a_cache_that_cannot_be_is_done_without(self):
+        with self.node() as node:
+            node.write("state/cache", "in the way")
+            self.prepare(node)
+            node.start_worker()
+            for _ in range(2):
+                record, _ = node.follow(node.create())
+                self.assertEqual("completed", record["state"], record)
+            self.assert_restorable(node)
+
+    def test_a_bit_that_flips_once_on_the_way_back_is_fetched_again(self):
+        with S3Proxy(self.rgw.endpoint) as proxy, self.node(proxy.url) as node:
+            self.prepare(node)
+            node.start_worker()
+            node.add_bulk(20)
+            backup = node.create("--wait")
+            shutil.rmtree(node.path("state/cache"))
+            proxy.set_faults(["flip:GET:1:1:/index/", "flip:GET:1:1:/data/"])
+            again, _ = node.follow(node.create())
+            self.assertEqual("completed", again["state"], again)
+
+            proxy.set_faults(["flip:GET:2:1:/data/"])
+            self.task(node, "verify", "shop", "--all")
+            self.assertEqual("completed", node.get(backup)["state"])
+            os.remove(node.path("data/1.bin"))
+            proxy.set_faults(["flip:GET:3:1:/data/"])
+            self.task(node, "restore", backup, "--in-place")
+
+            proxy.set_faults([])
+            self.assert_restorable(node)
+
     def test_a_bit_that_flips_on_the_way_back_is_noticed(self):
         with S3Proxy(self.rgw.endpoint) as proxy, self.node(proxy.url) as node:
             self.prepare(node)
             node.start_worker()
             first, _ = node.follow(node.create())
             self.assertEqual("completed", first["state"], first)
+            shutil.rmtree(node.path("state/cache"))
 
             record = self.back_up_with(node, proxy, ["flip:GET:1:0:/index/"])
 

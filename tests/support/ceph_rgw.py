@@ -100,6 +100,18 @@ class CephRgw:
         if done.returncode != 0:
             raise RuntimeError(f"{' '.join(command)}: {done.stdout.decode(errors='replace')}")
 
+    def _ask(self, *command):
+        """The monitor, which says so when it is asked before it is ready."""
+        deadline = time.monotonic() + START_S
+        while True:
+            try:
+                self._call("ceph", *command)
+                return
+            except RuntimeError as failure:
+                if "problem getting command descriptions" not in str(failure) or \
+                        time.monotonic() > deadline:
+                    raise
+
     def _spawn(self, *command):
         with open(self.directory / "log" / f"{command[0]}.out", "wb") as log:
             # pylint: disable=subprocess-popen-preexec-fn
@@ -119,10 +131,10 @@ class CephRgw:
         self._call("ceph-mon", "--mkfs", "-i", "a", "--monmap", monmap)
         self._spawn("ceph-mon", "-f", "-i", "a")
         self._spawn("ceph-mgr", "-f", "-i", "x")
-        self._call("ceph", "osd", "new", osd, "0")
+        self._ask("osd", "new", osd, "0")
         self._call("ceph-osd", "-i", "0", "--mkfs", "--osd-uuid", osd)
         self._spawn("ceph-osd", "-f", "-i", "0")
-        self._call("ceph", "osd", "crush", "add", "osd.0", "1", "root=default", "host=here")
+        self._ask("osd", "crush", "add", "osd.0", "1", "root=default", "host=here")
         self._spawn("radosgw", "-f", "-n", "client.rgw")
         self._wait()
         self._call("radosgw-admin", "user", "create", "--uid=test", "--display-name=test",

@@ -217,6 +217,7 @@ Test(config, says_where_s3_buckets_are)
     cr_expect(not(own->s3.path_style));
     expect_below(own->s3.ca_file, "ca.pem");
     expect_below(own->s3.credentials_file, "keys");
+    cr_expect(eq(str, own->s3.cache_directory, "/var/lib/appbackup/cache"));
     cr_expect(eq(i64, own->upload_limit, 20000));
     cr_expect(zero(i64, own->download_limit));
     cr_expect(eq(int, (int)own->compression, (int)BUCKET_COMPRESSION_BETTER));
