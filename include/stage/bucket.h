@@ -22,7 +22,9 @@ enum status stage_bucket_open(const struct bucket_definition *definition,
                               const struct stage_bucket_use *use, struct object_store **ret_store,
                               struct error *err) MUST_CHECK;
 
-/* Can a backup go there? Lists, puts, reads back and deletes a marker; at most a minute or so. */
+/* Can a backup go there? Lists, puts, reads back and deletes a marker,
+ * "probe/<seconds since the epoch>-<32 digits>"; at most a minute or so. Markers that are more than
+ * an hour old, of probes that were killed, are removed. */
 enum status stage_bucket_probe(const struct bucket_definition *definition, struct error *err)
     MUST_CHECK;
 

@@ -1,6 +1,7 @@
 #include "stage/bucket.h"
 
 #include "bucket/object_store.h"
+#include "core/clock.h"
 #include "core/hex.h"
 
 #include <stdio.h>
@@ -11,7 +12,17 @@
 static const struct object_store_patience probe_patience = {
     .connect_ms = 5000, .stall_ms = 10000, .request_ms = 15000, .attempts = 2};
 
-enum { PREFIX_SIZE = 512, MARKER_BYTES = 16, MARKER_DIGITS = 2 * MARKER_BYTES };
+#define MARKERS "probe/"
+
+enum {
+    PREFIX_SIZE = 512,
+    MARKER_BYTES = 16,
+    MARKER_DIGITS = 2 * MARKER_BYTES,
+    TIME_DIGITS_MAX = 12,
+    MARKER_SIZE = sizeof(MARKERS) + 20 + 1 + MARKER_DIGITS, /* 20: of any number of seconds */
+    MARKER_AGE_S = 60 * 60,                                 /* a probe takes a minute or so */
+    LEFT_OVER_MAX = 64
+};
 
 static enum status open_directory(const struct bucket_definition *definition,
                                   const struct stage_bucket_use *use,
@@ -77,12 +88,44 @@ enum status stage_bucket_open(const struct bucket_definition *definition,
     return open_any(definition, use, &patience, ret_store, err);
 }
 
-static enum status on_object(void *context, const char *base_name, uint64_t size, struct error *err)
+/* "<seconds since the epoch>-<digits>": whose probe has been dead for long. */
+static bool is_left_over(const char *name)
 {
-    (void)context;
-    (void)base_name;
-    (void)size;
-    (void)err;
+    int64_t seconds = 0;
+    size_t digits = strspn(name, "0123456789");
+    if (digits == 0 || digits > TIME_DIGITS_MAX || name[digits] != '-' ||
+        strlen(name + digits + 1) != MARKER_DIGITS)
+        return false;
+    for (size_t i = 0; i < digits; i++)
+        seconds = seconds * 10 + (name[i] - '0');
+    return clock_wall_ms() / 1000 - seconds > MARKER_AGE_S;
+}
+
+/* Markers that may be removed: some of them, the others the next time. */
+struct left_over {
+    char names[LEFT_OVER_MAX][MARKER_SIZE];
+    size_t count;
+};
+
+static enum status on_marker(void *context, const char *base_name, UNUSED uint64_t size,
+                             UNUSED struct error *err)
+{
+    struct left_over *left = context;
+    if (left->count < LEFT_OVER_MAX && is_left_over(base_name))
+        (void)snprintf(left->names[left->count++], MARKER_SIZE, MARKERS "%s", base_name);
+    return STATUS_OK;
+}
+
+/* Is listing allowed? What killed probes have left is removed by the way, if that can be done. */
+static enum status list_markers(struct object_store *store, struct error *err)
+{
+    struct left_over left = {.count = 0};
+    struct error ignored = {0};
+    if (object_store_list(store, MARKERS, on_marker, &left, err) != STATUS_OK)
+        return error_status(err);
+    for (size_t i = 0; i < left.count; i++)
+        if (object_store_delete(store, left.names[i], &ignored) != STATUS_OK)
+            break; /* use_marker() says whether deleting is possible */
     return STATUS_OK;
 }
 
@@ -105,11 +148,12 @@ static enum status use_marker(struct object_store *store, struct error *err)
 {
     unsigned char random[MARKER_BYTES];
     char text[MARKER_DIGITS + 1];
-    char marker[sizeof("probe-") + MARKER_DIGITS];
+    char marker[MARKER_SIZE];
     if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
         return FAIL_ERRNO(err, "getrandom");
     hex_encode(random, sizeof(random), text);
-    (void)snprintf(marker, sizeof(marker), "probe-%s", text);
+    (void)snprintf(marker, sizeof(marker), MARKERS "%lld-%s", (long long)(clock_wall_ms() / 1000),
+                   text);
     const struct object_part part = {text, strlen(text)};
     if (object_store_put(store, marker, &part, 1, err) != STATUS_OK)
         return error_status(err);
@@ -125,9 +169,8 @@ enum status stage_bucket_probe(const struct bucket_definition *definition, struc
 {
     const struct stage_bucket_use use = {.below = ""};
     CLEANUP(object_store_closep) struct object_store *store = NULL;
-    /* Nothing is below "probe/": what is asked is whether listing is allowed. */
     if (open_any(definition, &use, &probe_patience, &store, err) != STATUS_OK ||
-        object_store_list(store, "probe/", on_object, NULL, err) != STATUS_OK)
+        list_markers(store, err) != STATUS_OK)
         return error_status(err);
     return use_marker(store, err);
 }

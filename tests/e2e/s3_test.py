@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
@@ -78,7 +79,7 @@ class S3(NodeTest):
             wait_until(lambda: node.get(backup) is None, 30, "the backup is gone")
             self.assertEqual(1, len(json.loads(node.restic("snapshots", "--json"))))
             self.assertEqual([], [n for n in self.client.names(node.s3["bucket_name"])
-                                  if "/locks/" in n or "probe-" in n])
+                                  if "/locks/" in n or "/probe/" in n])
             self.assert_nothing_left(node)
             self.assert_no_secret(node)
 
@@ -108,6 +109,20 @@ class S3(NodeTest):
             self.assertTrue(os.path.exists(node.path("data/1.bin")))
             self.assert_restorable(node)
             self.assert_no_secret(node)
+
+    def test_markers_of_killed_probes_are_removed_when_they_are_old(self):
+        with self.node() as node:
+            digits = "0123456789abcdef" * 2
+            young, old = f"{int(time.time()) - 60}-{digits}", f"{int(time.time()) - 3700}-{digits}"
+            for name in (young, old, "of somebody else".replace(" ", "-")):
+                self.client.put(node.s3["bucket_name"], f"some/where/probe/{name}", b"left")
+            self.prepare(node)
+            node.start_worker()
+
+            self.wait_for_bucket(node, "available")
+
+            self.assertEqual([f"some/where/probe/{young}", "some/where/probe/of-somebody-else"],
+                             self.client.names(node.s3["bucket_name"]))
 
     def test_wrong_keys_show_before_the_first_backup(self):
         with self.node() as node:
@@ -195,7 +210,7 @@ class S3(NodeTest):
             third, _ = node.follow(node.create())
             self.assertEqual("completed", third["state"], third)
             self.assertNotEqual([], self.fetched(proxy, "/index/"))
-            self.assert_restorable(node)
+            self.assert_restorable(node, 3)
 
     def test_a_cache_that_cannot_be_is_done_without(self):
         with self.node() as node:
@@ -205,7 +220,7 @@ class S3(NodeTest):
             for _ in range(2):
                 record, _ = node.follow(node.create())
                 self.assertEqual("completed", record["state"], record)
-            self.assert_restorable(node)
+            self.assert_restorable(node, 2)
 
     def test_a_bit_that_flips_once_on_the_way_back_is_fetched_again(self):
         with S3Proxy(self.rgw.endpoint) as proxy, self.node(proxy.url) as node:
@@ -226,7 +241,7 @@ class S3(NodeTest):
             self.task(node, "restore", backup, "--in-place")
 
             proxy.set_faults([])
-            self.assert_restorable(node)
+            self.assert_restorable(node, 2)
 
     def test_a_bit_that_flips_on_the_way_back_is_noticed(self):
         with S3Proxy(self.rgw.endpoint) as proxy, self.node(proxy.url) as node:
