@@ -1,0 +1,138 @@
+"""A directory bucket that goes wrong under a backup: each time a clear reason, and nothing lost."""
+
+import glob
+import json
+import os
+import signal
+import subprocess
+import unittest
+
+from support import wait_until
+from worker_support import Node, NodeTest
+
+
+class BucketFault(NodeTest):
+    @staticmethod
+    def configure(node, **changes):
+        bucket = {"name": "local", "provider": "directory", "path": node.bucket, **changes}
+        node.write_config(buckets=[bucket])
+
+    def lift(self, node, worker):
+        """No limits from now on, for running jobs as well."""
+        self.configure(node)
+        worker.send_signal(signal.SIGHUP)
+
+    def assert_the_next_succeeds(self, node):
+        record, _ = node.follow(node.create())
+        self.assertEqual("completed", record["state"], record)
+        self.assert_restorable(node)
+        self.assert_nothing_left(node)
+
+    @staticmethod
+    def set_immutable(node, sign):
+        """Root may do anything else."""
+        directories = [path for path in glob.glob(node.bucket + "/*/data/*") if os.path.isdir(path)]
+        subprocess.run(["chattr", sign + "i", *directories], check=True)
+
+    def test_permissions_lost_in_mid_upload_are_named(self):
+        with Node() as node:
+            self.configure(node, upload_limit=10_000_000)
+            worker = node.start_worker()
+            node.add_bulk(60)
+            backup = node.create()
+            wait_until(lambda: glob.glob(node.bucket + "/*/data/*/*"), 30, "a pack is there")
+            try:
+                self.set_immutable(node, "+")
+                self.lift(node, worker)
+                record, _ = node.follow(backup)
+            finally:
+                self.set_immutable(node, "-")
+
+            self.assertEqual("failed", record["state"], record)
+            details = json.dumps(record["stateDetails"])
+            self.assertIn("bucket 'local': put 'data/", details)
+            self.assertIn("Operation not permitted", details)
+            self.assert_the_next_succeeds(node)
+
+    def test_a_full_bucket_is_named_and_tried_again(self):
+        with Node() as node:
+            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=30m", "none", node.bucket], check=True)
+            self.addCleanup(subprocess.run, ["umount", "-l", node.bucket], check=False)
+            node.start_worker()
+            node.add_bulk(60)
+            record, _ = node.follow(node.create())
+
+            self.assertEqual("failed", record["state"], record)
+            details = json.dumps(record["stateDetails"])
+            self.assertIn("bucket 'local': put 'data/", details)
+            self.assertIn("No space left on device", details)
+            self.assertIn("outcome=retry", node.log())
+            subprocess.run(["mount", "-o", "remount,size=200m", node.bucket], check=True)
+            self.assert_the_next_succeeds(node)
+
+    def verify(self, node):
+        result = node.ctl("-o", "json", "verify", "shop", "--all", "--wait", check=False)
+        return json.dumps(json.loads(result.stdout)["stateDetails"])
+
+    def test_a_missing_index_is_noticed_and_made_up_for(self):
+        with Node() as node:
+            node.start_worker()
+            backup = node.create("--wait")
+            for path in glob.glob(node.bucket + "/*/index/*"):
+                os.remove(path)
+
+            found = self.verify(node)
+
+            self.assertIn("in no index", found)
+            self.assertEqual("removed", node.get(backup)["state"])
+            node.restic("rebuild-index")
+            self.verify(node)
+            self.assertEqual("completed", node.get(backup)["state"])
+
+    def test_a_backup_without_the_index_of_the_one_before_stores_all_again(self):
+        with Node() as node:
+            node.start_worker()
+            first = node.create("--wait")
+            for path in glob.glob(node.bucket + "/*/index/*"):
+                os.remove(path)
+
+            second, _ = node.follow(node.create())
+
+            self.assertEqual("completed", second["state"], second)
+            node.restic("rebuild-index")
+            node.ctl("backup", "delete", first)
+            wait_until(lambda: node.get(first) is None, 30, "the first is gone")
+            self.assert_restorable(node)
+
+    def test_a_prune_that_takes_too_long_is_ended_and_goes_on_the_next_time(self):
+        with Node(prune_timeout_s=2) as node:
+            worker = node.start_worker()
+            node.add_bulk(40)
+            first = node.create("--wait")
+            with open(node.path("data/bulk"), "r+b") as file:  # what is kept lies between what is not
+                for position in range(0, 40, 3):
+                    file.seek(position << 20)
+                    file.write(os.urandom(1 << 20))
+            node.create("--wait")
+            node.ctl("backup", "delete", first)
+            wait_until(lambda: node.get(first) is None, 30, "the first is gone")
+            self.configure(node, upload_limit=16384)  # to restic as well: minutes of repacking
+            worker.send_signal(signal.SIGHUP)
+            wait_until(lambda: "configuration read again" in node.log(), 10, "the limit is known")
+
+            slow = json.loads(node.ctl("-o", "json", "prune", "shop", "--wait", check=False).stdout)
+
+            self.assertEqual("failed", slow["state"], slow)
+            self.assertIn("prune_timeout", json.dumps(slow["stateDetails"]))
+            self.assertIn("no errors were found", node.restic("check", "--read-data"))
+            node.settings["prune_timeout_s"] = 60
+            self.lift(node, worker)
+            wait_until(lambda: node.log().count("configuration read again") == 2, 10, "it is lifted")
+            done = json.loads(node.ctl("-o", "json", "prune", "shop", "--wait").stdout)
+            self.assertEqual("completed", done["state"], done)
+            self.assertEqual([], node.locks())
+            self.assert_restorable(node)
+
+
+if __name__ == "__main__":
+    unittest.main()
