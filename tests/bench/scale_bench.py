@@ -48,18 +48,19 @@ class Scale:
         return runs
 
     def one(self):
-        """Seconds that a backup of one file takes, first and unchanged."""
+        """Seconds of wall and CPU that a backup of one file takes, first and unchanged."""
         path = os.path.join(self.base, "one")
         grow(path, 0, 1)
         runs = [self.back_up(path) for _ in range(ROUNDS_OF_ONE)]
-        return [median([run[phase].wall for run in runs]) for phase in (0, 1)]
+        return [[median([getattr(run[phase], figure) for run in runs]) for figure in ("wall", "cpu")]
+                for phase in (0, 1)]
 
     def measure(self, sizes):
         """[(files, first backup in µs a file, unchanged in µs a file)], printed on the way."""
         fixed = self.one()
-        print(f"one file: {fixed[0]:.2f} s first, {fixed[1]:.2f} s unchanged; not counted below\n\n{'':9}"
-              f"{'first backup':^31}{'unchanged':^31}\n{'files':>9}"
-              + f"{'s':>9}{'µs/file':>10}{'RSS MiB':>12}" * 2, flush=True)
+        print(f"one file: {fixed[0][0]:.2f} s first, {fixed[1][0]:.2f} s unchanged; not in the figures a file"
+              f"\n\n{'':9}{'first backup':^38}{'unchanged':^38}\n{'files':>9}"
+              + f"{'s':>8}{'µs/file':>10}{'CPU µs':>9}{'RSS MiB':>11}" * 2, flush=True)
         tree = os.path.join(self.base, "tree")
         points = []
         made = 0
@@ -67,10 +68,11 @@ class Scale:
             grow(tree, made, files)
             made = files
             runs = self.back_up(tree)
-            costs = [(run.wall - one) / files * 1e6 for run, one in zip(runs, fixed)]
-            points.append((files, *costs))
-            print(f"{files:9}" + "".join(f"{run.wall:9.2f}{cost:10.1f}{run.rss:12.0f}"
-                                         for run, cost in zip(runs, costs)), flush=True)
+            costs = [((run.wall - wall) / files * 1e6, (run.cpu - cpu) / files * 1e6)
+                     for run, (wall, cpu) in zip(runs, fixed)]
+            points.append((files, *(wall for wall, _ in costs)))
+            print(f"{files:9}" + "".join(f"{run.wall:8.2f}{wall:10.1f}{cpu:9.1f}{run.rss:11.0f}"
+                                         for run, (wall, cpu) in zip(runs, costs)), flush=True)
         return points
 
 
