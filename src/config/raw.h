@@ -82,7 +82,7 @@ struct raw_bucket {
     char *upload_limit;
     char *download_limit;
     int compression; /* enum bucket_compression */
-    int is_default; /* enum raw_boolean */
+    int is_default;  /* enum raw_boolean */
 };
 
 struct raw_config {
