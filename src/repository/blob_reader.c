@@ -62,8 +62,8 @@ static enum status get_sealed(struct repository *repository, const struct locate
     const struct blob_entry *entry = &located->entry;
     char path[OBJECT_PATH_SIZE];
     if (repository->read_ahead != NULL && blob_entry_type(entry) == BLOB_TREE)
-        return read_ahead_get(repository->read_ahead, repository->store, &located->pack,
-                              entry->offset, entry->length, bytes, err);
+        return read_ahead_get(repository->read_ahead, &located->pack, entry->offset, entry->length,
+                              bytes, err);
     pack_path(path, &located->pack);
     return object_store_get_range(repository->store, path, entry->offset, entry->length, bytes,
                                   err);

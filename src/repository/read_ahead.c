@@ -18,13 +18,17 @@ struct block {
 };
 
 struct read_ahead {
+    struct object_store *store; /* borrowed */
     struct block blocks[BLOCKS];
     uint64_t clock;
 };
 
-struct read_ahead *read_ahead_new(void)
+struct read_ahead *read_ahead_new(struct object_store *store)
 {
-    return calloc(1, sizeof(struct read_ahead));
+    struct read_ahead *ahead = calloc(1, sizeof(*ahead));
+    if (ahead != NULL)
+        ahead->store = store;
+    return ahead;
 }
 
 void read_ahead_free(struct read_ahead *ahead)
@@ -59,8 +63,8 @@ static struct block *oldest(struct read_ahead *ahead)
     return oldest;
 }
 
-static enum status size_of(const struct read_ahead *ahead, struct object_store *store,
-                           const struct blob_id *pack, uint64_t *ret_bytes, struct error *err)
+static enum status size_of(const struct read_ahead *ahead, const struct blob_id *pack,
+                           uint64_t *ret_bytes, struct error *err)
 {
     char path[OBJECT_PATH_SIZE];
     for (size_t i = 0; i < BLOCKS; i++) {
@@ -70,7 +74,7 @@ static enum status size_of(const struct read_ahead *ahead, struct object_store *
         }
     }
     pack_path(path, pack);
-    return object_store_size(store, path, ret_bytes, err);
+    return object_store_size(ahead->store, path, ret_bytes, err);
 }
 
 static enum status fill(struct block *block, struct object_store *store, uint64_t offset,
@@ -94,20 +98,19 @@ static enum status fill(struct block *block, struct object_store *store, uint64_
     return STATUS_OK;
 }
 
-enum status read_ahead_get(struct read_ahead *ahead, struct object_store *store,
-                           const struct blob_id *pack, uint64_t offset, size_t len, void *bytes,
-                           struct error *err)
+enum status read_ahead_get(struct read_ahead *ahead, const struct blob_id *pack, uint64_t offset,
+                           size_t len, void *bytes, struct error *err)
 {
     struct block *block = find(ahead, pack, offset, len);
     if (block == NULL) {
         uint64_t pack_bytes = 0;
-        if (size_of(ahead, store, pack, &pack_bytes, err) != STATUS_OK)
+        if (size_of(ahead, pack, &pack_bytes, err) != STATUS_OK)
             return error_status(err);
         block = oldest(ahead);
         block->len = 0;
         block->pack = *pack;
         block->pack_bytes = pack_bytes;
-        if (fill(block, store, offset, len, err) != STATUS_OK)
+        if (fill(block, ahead->store, offset, len, err) != STATUS_OK)
             return error_status(err);
     }
     block->used = ++ahead->clock;

@@ -17,13 +17,13 @@
 
 struct read_ahead;
 
-struct read_ahead *read_ahead_new(void); /* NULL: no memory, and nothing to be read ahead */
+/* NULL: no memory, and nothing to be read ahead. The store is borrowed. */
+struct read_ahead *read_ahead_new(struct object_store *store);
 void read_ahead_free(struct read_ahead *ahead);
 
 /* len bytes of the pack at offset. */
-enum status read_ahead_get(struct read_ahead *ahead, struct object_store *store,
-                           const struct blob_id *pack, uint64_t offset, size_t len, void *bytes,
-                           struct error *err) MUST_CHECK;
+enum status read_ahead_get(struct read_ahead *ahead, const struct blob_id *pack, uint64_t offset,
+                           size_t len, void *bytes, struct error *err) MUST_CHECK;
 
 /* What was fetched does not verify: the next get asks the store again. */
 void read_ahead_forget(struct read_ahead *ahead, const struct blob_id *pack);

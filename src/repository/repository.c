@@ -400,7 +400,7 @@ void repository_close(struct repository *repository)
 void repository_expect_latency(struct repository *repository, const char *cache_directory)
 {
     if (repository->read_ahead == NULL)
-        repository->read_ahead = read_ahead_new();
+        repository->read_ahead = read_ahead_new(repository->store);
     index_cache_close(&repository->cache);
     if (cache_directory != NULL && repository->config.id[0] != '\0')
         index_cache_open(&repository->cache, cache_directory, repository->config.id);

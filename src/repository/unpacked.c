@@ -48,38 +48,39 @@ static enum status fetch(struct object_store *store, struct sealer *sealer, cons
     return status;
 }
 
-static enum status fetch_cached(const struct index_cache *cache, struct object_store *store,
-                                struct sealer *sealer, const char *path, const char *id,
-                                struct buffer *stored, struct error *err)
+static bool is_index(const char *folder)
 {
+    return strcmp(folder, "index") == 0;
+}
+
+/* Of index files there may be a copy on this host. */
+static enum status fetch_cached(const struct repository *repository, struct sealer *sealer,
+                                const char *folder, const char *id, struct buffer *stored,
+                                struct error *err)
+{
+    static const struct index_cache none = {.directory = -1};
+    const struct index_cache *cache = is_index(folder) ? &repository->cache : &none;
+    char path[OBJECT_PATH_SIZE];
+    (void)snprintf(path, sizeof(path), "%s/%s", folder, id);
     if (index_cache_get(cache, id, stored)) {
         if (check_name(sealer, stored, id, err) == STATUS_OK)
             return STATUS_OK;
         index_cache_forget(cache, id);
     }
-    if (fetch(store, sealer, path, id, stored, err) != STATUS_OK)
+    if (fetch(repository->store, sealer, path, id, stored, err) != STATUS_OK)
         return error_status(err);
     const struct object_part part = {.bytes = stored->bytes, .len = stored->len};
     index_cache_put(cache, id, &part, 1);
     return STATUS_OK;
 }
 
-static bool is_index(const char *folder)
-{
-    return strcmp(folder, "index") == 0;
-}
-
 static enum status load(const struct repository *repository, struct sealer *sealer,
                         const char *folder, const char *id, struct buffer *text, struct error *err)
 {
     CLEANUP(buffer_done) struct buffer stored;
-    char path[OBJECT_PATH_SIZE];
     size_t len = 0;
     buffer_init(&stored, text->max + SEAL_OVERHEAD + 1);
-    (void)snprintf(path, sizeof(path), "%s/%s", folder, id);
-    static const struct index_cache none = {.directory = -1};
-    const struct index_cache *cache = is_index(folder) ? &repository->cache : &none;
-    if (fetch_cached(cache, repository->store, sealer, path, id, &stored, err) != STATUS_OK ||
+    if (fetch_cached(repository, sealer, folder, id, &stored, err) != STATUS_OK ||
         crypto_open(sealer->crypto, stored.bytes, stored.len, &len, err) != STATUS_OK)
         return error_status(err);
     return unwrap(sealer, stored.bytes + SEAL_IV_BYTES, len, text, err);
