@@ -7,6 +7,7 @@
 #ifndef CORE_JSON_H
 #define CORE_JSON_H
 
+#include "core/buffer.h"
 #include "core/error.h"
 
 #include <jansson.h>
@@ -20,6 +21,9 @@ enum status json_read(const char *bytes, size_t len, json_t **ret_json, struct e
 
 /* Compact text, keys in insertion order; NULL only without memory. Caller frees. */
 char *json_write(const json_t *json);
+/* The same, behind what is in the buffer. Values do not contain themselves: unlike jansson's dump
+ * this does not look for that, which costs more than the writing. Errors: as buffer_add(). */
+enum status json_add(struct buffer *buffer, const json_t *json, struct error *err) MUST_CHECK;
 
 /* Required. */
 enum status json_get_text(const json_t *object, const char *field, const char **ret_text,

@@ -1,5 +1,7 @@
 #include "list.h"
 
+#include "core/json.h"
+
 static const char opening[] = "{\"items\":[";
 static const char closing[] = "],\"metadata\":{}}";
 
@@ -20,26 +22,11 @@ bool list_is_full(const struct list *list)
     return list->count >= list->query->limit;
 }
 
-struct sink {
-    struct buffer *text;
-    struct error *err;
-};
-
-static int on_json(const char *bytes, size_t len, void *context)
-{
-    struct sink *sink = context;
-    return buffer_add(sink->text, bytes, len, sink->err) == STATUS_OK ? 0 : -1;
-}
-
 static enum status add_json(struct list *list, const json_t *json, struct error *err)
 {
-    err->status = STATUS_OK;
-    struct sink sink = {&list->text, err};
-    if (json_dump_callback(json, on_json, &sink, JSON_COMPACT | JSON_ENCODE_ANY) == 0)
-        return STATUS_OK;
-    if (err->status == STATUS_OK) /* not the sink: jansson itself */
-        return FAIL(err, STATUS_NO_MEMORY, "list: write a row");
-    return FAIL_IN(err, "list");
+    if (json_add(&list->text, json, err) != STATUS_OK)
+        return FAIL_IN(err, "list");
+    return STATUS_OK;
 }
 
 static enum status add_values(struct list *list, const json_t *row, struct error *err)

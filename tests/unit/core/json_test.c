@@ -27,6 +27,28 @@ Test(json_read, reads_any_value_and_writes_it_compactly)
     }
 }
 
+Test(json_write, escapes_as_jansson_does)
+{
+    json_auto_t *json =
+        json_pack("[{}, [], f, {s:s%, s:[s, n]}, I]", 0.1, "\x7f \"\\/\b\f\n\r\t\x1f", "\0é\u2028",
+                  (size_t)6, "\x01", "", (json_int_t)INT64_MIN);
+    CLEANUP(freep) char *expected = json_dumps(json, JSON_COMPACT);
+
+    CLEANUP(freep) char *written = json_write(json);
+
+    cr_assert(json != NULL);
+    cr_expect(eq(str, written, expected));
+}
+
+Test(json_add, stops_at_the_limit_of_the_buffer)
+{
+    json_auto_t *json = read_json("{\"a\":[\"0123456789\"]}");
+    CLEANUP(buffer_done) struct buffer buffer;
+    buffer_init(&buffer, 10);
+
+    cr_expect(eq(int, (int)json_add(&buffer, json, &err), STATUS_TOO_LARGE));
+}
+
 Test(json_read, does_not_read_past_the_length)
 {
     json_auto_t *json = NULL;
