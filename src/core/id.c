@@ -5,12 +5,33 @@
 #include <assert.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/random.h>
 
+void id_from_random(const unsigned char random[ID_BYTES], char id[ID_SIZE])
+{
+    unsigned char uuid[ID_BYTES];
+    memcpy(uuid, random, sizeof(uuid));
+    uuid[6] = (unsigned char)((uuid[6] & 0x0f) | 0x40); /* version 4 */
+    uuid[8] = (unsigned char)((uuid[8] & 0x3f) | 0x80); /* variant of RFC 4122 */
+
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < sizeof(uuid); i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            *id++ = '-';
+        *id++ = digits[uuid[i] >> 4];
+        *id++ = digits[uuid[i] & 15];
+    }
+    *id = '\0';
+}
+
+/* libuuid is asked only where the kernel gives nothing: it seeds a generator of its own for each
+ * id, which costs more than all the rest of a request. */
 void id_random(char id[ID_SIZE])
 {
-    uuid_t uuid;
-    uuid_generate_random(uuid);
-    uuid_unparse_lower(uuid, id);
+    uuid_t random;
+    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+        uuid_generate_random(random);
+    id_from_random(random, id);
 }
 
 void id_from_name(const char *namespace_id, const char *name, char id[ID_SIZE])
