@@ -69,12 +69,13 @@ static enum problem_number check_accept(struct exchange *exchange)
 static bool check_query(struct exchange *exchange, struct problem *problem)
 {
     bool good = true;
-    query_init(&exchange->query);
+    if (exchange->operation->is_list)
+        query_init(exchange->query);
     for (size_t i = 0; i < http_request_query_count(exchange->request); i++) {
         const char *name = NULL;
         const char *value = NULL;
         http_request_query(exchange->request, i, &name, &value);
-        if (!query_add(&exchange->query, exchange->operation->query, name, value, problem))
+        if (!query_add(exchange->query, exchange->operation->query, name, value, problem))
             good = false;
     }
     return good;
@@ -97,7 +98,8 @@ struct exchange *exchange_begin(void *api, struct http_request *request,
                                 const struct operation *operation)
 {
     CLEANUP(problem_done) struct problem problem = {.number = PROBLEM_NONE};
-    struct exchange *exchange = calloc(1, sizeof(*exchange));
+    size_t query_size = operation->is_list ? sizeof(struct query) : 0;
+    struct exchange *exchange = calloc(1, sizeof(*exchange) + query_size);
     if (exchange == NULL) {
         problem_set(&problem, PROBLEM_NOT_READY);
         respond_problem(request, &(struct respond_failure){.problem = &problem});
@@ -118,7 +120,7 @@ struct exchange *exchange_begin_list(void *api, struct http_request *request,
 {
     struct exchange *exchange = exchange_begin(api, request, operation);
     if (exchange != NULL)
-        list_init(&exchange->list, &exchange->query);
+        list_init(&exchange->list, exchange->query);
     return exchange;
 }
 

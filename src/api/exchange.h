@@ -69,10 +69,10 @@ struct exchange {
     char account[ID_SIZE];
     char token[ID_SIZE]; /* its id: createdBy */
     enum media media;
-    struct query query;
     struct list list;
     int64_t offset;               /* of the page of a list */
     char default_bucket[ID_SIZE]; /* "": none */
+    struct query query[];         /* one, of a list: the others are many and take no parameters */
 };
 
 /* NULL: refused, and answered. */
