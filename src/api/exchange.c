@@ -13,9 +13,20 @@
 
 enum { OPEN_MAX = 64 }; /* so many are looked through; more questions of one turn go alone */
 
+static void leave_open(struct exchange *exchange)
+{
+    LIST_REMOVE(exchange, open_link);
+    exchange->is_open = false;
+    exchange->api->open_count--;
+}
+
+/* An answer may come before the end of the turn: its question was sent in the middle of it, when
+ * the connection to Redis was just being served. */
 static void exchange_release(void *state)
 {
     struct exchange *exchange = state;
+    if (exchange->is_open)
+        leave_open(exchange);
     list_done(&exchange->list);
     free(exchange);
 }
@@ -139,8 +150,8 @@ static void on_turn_end(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     struct api *api = context;
-    api->open = NULL;
-    api->open_count = 0;
+    while (!LIST_EMPTY(&api->open))
+        leave_open(LIST_FIRST(&api->open));
 }
 
 enum status exchange_open_sharing(struct api *api, struct event_base *base, struct error *err)
@@ -171,7 +182,9 @@ static bool asks_the_same(const struct exchange *a, const struct exchange *b)
 bool exchange_join(struct exchange *exchange)
 {
     struct api *api = exchange->api;
-    for (struct exchange *open = api->open; open != NULL; open = open->next_open) {
+    struct exchange *open = NULL;
+    LIST_FOREACH(open, &api->open, open_link)
+    {
         if (!asks_the_same(open, exchange))
             continue;
         exchange->followers = open->followers;
@@ -181,10 +194,10 @@ bool exchange_join(struct exchange *exchange)
     if (api->open_count == OPEN_MAX)
         return false;
     /* Behind all that is ready in this turn, and before anything is sent in the next. */
-    if (api->open == NULL)
+    if (LIST_EMPTY(&api->open))
         event_active(api->turn_end, EV_TIMEOUT, 0);
-    exchange->next_open = api->open;
-    api->open = exchange;
+    LIST_INSERT_HEAD(&api->open, exchange, open_link);
+    exchange->is_open = true;
     api->open_count++;
     return false;
 }

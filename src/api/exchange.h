@@ -32,14 +32,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 struct exchange;
+
+LIST_HEAD(exchange_list, exchange);
 
 struct api {
     struct auth auth;
     struct store_async *store;
     struct event *turn_end;
-    struct exchange *open; /* the questions of this turn that may be joined, newest first */
+    struct exchange_list open; /* the questions of this turn that may be joined, newest first */
     unsigned open_count;
 };
 
@@ -64,7 +67,8 @@ struct exchange {
     struct http_request *request;
     const struct operation *operation;
     exchange_next_fn *next;
-    struct exchange *next_open; /* in api->open */
+    LIST_ENTRY(exchange) open_link;
+    bool is_open;               /* it is in api->open */
     struct exchange *followers; /* who have joined this one */
     char account[ID_SIZE];
     char token[ID_SIZE]; /* its id: createdBy */
