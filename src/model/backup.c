@@ -83,6 +83,7 @@ enum status backup_init(struct backup *backup, struct error *err)
         .hook_state_details = json_array(),
         .bytes_total = -1,
         .bytes_done = -1,
+        .revision = 1,
     };
     if (backup->labels != NULL && backup->state_unready != NULL && backup->state_details != NULL &&
         backup->hook_state_details != NULL)

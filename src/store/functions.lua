@@ -111,6 +111,9 @@ end
 
 -- Text of at most max bytes, fit for JSON: what is not a character becomes '?', what is not printable a space.
 local function clean(text, max)
+    if #text <= max and text:find("^[ -~]*$") then
+        return text
+    end
     text = text:gsub("%c", " ")
     if #text <= max and not text:find("[\128-\255]") then
         return text
@@ -177,13 +180,15 @@ local function write_hash(key, hash)
     redis.call("HSET", key, unpack(flatten(hash)))
 end
 
--- To the list under this key, which is made when it is the first.
-local function append(lists, key, ...)
-    local list = lists[key] or {}
-    lists[key] = list
-    for i = 1, select("#", ...) do
-        list[#list + 1] = select(i, ...)
+-- A pair to the list under this key, which is made when it is the first.
+local function append(lists, key, first, second)
+    local list = lists[key]
+    if not list then
+        list = {}
+        lists[key] = list
     end
+    local count = #list
+    list[count + 1], list[count + 2] = first, second
 end
 
 -- An id for a job that the library itself makes; the shape of a UUID version 5.
@@ -245,9 +250,13 @@ end
 
 function Arguments:id(name)
     local text = self:text(name, ID_MAX)
+    if self.ids[text] then -- a call for many has the same ones again and again
+        return text
+    end
     if not text:find(ID_PATTERN) then
         refuse("INVALID_ARGUMENT", "%s is not an id", name)
     end
+    self.ids[text] = true
     return text
 end
 
@@ -278,6 +287,9 @@ end
 
 function Arguments:json_array(name, max)
     local text = self:text(name, max)
+    if text == "[]" then
+        return text, {}
+    end
     local ok, value = pcall(cjson.decode, text)
     if not ok or type(value) ~= "table" or text:sub(1, 1) ~= "[" or text:sub(-1) ~= "]" then
         refuse("INVALID_ARGUMENT", "%s is not a JSON array", name)
@@ -313,7 +325,7 @@ local function define(name, flags, body)
         function_name = "appbackup_" .. name,
         flags = flags,
         callback = function(_, list)
-            local _, reply = attempt(body, setmetatable({ list = list, at = 0 }, Arguments))
+            local _, reply = attempt(body, setmetatable({ list = list, at = 0, ids = {} }, Arguments))
             return reply
         end,
     })
@@ -340,8 +352,9 @@ end
 
 -- What a record does not say; it makes the many that wait or are done small and quick to write.
 local BACKUP_DEFAULTS = { __index = {
-    snapshot = "", schedule = "", hook_state = "", state_unready = "[]", state_details = "[]", hook_state_details = "[]",
-    taken_ms = "0", bytes_total = "-1", bytes_done = "-1", percent_done = "0", repository_snapshot = "", revision = "0",
+    labels = "[]", snapshot = "", schedule = "", hook_state = "", state_unready = "[]", state_details = "[]",
+    hook_state_details = "[]", taken_ms = "0", bytes_total = "-1", bytes_done = "-1", percent_done = "0",
+    repository_snapshot = "", revision = "1",
 } }
 
 local function load_backup(id)
@@ -413,21 +426,37 @@ local function transition(backup, event, note, changes)
         epoch = note.epoch, who = note.who, why = note.why })
 end
 
+-- What there is to write down of a backup that begins; the rest is in BACKUP_DEFAULTS. Flat, as Redis takes and gives it.
+local function new_record(backup)
+    local record = {
+        "id", backup.id, "account", backup.account, "app", backup.app, "app_name", backup.app_name, "name", backup.name,
+        "state", TRANSITIONS.none.create, "bucket", backup.bucket, "node", backup.node, "job", backup.job,
+        "version", backup.version, "created_by", backup.created_by, "created_ms", backup.created_ms,
+    }
+    if backup.labels ~= "[]" then
+        record[#record + 1], record[#record + 2] = "labels", backup.labels
+    end
+    if backup.snapshot ~= "" then
+        record[#record + 1], record[#record + 2] = "snapshot", backup.snapshot
+    end
+    return record
+end
+
 -- And the one place where it gets its first. Nothing can be refused here; Redis is asked once per index and not once
--- per backup.
-local function store_new_backups(backups, now)
-    local indexes, names = {}, {}
-    local modified = int(now)
-    for _, backup in ipairs(backups) do
+-- per backup. Returns the records.
+local function store_new_backups(backups)
+    local records, indexes, names = {}, {}, {}
+    local state = TRANSITIONS.none.create
+    for i, backup in ipairs(backups) do
         local id, created = backup.id, backup.created_ms
-        backup.state, backup.modified_ms, backup.revision = TRANSITIONS.none.create, modified, "1"
-        write_hash(PREFIX .. "backup:" .. id, backup)
+        records[i] = new_record(backup)
+        redis.call("HSET", PREFIX .. "backup:" .. id, unpack(records[i]))
         append(indexes, PREFIX .. "backups:" .. backup.app, created, id)
         append(indexes, PREFIX .. "account-backups:" .. backup.account, created, id)
-        append(indexes, PREFIX .. "state:" .. backup.state, modified, id)
+        append(indexes, PREFIX .. "state:" .. state, created, id)
         append(names, PREFIX .. "names:" .. backup.app, backup.name, id)
         journal({ backup = id, job = backup.job, app = backup.app, account = backup.account, from = "none",
-            to = backup.state, who = backup.created_by, why = "requested" })
+            to = state, who = backup.created_by, why = "requested" })
     end
     for key, members in pairs(indexes) do
         redis.call("ZADD", key, unpack(members))
@@ -435,6 +464,7 @@ local function store_new_backups(backups, now)
     for key, members in pairs(names) do
         redis.call("HSET", key, unpack(members))
     end
+    return records
 end
 
 local function reasons(text)
@@ -507,7 +537,7 @@ local function move_job(job, state, score, changes)
 end
 
 local function queue_score(job)
-    return int(tonumber(job.priority) * PRIORITY_WEIGHT + tonumber(job.created_ms))
+    return int(PRIORITY[job.kind] * PRIORITY_WEIGHT + tonumber(job.created_ms))
 end
 
 local function queue_job(job, changes)
@@ -518,14 +548,15 @@ local function end_job(job, reason)
     move_job(job, "done", nil, { reason = clean(reason, REASON_MAX) })
 end
 
--- New jobs in the queues of their nodes, each written at once with its place. Redis is asked once per queue, not once
--- per job.
+-- New jobs of one kind and time in the queues of their nodes, each written at once with its place. Redis is asked once
+-- per queue, not once per job.
 local function queue_new_jobs(jobs)
-    local queues = {}
+    local queues, score = {}, jobs[1] and queue_score(jobs[1])
     for _, job in ipairs(jobs) do
-        job.state = "queued"
-        write_hash(PREFIX .. "job:" .. job.id, job)
-        append(queues, job.node, queue_score(job), job.id)
+        redis.call("HSET", PREFIX .. "job:" .. job.id, "id", job.id, "kind", job.kind, "subject", job.subject,
+            "account", job.account, "app", job.app, "bucket", job.bucket, "node", job.node, "state", "queued",
+            "created_ms", job.created_ms)
+        append(queues, job.node, score, job.id)
     end
     for node, members in pairs(queues) do
         redis.call("ZADD", PREFIX .. "queue:" .. node, unpack(members))
@@ -533,10 +564,10 @@ local function queue_new_jobs(jobs)
     end
 end
 
-local function new_job(id, kind, backup, node, now)
+local function new_job(id, kind, subject, node, created_ms)
     return {
-        id = id, kind = kind, subject = backup.id, account = backup.account, app = backup.app, bucket = backup.bucket,
-        node = node, created_ms = int(now), priority = int(PRIORITY[kind]),
+        id = id, kind = kind, subject = subject.id, account = subject.account, app = subject.app, bucket = subject.bucket,
+        node = node, created_ms = created_ms,
     }
 end
 
@@ -545,7 +576,7 @@ local function queue_delete_job(backup, now)
     local node = redis.call("HGET", PREFIX .. "app:" .. backup.app, "node") or backup.node
     local id = derived_id(backup.id .. backup.revision .. int(now))
     update_backup(backup, { job = id }, now)
-    queue_new_jobs({ new_job(id, "delete", backup, node, now) })
+    queue_new_jobs({ new_job(id, "delete", backup, node, int(now)) })
 end
 
 -- The id of the job that keeps others of this app waiting, its subject and its kind; or nil. Whatever the hash says,
@@ -1001,7 +1032,7 @@ function Tasks.queue(task, node, why)
     Tasks.transition(record, "create", { job = task.job, who = task.created_by, why = why }, task)
     Tasks.index(record)
     Tasks.mark_app(record, "restoring", with_detail("[]", "restoring", "Restore in progress", Tasks.describe(record)))
-    queue_new_jobs({ new_job(task.job, task.kind, record, node, now) })
+    queue_new_jobs({ new_job(task.job, task.kind, record, node, int(now)) })
     return record
 end
 
@@ -1309,17 +1340,20 @@ local function check_create_is_new(request, taken)
     if holder then
         refuse("NAME_TAKEN", "name '%s' is in use by backup %s", request.name, holder)
     end
-    if taken[request.id] or redis.call("EXISTS", PREFIX .. "backup:" .. request.id) == 1 then
+    local backup, job = PREFIX .. "backup:" .. request.id, PREFIX .. "job:" .. request.job
+    local some = redis.call("EXISTS", backup, job) > 0 -- nearly never
+    if taken[request.id] or (some and redis.call("EXISTS", backup) == 1) then
         refuse("ILLEGAL_TRANSITION", "backup %s exists", request.id)
     end
-    if taken[request.job] or redis.call("EXISTS", PREFIX .. "job:" .. request.job) == 1 then
+    if taken[request.job] or (some and redis.call("EXISTS", job) == 1) then
         refuse("INVALID_ARGUMENT", "job %s exists", request.job)
     end
     taken[name], taken[request.id], taken[request.job] = request.id, request.id, request.id
 end
 
--- call: what the requests of one call share: now, and what has been looked up already.
-local function new_backup(request, call)
+-- Makes a request complete, or refuses it. call: what the requests of one call share: now, and what has been looked up
+-- already.
+local function complete_request(request, call)
     local app = call.apps[request.app]
     if not app or app.account ~= request.account then
         app = find_app(request.account, request.app)
@@ -1335,12 +1369,8 @@ local function new_backup(request, call)
     end
     check_snapshot(request.app, request.snapshot)
     check_create_is_new(request, call.taken)
-    return {
-        id = request.id, account = request.account, app = request.app, app_name = app.name, bucket = bucket,
-        created_by = request.created_by, name = request.name, node = app.node, version = request.version,
-        labels = request.labels, created_ms = call.created_ms, job = request.job,
-        snapshot = request.snapshot ~= "" and request.snapshot or nil,
-    }
+    request.app_name, request.node, request.bucket, request.created_ms = app.name, app.node, bucket, call.created_ms
+    return request
 end
 
 -- One request is answered by its record, several by an array with a record or an error reply for each: a refused one
@@ -1355,23 +1385,23 @@ define("backup_create", WRITES, function(a)
     local now = now_ms()
     local call = { apps = {}, buckets = {}, taken = {}, created_ms = int(now),
         name_prefix = utc(now, "backup-%04d%02d%02d%02d%02d%02d-") }
-    local replies, backups, jobs = {}, {}, {}
+    local replies, backups, places, jobs = {}, {}, {}, {}
     for i = 1, count do
         a.at = (i - 1) * CREATE_ARGUMENTS
-        local ok, backup = attempt(function()
-            return new_backup(read_create_request(a), call)
+        local ok, result = attempt(function()
+            return complete_request(read_create_request(a), call)
         end)
-        replies[i] = backup
         if ok then
-            backups[#backups + 1] = backup
-            jobs[#jobs + 1] = new_job(backup.job, "backup", backup, backup.node, now)
+            backups[#backups + 1], places[#places + 1] = result, i
+            jobs[#jobs + 1] = new_job(result.job, "backup", result, result.node, call.created_ms)
+        else
+            replies[i] = result
         end
     end
-    store_new_backups(backups, now)
-    queue_new_jobs(jobs)
-    for i, reply in ipairs(replies) do
-        replies[i] = reply.err and reply or flatten(reply)
+    for number, record in ipairs(store_new_backups(backups)) do
+        replies[places[number]] = record
     end
+    queue_new_jobs(jobs)
     return count == 1 and replies[1] or replies
 end)
 
@@ -1601,7 +1631,7 @@ local function read_apps(a)
         if type(entry) ~= "table" then
             refuse("INVALID_ARGUMENT", "an app must be an object")
         end
-        local fields = setmetatable({ at = 0, list = { tostring(entry.id or ""), tostring(entry.account or ""),
+        local fields = setmetatable({ at = 0, ids = {}, list = { tostring(entry.id or ""), tostring(entry.account or ""),
             tostring(entry.name or "") } }, Arguments)
         local app = { id = fields:id("id"), account = fields:id("account"), name = fields:name("name", NAME_MAX) }
         apps[#apps + 1] = app
@@ -2118,7 +2148,7 @@ local NEXT_STEPS = {
 local function explain_backup(say, backup, now)
     say("Backup %s (%s) of app %s on node %s is %s since %s.", backup.name, backup.id, backup.app_name, backup.node,
         backup.state, time_text(redis.call("ZSCORE", PREFIX .. "state:" .. backup.state, backup.id)
-            or backup.modified_ms))
+            or backup.modified_ms or backup.created_ms))
     if tonumber(backup.bytes_total) >= 0 then
         say("%s of %s bytes are done (%s %%).", backup.bytes_done, backup.bytes_total, backup.percent_done)
     end

@@ -85,6 +85,8 @@ enum status store_reply_backup(const redisReply *reply, struct backup *ret_backu
         return err->status;
     if (require_id(backup.id, "a backup", err) != STATUS_OK)
         return err->status;
+    if (backup.modified_ms == 0) /* not since it was made */
+        backup.modified_ms = backup.created_ms;
     give_backup(&backup, ret_backup);
     return STATUS_OK;
 }
