@@ -31,11 +31,15 @@ struct store_backup_create {
     const char *app;
     const char *created_by;
     const struct backup_request *request; /* name "" becomes "backup-<UTC time>-<8 digits of id>" */
+    /* SHA-256 in hex, of the caller's key and of what is asked for: once is enough for a day. NULL:
+     * without a key. */
+    const char *key;
+    const char *fingerprint;
 };
 
 enum status store_call_backup_create(struct store_call *call,
                                      const struct store_backup_create *create, struct error *err)
-    MUST_CHECK; /* backup */
+    MUST_CHECK; /* backup; with a key: backup_once */
 void store_call_backup_get(struct store_call *call, const char *account, const char *app,
                            const char *id); /* backup */
 void store_call_backup_list(struct store_call *call, const char *account, const char *app,

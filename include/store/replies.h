@@ -26,6 +26,9 @@ enum status store_reply_text(const redisReply *reply, const char **ret_text, str
 /* Caller owns what *ret holds: backup_done(), bucket_done(). */
 enum status store_reply_backup(const redisReply *reply, struct backup *ret_backup,
                                struct error *err) MUST_CHECK;
+/* Of a create with a key. *ret_repeated: it was made by an earlier one. */
+enum status store_reply_backup_once(const redisReply *reply, struct backup *ret_backup,
+                                    bool *ret_repeated, struct error *err) MUST_CHECK;
 enum status store_reply_app(const redisReply *reply, struct app *ret_app, struct error *err)
     MUST_CHECK;
 enum status store_reply_bucket(const redisReply *reply, struct bucket *ret_bucket,

@@ -12,7 +12,7 @@
  *             unknown_app unknown_backup unknown_bucket unknown_job unknown_node  NOT_FOUND
  *             unknown_snapshot unknown_task no_bucket                             NOT_FOUND
  *             foreign_snapshot foreign_backup                                     FORBIDDEN
- *             name_taken already_deleting illegal_transition                      CONFLICT
+ *             name_taken key_reused already_deleting illegal_transition           CONFLICT
  *             backup_in_use backup_not_ready task_exists                          CONFLICT
  *             lease_lost                                                          LOST
  *             invalid_argument                                                    INVALID

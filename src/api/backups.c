@@ -3,6 +3,7 @@
 #include "exchange.h"
 #include "location.h"
 #include "model/backup.h"
+#include "once.h"
 #include "resources.h"
 #include "store/calls.h"
 #include "store/replies.h"
@@ -38,18 +39,33 @@ static enum status read_backup(const struct exchange *exchange, const redisReply
     return backup_to_json(&backup, ret_json, err);
 }
 
-static enum status on_created(struct exchange *exchange, const redisReply *reply, struct error *err)
+static enum status answer_created(struct exchange *exchange, const struct backup *backup,
+                                  struct error *err)
 {
-    CLEANUP(backup_done) struct backup backup = {.state = BACKUP_STATE_UNSET};
     json_auto_t *json = NULL;
-    if (store_reply_backup(reply, &backup, err) != STATUS_OK)
-        return err->status;
-    if (backup_to_json(&backup, &json, err) != STATUS_OK)
+    if (backup_to_json(backup, &json, err) != STATUS_OK)
         return err->status;
     char path[LOCATION_SIZE - LOCATION_HOST_MAX - 8];
     (void)snprintf(path, sizeof(path), "/accounts/%s/k8s/v1/apps/%s/appBackups/%s",
-                   exchange->account, backup.app, backup.id);
+                   exchange->account, backup->app, backup->id);
     return exchange_created(exchange, json, path, err);
+}
+
+static enum status on_created(struct exchange *exchange, const redisReply *reply, struct error *err)
+{
+    CLEANUP(backup_done) struct backup backup = {.state = BACKUP_STATE_UNSET};
+    if (store_reply_backup(reply, &backup, err) != STATUS_OK)
+        return err->status;
+    return answer_created(exchange, &backup, err);
+}
+
+static enum status on_created_once(struct exchange *exchange, const redisReply *reply,
+                                   struct error *err)
+{
+    CLEANUP(backup_done) struct backup backup = {.state = BACKUP_STATE_UNSET};
+    if (store_reply_backup_once(reply, &backup, &exchange->is_repetition, err) != STATUS_OK)
+        return err->status;
+    return answer_created(exchange, &backup, err);
 }
 
 static bool read_body(const struct exchange *exchange, struct backup_request *ret_request,
@@ -68,8 +84,10 @@ static bool read_body(const struct exchange *exchange, struct backup_request *re
     return false;
 }
 
-static void send_create(struct exchange *exchange, const struct backup_request *request)
+static void send_create(struct exchange *exchange, const struct backup_request *request,
+                        const struct once *once)
 {
+    bool has_key = once->key[0] != '\0';
     char id[ID_SIZE];
     char job[ID_SIZE];
     id_random(id);
@@ -79,7 +97,9 @@ static void send_create(struct exchange *exchange, const struct backup_request *
                                                .account = exchange->account,
                                                .app = exchange_app(exchange),
                                                .created_by = exchange->token,
-                                               .request = request};
+                                               .request = request,
+                                               .key = has_key ? once->key : NULL,
+                                               .fingerprint = once->fingerprint};
     struct store_call call = {.argc = 0};
     struct error err = {.status = STATUS_OK};
     if (store_call_backup_create(&call, &create, &err) != STATUS_OK) {
@@ -87,7 +107,7 @@ static void send_create(struct exchange *exchange, const struct backup_request *
         exchange_fail(exchange, &err);
         return;
     }
-    exchange_call(exchange, &call, on_created);
+    exchange_call(exchange, &call, has_key ? on_created_once : on_created);
 }
 
 void backups_create(void *context, struct http_request *request)
@@ -97,8 +117,10 @@ void backups_create(void *context, struct http_request *request)
         return;
     CLEANUP(problem_done) struct problem problem = {.number = PROBLEM_NONE};
     CLEANUP(backup_request_done) struct backup_request wanted = {.labels = NULL};
-    if (read_body(exchange, &wanted, &problem))
-        send_create(exchange, &wanted);
+    struct once once;
+    if (once_read_key(exchange, &once, &problem) && read_body(exchange, &wanted, &problem) &&
+        once_read_request(exchange, &wanted, &once, &problem))
+        send_create(exchange, &wanted, &once);
     else
         exchange_refuse(exchange, &problem);
 }

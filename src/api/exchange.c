@@ -255,13 +255,15 @@ static void document_done(struct document *document)
 static void answer(struct exchange *exchange, enum http_code code, const struct document *document,
                    const char *location)
 {
-    struct respond_headers headers = {{{NULL, NULL}}};
+    struct respond_headers headers = {{{NULL, NULL}}}; /* room for three: all of them */
     size_t count = 0;
     bool tagged = document->tag[0] != '\0';
     if (tagged)
         headers.items[count++] = (struct http_header){"ETag", document->tag};
     if (location != NULL)
         headers.items[count++] = (struct http_header){"Location", location};
+    if (exchange->is_repetition)
+        headers.items[count++] = (struct http_header){"Idempotent-Replayed", "true"};
     if (tagged && code == HTTP_CODE_OK &&
         has_tag(header(exchange, "If-None-Match"), document->tag)) {
         respond(exchange->request, HTTP_CODE_NOT_MODIFIED, NULL, NULL, 0, &headers);

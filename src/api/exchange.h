@@ -70,6 +70,7 @@ struct exchange {
     LIST_ENTRY(exchange) open_link;
     bool is_open;               /* it is in api->open */
     struct exchange *followers; /* who have joined this one */
+    bool is_repetition;         /* of a request that was answered before: said in a header */
     char account[ID_SIZE];
     char token[ID_SIZE]; /* its id: createdBy */
     enum media media;

@@ -26,6 +26,7 @@ enum problem_number {
     PROBLEM_QUERY_UNSUPPORTED = 6, /* invalidParams */
     PROBLEM_JSON_PAYLOAD = 7,
     PROBLEM_JSON_SCHEMA = 8, /* schemaValidationFailure */
+    PROBLEM_KEY_REUSED = 10,
     PROBLEM_NOT_PERMITTED = 11,
     PROBLEM_HEADERS_INVALID = 12, /* invalidParams */
     PROBLEM_NOT_ACCEPTABLE = 32,

@@ -61,12 +61,23 @@ static enum status add_json(struct store_call *call, const json_t *json, struct 
 
 /* The front end */
 
+static void begin_create(struct store_call *call, const struct store_backup_create *create)
+{
+    if (create->key == NULL) {
+        begin_write(call, "appbackup_backup_create");
+        call->may_merge = true;
+        return;
+    }
+    begin_write(call, "appbackup_backup_create_once");
+    add_text(call, create->key);
+    add_text(call, create->fingerprint);
+}
+
 enum status store_call_backup_create(struct store_call *call,
                                      const struct store_backup_create *create, struct error *err)
 {
     const struct backup_request *request = create->request;
-    begin_write(call, "appbackup_backup_create");
-    call->may_merge = true;
+    begin_create(call, create);
     add_text(call, create->id);
     add_text(call, create->job);
     add_text(call, create->account);

@@ -28,6 +28,7 @@ local LEASE_MAX_MS = 3600 * 1000
 local DELAY_MAX_MS = 7 * 24 * 3600 * 1000
 local NODE_ALIVE_MS = 15000           -- as include/model/node.h
 local JOB_KEPT_S = 24 * 3600          -- how long a job that is done can still be looked at
+local CREATE_KEY_KEPT_S = 24 * 3600   -- how long a create with a key is remembered
 local JOURNAL_MAX = 100000
 local SWEEP_MAX = 100                 -- jobs per sweep and kind: keeps one call short
 local CLAIM_PAGE, CLAIM_PAGES = 64, 16
@@ -266,6 +267,15 @@ function Arguments:optional_id(name)
         return ""
     end
     return self:id(name)
+end
+
+-- SHA-256 in hex.
+function Arguments:digest(name)
+    local text = self:text(name, 64)
+    if #text ~= 64 or text:find("[^0-9a-f]") then
+        refuse("INVALID_ARGUMENT", "%s must be 64 hex digits", name)
+    end
+    return text
 end
 
 function Arguments:number(name, min, max)
@@ -627,13 +637,7 @@ local REPORT_READERS = {
     bytes_total = function(a) return a:number("bytes_total", 0, BYTES_MAX) end,
     taken_ms = function(a) return int(a:number("taken_ms", 0, BYTES_MAX)) end,
     snapshot = function(a) return a:id("snapshot") end,
-    repository_snapshot = function(a)
-        local text = a:text("repository_snapshot", 64)
-        if #text ~= 64 or text:find("[^0-9a-f]") then
-            refuse("INVALID_ARGUMENT", "repository_snapshot must be 64 hex digits")
-        end
-        return text
-    end,
+    repository_snapshot = function(a) return a:digest("repository_snapshot") end,
     hook_state = function(a) return a:choice("hook_state", { success = true, failed = true }) end,
     hook_state_details = function(a) return (a:json_array("hook_state_details", JSON_MAX)) end,
     state_details = function(a) return (a:json_array("state_details", JSON_MAX)) end,
@@ -1376,7 +1380,7 @@ end
 -- One request is answered by its record, several by an array with a record or an error reply for each: a refused one
 -- does not touch the others. Many who create at the same time cost less than each for himself, since what they have in
 -- common is looked up and indexed once.
-define("backup_create", WRITES, function(a)
+local function create_backups(a)
     local count = #a.list / CREATE_ARGUMENTS
     if count < 1 or count > CREATE_MAX or count % 1 ~= 0 then
         refuse("INVALID_ARGUMENT", "%d arguments, expected are %d for each of at most %d backups", #a.list,
@@ -1403,7 +1407,9 @@ define("backup_create", WRITES, function(a)
     end
     queue_new_jobs(jobs)
     return count == 1 and replies[1] or replies
-end)
+end
+
+define("backup_create", WRITES, create_backups)
 
 -- Why a backup that looks idle is not running: true only now, so it is not stored.
 local function waiting_reason(backup, now)
@@ -1440,6 +1446,32 @@ local function visible_backup(account, app, id, now)
     end
     return record
 end
+
+-- A create with a key of the caller's: the first one with it makes the backup and is remembered for a day; the same
+-- request again is answered by that backup, as it is by then. Replies with whether it is a repetition, and the record.
+define("backup_create_once", WRITES, function(a)
+    local key, request = a:digest("key"), a:digest("request")
+    local wanted = read_create_request(a)
+    a:finish()
+    local memory = PREFIX .. "create-key:" .. wanted.app .. ":" .. key
+    local first = redis.call("HMGET", memory, "account", "request", "backup")
+    if first[1] == wanted.account then
+        local record = visible_backup(wanted.account, wanted.app, first[3], now_ms())
+        if first[2] ~= request then
+            refuse("KEY_REUSED", "the key belongs to another request, which made backup %s", first[3])
+        elseif not record then
+            refuse("KEY_REUSED", "the key belongs to backup %s, which is gone", first[3])
+        end
+        return { "1", record }
+    end
+    local reply = create_backups(setmetatable({ list = { unpack(a.list, 3) }, at = 0 }, Arguments))
+    if reply.err then
+        return reply
+    end
+    write_hash(memory, { account = wanted.account, request = request, backup = wanted.id })
+    redis.call("EXPIRE", memory, CREATE_KEY_KEPT_S)
+    return { "0", reply }
+end)
 
 define("backup_get", READS, function(a)
     local account, app, id = a:optional_id("account"), a:optional_id("app"), a:id("backup")

@@ -20,6 +20,7 @@ static const struct {
     {"FOREIGN_BACKUP", STATUS_FORBIDDEN, "foreign_backup"},
     {"FOREIGN_SNAPSHOT", STATUS_FORBIDDEN, "foreign_snapshot"},
     {"NAME_TAKEN", STATUS_CONFLICT, "name_taken"},
+    {"KEY_REUSED", STATUS_CONFLICT, "key_reused"},
     {"ALREADY_DELETING", STATUS_CONFLICT, "already_deleting"},
     {"BACKUP_IN_USE", STATUS_CONFLICT, "backup_in_use"},
     {"BACKUP_NOT_READY", STATUS_CONFLICT, "backup_not_ready"},

@@ -91,6 +91,21 @@ enum status store_reply_backup(const redisReply *reply, struct backup *ret_backu
     return STATUS_OK;
 }
 
+enum status store_reply_backup_once(const redisReply *reply, struct backup *ret_backup,
+                                    bool *ret_repeated, struct error *err)
+{
+    const char *repeated = NULL;
+    if (refusal_check(reply, err) != STATUS_OK)
+        return err->status;
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2)
+        return wrong_shape(reply, "a flag and a record", err);
+    if (store_reply_text(reply->element[0], &repeated, err) != STATUS_OK ||
+        store_reply_backup(reply->element[1], ret_backup, err) != STATUS_OK)
+        return err->status;
+    *ret_repeated = strcmp(repeated, "1") == 0;
+    return STATUS_OK;
+}
+
 static enum status set_task(void *record, const char *field, const char *value, struct error *err)
 {
     return task_set_field(record, field, value, err);

@@ -110,6 +110,67 @@ class Service(unittest.TestCase):
         return problem
 
 
+class Once(Service):
+    def key(self, key, **options):
+        return self.post(headers={"Idempotency-Key": key}, **options)
+
+    def test_a_repetition_gets_the_same_backup(self):
+        first = self.key("k 1", name="once", metadata={"labels": [{"name": "a", "value": "b"}]})
+        self.assertEqual(first.status, 201, first)
+        self.assertNotIn("Idempotent-Replayed", first.headers)
+        body = (b'{"metadata": {"labels": [{"value": "b", "name": "a"}]},\n "name": "once", '
+                b'"version": "1.1", "type": "application/astra-appBackup"}')
+        again = self.client.request("POST", self.backups(), body, {"Idempotency-Key": "k 1"})
+        self.assertEqual(again.status, 201, again)
+        self.assertEqual(again.headers["Idempotent-Replayed"], "true")
+        self.assertEqual(again.headers["Location"], first.headers["Location"])
+        self.assertEqual(again.json, first.json)
+
+        # And by then the backup may have gone on.
+        self.redis.cli("HSET", "appbackup:backup:" + first.json["id"], "bytes_total", "10",
+                       "bytes_done", "5", "percent_done", "50")
+        again = self.key("k 1", name="once", metadata={"labels": [{"name": "a", "value": "b"}]})
+        self.assertEqual((again.status, again.json["percentDone"]), (201, 50))
+
+    def test_a_key_belongs_to_one_request_of_one_app(self):
+        first = self.key("k2", name="one")
+        self.assert_problem(self.key("k2", name="two"), 409, 10)
+        self.assert_problem(self.key("k2", name="one", version="1.2"), 409, 10)
+        other = self.key("k2", app=WIKI, name="one")
+        self.assertEqual(other.status, 201, other)
+        self.assertNotEqual(other.json["id"], first.json["id"])
+        self.assertEqual(self.client.request("DELETE", self.backups(rest="/" + first.json["id"])).status, 204)
+        self.assert_problem(self.key("k2", name="one"), 409, 10)
+
+    def test_a_refused_request_leaves_its_key_unused(self):
+        self.assert_problem(self.key("k3", name="Not a name"), 400, 8, "schemaValidationFailure")
+        self.assert_problem(self.key("k3", bucketID=NOBODY), 400, 108)
+        self.assertEqual(self.key("k3", name="now-good").status, 201)
+
+    def test_a_key_is_printable_and_short(self):
+        for key in ("", "x" * 256, "tab\there", "\xe4"):
+            with self.subTest(key=key):
+                problem = self.assert_problem(self.key(key), 400, 12, "invalidParams")
+                self.assertEqual(problem["invalidParams"][0]["name"], "Idempotency-Key")
+        self.assertEqual(self.key("x" * 255).status, 201)
+
+    def test_a_thousand_at_once_make_one(self):
+        def post(number):
+            with Client(self.port, "work") as client:
+                return [client.request("POST", self.backups(), {"type": BACKUP, "version": "1.1"},
+                                       {"Content-Type": MEDIA, "Idempotency-Key": "flood"})
+                        for _ in range(25)]
+        with concurrent.futures.ThreadPoolExecutor(40) as pool:
+            answers = [answer for part in pool.map(post, range(40)) for answer in part]
+        self.assertEqual(len(answers), 1000)
+        self.assertEqual({answer.status for answer in answers}, {201})
+        self.assertEqual(len({answer.json["id"] for answer in answers}), 1)
+        self.assertEqual(len({answer.headers["Location"] for answer in answers}), 1)
+        self.assertEqual(sum("Idempotent-Replayed" not in answer.headers for answer in answers), 1)
+        listed = self.client.get(self.backups() + "?include=id").json["items"]
+        self.assertEqual(listed.count([answers[0].json["id"]]), 1)
+
+
 class Backups(Service):
     def test_a_post_gives_a_pending_backup_and_its_location(self):
         answer = self.post(name="first", version="1.2",

@@ -2,6 +2,7 @@
 #include "scenario.h"
 
 TestSuite(backup_create, .init = start, .fini = stop, .timeout = 60);
+TestSuite(backup_create_once, .init = start, .fini = stop, .timeout = 60);
 TestSuite(backup_get, .init = start, .fini = stop, .timeout = 60);
 TestSuite(backup_list, .init = start, .fini = stop, .timeout = 60);
 TestSuite(backup_delete, .init = start, .fini = stop, .timeout = 60);
@@ -171,6 +172,99 @@ Test(backup_create, takes_several_at_once_and_refuses_twins_among_them)
     cr_expect(eq(str, backup.app, WIKI));
     backup_done(&backup);
     EXPECT_TEXT(look("ZCARD appbackup:account-backups:" ACCOUNT), "2");
+}
+
+#define KEY_1    "1111111111111111111111111111111111111111111111111111111111111111"
+#define KEY_2    "2222222222222222222222222222222222222222222222222222222222222222"
+#define ASKED_1  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define ASKED_2  "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define MEMORY_1 "appbackup:create-key:" SHOP ":" KEY_1
+
+/* A create with a key, under a new id. */
+static enum status create_once(const char *app, const char *key, const char *fingerprint,
+                               struct backup *ret_backup, bool *ret_repeated, struct error *err)
+{
+    struct made made;
+    id_random(made.id);
+    id_random(made.job);
+    struct backup_request request = {.version = "1.1"};
+    const struct store_backup_create wanted = {.id = made.id,
+                                               .job = made.job,
+                                               .account = ACCOUNT,
+                                               .app = app,
+                                               .created_by = ACTOR,
+                                               .request = &request,
+                                               .key = key,
+                                               .fingerprint = fingerprint};
+    CLEANUP(store_call_done) struct store_call call = {0};
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    if (store_call_backup_create(&call, &wanted, err) != STATUS_OK ||
+        store_run(store, &call, &reply, err) != STATUS_OK)
+        return err->status;
+    return store_reply_backup_once(reply, ret_backup, ret_repeated, err);
+}
+
+Test(backup_create_once, answers_a_repetition_with_the_backup_as_it_is)
+{
+    struct backup first = {0};
+    struct backup again = {0};
+    bool repeated = true;
+    MUST(create_once(SHOP, KEY_1, ASKED_1, &first, &repeated, err));
+    cr_expect(not(repeated));
+    struct job job = claim();
+    MUST(advance(&job, BACKUP_DISCOVERING, err));
+
+    MUST(create_once(SHOP, KEY_1, ASKED_1, &again, &repeated, err));
+
+    cr_expect(repeated);
+    cr_expect(eq(str, again.id, first.id));
+    cr_expect(eq(int, (int)again.state, (int)BACKUP_DISCOVERING));
+    EXPECT_TEXT(look("ZCARD appbackup:backups:" SHOP), "1");
+    EXPECT_TEXT(look("XLEN appbackup:journal"), "2");
+    backup_done(&first);
+    backup_done(&again);
+}
+
+Test(backup_create_once, remembers_a_key_for_a_day_and_per_app)
+{
+    struct backup shop = {0};
+    struct backup wiki = {0};
+    bool repeated = true;
+    MUST(create_once(SHOP, KEY_1, ASKED_1, &shop, &repeated, err));
+    MUST(create_once(WIKI, KEY_1, ASKED_1, &wiki, &repeated, err));
+    cr_expect(not(repeated));
+    cr_expect(ne(str, shop.id, wiki.id));
+    EXPECT_TEXT(look("TTL " MEMORY_1), "86400");
+    EXPECT_TEXT(look("HGET " MEMORY_1 " backup"), shop.id);
+    backup_done(&shop);
+    backup_done(&wiki);
+}
+
+Test(backup_create_once, refuses_a_key_of_another_request_or_of_a_backup_that_is_gone)
+{
+    struct backup backup = {0};
+    bool repeated = true;
+    MUST(create_once(SHOP, KEY_1, ASKED_1, &backup, &repeated, err));
+    REFUSED(create_once(SHOP, KEY_1, ASKED_2, &backup, &repeated, err), STATUS_CONFLICT,
+            "key_reused");
+    MUST(delete (backup.id, err));
+    REFUSED(create_once(SHOP, KEY_1, ASKED_1, &backup, &repeated, err), STATUS_CONFLICT,
+            "key_reused");
+    EXPECT_TEXT(look("EXISTS appbackup:backups:" SHOP), "0");
+    backup_done(&backup);
+}
+
+Test(backup_create_once, leaves_no_memory_of_what_was_refused)
+{
+    struct backup backup = {0};
+    bool repeated = true;
+    REFUSED(create_once(NOBODY, KEY_1, ASKED_1, &backup, &repeated, err), STATUS_NOT_FOUND,
+            "unknown_app");
+    REFUSED(create_once(SHOP, "short", ASKED_1, &backup, &repeated, err), STATUS_INVALID,
+            "invalid_argument");
+    REFUSED(create_once(SHOP, KEY_2, "no digest", &backup, &repeated, err), STATUS_INVALID,
+            "invalid_argument");
+    EXPECT_TEXT(look("KEYS appbackup:create-key:*"), "");
 }
 
 Test(backup_create, wakes_the_node)

@@ -71,6 +71,17 @@ static struct job play_tasks(void)
     return kept;
 }
 
+static void make_once(const char *app, const char *name)
+{
+    static const char digest[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    struct made made;
+    id_random(made.id);
+    id_random(made.job);
+    (void)look("FCALL appbackup_backup_create_once 0 %s %s %s %s " ACCOUNT " %s " ACTOR
+               " 1.1 %s %s %s []",
+               digest, digest, made.id, made.job, app, name, "", "");
+}
+
 /* Everything that leaves a key behind. */
 static void play(void)
 {
@@ -96,7 +107,7 @@ static void play(void)
     MUST(delete (done.subject, err));
     (void)order(&(struct store_task_create){.kind = JOB_RESTORE, .backup = kept.subject});
     (void)make(SHOP, "waiting");
-    (void)make(WIKI, "waiting");
+    make_once(WIKI, "waiting");
     struct job discovering = claim();
     MUST(advance(&discovering, BACKUP_DISCOVERING, err));
 }
@@ -128,8 +139,9 @@ static bool page_names_field(const char *field)
 
 Test(documentation, names_every_field_and_counter)
 {
-    static const char *const kinds[] = {"backup:*", "job:*",    "app:*",  "bucket:*",
-                                        "node:*",   "counters", "task:*", "repository:*"};
+    static const char *const kinds[] = {"backup:*", "job:*",        "app:*",
+                                        "bucket:*", "node:*",       "counters",
+                                        "task:*",   "repository:*", "create-key:*"};
     read_page();
     play();
 

@@ -61,6 +61,7 @@ Test(problem_write, gives_every_number_in_use_a_title_a_detail_and_its_status)
         {PROBLEM_QUERY_UNSUPPORTED, 400},
         {PROBLEM_JSON_PAYLOAD, 400},
         {PROBLEM_JSON_SCHEMA, 400},
+        {PROBLEM_KEY_REUSED, 409},
         {PROBLEM_NOT_PERMITTED, 403},
         {PROBLEM_HEADERS_INVALID, 400},
         {PROBLEM_NOT_ACCEPTABLE, 406},

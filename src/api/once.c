@@ -1,0 +1,66 @@
+#include "once.h"
+
+#include "core/cleanup.h"
+#include "core/hex.h"
+
+#include <string.h>
+
+#define KEY_HEADER "Idempotency-Key"
+
+static bool is_key(const char *text)
+{
+    size_t len = strlen(text);
+    if (len == 0 || len > ONCE_KEY_MAX)
+        return false;
+    for (size_t i = 0; i < len; i++)
+        if (text[i] < ' ' || text[i] > '~')
+            return false;
+    return true;
+}
+
+static bool digest_text(const struct exchange *exchange, const char *text,
+                        char ret_digits[ONCE_DIGEST_SIZE], struct problem *problem)
+{
+    unsigned char hash[DIGEST_SHA256_SIZE];
+    if (!digest_sha256(exchange->api->auth.digest, text, strlen(text), hash)) {
+        problem_set(problem, PROBLEM_INTERNAL);
+        return false;
+    }
+    hex_encode(hash, sizeof(hash), ret_digits);
+    return true;
+}
+
+bool once_read_key(const struct exchange *exchange, struct once *ret_once, struct problem *problem)
+{
+    const char *key = http_request_header(exchange->request, KEY_HEADER);
+    *ret_once = (struct once){.key = ""};
+    if (key == NULL)
+        return true;
+    if (!is_key(key)) {
+        problem_add_reason(problem, PROBLEM_HEADERS_INVALID, KEY_HEADER,
+                           "1 to 255 printable ASCII characters are expected");
+        return false;
+    }
+    return digest_text(exchange, key, ret_once->key, problem);
+}
+
+char *once_canonical(const struct backup_request *request)
+{
+    json_auto_t *json = json_pack("{s:s, s:s, s:s, s:s, s:O}", "version", request->version, "name",
+                                  request->name, "bucket", request->bucket, "snapshot",
+                                  request->snapshot, "labels", request->labels);
+    return json == NULL ? NULL : json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
+}
+
+bool once_read_request(const struct exchange *exchange, const struct backup_request *request,
+                       struct once *once, struct problem *problem)
+{
+    if (once->key[0] == '\0')
+        return true;
+    CLEANUP(freep) char *text = once_canonical(request);
+    if (text == NULL) {
+        problem_set(problem, PROBLEM_NOT_READY);
+        return false;
+    }
+    return digest_text(exchange, text, once->fingerprint, problem);
+}
