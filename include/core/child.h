@@ -2,7 +2,7 @@
  * Child: one command in its own process group, with a user, an environment, a deadline and bounded
  * output, waited for.
  *
- * End       SIGTERM to the group at the deadline or on cancel; SIGKILL after CHILD_GRACE_MS, or as
+ * End       SIGTERM to the group at the deadline or on cancel; SIGKILL after the grace, or as
  *           soon as the command has ended and nothing holds its output any more. The group is also
  *           killed when the command has ended by itself, so that nothing which it left in the
  *           background goes on - unless it succeeded and leave_group is set.
@@ -37,6 +37,7 @@ struct child_command {
     const char *directory;          /* NULL: "/" */
     int64_t timeout_ms;             /* > 0 */
     int64_t grace_ms;               /* between SIGTERM and SIGKILL; 0: CHILD_GRACE_MS */
+    int64_t cancel_grace_ms;        /* the same when cancelled; 0: grace_ms */
     const struct cancel *cancel;    /* may be NULL: cannot be cancelled */
     bool leave_group;               /* background processes of a successful command may live on */
 };

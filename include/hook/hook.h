@@ -5,8 +5,8 @@
  *           APPBACKUP_REASON ("backup", "restore", or "undo" when it unwinds what a failure, a
  *           cancel or a crash left); PATH (CHILD_PATH), LANG=C.UTF-8, and HOME, USER, LOGNAME and
  *           the groups of its user; stdin is /dev/null; the directory is "/". Nothing else.
- * Ends      at its deadline or on cancel by SIGTERM, CHILD_GRACE_MS later by SIGKILL, to its
- *           whole process group.
+ * Ends      at its deadline by SIGTERM, CHILD_GRACE_MS later by SIGKILL, to its whole process
+ *           group; on cancel the same, but HOOK_CANCEL_GRACE_MS apart: somebody waits.
  * Leaves    what a successful hook left in the background lives on: a pre hook may leave a
  *           database session that holds a lock until the post hook ends it. Such a process has to
  *           redirect its output, since ours is closed. A failed hook takes its whole group with
@@ -22,6 +22,8 @@
 #include "model/app.h"
 
 #include <stdbool.h>
+
+enum { HOOK_CANCEL_GRACE_MS = 1000 };
 
 enum hook_reason { HOOK_REASON_BACKUP, HOOK_REASON_UNDO, HOOK_REASON_RESTORE };
 

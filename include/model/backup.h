@@ -102,4 +102,16 @@ enum status backup_request_read(const json_t *body, struct backup_request *ret_r
                                 struct error *err) MUST_CHECK;
 void backup_request_done(struct backup_request *request);
 
+enum { CANCEL_REASON_MAX = 255 }; /* characters */
+
+/* The body of POST appBackups/<id>/cancel: {"reason": "..."}, or {}. */
+struct backup_cancel_request {
+    char reason[4 * CANCEL_REASON_MAX + 1]; /* "": none */
+};
+
+/* INVALID: as above. */
+enum status backup_cancel_request_read(const json_t *body,
+                                       struct backup_cancel_request *ret_request, struct error *err)
+    MUST_CHECK;
+
 #endif

@@ -46,7 +46,11 @@ void store_call_backup_list(struct store_call *call, const char *account, const 
                             int64_t offset,
                             int64_t count); /* backups, oldest first; count 1-STORE_LIST_MAX */
 void store_call_backup_delete(struct store_call *call, const char *account, const char *app,
-                              const char *id, const char *actor);       /* nothing */
+                              const char *id, const char *actor); /* nothing */
+/* It ends "failed" with the canceled detail: at once when it waits, else as soon as its worker has
+ * unwound it. reason: for people, NULL for none. */
+void store_call_backup_cancel(struct store_call *call, const char *account, const char *app,
+                              const char *id, const char *actor, const char *reason); /* backup */
 void store_call_app_list(struct store_call *call, const char *account); /* apps, by name */
 void store_call_app_get(struct store_call *call, const char *account, const char *id); /* app */
 void store_call_bucket_list(struct store_call *call, const char *account); /* buckets, by name */
@@ -169,7 +173,7 @@ enum status store_call_job_finish(struct store_call *call, const struct job *job
 
 /* The process of a claim has died without finishing it. kills grows; up to kills_max it is queued
  * again after delay_ms, then quarantined (backup: failed). A claim that was finished, or is
- * another's by now, is left alone. Reply: text: "retry", "quarantined", "none". */
+ * another's by now, is left alone. Reply: text: "retry", "quarantined", "canceled", "none". */
 void store_call_job_died(struct store_call *call, const struct job *job, const char *evidence,
                          int64_t kills_max, int64_t delay_ms);
 

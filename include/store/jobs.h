@@ -52,7 +52,12 @@ struct store_death {
     int64_t delay_ms;
 };
 
-enum store_verdict { STORE_VERDICT_NONE, STORE_VERDICT_RETRY, STORE_VERDICT_QUARANTINED };
+enum store_verdict {
+    STORE_VERDICT_NONE,
+    STORE_VERDICT_RETRY,
+    STORE_VERDICT_QUARANTINED,
+    STORE_VERDICT_CANCELED /* as somebody had asked for */
+};
 
 enum status store_job_died(struct store *store, const struct job *job,
                            const struct store_death *death, enum store_verdict *ret_verdict,

@@ -28,6 +28,12 @@ static const struct operation delete_operation = {.type = BACKUP_TYPE,
                                                   .unknown = "unknown_backup",
                                                   .absent = PROBLEM_RESOURCE_NOT_FOUND};
 
+static const struct operation cancel_operation = {.type = BACKUP_TYPE,
+                                                  .role = ROLE_MEMBER,
+                                                  .failed = PROBLEM_RESOURCE_NOT_UPDATED,
+                                                  .unknown = "unknown_backup",
+                                                  .absent = PROBLEM_RESOURCE_NOT_FOUND};
+
 /* The record of a reply as the API's resource. Caller owns *ret_json. */
 static enum status read_backup(const struct exchange *exchange, const redisReply *reply,
                                json_t **ret_json, struct error *err)
@@ -187,4 +193,45 @@ void backups_delete(void *context, struct http_request *request)
     store_call_backup_delete(&call, exchange->account, exchange_app(exchange),
                              exchange_id(exchange), exchange->token);
     exchange_call(exchange, &call, on_deleted);
+}
+
+static enum status on_canceled(struct exchange *exchange, const redisReply *reply,
+                               struct error *err)
+{
+    json_auto_t *json = NULL;
+    if (read_backup(exchange, reply, &json, err) != STATUS_OK)
+        return err->status;
+    return exchange_accepted(exchange, json, err);
+}
+
+static bool read_cancel(const struct exchange *exchange, struct backup_cancel_request *ret_request,
+                        struct problem *problem)
+{
+    json_auto_t *body = NULL;
+    struct error err = {.status = STATUS_OK};
+    if (!exchange_has_body(exchange))
+        return true;
+    if (!exchange_body(exchange, &body, problem))
+        return false;
+    if (backup_cancel_request_read(body, ret_request, &err) == STATUS_OK)
+        return true;
+    problem_set_schema_failure(problem, err.text);
+    return false;
+}
+
+void backups_cancel(void *context, struct http_request *request)
+{
+    struct exchange *exchange = exchange_begin(context, request, &cancel_operation);
+    if (exchange == NULL)
+        return;
+    CLEANUP(problem_done) struct problem problem = {.number = PROBLEM_NONE};
+    struct backup_cancel_request wanted = {.reason = ""};
+    if (!read_cancel(exchange, &wanted, &problem)) {
+        exchange_refuse(exchange, &problem);
+        return;
+    }
+    struct store_call call = {.argc = 0};
+    store_call_backup_cancel(&call, exchange->account, exchange_app(exchange),
+                             exchange_id(exchange), exchange->token, wanted.reason);
+    exchange_call(exchange, &call, on_canceled);
 }

@@ -300,6 +300,15 @@ enum status exchange_created(struct exchange *exchange, const json_t *json, cons
     return STATUS_OK;
 }
 
+enum status exchange_accepted(struct exchange *exchange, const json_t *json, struct error *err)
+{
+    CLEANUP(document_done) struct document document = {.text = NULL};
+    if (write_document(exchange, json, &document, err) != STATUS_OK)
+        return err->status;
+    answer(exchange, HTTP_CODE_ACCEPTED, &document, NULL);
+    return STATUS_OK;
+}
+
 enum status exchange_list(struct exchange *exchange, struct error *err)
 {
     if (list_finish(&exchange->list, err) != STATUS_OK)
@@ -346,6 +355,13 @@ enum status exchange_row(struct exchange *exchange, const redisReply *reply, exc
 void exchange_deleted(struct exchange *exchange)
 {
     respond(exchange->request, HTTP_CODE_NO_CONTENT, NULL, NULL, 0, NULL);
+}
+
+bool exchange_has_body(const struct exchange *exchange)
+{
+    size_t len = 0;
+    (void)http_request_body(exchange->request, &len);
+    return len > 0;
 }
 
 bool exchange_body(const struct exchange *exchange, json_t **ret_body, struct problem *problem)

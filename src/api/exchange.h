@@ -117,6 +117,9 @@ enum status exchange_row(struct exchange *exchange, const redisReply *reply, exc
 const char *exchange_app(const struct exchange *exchange);
 const char *exchange_id(const struct exchange *exchange);
 
+/* Has the request a body at all? */
+bool exchange_has_body(const struct exchange *exchange);
+
 /* The JSON of the request's body, of the operation's type. False: problem says why not. Caller owns
  * *ret_body. */
 bool exchange_body(const struct exchange *exchange, json_t **ret_body, struct problem *problem);
@@ -124,12 +127,14 @@ bool exchange_body(const struct exchange *exchange, json_t **ret_body, struct pr
 /* Sends the call, and frees what it owns. */
 void exchange_call(struct exchange *exchange, struct store_call *call, exchange_next_fn *next);
 
-/* Answers; the exchange is gone. exchange_resource(), _created() and _list() are OK when they have
- * answered; json is borrowed. */
+/* Answers; the exchange is gone. exchange_resource(), _created(), _accepted() and _list() are OK
+ * when they have answered; json is borrowed. */
 enum status exchange_resource(struct exchange *exchange, const json_t *json, struct error *err)
     MUST_CHECK;
 enum status exchange_created(struct exchange *exchange, const json_t *json, const char *path,
                              struct error *err) MUST_CHECK;
+enum status exchange_accepted(struct exchange *exchange, const json_t *json, struct error *err)
+    MUST_CHECK;
 enum status exchange_list(struct exchange *exchange, struct error *err) MUST_CHECK;
 void exchange_deleted(struct exchange *exchange);
 void exchange_refuse(struct exchange *exchange, const struct problem *problem);

@@ -84,7 +84,7 @@ static const struct problem_kind kinds[] = {
     {PROBLEM_NO_BUCKET, HTTP_CODE_BAD_REQUEST, "Bucket unavailable",
      "The request names no bucket, and there is no default bucket.", NULL},
     {PROBLEM_CANCEL_NOT_ALLOWED, HTTP_CODE_CONFLICT, "Backup cancellation not allowed",
-     "The backup is in a state in which it cannot be cancelled and deleted.", NULL},
+     "The backup is in a state in which it cannot be cancelled, or not be deleted.", NULL},
     {PROBLEM_BACKUP_IN_USE, HTTP_CODE_CONFLICT, "Backup or snapshot not deleted",
      "A restore of the backup waits or is running; it can be deleted afterwards.", NULL},
     {PROBLEM_NAME_TAKEN, HTTP_CODE_CONFLICT, "Backup with the same name exists",

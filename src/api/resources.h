@@ -8,6 +8,7 @@ http_handler_fn backups_create;
 http_handler_fn backups_list; /* of one app; of all where the path names none */
 http_handler_fn backups_get;
 http_handler_fn backups_delete;
+http_handler_fn backups_cancel;
 http_handler_fn snapshots_list;
 http_handler_fn apps_list;
 http_handler_fn apps_get;

@@ -65,14 +65,20 @@ static void signal_group(const struct watch *watch, int number)
     (void)kill(-watch->process.pid, number); /* fails only if there is nobody left */
 }
 
-static void terminate(struct watch *watch)
+static int64_t grace_ms(const struct watch *watch)
 {
     const struct child_command *command = watch->command;
+    if (watch->result->canceled && command->cancel_grace_ms > 0)
+        return command->cancel_grace_ms;
+    return command->grace_ms > 0 ? command->grace_ms : CHILD_GRACE_MS;
+}
+
+static void terminate(struct watch *watch)
+{
     signal_group(watch, SIGTERM);
     signal_group(watch, SIGCONT); /* a stopped process would not see the other */
     watch->phase = WATCH_TERMINATED;
-    watch->deadline_ms =
-        clock_mono_ms() + (command->grace_ms > 0 ? command->grace_ms : CHILD_GRACE_MS);
+    watch->deadline_ms = clock_mono_ms() + grace_ms(watch);
 }
 
 static enum status on_deadline(struct watch *watch, struct error *err)

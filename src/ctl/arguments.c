@@ -49,6 +49,7 @@ static const struct option options[] = {
     TEXT_OPTION("--target", 0, OPTION_TARGET, target),
     {.name = "--include", .bit = OPTION_INCLUDE, .is_list = true},
     SWITCH_OPTION("--in-place", 0, OPTION_IN_PLACE, in_place),
+    TEXT_OPTION("--reason", 0, OPTION_REASON, reason),
     SWITCH_OPTION("--all", 0, OPTION_ALL, all),
     SWITCH_OPTION("--help", 'h', 0, help),
     SWITCH_OPTION("--version", 0, 0, version),

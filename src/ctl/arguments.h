@@ -21,6 +21,7 @@ enum option_bit {
     OPTION_INCLUDE = 1 << 4, /* may be given more than once */
     OPTION_IN_PLACE = 1 << 5,
     OPTION_ALL = 1 << 6,
+    OPTION_REASON = 1 << 7,
 };
 
 enum output_form { OUTPUT_TABLE = 0, OUTPUT_JSON };
@@ -36,6 +37,7 @@ struct arguments {
     const char *name;
     const char *bucket;
     const char *target;
+    const char *reason;
     const char *includes[INCLUDES_MAX];
     size_t include_count;
     enum output_form output;

@@ -1,5 +1,6 @@
 #include "command.h"
 #include "core/clock.h"
+#include "core/utf8.h"
 #include "ctl/ctl.h"
 #include "output.h"
 #include "store/calls.h"
@@ -196,7 +197,38 @@ enum status command_backup_list(struct session *session, struct error *err)
     return status;
 }
 
-/* --- delete --- */
+/* --- cancel, delete --- */
+
+/* For the journal: who did it. */
+static void name_actor(char actor[TEXT_SIZE])
+{
+    (void)snprintf(actor, TEXT_SIZE, "appbackupctl:uid=%u", (unsigned)getuid());
+}
+
+enum status command_backup_cancel(struct session *session, struct error *err)
+{
+    const struct arguments *arguments = session->arguments;
+    const char *id = arguments->values[0];
+    if (check_id(id, err) != STATUS_OK)
+        return err->status;
+    if (arguments->reason != NULL && utf8_count(arguments->reason) > CANCEL_REASON_MAX)
+        return FAIL(err, STATUS_INVALID, "a reason may have %d characters", CANCEL_REASON_MAX);
+    char actor[TEXT_SIZE];
+    name_actor(actor);
+
+    struct store_call call = {0};
+    CLEANUP(backup_done) struct backup backup = {0};
+    store_call_backup_cancel(&call, session->account, NULL, id, actor, arguments->reason);
+    enum status status = get(session, &call, &backup, err);
+    store_call_done(&call);
+    if (status != STATUS_OK)
+        return status;
+    if (arguments->output == OUTPUT_JSON)
+        return print_json(&backup, err);
+    bool ended = backup.state == BACKUP_FAILED;
+    (void)printf("backup %s is %s\n", id, ended ? "canceled" : "being canceled");
+    return STATUS_OK;
+}
 
 enum status command_backup_delete(struct session *session, struct error *err)
 {
@@ -204,8 +236,8 @@ enum status command_backup_delete(struct session *session, struct error *err)
     const char *id = arguments->values[0];
     if (check_id(id, err) != STATUS_OK)
         return err->status;
-    char actor[TEXT_SIZE]; /* for the journal: who did it */
-    (void)snprintf(actor, sizeof(actor), "appbackupctl:uid=%u", (unsigned)getuid());
+    char actor[TEXT_SIZE];
+    name_actor(actor);
 
     struct store_call call = {0};
     CLEANUP(reply_freep) redisReply *reply = NULL;

@@ -31,6 +31,16 @@ const struct command commands[] = {
         .help = "  ID                as `backup list` shows it\n",
     },
     {
+        .group = "backup", .verb = "cancel", .usage = "ID [--reason TEXT]",
+        .arguments_min = 1, .arguments_max = 1,
+        .options = OPTION_REASON,
+        .run = command_backup_cancel,
+        .summary = "stop a backup that waits or runs",
+        .help = "  ID                as `backup list` shows it\n"
+                "  --reason TEXT     for the record and the journal, at most 255 characters\n"
+                "Its hooks are unwound; it ends as failed, with the detail that it was canceled.\n",
+    },
+    {
         .group = "backup", .verb = "delete", .usage = "ID",
         .arguments_min = 1, .arguments_max = 1,
         .run = command_backup_delete,

@@ -15,6 +15,7 @@ static enum status run(const struct app_hook *hook, const struct hook_context *c
             .user = hook->user,
             .timeout_ms = hook->timeout_ms > 0 ? hook->timeout_ms : HOOK_TIMEOUT_MS,
             .cancel = context->cancel,
+            .cancel_grace_ms = HOOK_CANCEL_GRACE_MS,
             .leave_group = true,
         };
         status = child_run(&command, ret_result, err);

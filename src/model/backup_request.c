@@ -173,3 +173,24 @@ void backup_request_done(struct backup_request *request)
     json_decref(request->labels);
     memset(request, 0, sizeof(*request));
 }
+
+enum status backup_cancel_request_read(const json_t *body,
+                                       struct backup_cancel_request *ret_request, struct error *err)
+{
+    static const char *const known[] = {"reason", NULL};
+    const char *reason = NULL;
+    if (!json_is_object(body))
+        return FAIL(err, STATUS_INVALID, "the body must be an object");
+    if (json_refuse_unknown(body, known, err) != STATUS_OK ||
+        json_get_optional_text(body, "reason", &reason, err) != STATUS_OK) {
+        request_keep_whole_characters(err);
+        return error_status(err);
+    }
+    if (reason == NULL)
+        reason = "";
+    if (utf8_count(reason) > CANCEL_REASON_MAX)
+        return FAIL(err, STATUS_INVALID, "'reason' must have at most %d characters, not %zu",
+                    CANCEL_REASON_MAX, utf8_count(reason));
+    memcpy(ret_request->reason, reason, strlen(reason) + 1);
+    return STATUS_OK;
+}

@@ -119,6 +119,17 @@ void store_call_backup_delete(struct store_call *call, const char *account, cons
     add_text(call, actor);
 }
 
+void store_call_backup_cancel(struct store_call *call, const char *account, const char *app,
+                              const char *id, const char *actor, const char *reason)
+{
+    begin_write(call, "appbackup_backup_cancel");
+    add_text(call, account);
+    add_text(call, app);
+    add_text(call, id);
+    add_text(call, actor);
+    add_text(call, reason);
+}
+
 void store_call_app_list(struct store_call *call, const char *account)
 {
     begin_read(call, "appbackup_app_list");

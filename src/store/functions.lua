@@ -501,7 +501,7 @@ end
 
 local JOB_DEFAULTS = { __index = {
     stage = "", attempt = "0", failures = "0", kills = "0", epoch = "0", worker = "", lease_until_ms = "0", cancel = "0",
-    reason = "",
+    cancel_who = "", cancel_why = "", reason = "",
 } }
 
 local function load_job(id)
@@ -621,6 +621,20 @@ end
 
 local function note_of(job, why)
     return { job = job.id, epoch = job.epoch, who = job.worker, why = why }
+end
+
+-- The end that somebody has asked for is told in his name.
+local function cancel_note(job, otherwise)
+    local why = job.cancel_why ~= "" and job.cancel_why or (otherwise ~= "" and otherwise or "canceled on request")
+    return { job = job.id, epoch = job.epoch, who = job.cancel_who ~= "" and job.cancel_who or job.worker, why = why }
+end
+
+-- A claimed job: its worker learns it with its next renewal. The first who asks counts.
+local function ask_to_stop(job, actor, why)
+    if job.cancel ~= "1" then
+        job.cancel, job.cancel_who, job.cancel_why = "1", actor, why
+        redis.call("HSET", PREFIX .. "job:" .. job.id, "cancel", "1", "cancel_who", actor, "cancel_why", why)
+    end
 end
 
 local function extend_lease(job, lease_ms, now, stage)
@@ -746,19 +760,33 @@ function FINISH.failed(job, backup, finish, changes)
     end_job(job, finish.reason)
 end
 
+-- job: nil when there is none any more.
+local function cancel_backup(backup, job, note, changes)
+    changes.state_unready = reasons(note.why)
+    changes.state_details = with_detail(changes.state_details or backup.state_details, "canceled", "Backup canceled",
+        note.why)
+    transition(backup, "cancel", note, changes)
+    if job and job.state ~= "done" then
+        end_job(job, note.why)
+    end
+end
+
+-- Asked to stop, it ends there, whatever made its worker stop. One that is being deleted leaves that to its delete.
+local function is_to_end(job, backup)
+    return job.cancel == "1" and job.kind == "backup" and backup.state ~= "deleting"
+end
+
 function FINISH.canceled(job, backup, finish, changes)
     if job.kind == "delete" then
         return FINISH.failed(job, backup, finish, changes)
     end
-    local why = finish.reason ~= "" and finish.reason or "canceled on request"
-    changes.state_unready = reasons(why)
-    changes.state_details = with_detail(changes.state_details or backup.state_details, "canceled", "Backup canceled",
-        why)
-    transition(backup, "cancel", note_of(job, why), changes)
-    end_job(job, why)
+    cancel_backup(backup, job, cancel_note(job, finish.reason), changes)
 end
 
 function FINISH.retry(job, backup, finish, changes)
+    if is_to_end(job, backup) then
+        return cancel_backup(backup, job, cancel_note(job, ""), changes)
+    end
     redis.call("HINCRBY", COUNTERS, "retries", 1)
     requeue(job, backup, {
         why = finish.reason, delay_ms = finish.delay_ms, kills = job.kills, failures = int(job.failures + 1),
@@ -769,6 +797,9 @@ end
 
 -- Through no fault of its own: it does not count as a failure.
 function FINISH.released(job, backup, finish, changes)
+    if is_to_end(job, backup) then
+        return cancel_backup(backup, job, cancel_note(job, ""), changes)
+    end
     local why = finish.reason ~= "" and finish.reason or "the worker stopped"
     requeue(job, backup, { why = why, delay_ms = finish.delay_ms, kills = job.kills,
         unready = "queued again: " .. why }, changes)
@@ -936,9 +967,21 @@ function Tasks.requeue(job, task, end_of_try, changes)
     end
 end
 
+function Tasks.cancel(task, job, note, changes)
+    changes.state_unready = reasons(note.why)
+    changes.state_details = with_detail(changes.state_details or task.state_details, "canceled", "Canceled", note.why)
+    Tasks.transition(task, "cancel", note, changes)
+    if job and job.state ~= "done" then
+        end_job(job, note.why)
+    end
+end
+
 -- outcome: as of backups. What is to become of the job is decided here, as FINISH does for backups.
 function Tasks.finish(job, outcome, finish, report)
     local task = Tasks.of(job)
+    if job.cancel == "1" and (outcome == "retry" or outcome == "released") then
+        outcome = "canceled"
+    end
     local event = Tasks.EVENTS[outcome]
     Tasks.require_event(task, event)
     local changes, why = progress_changes(task, report), finish.reason
@@ -957,12 +1000,9 @@ function Tasks.finish(job, outcome, finish, report)
         local total = math.max(tonumber(changes.bytes_total or task.bytes_total), 0)
         changes.bytes_total, changes.bytes_done, changes.percent_done = int(total), int(total), "100"
         changes.state_unready = "[]"
+    elseif outcome == "canceled" then
+        return Tasks.cancel(task, job, cancel_note(job, why), changes)
     else
-        if outcome == "canceled" then
-            why = why ~= "" and why or "canceled on request"
-            changes.state_details = with_detail(changes.state_details or task.state_details, "canceled", "Canceled",
-                why)
-        end
         changes.state_unready = reasons(why)
     end
     Tasks.transition(task, event, note_of(job, why), changes)
@@ -979,6 +1019,10 @@ function Tasks.bury(job, death)
         return "none"
     end
     redis.call("HINCRBY", COUNTERS, "kills", 1)
+    if job.cancel == "1" then
+        Tasks.cancel(task, job, cancel_note(job, ""), {})
+        return "canceled"
+    end
     if again then
         Tasks.requeue(job, task, {
             why = death.evidence, delay_ms = death.delay_ms, kills = int(kills),
@@ -1169,7 +1213,8 @@ end
 
 AFTER.completion, AFTER.purge = Tasks.on_completed, Tasks.on_purged
 
--- A claimed job without its worker. Returns "retry", "quarantined", or "none" if there was nothing left to do.
+-- A claimed job without its worker. Returns "retry", "quarantined", "canceled" if that had been asked for, or "none" if
+-- there was nothing left to do.
 local function bury(job, death)
     if is_task(job) then
         return Tasks.bury(job, death)
@@ -1184,6 +1229,10 @@ local function bury(job, death)
         return "none"
     end
     redis.call("HINCRBY", COUNTERS, "kills", 1)
+    if is_to_end(job, backup) then
+        cancel_backup(backup, job, cancel_note(job, ""), {})
+        return "canceled"
+    end
     if again then
         requeue(job, backup, {
             why = death.evidence, delay_ms = death.delay_ms, kills = int(kills),
@@ -1542,7 +1591,7 @@ define("backup_delete", WRITES, function(a)
     local why = claimed and "delete requested, its job is asked to stop" or "delete requested"
     transition(backup, event, { job = backup.job, epoch = job and job.epoch, who = actor, why = why }, {})
     if claimed then
-        redis.call("HSET", PREFIX .. "job:" .. job.id, "cancel", "1")
+        ask_to_stop(job, actor, why)
         return DONE
     end
     if job and job.state ~= "done" then
@@ -1552,6 +1601,28 @@ define("backup_delete", WRITES, function(a)
         queue_delete_job(backup, now_ms())
     end
     return DONE
+end)
+
+define("backup_cancel", WRITES, function(a)
+    local account, app, id = a:optional_id("account"), a:optional_id("app"), a:id("backup")
+    local actor, reason = clean(a:text("actor", 128), 128), a:sentence("reason")
+    a:finish()
+    local backup = find_backup(account, app, id)
+    if backup.state == "deleting" then
+        refuse("ALREADY_DELETING", "backup %s is being deleted", id)
+    end
+    require_event(backup, "cancel")
+    local job, now = load_job(backup.job), now_ms()
+    local why = clean("canceled on request" .. (reason ~= "" and ": " .. reason or ""), REASON_MAX)
+    if not job or job.state ~= "claimed" then
+        cancel_backup(backup, job, { job = backup.job, epoch = job and job.epoch, who = actor, why = why }, {})
+    elseif job.cancel ~= "1" then
+        ask_to_stop(job, actor, why)
+        update_backup(backup, { state_unready = reasons("being canceled") }, now)
+        journal({ backup = id, job = job.id, app = backup.app, account = backup.account, from = backup.state,
+            to = backup.state, epoch = job.epoch, who = actor, why = why .. "; its job is asked to stop" })
+    end
+    return visible_backup("", "", id, now)
 end)
 
 define("app_list", READS, function(a)
@@ -2040,17 +2111,11 @@ define("task_cancel", WRITES, function(a)
     a:finish()
     local task = Tasks.find(account, "", id)
     Tasks.require_event(task, "cancel")
-    local job = load_job(task.job)
+    local job, why = load_job(task.job), "canceled on request"
     if job and job.state == "claimed" then
-        redis.call("HSET", PREFIX .. "job:" .. job.id, "cancel", "1")
-        return DONE
-    end
-    local why = "canceled on request"
-    Tasks.transition(task, "cancel", { job = task.job, epoch = job and job.epoch, who = actor, why = why }, {
-        state_unready = reasons(why), state_details = with_detail(task.state_details, "canceled", "Canceled", why),
-    })
-    if job and job.state ~= "done" then
-        end_job(job, why)
+        ask_to_stop(job, actor, why)
+    else
+        Tasks.cancel(task, job, { job = task.job, epoch = job and job.epoch, who = actor, why = why }, {})
     end
     return DONE
 end)
@@ -2156,7 +2221,8 @@ function EXPLAIN_JOB.claimed(say, job, now)
     say("Its lease ends at %s (in %s) unless it is renewed; then the job is queued again.",
         time_text(job.lease_until_ms), seconds_from(now, job.lease_until_ms))
     if job.cancel == "1" then
-        say("It has been asked to stop: the worker learns it with its next renewal, within a few seconds.")
+        say("%s has asked it to stop (%s): the worker learns it with its next renewal, within a second.",
+            job.cancel_who, job.cancel_why)
     end
 end
 

@@ -136,6 +136,7 @@ static enum status read_verdict(const char *text, enum store_verdict *ret_verdic
         [STORE_VERDICT_NONE] = "none",
         [STORE_VERDICT_RETRY] = "retry",
         [STORE_VERDICT_QUARANTINED] = "quarantined",
+        [STORE_VERDICT_CANCELED] = "canceled",
     };
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

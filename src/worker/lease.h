@@ -22,7 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { LEASE_NEWS_MS = 250, LEASE_RENEW_MS = 1000, LEASE_STAGE_SIZE = 32 };
+enum { LEASE_NEWS_MS = 250, LEASE_RENEW_MS = 500, LEASE_STAGE_SIZE = 32 };
 
 struct lease;
 

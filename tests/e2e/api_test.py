@@ -110,6 +110,54 @@ class Service(unittest.TestCase):
         return problem
 
 
+class Cancel(Service):
+    def cancel(self, backup, body=None, path=None, **options):
+        return self.client.request("POST", path or self.backups(rest=f"/{backup}/cancel"), body, **options)
+
+    def test_a_waiting_one_has_ended_with_the_answer(self):
+        for path in ("k8s/v1/apps/" + SHOP + "/appBackups/", "topology/v1/appBackups/"):
+            with self.subTest(path=path):
+                backup = self.create()["id"]
+                answer = self.cancel(backup, {"reason": "no \u00e4pple"}, self.path(path + backup + "/cancel"))
+                self.assertEqual(answer.status, 202, answer)
+                record = answer.json
+                self.assertEqual(record, self.client.get(self.backups(rest="/" + backup)).json)
+                self.assertEqual(record["state"], "failed")
+                self.assertEqual(record["stateUnready"], ["canceled on request: no \u00e4pple"])
+                self.assertEqual([detail["type"].rsplit("/", 1)[1] for detail in record["stateDetails"]], ["canceled"])
+                self.assertLessEqual(set(record), CLOSED_SCHEMA)
+                self.assert_problem(self.cancel(backup), 409, 128)
+                # DELETE is what follows.
+                self.assertEqual(self.client.request("DELETE", self.backups(rest="/" + backup)).status, 204)
+
+    def test_without_a_body_and_with_an_empty_one(self):
+        for body in (None, "", "{}"):
+            with self.subTest(body=body):
+                answer = self.cancel(self.create()["id"], body)
+                self.assertEqual((answer.status, answer.json["stateUnready"]), (202, ["canceled on request"]))
+
+    def test_what_is_refused(self):
+        backup = self.create()["id"]
+        self.assert_problem(self.cancel(backup, token="view"), 403, 11)
+        self.assert_problem(self.cancel(NOBODY), 404, 1)
+        self.assert_problem(self.cancel(backup, path=self.backups(WIKI, f"/{backup}/cancel")), 404, 1)
+        self.assert_problem(self.cancel(backup, path=self.backups(rest="/x/cancel")), 400, 35)
+        self.assert_problem(self.cancel(backup, "{"), 400, 7)
+        for body in ([], {"why": "x"}, {"reason": 1}, {"reason": "x" * 256}):
+            with self.subTest(body=body):
+                self.assert_problem(self.cancel(backup, body), 400, 8, "schemaValidationFailure")
+        self.assertEqual(self.client.get(self.backups(rest="/" + backup)).json["state"], "pending")
+        self.assertEqual(self.client.get(self.backups(rest=f"/{backup}/cancel")).status, 405)
+
+    def test_one_that_is_being_deleted(self):
+        backup = self.create()["id"]
+        job = self.redis.cli("HGET", "appbackup:backup:" + backup, "job")
+        self.redis.cli("HSET", "appbackup:backup:" + backup, "state", "deleting")
+        self.assert_problem(self.cancel(backup), 409, 174)
+        self.redis.cli("HSET", "appbackup:backup:" + backup, "state", "pending")
+        self.assertTrue(job)
+
+
 class Once(Service):
     def key(self, key, **options):
         return self.post(headers={"Idempotency-Key": key}, **options)

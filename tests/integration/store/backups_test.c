@@ -6,6 +6,7 @@ TestSuite(backup_create_once, .init = start, .fini = stop, .timeout = 60);
 TestSuite(backup_get, .init = start, .fini = stop, .timeout = 60);
 TestSuite(backup_list, .init = start, .fini = stop, .timeout = 60);
 TestSuite(backup_delete, .init = start, .fini = stop, .timeout = 60);
+TestSuite(backup_cancel, .init = start, .fini = stop, .timeout = 60);
 TestSuite(catalog, .init = start, .fini = stop, .timeout = 60);
 
 #define ID1 "11111111-0000-4000-8000-000000000001"
@@ -483,6 +484,144 @@ Test(backup_delete, fails_visibly_and_can_be_tried_again)
     struct job again = claim();
     cr_expect(ne(str, again.id, removal.id));
     MUST(finish(&again, STORE_OUTCOME_COMPLETED, "", err));
+    EXPECT_TEXT(look("EXISTS appbackup:backup:%s", job.subject), "0");
+}
+
+static enum status cancel(const char *id, const char *reason, struct error *err)
+{
+    struct store_call call;
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    store_call_backup_cancel(&call, ACCOUNT, SHOP, id, ACTOR, reason);
+    return run_call(&call, &reply, err);
+}
+
+/* look() gives one text at a time. */
+static char *backup_details(const char *id)
+{
+    static char text[1024];
+    (void)snprintf(text, sizeof(text), "%s", backup_field(id, "state_details"));
+    return text;
+}
+
+/* Its fields and values, one behind the other. */
+static const char *last_journal(void)
+{
+    static char text[4096];
+    redisReply *reply = redisCommand(redis, "XREVRANGE appbackup:journal + - COUNT 1");
+    cr_assert(eq(sz, reply->elements, 1));
+    const redisReply *fields = reply->element[0]->element[1];
+    text[0] = '\0';
+    for (size_t i = 0; i < fields->elements; i++) {
+        size_t used = strlen(text);
+        (void)snprintf(text + used, sizeof(text) - used, "%s ", fields->element[i]->str);
+    }
+    freeReplyObject(reply);
+    return text;
+}
+
+static struct made made_of(const struct job *job)
+{
+    struct made made;
+    memcpy(made.id, job->subject, ID_SIZE);
+    memcpy(made.job, job->id, ID_SIZE);
+    return made;
+}
+
+static void expect_canceled(struct made made, const char *why)
+{
+    char text[256];
+    EXPECT_TEXT(backup_field(made.id, "state"), "failed");
+    EXPECT_TEXT(job_field(made.job, "state"), "done");
+    (void)snprintf(text, sizeof(text), "[\"%s\"]", why);
+    EXPECT_TEXT(backup_field(made.id, "state_unready"), text);
+    (void)snprintf(text, sizeof(text),
+                   "[{\"type\":\"https:\\/\\/appbackup.invalid\\/reasons\\/canceled\",\"title\":"
+                   "\"Backup canceled\",\"detail\":\"%s\"}]",
+                   why);
+    cr_expect(eq(str, backup_details(made.id), text));
+}
+
+Test(backup_cancel, ends_one_that_waits_at_once_and_says_who_and_why)
+{
+    struct made made = make(SHOP, "a");
+
+    MUST(cancel(made.id, "no more room", err));
+
+    expect_canceled(made, "canceled on request: no more room");
+    EXPECT_TEXT(look("ZCARD appbackup:queue:" NODE), "0");
+    const char *last = last_journal();
+    cr_expect(strstr(last, "failed") != NULL && strstr(last, ACTOR) != NULL, "%s", last);
+    cr_expect(strstr(last, "canceled on request: no more room") != NULL, "%s", last);
+    REFUSED(cancel(made.id, NULL, err), STATUS_CONFLICT, "illegal_transition");
+}
+
+Test(backup_cancel, ends_one_that_waits_for_a_retry)
+{
+    struct job job = run(SHOP, "a");
+    const struct store_finish retry = {.outcome = STORE_OUTCOME_RETRY,
+                                       .delay_ms = 60000,
+                                       .reason = "bucket away",
+                                       .progress = STORE_PROGRESS_NONE};
+    MUST(store_job_finish(store, &job, &retry, err));
+    MUST(cancel(job.subject, NULL, err));
+    expect_canceled(made_of(&job), "canceled on request");
+    EXPECT_TEXT(look("ZCARD appbackup:delayed"), "0");
+}
+
+Test(backup_cancel, asks_the_worker_to_stop_and_tells_who_it_was_in_the_end)
+{
+    struct job job = run(SHOP, "a");
+    enum store_lease answer = STORE_LEASE_OK;
+
+    MUST(cancel(job.subject, "first", err));
+    MUST(cancel(job.subject, "second", err)); /* changes nothing */
+
+    EXPECT_TEXT(backup_field(job.subject, "state"), "running");
+    EXPECT_TEXT(backup_field(job.subject, "state_unready"), "[\"being canceled\"]");
+    MUST(store_job_renew(store, &job, LEASE_MS, NULL, &answer, err));
+    cr_expect(eq(int, (int)answer, (int)STORE_LEASE_CANCEL));
+    MUST(finish(&job, STORE_OUTCOME_CANCELED, "upload: canceled on request", err));
+    expect_canceled(made_of(&job), "canceled on request: first");
+    cr_expect(strstr(last_journal(), ACTOR) != NULL);
+}
+
+Test(backup_cancel, counts_also_when_the_worker_fails_stops_or_dies)
+{
+    struct job failed = run(SHOP, "a");
+    MUST(cancel(failed.subject, NULL, err));
+    MUST(finish(&failed, STORE_OUTCOME_RETRY, "bucket away", err));
+    expect_canceled(made_of(&failed), "canceled on request");
+
+    struct job stopped = run(SHOP, "b");
+    MUST(cancel(stopped.subject, NULL, err));
+    MUST(finish(&stopped, STORE_OUTCOME_RELEASED, "worker stops", err));
+    expect_canceled(made_of(&stopped), "canceled on request");
+
+    struct job dead = run(SHOP, "c");
+    MUST(cancel(dead.subject, NULL, err));
+    const struct store_death death = {.evidence = "signal 9", .kills_max = 3};
+    enum store_verdict verdict = STORE_VERDICT_NONE;
+    MUST(store_job_died(store, &dead, &death, &verdict, err));
+    cr_expect(eq(int, (int)verdict, (int)STORE_VERDICT_CANCELED));
+    expect_canceled(made_of(&dead), "canceled on request");
+}
+
+Test(backup_cancel, comes_too_late_for_one_that_has_been_committed)
+{
+    struct job job = run(SHOP, "a");
+    MUST(cancel(job.subject, NULL, err));
+    MUST(finish(&job, STORE_OUTCOME_COMPLETED, "", err));
+    EXPECT_TEXT(backup_field(job.subject, "state"), "completed");
+    REFUSED(cancel(job.subject, NULL, err), STATUS_CONFLICT, "illegal_transition");
+}
+
+Test(backup_cancel, is_refused_where_there_is_nothing_to_cancel)
+{
+    struct job job = run(SHOP, "a");
+    MUST(delete (job.subject, err));
+    REFUSED(cancel(job.subject, NULL, err), STATUS_CONFLICT, "already_deleting");
+    REFUSED(cancel(NOBODY, NULL, err), STATUS_NOT_FOUND, "unknown_backup");
+    MUST(finish(&job, STORE_OUTCOME_CANCELED, "", err));
     EXPECT_TEXT(look("EXISTS appbackup:backup:%s", job.subject), "0");
 }
 
