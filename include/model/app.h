@@ -37,6 +37,7 @@ struct app {
     char account[ID_SIZE];
     char name[NAME_SIZE];
     char node[NODE_NAME_SIZE];
+    bool refuses_second; /* a backup while another has not ended; else it waits for its turn */
     enum app_state state;
     char state_details[4096]; /* JSON text of an array, "" for none: what a restore has to say */
     int64_t created_ms;

@@ -53,7 +53,7 @@ enum bucket_compression {
 };
 
 /* Redis hash bucket:<id>: id account name provider server_url bucket_name state state_details
- * is_default created_ms modified_ms. account "" = every account may use it. */
+ * is_default jobs_max created_ms modified_ms. account "" = every account may use it. */
 struct bucket {
     char id[ID_SIZE];
     char account[ID_SIZE];
@@ -64,6 +64,7 @@ struct bucket {
     enum bucket_state state;
     json_t *state_details; /* owned; may be NULL */
     bool is_default;
+    int64_t jobs_max; /* that may work on it at the same time, from all nodes; 0: any number */
     int64_t created_ms;
     int64_t modified_ms;
 };

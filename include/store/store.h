@@ -13,7 +13,7 @@
  *             unknown_snapshot unknown_task no_bucket                             NOT_FOUND
  *             foreign_snapshot foreign_backup                                     FORBIDDEN
  *             name_taken key_reused already_deleting illegal_transition           CONFLICT
- *             backup_in_use backup_not_ready task_exists                          CONFLICT
+ *             backup_in_use backup_active backup_not_ready task_exists            CONFLICT
  *             lease_lost                                                          LOST
  *             invalid_argument                                                    INVALID
  *             schema_mismatch                                                     UNSUPPORTED

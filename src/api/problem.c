@@ -80,7 +80,7 @@ static const struct problem_kind kinds[] = {
     {PROBLEM_BUCKET_NOT_FOUND, HTTP_CODE_BAD_REQUEST, "Bucket not found",
      "The bucket named by 'bucketID' does not exist, or not for this account.", NULL},
     {PROBLEM_APP_NOT_READY, HTTP_CODE_CONFLICT, "Application not ready",
-     "The app is being restored already, or too much waits to be done with it.", NULL},
+     "The app is being restored or backed up already, or too much waits to be done with it.", NULL},
     {PROBLEM_NO_BUCKET, HTTP_CODE_BAD_REQUEST, "Bucket unavailable",
      "The request names no bucket, and there is no default bucket.", NULL},
     {PROBLEM_CANCEL_NOT_ALLOWED, HTTP_CODE_CONFLICT, "Backup cancellation not allowed",
@@ -127,6 +127,7 @@ enum problem_number problem_from_reason(const char *reason)
         {"backup_not_ready", PROBLEM_RESTORE_NOT_SUPPORTED},
         {"backup_in_use", PROBLEM_BACKUP_IN_USE},
         {"task_exists", PROBLEM_APP_NOT_READY},
+        {"backup_active", PROBLEM_APP_NOT_READY},
     };
 
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)

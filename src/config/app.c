@@ -194,6 +194,7 @@ enum status app_read(const struct document *document, const struct raw_app *raw,
         return err->status;
     if (read_stages(document, raw->hooks, app, err) != STATUS_OK)
         return err->status;
+    app->app.refuses_second = raw->concurrent_backups == RAW_REFUSE;
     app->exclude_caches = raw->exclude_caches == RAW_TRUE;
     app->snapshot =
         raw->snapshot == 0 ? APP_SNAPSHOT_AUTO : (enum app_snapshot_driver)(raw->snapshot - 1);

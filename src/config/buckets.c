@@ -11,6 +11,7 @@
 enum { BUCKET_NAME_MAX = 63, PREFIX_MAX = 256, REGION_MAX = 64, SERVER_MAX = 255 };
 
 const struct number bucket_limit = {.value = 0, .min = 16384, .max = INT64_C(1000000000000)};
+static const struct number jobs_limit = {.value = 0, .min = 1, .max = 100000};
 
 /* One bucket's place in the file, and where it goes. */
 struct place {
@@ -211,7 +212,9 @@ enum status bucket_place_read(const struct document *document, size_t index,
     if (number_read(document, KEY("buckets[%zu].upload_limit", index), raw->upload_limit,
                     &bucket_limit, &definition->upload_limit, err) != STATUS_OK ||
         number_read(document, KEY("buckets[%zu].download_limit", index), raw->download_limit,
-                    &bucket_limit, &definition->download_limit, err) != STATUS_OK)
+                    &bucket_limit, &definition->download_limit, err) != STATUS_OK ||
+        number_read(document, KEY("buckets[%zu].jobs_max", index), raw->jobs_max, &jobs_limit,
+                    &definition->bucket.jobs_max, err) != STATUS_OK)
         return err->status;
     return is_s3 ? read_s3(&place, err) : read_directory(&place, err);
 }

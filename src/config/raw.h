@@ -10,6 +10,8 @@
 /* 0 is absent in all of these. */
 enum raw_boolean { RAW_FALSE = 1, RAW_TRUE };
 
+enum raw_concurrent { RAW_QUEUE = 1, RAW_REFUSE };
+
 enum raw_on_failure { RAW_CONTINUE = 1, RAW_ABORT };
 
 struct raw_texts {
@@ -81,6 +83,7 @@ struct raw_bucket {
     char *credentials_file;
     char *upload_limit;
     char *download_limit;
+    char *jobs_max;
     int compression; /* enum bucket_compression */
     int is_default;  /* enum raw_boolean */
 };
@@ -127,8 +130,9 @@ struct raw_app {
     char *account;
     struct raw_texts volumes;
     struct raw_texts excludes;
-    int exclude_caches; /* enum raw_boolean */
-    int snapshot;       /* 1 + enum app_snapshot_driver */
+    int exclude_caches;     /* enum raw_boolean */
+    int snapshot;           /* 1 + enum app_snapshot_driver */
+    int concurrent_backups; /* enum raw_concurrent */
     struct raw_stages *hooks;
 };
 

@@ -18,6 +18,7 @@
 
 static const cyaml_strval_t booleans[] = {{"false", RAW_FALSE}, {"true", RAW_TRUE}};
 static const cyaml_strval_t outcomes[] = {{"continue", RAW_CONTINUE}, {"abort", RAW_ABORT}};
+static const cyaml_strval_t concurrent[] = {{"queue", RAW_QUEUE}, {"refuse", RAW_REFUSE}};
 static const cyaml_strval_t drivers[] = {
     {"auto", 1 + APP_SNAPSHOT_AUTO},
     {"btrfs", 1 + APP_SNAPSHOT_BTRFS},
@@ -66,6 +67,8 @@ static const cyaml_schema_field_t app_fields[] = {
                      exclude_caches, booleans, COUNT_OF(booleans)),
     CYAML_FIELD_ENUM("snapshot", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct raw_app, snapshot,
                      drivers, COUNT_OF(drivers)),
+    CYAML_FIELD_ENUM("concurrent_backups", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct raw_app,
+                     concurrent_backups, concurrent, COUNT_OF(concurrent)),
     CYAML_FIELD_MAPPING_PTR("hooks", OPTIONAL, struct raw_app, hooks, stage_fields),
     CYAML_FIELD_END,
 };

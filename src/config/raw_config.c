@@ -127,6 +127,7 @@ static const cyaml_schema_field_t bucket_fields[] = {
     NUMBER("download_limit", struct raw_bucket, download_limit),
     CYAML_FIELD_ENUM("compression", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct raw_bucket,
                      compression, compressions, COUNT_OF(compressions)),
+    NUMBER("jobs_max", struct raw_bucket, jobs_max),
     CYAML_FIELD_ENUM("default", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct raw_bucket,
                      is_default, booleans, COUNT_OF(booleans)),
     CYAML_FIELD_END,

@@ -32,6 +32,7 @@ static const struct field fields[] = {
     CHOICE_FIELD(struct bucket, state, state_names),
     ARRAY_FIELD(FIELD_OBJECTS, struct bucket, state_details),
     FIELD(FIELD_FLAG, struct bucket, is_default),
+    FIELD(FIELD_INTEGER, struct bucket, jobs_max),
     FIELD(FIELD_INTEGER, struct bucket, created_ms),
     FIELD(FIELD_INTEGER, struct bucket, modified_ms),
 };

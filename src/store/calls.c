@@ -233,8 +233,9 @@ enum status store_call_apps_register(struct store_call *call, const char *node,
     add_text(call, node);
     json_auto_t *list = json_array();
     for (size_t i = 0; i < count; i++) {
-        json_t *app = json_pack("{s:s, s:s, s:s}", "id", apps[i]->id, "account", apps[i]->account,
-                                "name", apps[i]->name);
+        json_t *app = json_pack("{s:s, s:s, s:s, s:s}", "id", apps[i]->id, "account",
+                                apps[i]->account, "name", apps[i]->name, "concurrent_backups",
+                                apps[i]->refuses_second ? "refuse" : "queue");
         if (json_array_append_new(list, app) != 0)
             return FAIL(err, STATUS_NO_MEMORY, "arguments of %s", call->argv[1]);
     }
@@ -257,6 +258,7 @@ enum status store_call_bucket_register(struct store_call *call, const struct buc
     if (add_json(call, bucket->state_details, err) != STATUS_OK)
         return err->status;
     add_text(call, bucket->is_default ? "1" : "0");
+    add_number(call, bucket->jobs_max);
     return STATUS_OK;
 }
 

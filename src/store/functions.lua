@@ -523,6 +523,7 @@ local function move_job(job, state, score, changes)
     end
     if job.state == "claimed" then
         redis.call("HDEL", APP_BUSY, job.app)
+        redis.call("SREM", PREFIX .. "bucket-jobs:" .. job.bucket, job.id)
         changes.worker = changes.worker or ""
         changes.lease_until_ms = changes.lease_until_ms or "0"
         changes.stage = changes.stage or ""
@@ -539,6 +540,7 @@ local function move_job(job, state, score, changes)
     end
     if state == "claimed" then
         redis.call("HSET", APP_BUSY, job.app, job.id)
+        redis.call("SADD", PREFIX .. "bucket-jobs:" .. job.bucket, job.id)
     elseif state == "queued" then
         wake(job.node)
     elseif state == "done" then
@@ -601,6 +603,22 @@ local function busy_job(app)
         return nil
     end
     return id, job[2], job[3]
+end
+
+-- Why a bucket takes no further job now; "" when it does. As above, only a claimed job counts.
+local function bucket_wait(bucket)
+    local known = redis.call("HMGET", PREFIX .. "bucket:" .. bucket, "jobs_max", "name")
+    local max, count = tonumber(known[1] or "0"), 0
+    if max == 0 then
+        return ""
+    end
+    for _, id in ipairs(redis.call("SMEMBERS", PREFIX .. "bucket-jobs:" .. bucket)) do
+        if redis.call("HGET", PREFIX .. "job:" .. id, "state") == "claimed" then
+            count = count + 1
+        end
+    end
+    return count < max and "" or string.format("waiting for bucket %s: %d jobs work on it, at most %d may", known[2],
+        count, max)
 end
 
 -- Is this queued job still what its backup waits for?
@@ -1404,6 +1422,19 @@ local function check_create_is_new(request, taken)
     taken[name], taken[request.id], taken[request.job] = request.id, request.id, request.id
 end
 
+-- An app may want to have one backup at a time, and the next one refused rather than queued.
+local function check_app_has_none(app, taken)
+    local found = taken[app.id]
+    for _, state in ipairs({ "pending", "discovering", "running" }) do
+        found = found or redis.call("ZINTERCARD", 2, PREFIX .. "state:" .. state, PREFIX .. "backups:" .. app.id,
+            "LIMIT", 1) > 0
+    end
+    if found then
+        refuse("BACKUP_ACTIVE", "app %s has a backup that has not ended, and takes one at a time", app.name)
+    end
+    taken[app.id] = true
+end
+
 -- Makes a request complete, or refuses it. call: what the requests of one call share: now, and what has been looked up
 -- already.
 local function complete_request(request, call)
@@ -1422,6 +1453,9 @@ local function complete_request(request, call)
     end
     check_snapshot(request.app, request.snapshot)
     check_create_is_new(request, call.taken)
+    if app.concurrent_backups == "refuse" then
+        check_app_has_none(app, call.taken)
+    end
     request.app_name, request.node, request.bucket, request.created_ms = app.name, app.node, bucket, call.created_ms
     return request
 end
@@ -1470,24 +1504,32 @@ local function waiting_reason(backup, now)
         local name = redis.call("HGET", PREFIX .. "backup:" .. subject, "name")
         return string.format("waiting for backup %s of the same app", name or subject)
     end
-    if not busy and not node_is_alive(backup.node, now) then
-        return string.format("waiting for a worker on node %s", clean(backup.node, 90))
+    if busy then
+        return ""
     end
-    return ""
+    local node = clean(backup.node, 70)
+    if not node_is_alive(backup.node, now) then
+        return string.format("waiting for a worker on node %s", node)
+    end
+    local slots = redis.call("HMGET", PREFIX .. "node:" .. backup.node, "running", "slots")
+    if tonumber(slots[1] or "0") >= tonumber(slots[2] or "1") then
+        return string.format("waiting for a slot on node %s, which works on %s jobs", node, slots[1])
+    end
+    return bucket_wait(backup.bucket)
 end
 
 -- A backup as callers see it: its hash as it comes from Redis, since records are read far more often than anything
 -- else is done. nil: it is not there, or not of this account or app.
 local function visible_backup(account, app, id, now)
     local key = PREFIX .. "backup:" .. id
-    local known = redis.call("HMGET", key, "account", "app", "state", "state_unready", "job", "node")
+    local known = redis.call("HMGET", key, "account", "app", "state", "state_unready", "job", "node", "bucket")
     if not known[1] or (account ~= "" and known[1] ~= account) or (app ~= "" and known[2] ~= app) then
         return nil
     end
     local record = redis.call("HGETALL", key)
     local reason = ""
     if known[3] == "pending" and (known[4] or "[]") == "[]" then
-        reason = waiting_reason({ app = known[2], job = known[5], node = known[6] }, now)
+        reason = waiting_reason({ app = known[2], job = known[5], node = known[6], bucket = known[7] }, now)
     end
     if reason ~= "" then
         record[#record + 1] = "state_unready" -- the last one counts
@@ -1736,7 +1778,8 @@ local function read_apps(a)
         end
         local fields = setmetatable({ at = 0, ids = {}, list = { tostring(entry.id or ""), tostring(entry.account or ""),
             tostring(entry.name or "") } }, Arguments)
-        local app = { id = fields:id("id"), account = fields:id("account"), name = fields:name("name", NAME_MAX) }
+        local app = { id = fields:id("id"), account = fields:id("account"), name = fields:name("name", NAME_MAX),
+            concurrent_backups = entry.concurrent_backups == "refuse" and "refuse" or "queue" }
         apps[#apps + 1] = app
     end
     return apps
@@ -1769,9 +1812,10 @@ local function register_app(app, node, now)
         journal({ app = app.id, account = app.account, who = node,
             why = string.format("app %s is now registered by node %s, it was by %s", app.name, node, old.node) })
     end
-    if not old or old.name ~= app.name or old.account ~= app.account or old.node ~= node then
+    if not old or old.name ~= app.name or old.account ~= app.account or old.node ~= node
+        or old.concurrent_backups ~= app.concurrent_backups then
         write_hash(key, { id = app.id, account = app.account, name = app.name, node = node,
-            state = old and old.state or "ready", created_ms = old and old.created_ms or int(now),
+            concurrent_backups = app.concurrent_backups, state = old and old.state or "ready", created_ms = old and old.created_ms or int(now),
             modified_ms = int(now) })
     end
     redis.call("ZADD", PREFIX .. "apps:" .. app.account, old and old.created_ms or int(now), app.id)
@@ -1828,6 +1872,7 @@ define("bucket_register", WRITES, function(a)
         bucket_name = a:text("bucket_name", NAME_MAX), state = a:choice("state", BUCKET_STATES),
         state_details = (a:json_array("state_details", JSON_MAX)),
         is_default = a:choice("is_default", { ["0"] = true, ["1"] = true }),
+        jobs_max = a:has_more() and int(a:number("jobs_max", 0, 1e6)) or "0",
     }
     a:finish()
     local key, owner, now = PREFIX .. "bucket:" .. bucket.id, bucket_owner(bucket.account), now_ms()
@@ -1852,18 +1897,25 @@ local function drop_leftover(id, job, node)
     redis.call("ZREM", PREFIX .. "queue:" .. node, id)
 end
 
+-- known remembers which apps have a claimed job, and which buckets have as many as they may.
+local function is_kept_waiting(job, known)
+    if known[job.app] == nil then
+        known[job.app] = busy_job(job.app) ~= nil
+    end
+    if known[job.bucket] == nil then
+        known[job.bucket] = bucket_wait(job.bucket) ~= ""
+    end
+    return known[job.app] or known[job.bucket]
+end
+
 -- The first job of a page of the queue that may run now; then how many of the page stay, and how many it had.
--- busy remembers the apps that have a claimed job.
-local function pick(node, first, busy)
+local function pick(node, first, known)
     local queue = PREFIX .. "queue:" .. node
     local ids = redis.call("ZRANGE", queue, first, first + CLAIM_PAGE - 1)
     local skipped = 0
     for _, id in ipairs(ids) do
         local job = load_job(id)
-        if job and busy[job.app] == nil then
-            busy[job.app] = busy_job(job.app) ~= nil
-        end
-        if job and busy[job.app] then
+        if job and is_kept_waiting(job, known) then
             skipped = skipped + 1
         elseif job and place_of(job) == queue and Tasks.is_wanted(job) then
             return job, skipped, #ids
@@ -1880,9 +1932,9 @@ define("job_claim", WRITES, function(a)
     a:finish()
     require_node(node)
     sweep(kills_max)
-    local first, busy = 0, {}
+    local first, known = 0, {}
     for _ = 1, CLAIM_PAGES do
-        local job, skipped, seen = pick(node, first, busy)
+        local job, skipped, seen = pick(node, first, known)
         if job then
             local until_ms = int(now_ms() + lease_ms)
             move_job(job, "claimed", until_ms, {
@@ -2202,6 +2254,10 @@ function EXPLAIN_JOB.queued(say, job, now)
     if busy then
         say("It cannot start yet: job %s works on %s %s of the same app, and an app has one job at a time.",
             busy, Tasks.KINDS[kind] and kind or "backup", subject)
+    end
+    local full = bucket_wait(job.bucket)
+    if full ~= "" then
+        say("It cannot start yet: %s.", full)
     end
     explain_node(say, job.node, now)
     say("Next: the first claim of node %s that finds the app free takes it; a free worker looks at least every second.",

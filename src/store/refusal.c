@@ -22,6 +22,7 @@ static const struct {
     {"NAME_TAKEN", STATUS_CONFLICT, "name_taken"},
     {"KEY_REUSED", STATUS_CONFLICT, "key_reused"},
     {"ALREADY_DELETING", STATUS_CONFLICT, "already_deleting"},
+    {"BACKUP_ACTIVE", STATUS_CONFLICT, "backup_active"},
     {"BACKUP_IN_USE", STATUS_CONFLICT, "backup_in_use"},
     {"BACKUP_NOT_READY", STATUS_CONFLICT, "backup_not_ready"},
     {"TASK_EXISTS", STATUS_CONFLICT, "task_exists"},

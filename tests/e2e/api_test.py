@@ -22,6 +22,7 @@ WIKI = "aaaaaaaa-0000-4000-8000-000000000002"
 FOREIGN = "aaaaaaaa-0000-4000-8000-000000000003"
 LONELY = "aaaaaaaa-0000-4000-8000-000000000004"
 SLOW = "aaaaaaaa-0000-4000-8000-000000000005"
+PICKY = "aaaaaaaa-0000-4000-8000-000000000006"
 MAIN = "bbbbbbbb-0000-4000-8000-000000000001"
 SPARE = "bbbbbbbb-0000-4000-8000-000000000002"
 NOBODY = "cccccccc-0000-4000-8000-00000000dead"
@@ -156,6 +157,22 @@ class Cancel(Service):
         self.assert_problem(self.cancel(backup), 409, 174)
         self.redis.cli("HSET", "appbackup:backup:" + backup, "state", "pending")
         self.assertTrue(job)
+
+
+class OneAtATime(Service):
+    @classmethod
+    def register(cls):
+        super().register()
+        cls.redis.call("node_register", "pickynode", "0.1.0", 2)
+        cls.redis.call("apps_register", "pickynode", json.dumps([
+            {"id": PICKY, "account": ONE, "name": "picky", "concurrent_backups": "refuse"}]))
+
+    def test_an_app_may_refuse_a_second_backup(self):
+        first = self.create(PICKY)
+        self.assert_problem(self.post(PICKY), 409, 112)
+        answer = self.client.request("POST", self.backups(PICKY, f"/{first['id']}/cancel"))
+        self.assertEqual(answer.status, 202, answer)
+        self.create(PICKY)
 
 
 class Once(Service):

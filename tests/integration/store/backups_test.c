@@ -148,6 +148,33 @@ Test(backup_create, checks_each_argument)
     REFUSED(run_call(&call, &reply, err), STATUS_INVALID, "invalid_argument");
 }
 
+Test(backup_create, is_refused_by_an_app_that_takes_one_at_a_time)
+{
+    (void)look("HSET appbackup:app:" SHOP " concurrent_backups refuse");
+    struct made first = make(SHOP, "a");
+    (void)make(WIKI, "a");
+    REFUSED(create(ID1, ID2, SHOP, "b", err), STATUS_CONFLICT, "backup_active");
+    struct job job = claim();
+    cr_expect(eq(str, job.id, first.job));
+    MUST(advance(&job, BACKUP_DISCOVERING, err));
+    REFUSED(create(ID1, ID2, SHOP, "b", err), STATUS_CONFLICT, "backup_active");
+    MUST(advance(&job, BACKUP_RUNNING, err));
+    REFUSED(create(ID1, ID2, SHOP, "b", err), STATUS_CONFLICT, "backup_active");
+    MUST(finish(&job, STORE_OUTCOME_COMPLETED, "", err));
+
+    /* And of two in one call. */
+    CLEANUP(reply_freep)
+    redisReply *reply =
+        redisCommand(redis,
+                     "FCALL appbackup_backup_create 0"
+                     " " ID1 " " ID2 " " ACCOUNT " " SHOP " " ACTOR " 1.1 %s %s %s []"
+                     " " ID3 " " ID3 " " ACCOUNT " " SHOP " " ACTOR " 1.1 %s %s %s []",
+                     "b", "", "", "c", "", "");
+    cr_assert(reply != NULL && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2);
+    MUST(store_reply_nothing(reply->element[0], err));
+    REFUSED(store_reply_nothing(reply->element[1], err), STATUS_CONFLICT, "backup_active");
+}
+
 Test(backup_create, takes_several_at_once_and_refuses_twins_among_them)
 {
     CLEANUP(reply_freep)
@@ -323,6 +350,18 @@ Test(backup_get, says_which_backup_it_waits_for)
     expect_unready(second.id, "waiting for backup first of the same app");
     MUST(finish(&first, STORE_OUTCOME_COMPLETED, "", err));
     expect_unready(second.id, "");
+}
+
+Test(backup_get, says_when_the_bucket_or_the_node_has_enough_to_do)
+{
+    (void)run(SHOP, "first");
+    struct made made = make(WIKI, "nightly");
+    expect_unready(made.id, "");
+
+    (void)look("HSET appbackup:bucket:" BUCKET " jobs_max 1");
+    expect_unready(made.id, "waiting for bucket main: 1 jobs work on it, at most 1 may");
+    (void)look("HSET appbackup:node:" NODE " running 2");
+    expect_unready(made.id, "waiting for a slot on node " NODE ", which works on 2 jobs");
 }
 
 Test(backup_get, says_that_no_worker_is_there)

@@ -85,6 +85,25 @@ Test(job_claim, gives_an_app_one_job_at_a_time)
     cr_expect(eq(str, job.id, second.job));
 }
 
+Test(job_claim, gives_a_bucket_as_many_jobs_as_it_may_have)
+{
+    (void)look("HSET appbackup:bucket:" BUCKET " jobs_max 1");
+    struct job first = run(SHOP, "first");
+    struct made second = make(WIKI, "second");
+    struct job none = {0};
+
+    cr_expect(not(try_claim(&none, LEASE_MS)));
+    MUST(finish(&first, STORE_OUTCOME_COMPLETED, "", err));
+    struct job job = claim();
+    cr_expect(eq(str, job.id, second.job));
+
+    /* What only looks like a job of it does not count. */
+    MUST(finish(&job, STORE_OUTCOME_RELEASED, "", err));
+    (void)look("SADD appbackup:bucket-jobs:" BUCKET " " NOBODY " %s", first.id);
+    job = claim();
+    cr_expect(eq(str, job.id, second.job));
+}
+
 Test(job_claim, looks_behind_many_jobs_of_a_busy_app)
 {
     struct job first = run(SHOP, "first");

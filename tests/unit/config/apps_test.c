@@ -83,6 +83,7 @@ Test(config_load_apps, gives_an_app_the_name_of_its_file_and_the_only_account)
     cr_expect(eq(ptr, app->volumes[1], NULL));
     cr_expect(eq(int, (int)app->snapshot, (int)APP_SNAPSHOT_AUTO));
     cr_expect(eq(int, app->exclude_caches, 0));
+    cr_expect(not(app->app.refuses_second));
     for (int stage = 0; stage < HOOK_STAGE_COUNT; stage++)
         cr_expect(eq(sz, app->hooks[stage].count, 0));
     cr_expect(eq(ptr, (void *)config_apps_find(apps, ID1), NULL));
@@ -95,6 +96,7 @@ Test(config_load_apps, takes_every_key)
                   "name: shop\naccount: other\n"
                   "volumes:\n  - //srv///shop/./data/\n  - /srv/shop-2\n"
                   "excludes: ['*.tmp', /cache]\nexclude_caches: true\nsnapshot: reflink\n"
+                  "concurrent_backups: refuse\n"
                   "hooks:\n"
                   "  pre_backup: [{command: [/bin/a]}]\n"
                   "  pre_snapshot:\n"
@@ -117,6 +119,7 @@ Test(config_load_apps, takes_every_key)
     cr_expect(eq(str, app->excludes[1], "/cache"));
     cr_expect(eq(ptr, app->excludes[2], NULL));
     cr_expect(eq(int, app->exclude_caches, 1));
+    cr_expect(app->app.refuses_second);
     cr_expect(eq(int, (int)app->snapshot, (int)APP_SNAPSHOT_REFLINK));
     cr_assert(eq(sz, app->hooks[HOOK_PRE_SNAPSHOT].count, 2));
     const struct app_hook *freeze = &app->hooks[HOOK_PRE_SNAPSHOT].items[0];
@@ -201,11 +204,12 @@ static const struct {
     {"volumes:\n  - /\n  - /a\n",
      ":3: volumes[1]: separate directories are expected, and '/a' lies in '/'"},
     {V "path: /etc\n", ":2: path: unknown key, expected one of: name, account, volumes, excludes, "
-                       "exclude_caches, snapshot, hooks"},
+                       "exclude_caches, snapshot, concurrent_backups, hooks"},
     {V "name: My Shop\n",
      ":2: name: 1 to 63 characters of a-z, 0-9 and '-', with no '-' at either end, not 'My Shop'"},
     {V "account: nobody\n", ":2: account: the name or id of an account is expected, not 'nobody'"},
     {V "snapshot: zfs\n", ":2: snapshot: expected one of: auto, btrfs, reflink, none"},
+    {V "concurrent_backups: two\n", ":2: concurrent_backups: expected one of: queue, refuse"},
     {V "exclude_caches: 1\n", ":2: exclude_caches: expected one of: false, true"},
     {V "excludes: ['']\n", ":2: excludes[0]: text of 1 to 1024 bytes is expected"},
     {V "excludes:\n  - a\n  - {b: c}\n", ":4: excludes[1]: text of 1 to 1024 bytes is expected"},

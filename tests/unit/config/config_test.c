@@ -221,6 +221,7 @@ Test(config, says_where_s3_buckets_are)
     cr_expect(eq(i64, own->upload_limit, 20000));
     cr_expect(zero(i64, own->download_limit));
     cr_expect(eq(int, (int)own->compression, (int)BUCKET_COMPRESSION_BETTER));
+    cr_expect(zero(i64, own->bucket.jobs_max));
 }
 
 Test(config, gives_buckets_their_records)

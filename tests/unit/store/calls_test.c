@@ -125,6 +125,7 @@ Test(call, to_register_apps_is_one_json_text)
     cr_assert(eq(int, (int)store_call_apps_register(&none, "web1", NULL, 0, &err), (int)STATUS_OK));
 
     EXPECT_LINE(&call, "FCALL appbackup_apps_register 0 web1 "
-                       "[{\"id\":\"" ID "\",\"account\":\"" ID "\",\"name\":\"shop\"}]");
+                       "[{\"id\":\"" ID "\",\"account\":\"" ID "\",\"name\":\"shop\","
+                       "\"concurrent_backups\":\"queue\"}]");
     EXPECT_LINE(&none, "FCALL appbackup_apps_register 0 web1 []");
 }
