@@ -44,11 +44,17 @@ struct config_redis {
     int64_t timeout_ms;
 };
 
+enum { RETRY_DELAYS_MAX = 16 };
+
 struct config_worker {
     int64_t slots;    /* jobs at the same time */
     int64_t lease_ms; /* how long a claim lives without renewal */
     int64_t kills_max;
     int64_t retries_max;
+    int64_t retry_delays_s[RETRY_DELAYS_MAX]; /* after the first failure, the second ... */
+    size_t retry_delay_count;                 /* > 0; the last holds for all further ones */
+    int64_t job_timeout_s;                    /* of a job over all its attempts; 0: none */
+    int64_t job_grace_s;                      /* to unwind one that is late */
     char **restore_directories;  /* NULL-terminated; clean; NULL: restores only in place */
     int64_t prune_after_deletes; /* 0: only when asked for */
     int64_t prune_interval_s;    /* at most once in this time by itself */

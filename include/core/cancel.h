@@ -19,7 +19,8 @@ enum status cancel_init(struct cancel *cancel, struct error *err) MUST_CHECK;
 void cancel_done(struct cancel *cancel);
 
 /* why: STATUS_CANCELED (asked for), STATUS_LOST (fence), STATUS_UNAVAILABLE (shutting down:
- * somebody else may go on). The first request counts. Async-signal-safe. */
+ * somebody else may go on), STATUS_TIMEOUT (it takes longer than it may). The first request counts.
+ * Async-signal-safe. */
 void cancel_request(struct cancel *cancel, enum status why);
 
 /* STATUS_OK, or the reason as a failure: if (cancel_check(c, err) != STATUS_OK) return err->status;

@@ -94,8 +94,17 @@ enum status store_call_apps_register(struct store_call *call, const char *node,
     MUST_CHECK; /* nothing */
 enum status store_call_bucket_register(struct store_call *call, const struct bucket *bucket,
                                        struct error *err) MUST_CHECK; /* nothing */
+
+/* How long a claim lives without a renewal, how many kills a job survives, and how long it may take
+ * over all its attempts (0: for ever). */
+struct store_claim_terms {
+    int64_t lease_ms;
+    int64_t kills_max;
+    int64_t timeout_ms;
+};
+
 void store_call_job_claim(struct store_call *call, const char *node, const char *worker,
-                          int64_t lease_ms, int64_t kills_max);   /* job, or none */
+                          const struct store_claim_terms *terms); /* job, or none */
 void store_call_job_get(struct store_call *call, const char *id); /* job */
 
 /* When maintenance is due; 0: never by itself. */
@@ -143,7 +152,7 @@ struct store_progress {
 #define STORE_PROGRESS_NONE \
     ((struct store_progress){.bytes_done = -1, .bytes_total = -1, .taken_ms = -1})
 
-/* Extends the lease and reports. Reply: lease (ok, cancel; a lost one is an error, LOST). */
+/* Extends the lease and reports. Reply: lease (ok, cancel, late; a lost one is an error, LOST). */
 enum status store_call_job_renew(struct store_call *call, const struct job *job, int64_t lease_ms,
                                  const struct store_progress *progress, struct error *err)
     MUST_CHECK;
@@ -173,7 +182,8 @@ enum status store_call_job_finish(struct store_call *call, const struct job *job
 
 /* The process of a claim has died without finishing it. kills grows; up to kills_max it is queued
  * again after delay_ms, then quarantined (backup: failed). A claim that was finished, or is
- * another's by now, is left alone. Reply: text: "retry", "quarantined", "canceled", "none". */
+ * another's by now, is left alone. Reply: text: "retry", "quarantined", "canceled", "failed",
+ * "none". */
 void store_call_job_died(struct store_call *call, const struct job *job, const char *evidence,
                          int64_t kills_max, int64_t delay_ms);
 

@@ -23,7 +23,7 @@ enum status store_apps_register(struct store *store, const char *node,
 enum status store_bucket_register(struct store *store, const struct bucket *bucket,
                                   struct error *err) MUST_CHECK;
 enum status store_job_claim(struct store *store, const char *node, const char *worker,
-                            int64_t lease_ms, int64_t kills_max, struct job *ret_job,
+                            const struct store_claim_terms *terms, struct job *ret_job,
                             bool *ret_found, struct error *err) MUST_CHECK;
 enum status store_job_get(struct store *store, const char *id, struct job *ret_job,
                           struct error *err) MUST_CHECK;
@@ -56,7 +56,8 @@ enum store_verdict {
     STORE_VERDICT_NONE,
     STORE_VERDICT_RETRY,
     STORE_VERDICT_QUARANTINED,
-    STORE_VERDICT_CANCELED /* as somebody had asked for */
+    STORE_VERDICT_CANCELED, /* as somebody had asked for */
+    STORE_VERDICT_FAILED    /* it is beyond its deadline */
 };
 
 enum status store_job_died(struct store *store, const struct job *job,

@@ -47,7 +47,11 @@ enum status store_reply_node(const redisReply *reply, struct node *ret_node, str
 enum status store_reply_job(const redisReply *reply, struct job *ret_job, bool *ret_found,
                             struct error *err) MUST_CHECK;
 
-enum store_lease { STORE_LEASE_OK, STORE_LEASE_CANCEL };
+enum store_lease {
+    STORE_LEASE_OK,
+    STORE_LEASE_CANCEL, /* somebody has asked for an end */
+    STORE_LEASE_LATE    /* the job has taken longer than it may */
+};
 
 enum status store_reply_lease(const redisReply *reply, enum store_lease *ret_lease,
                               struct error *err) MUST_CHECK;

@@ -48,6 +48,9 @@ struct raw_worker {
     char *lease_ms;
     char *kills_max;
     char *retries_max;
+    struct raw_texts retry_delays_s;
+    char *job_timeout_s;
+    char *job_grace_s;
     struct raw_texts restore_directories;
     char *prune_after_deletes;
     char *prune_interval_s;

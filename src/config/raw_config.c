@@ -1,3 +1,4 @@
+#include "config/config.h"
 #include "model/account.h"
 #include "model/bucket.h"
 #include "raw.h"
@@ -72,11 +73,18 @@ static const cyaml_schema_field_t redis_fields[] = {
 static const cyaml_schema_value_t path_schema = {
     CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, TEXT_BYTES_MAX),
 };
+static const cyaml_schema_value_t number_schema = {
+    CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, NUMBER_DIGITS_MAX),
+};
 static const cyaml_schema_field_t worker_fields[] = {
     NUMBER("slots", struct raw_worker, slots),
     NUMBER("lease_ms", struct raw_worker, lease_ms),
     NUMBER("kills_max", struct raw_worker, kills_max),
     NUMBER("retries_max", struct raw_worker, retries_max),
+    CYAML_FIELD_SEQUENCE_COUNT("retry_delays_s", OPTIONAL, struct raw_worker, retry_delays_s.items,
+                               retry_delays_s.count, &number_schema, 1, RETRY_DELAYS_MAX),
+    NUMBER("job_timeout_s", struct raw_worker, job_timeout_s),
+    NUMBER("job_grace_s", struct raw_worker, job_grace_s),
     CYAML_FIELD_SEQUENCE_COUNT("restore_directories", OPTIONAL, struct raw_worker,
                                restore_directories.items, restore_directories.count, &path_schema,
                                0, RESTORE_DIRECTORIES_MAX),

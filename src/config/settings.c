@@ -33,6 +33,8 @@ const struct number setting_numbers[SETTING_NUMBER_COUNT] = {
     NUMBER(worker, lease_ms,           15000, 3000,   600000),
     NUMBER(worker, kills_max,              3,    1,      100),
     NUMBER(worker, retries_max,            5,    0,     1000),
+    NUMBER(worker, job_timeout_s,      86400,    0, 31536000),
+    NUMBER(worker, job_grace_s,         3600,    1,    86400),
     NUMBER(worker, prune_after_deletes,   20,    0,  1000000),
     NUMBER(worker, prune_interval_s,   86400,    0, 31536000),
     NUMBER(worker, prune_timeout_s,    21600,    1,   604800),
@@ -222,6 +224,26 @@ static enum status read_listeners(const struct document *document, const struct 
     return STATUS_OK;
 }
 
+static enum status read_retry_delays(const struct document *document, const struct raw_worker *raw,
+                                     struct config_worker *worker, struct error *err)
+{
+    static const int64_t defaults_s[] = {5, 30, 120};
+    static const struct number delay = {.min = 0, .max = 86400};
+    size_t count = raw == NULL ? 0 : raw->retry_delays_s.count;
+    worker->retry_delay_count = sizeof(defaults_s) / sizeof(defaults_s[0]);
+    memcpy(worker->retry_delays_s, defaults_s, sizeof(defaults_s));
+    if (count == 0)
+        return STATUS_OK;
+    worker->retry_delay_count = count; /* the schema has a maximum */
+    for (size_t i = 0; i < count; i++) {
+        if (number_read(document, KEY("worker.retry_delays_s[%zu]", i),
+                        raw->retry_delays_s.items[i], &delay, &worker->retry_delays_s[i],
+                        err) != STATUS_OK)
+            return err->status;
+    }
+    return STATUS_OK;
+}
+
 static enum status read_restore_directories(const struct document *document,
                                             const struct raw_worker *raw, struct config *config,
                                             struct error *err)
@@ -254,7 +276,8 @@ enum status settings_read(const struct document *document, const struct raw_conf
     if (numbers_read(document, setting_numbers, SETTING_NUMBER_COUNT, raw, config, err) !=
         STATUS_OK)
         return err->status;
-    if (read_restore_directories(document, raw->worker, config, err) != STATUS_OK)
+    if (read_retry_delays(document, raw->worker, &config->worker, err) != STATUS_OK ||
+        read_restore_directories(document, raw->worker, config, err) != STATUS_OK)
         return err->status;
     if (read_redis(document, raw->redis, config, err) != STATUS_OK)
         return err->status;

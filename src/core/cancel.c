@@ -44,5 +44,7 @@ enum status cancel_check(const struct cancel *cancel, struct error *err)
         return FAIL_REASON(err, STATUS_CANCELED, "canceled", "canceled on request");
     if (why == STATUS_LOST)
         return FAIL_REASON(err, STATUS_LOST, "lease_lost", "the lease was lost");
+    if (why == STATUS_TIMEOUT)
+        return FAIL_REASON(err, STATUS_TIMEOUT, "job_timeout", "the job took longer than it may");
     return FAIL_REASON(err, STATUS_UNAVAILABLE, "worker_stopping", "the worker is stopping");
 }

@@ -263,13 +263,14 @@ enum status store_call_bucket_register(struct store_call *call, const struct buc
 }
 
 void store_call_job_claim(struct store_call *call, const char *node, const char *worker,
-                          int64_t lease_ms, int64_t kills_max)
+                          const struct store_claim_terms *terms)
 {
     begin_write(call, "appbackup_job_claim");
     add_text(call, node);
     add_text(call, worker);
-    add_number(call, lease_ms);
-    add_number(call, kills_max);
+    add_number(call, terms->lease_ms);
+    add_number(call, terms->kills_max);
+    add_number(call, terms->timeout_ms);
 }
 
 void store_call_job_get(struct store_call *call, const char *id)

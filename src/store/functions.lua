@@ -501,7 +501,7 @@ end
 
 local JOB_DEFAULTS = { __index = {
     stage = "", attempt = "0", failures = "0", kills = "0", epoch = "0", worker = "", lease_until_ms = "0", cancel = "0",
-    cancel_who = "", cancel_why = "", reason = "",
+    cancel_who = "", cancel_why = "", deadline_ms = "0", reason = "",
 } }
 
 local function load_job(id)
@@ -655,6 +655,24 @@ local function ask_to_stop(job, actor, why)
     end
 end
 
+-- Has it taken longer than a job of its node may, counted from its first claim?
+local function is_late(job, now)
+    local deadline = tonumber(job.deadline_ms)
+    return deadline > 0 and now > deadline
+end
+
+local function late_why(job, why)
+    return string.format("not done by %s, the deadline of its job: %s", time_text(job.deadline_ms), why)
+end
+
+-- What a worker hears about its claim.
+local function answer_to(job, now)
+    if job.cancel == "1" then
+        return "cancel"
+    end
+    return is_late(job, now) and "late" or "ok"
+end
+
 local function extend_lease(job, lease_ms, now, stage)
     local until_ms = int(now + lease_ms)
     redis.call("HSET", PREFIX .. "job:" .. job.id, "lease_until_ms", until_ms, "stage", stage or job.stage)
@@ -717,11 +735,18 @@ end
 
 -- The end of a job ----------------------------------------------------------------------------------------------------
 
+local FINISH = {}
+local AFTER = {} -- what tasks have to know of it; they are defined below
+
 -- Back to the queue, at once or at a time. A backup that is being deleted is not tried again: what it may have left
 -- in the bucket is the business of a delete job.
 local function requeue(job, backup, end_of_try, changes)
     local now = now_ms()
     local why = end_of_try.why
+    if is_late(job, now) and (backup.state ~= "deleting" or job.kind == "delete") then
+        FINISH.failed(job, backup, { reason = late_why(job, why) }, changes)
+        return
+    end
     changes.state_unready = reasons(end_of_try.unready)
     if backup.state == "deleting" and job.kind == "backup" then
         changes.state_unready = nil
@@ -750,9 +775,6 @@ local function failure_event(job, backup, why, changes)
     changes.state_unready = reasons(why)
     return "fail"
 end
-
-local FINISH = {}
-local AFTER = {} -- what tasks have to know of it; they are defined below
 
 function FINISH.completed(job, backup, finish, changes)
     if job.kind == "delete" then
@@ -974,6 +996,13 @@ function Tasks.transition(task, event, note, changes)
 end
 
 function Tasks.requeue(job, task, end_of_try, changes)
+    if is_late(job, now_ms()) then
+        local why = late_why(job, end_of_try.why)
+        changes.state_unready = reasons(why)
+        Tasks.transition(task, "fail", note_of(job, why), changes)
+        end_job(job, why)
+        return
+    end
     changes.state_unready = reasons(end_of_try.unready)
     Tasks.transition(task, "requeue", note_of(job, end_of_try.why), changes)
     local fields = { reason = clean(end_of_try.why, REASON_MAX), kills = end_of_try.kills,
@@ -1046,7 +1075,7 @@ function Tasks.bury(job, death)
             why = death.evidence, delay_ms = death.delay_ms, kills = int(kills),
             unready = string.format("attempt %s died, queued again: %s", job.attempt, death.evidence),
         }, {})
-        return "retry"
+        return is_late(job, now_ms()) and "failed" or "retry"
     end
     local why = string.format("given up, its worker died %s times, at last: %s", int(kills), death.evidence)
     Tasks.transition(task, "fail", note_of(job, why), { state_unready = reasons(why) })
@@ -1210,18 +1239,18 @@ function Tasks.renew(job, lease_ms, report)
     local task, now = Tasks.of(job), now_ms()
     extend_lease(job, lease_ms, now, report.stage)
     Tasks.update(task, progress_changes(task, report), now)
-    return job.cancel == "1" and "cancel" or "ok"
+    return answer_to(job, now)
 end
 
 function Tasks.advance(job, event, lease_ms, report)
-    local task = Tasks.of(job)
-    local canceled = job.cancel == "1"
-    if not canceled then
+    local task, now = Tasks.of(job), now_ms()
+    local answer = answer_to(job, now)
+    if answer == "ok" then
         Tasks.require_event(task, event)
     end
-    extend_lease(job, lease_ms, now_ms(), report.stage)
-    if canceled then
-        return "cancel"
+    extend_lease(job, lease_ms, now, report.stage)
+    if answer ~= "ok" then
+        return answer
     end
     local changes = progress_changes(task, report)
     changes.state_unready = "[]"
@@ -1231,8 +1260,8 @@ end
 
 AFTER.completion, AFTER.purge = Tasks.on_completed, Tasks.on_purged
 
--- A claimed job without its worker. Returns "retry", "quarantined", "canceled" if that had been asked for, or "none" if
--- there was nothing left to do.
+-- A claimed job without its worker. Returns "retry", "quarantined", "canceled" if that had been asked for, "failed" after
+-- its deadline, or "none" if there was nothing left to do.
 local function bury(job, death)
     if is_task(job) then
         return Tasks.bury(job, death)
@@ -1256,7 +1285,7 @@ local function bury(job, death)
             why = death.evidence, delay_ms = death.delay_ms, kills = int(kills),
             unready = string.format("attempt %s died, queued again: %s", job.attempt, death.evidence),
         }, {})
-        return "retry"
+        return is_late(job, now_ms()) and "failed" or "retry"
     end
     local why = string.format("given up, its worker died %s times, at last: %s", int(kills), death.evidence)
     local changes = {}
@@ -1929,6 +1958,7 @@ end
 define("job_claim", WRITES, function(a)
     local node, worker = a:name("node", NODE_MAX), clean(a:some_text("worker", 79), 79)
     local lease_ms, kills_max = a:number("lease_ms", 1, LEASE_MAX_MS), a:number("kills_max", 1, 1000)
+    local timeout_ms = a:has_more() and a:number("timeout_ms", 0, BYTES_MAX) or 0
     a:finish()
     require_node(node)
     sweep(kills_max)
@@ -1936,8 +1966,11 @@ define("job_claim", WRITES, function(a)
     for _ = 1, CLAIM_PAGES do
         local job, skipped, seen = pick(node, first, known)
         if job then
-            local until_ms = int(now_ms() + lease_ms)
+            local now = now_ms()
+            local until_ms = int(now + lease_ms)
+            local is_first = timeout_ms > 0 and job.deadline_ms == "0"
             move_job(job, "claimed", until_ms, {
+                deadline_ms = is_first and int(now + timeout_ms) or job.deadline_ms,
                 epoch = int(job.epoch + 1), attempt = int(job.attempt + 1), worker = worker,
                 lease_until_ms = until_ms, stage = "claimed",
             })
@@ -1983,7 +2016,7 @@ define("job_renew", WRITES, function(a)
     if job.kind == "backup" then
         update_backup(backup, progress_changes(backup, report), now)
     end
-    return job.cancel == "1" and "cancel" or "ok"
+    return answer_to(job, now)
 end)
 
 local ADVANCE_EVENTS = { discovering = "discover", running = "run" }
@@ -1998,13 +2031,13 @@ define("job_advance", WRITES, function(a)
         return Tasks.advance(job, event, lease_ms, report)
     end
     local backup, now = backup_of(job), now_ms()
-    local canceled = job.cancel == "1"
-    if not canceled then
+    local answer = answer_to(job, now)
+    if answer == "ok" then
         require_event(backup, event)
     end
     extend_lease(job, lease_ms, now, report.stage)
-    if canceled then
-        return "cancel"
+    if answer ~= "ok" then
+        return answer
     end
     local changes = progress_changes(backup, report)
     changes.state_unready = "[]"

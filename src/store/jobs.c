@@ -68,11 +68,11 @@ enum status store_bucket_register(struct store *store, const struct bucket *buck
 
 /* NOLINTNEXTLINE(readability-function-size): as many as the call has arguments and results */
 enum status store_job_claim(struct store *store, const char *node, const char *worker,
-                            int64_t lease_ms, int64_t kills_max, struct job *ret_job,
+                            const struct store_claim_terms *terms, struct job *ret_job,
                             bool *ret_found, struct error *err)
 {
     CALL(call);
-    store_call_job_claim(&call, node, worker, lease_ms, kills_max);
+    store_call_job_claim(&call, node, worker, terms);
     return run_for_job(store, &call, ret_job, ret_found, err);
 }
 
@@ -137,6 +137,7 @@ static enum status read_verdict(const char *text, enum store_verdict *ret_verdic
         [STORE_VERDICT_RETRY] = "retry",
         [STORE_VERDICT_QUARANTINED] = "quarantined",
         [STORE_VERDICT_CANCELED] = "canceled",
+        [STORE_VERDICT_FAILED] = "failed",
     };
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

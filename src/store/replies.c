@@ -225,10 +225,16 @@ enum status store_reply_lease(const redisReply *reply, enum store_lease *ret_lea
     const char *text = "";
     if (store_reply_text(reply, &text, err) != STATUS_OK)
         return err->status;
-    if (strcmp(text, "ok") != 0 && strcmp(text, "cancel") != 0)
-        return FAIL(err, STATUS_CORRUPT, "redis: '%s' is not the answer to a renewal", text);
-    *ret_lease = strcmp(text, "cancel") == 0 ? STORE_LEASE_CANCEL : STORE_LEASE_OK;
-    return STATUS_OK;
+    static const char *const names[] = {
+        [STORE_LEASE_OK] = "ok", [STORE_LEASE_CANCEL] = "cancel", [STORE_LEASE_LATE] = "late"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(names[i], text) != 0)
+            continue;
+        *ret_lease = (enum store_lease)i;
+        return STATUS_OK;
+    }
+    return FAIL(err, STATUS_CORRUPT, "redis: '%s' is not the answer to a renewal", text);
 }
 
 static enum status read_number(const char *field, const char *text, int64_t *ret_number,

@@ -43,6 +43,7 @@ static enum status tell_killed(struct supervisor *supervisor, struct slot *slot,
         [STORE_VERDICT_RETRY] = "retry",
         [STORE_VERDICT_QUARANTINED] = "quarantined",
         [STORE_VERDICT_CANCELED] = "canceled",
+        [STORE_VERDICT_FAILED] = "failed",
     };
     struct job job = {0}; /* what Redis knows last: the stage */
     if (store_job_get(supervisor->store, slot->job.id, &job, err) != STATUS_OK)
@@ -57,7 +58,7 @@ static enum status tell_killed(struct supervisor *supervisor, struct slot *slot,
     enum store_verdict verdict = STORE_VERDICT_NONE;
     if (store_job_died(supervisor->store, &slot->job, &report, &verdict, err) != STATUS_OK)
         return err->status;
-    if (verdict == STORE_VERDICT_QUARANTINED || verdict == STORE_VERDICT_CANCELED)
+    if (verdict != STORE_VERDICT_NONE && verdict != STORE_VERDICT_RETRY)
         task_give_up(&supervisor->setup.places, &slot->job);
     slot->death = death;
     log_death(slot, "job died", verdicts[verdict]);

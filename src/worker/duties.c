@@ -104,14 +104,18 @@ enum status supervisor_claim(struct supervisor *supervisor, struct error *err)
         return STATUS_OK;
     if (store_sweep(supervisor->store, config->worker.kills_max, err) != STATUS_OK)
         return err->status;
+    const struct store_claim_terms terms = {
+        .lease_ms = config->worker.lease_ms,
+        .kills_max = config->worker.kills_max,
+        .timeout_ms = config->worker.job_timeout_s * 1000,
+    };
     while (slots_used(&supervisor->slots) < (size_t)config->worker.slots) {
         struct slot *slot = slots_find_free(&supervisor->slots);
         struct job job = {0};
         bool found = false;
         if (slot == NULL)
             break;
-        if (store_job_claim(supervisor->store, config->node, supervisor->name,
-                            config->worker.lease_ms, config->worker.kills_max, &job, &found,
+        if (store_job_claim(supervisor->store, config->node, supervisor->name, &terms, &job, &found,
                             err) != STATUS_OK)
             return err->status;
         if (!found)

@@ -72,6 +72,7 @@ static enum status start_lease(struct run *run, struct error *err)
         .store = run->store,
         .job = &run->job,
         .lease_ms = run->setup.config->worker.lease_ms,
+        .grace_ms = run->setup.config->worker.job_grace_s * 1000,
         .cancel = &cancel,
     };
     return lease_start(&options, &run->lease, err);
@@ -153,12 +154,12 @@ static enum status work(struct run *run, struct error *err)
     return status;
 }
 
-static int64_t retry_delay_ms(int64_t failures)
+static int64_t retry_delay_ms(const struct config_worker *worker, int64_t failures)
 {
     uint32_t random = 0;
     if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != (ssize_t)sizeof(random))
         random = (uint32_t)clock_mono_ms();
-    return outcome_delay_ms(failures, random);
+    return outcome_delay_ms(worker->retry_delays_s, worker->retry_delay_count, failures, random);
 }
 
 /* A delete has no result, and its record keeps what the backup said. */
@@ -251,7 +252,9 @@ static int conclude(struct run *run, enum status status, const struct error *cau
         .retries_max = run->setup.config->worker.retries_max,
     };
     enum outcome outcome = outcome_decide(&facts);
-    int64_t delay_ms = outcome == OUTCOME_RETRY ? retry_delay_ms(run->job.failures + 1) : 0;
+    int64_t delay_ms = 0;
+    if (outcome == OUTCOME_RETRY)
+        delay_ms = retry_delay_ms(&run->setup.config->worker, run->job.failures + 1);
     const char *reason = reason_of(run, outcome, cause);
     log_outcome(run, outcome, delay_ms, reason);
     if (outcome == OUTCOME_LOST)

@@ -4,9 +4,11 @@
 #include "core/log.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 /* What the stages said last, kept by value: the report's pointers live only during the callback. */
 struct news {
@@ -35,6 +37,7 @@ struct lease {
     enum backup_state announced; /* the state that Redis knows */
     int64_t sent_ms;
     int64_t renewed_ms; /* start of the last renewal that succeeded: the lease counts from there */
+    int64_t late_kill_ms; /* 0: not late */
     bool away;
     bool gave_up;
 };
@@ -137,6 +140,19 @@ static void on_failure(struct lease *lease, const struct error *err)
     cancel_request(lease->options.cancel, STATUS_UNAVAILABLE);
 }
 
+/* What is still at work a while later hangs: nothing in this process can end it, and renewing for
+ * ever would keep its app and a slot. The supervisor unwinds what is left. */
+static void on_late(struct lease *lease)
+{
+    cancel_request(lease->options.cancel, STATUS_TIMEOUT);
+    if (lease->late_kill_ms == 0)
+        lease->late_kill_ms = clock_mono_ms() + lease->options.grace_ms;
+    if (clock_left_ms(lease->late_kill_ms) > 0)
+        return;
+    log_write(LOG_LEVEL_ERROR, "the job hangs beyond its deadline", NULL, 0);
+    (void)kill(getpid(), SIGKILL);
+}
+
 static enum status renew(struct lease *lease, struct error *err)
 {
     struct news news = take_news(lease);
@@ -154,6 +170,8 @@ static enum status renew(struct lease *lease, struct error *err)
     lease->renewed_ms = started_ms;
     if (answer == STORE_LEASE_CANCEL)
         cancel_request(lease->options.cancel, STATUS_CANCELED);
+    if (answer == STORE_LEASE_LATE)
+        on_late(lease);
     return STATUS_OK;
 }
 

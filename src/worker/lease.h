@@ -8,6 +8,8 @@
  * Ends      cancel asked for in Redis: requests CANCELED and goes on, since unwinding takes a
  *           while. The claim is another's: requests LOST and writes no more. Redis away until the
  *           lease is about to end: requests UNAVAILABLE, since somebody else may go on.
+ *           The job is late: requests TIMEOUT, and kills the process if it is still there after
+ *           grace_ms.
  * Threads   lease_report() from one thread
  */
 #ifndef WORKER_LEASE_H
@@ -31,6 +33,7 @@ struct lease_options {
     struct store *store;
     const struct job *job;
     int64_t lease_ms;
+    int64_t grace_ms; /* to unwind a job that is late */
     struct cancel *cancel;
 };
 

@@ -12,6 +12,8 @@ static enum outcome of_request(enum status canceled)
 {
     if (canceled == STATUS_CANCELED)
         return OUTCOME_CANCELED;
+    if (canceled == STATUS_TIMEOUT)
+        return OUTCOME_FAILED;
     return canceled == STATUS_LOST ? OUTCOME_LOST : OUTCOME_RELEASED;
 }
 
@@ -47,12 +49,12 @@ enum store_outcome outcome_to_store(enum outcome outcome)
     return table[outcome];
 }
 
-int64_t outcome_delay_ms(int64_t failures, uint32_t random)
+int64_t outcome_delay_ms(const int64_t *delays_s, size_t count, int64_t failures, uint32_t random)
 {
-    static const int64_t delays_ms[] = {5000, 30000, 120000};
-    const int64_t last = (int64_t)(sizeof(delays_ms) / sizeof(delays_ms[0])) - 1;
-    int64_t index = failures < 1 ? 0 : failures - 1;
-    int64_t base = delays_ms[index > last ? last : index];
+    assert(count > 0);
+    size_t last = count - 1;
+    size_t index = failures < 1 ? 0 : (size_t)(failures - 1);
+    int64_t base = delays_s[index > last ? last : index] * 1000;
     int64_t span = base * 2 / 5; /* a fifth to either side */
     return base - span / 2 + (int64_t)(random % (uint64_t)(span + 1));
 }

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "store/calls.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 enum outcome {
@@ -30,9 +31,9 @@ const char *outcome_name(enum outcome outcome);
 /* Not for OUTCOME_LOST, which is never written. */
 enum store_outcome outcome_to_store(enum outcome outcome);
 
-/* How long to wait after this many failures, from 1: 5 s, 30 s, then 2 min, each up to a fifth
- * shorter or longer (random: any number), so that what failed together does not come back together.
- */
-int64_t outcome_delay_ms(int64_t failures, uint32_t random);
+/* How long to wait after this many failures, from 1: as the list says, its last entry from there
+ * on, each up to a fifth shorter or longer (random: any number), so that what failed together does
+ * not come back together. */
+int64_t outcome_delay_ms(const int64_t *delays_s, size_t count, int64_t failures, uint32_t random);
 
 #endif

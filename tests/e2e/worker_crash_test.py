@@ -187,6 +187,47 @@ class WorkerCrashTest(NodeTest):
             self.assert_restorable(node)
             self.assert_nothing_left(node)
 
+    def test_a_job_past_its_deadline_is_unwound_and_fails(self):
+        with Node(job_timeout_s=2) as node:
+            node.write("block", "")
+            node.start_worker()
+            backup = node.create()
+            record, _ = node.follow(backup)
+            self.assertEqual("failed", record["state"], record)
+            self.assertIn("the job took longer than it may", record["stateUnready"][0])
+            self.assertTrue(record["stateDetails"][-1]["type"].endswith("/job_timeout"), record)
+            self.assertEqual("post-backup undo", node.hook_log()[-1])
+            self.assert_nothing_left(node)
+
+    def test_one_that_hangs_beyond_it_is_killed_and_unwound_by_the_worker(self):
+        with Node(job_timeout_s=2, job_grace_s=1) as node:
+            node.add_bulk(20)
+            # The first attempt hangs in its undo, where nothing in it can be ended.
+            node.write("block", "")
+            with open(node.path("hook")) as file:
+                hook = file.read()
+            node.write("hook", hook.replace("post-snapshot) rm", "post-snapshot) [ -e once ] || { touch once; "
+                                            "while :; do sleep 0.1; done; }; rm"), 0o755)
+            node.start_worker()
+            backup = node.create()
+            record, _ = node.follow(backup)
+            self.assertEqual("failed", record["state"], record)
+            self.assertIn("not done by ", record["stateUnready"][0])
+            self.assertIn("killed by signal 9", json.dumps(record))
+            self.assertIn("hangs beyond its deadline", node.log())
+            self.assertFalse(node.is_closed())
+            wait_until(lambda: node.undo_records() == [], 5, "unwound")
+
+    def test_a_failure_that_may_pass_is_tried_again_as_configured(self):
+        with Node(retry_delays_s=[0, 1], retries_max=2) as node:
+            os.rename(node.bucket, node.bucket + ".away")
+            node.start_worker()
+            backup = node.create()
+            record, _ = node.follow(backup)
+            self.assertEqual("failed", record["state"], record)
+            job = node.job(backup)
+            self.assertEqual(("3", "2"), (job["attempt"], job["failures"]))
+
 
 if __name__ == "__main__":
     unittest.main()

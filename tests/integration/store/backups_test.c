@@ -733,8 +733,9 @@ Test(catalog, refuses_apps_of_an_unknown_node_and_beats_of_its_heart)
     REFUSED(store_node_heartbeat(store, "web9", 0, err), STATUS_NOT_FOUND, "unknown_node");
     struct job job = {0};
     bool found = false;
-    REFUSED(store_job_claim(store, "web9", WORKER, LEASE_MS, KILLS_MAX, &job, &found, err),
-            STATUS_NOT_FOUND, "unknown_node");
+    const struct store_claim_terms terms = {.lease_ms = LEASE_MS, .kills_max = KILLS_MAX};
+    REFUSED(store_job_claim(store, "web9", WORKER, &terms, &job, &found, err), STATUS_NOT_FOUND,
+            "unknown_node");
 }
 
 Test(catalog, shows_an_account_its_own_buckets_and_those_of_all)

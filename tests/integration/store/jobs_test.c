@@ -5,6 +5,7 @@ TestSuite(job_claim, .init = start, .fini = stop, .timeout = 60);
 TestSuite(job_lease, .init = start, .fini = stop, .timeout = 60);
 TestSuite(job_progress, .init = start, .fini = stop, .timeout = 60);
 TestSuite(job_finish, .init = start, .fini = stop, .timeout = 60);
+TestSuite(job_deadline, .init = start, .fini = stop, .timeout = 60);
 TestSuite(job_died, .init = start, .fini = stop, .timeout = 60);
 
 Test(job_claim, hands_out_the_job_with_a_new_epoch_and_a_lease)
@@ -260,7 +261,8 @@ Test(job_lease, that_ended_meets_the_limit_of_the_node_that_claims_next)
     bool found = false;
     (void)look("ZADD appbackup:leases 1000 %s", job.id);
 
-    MUST(store_job_claim(store, NODE, WORKER, LEASE_MS, 1, &none, &found, err));
+    const struct store_claim_terms terms = {.lease_ms = LEASE_MS, .kills_max = 1};
+    MUST(store_job_claim(store, NODE, WORKER, &terms, &none, &found, err));
 
     cr_expect(not(found));
     EXPECT_TEXT(job_field(made.job, "state"), "quarantined");
@@ -597,4 +599,84 @@ Test(job_died, as_a_delete_job_leaves_a_failed_backup_in_the_end)
 
     EXPECT_TEXT(backup_field(job.subject, "state"), "failed");
     expect_reason(job.subject, "delete failed: given up");
+}
+
+/* Claims with a deadline that has passed by the time of the return. */
+static struct job claim_late(void)
+{
+    struct job job = {0};
+    bool found = false;
+    const struct store_claim_terms terms = {
+        .lease_ms = LEASE_MS, .kills_max = KILLS_MAX, .timeout_ms = 100000};
+    MUST(store_job_claim(store, NODE, WORKER, &terms, &job, &found, err));
+    cr_assert(found);
+    (void)look("HSET appbackup:job:%s deadline_ms 1000", job.id);
+    return job;
+}
+
+static enum store_lease renew_for_answer(const struct job *job)
+{
+    enum store_lease answer = STORE_LEASE_OK;
+    MUST(store_job_renew(store, job, LEASE_MS, NULL, &answer, err));
+    return answer;
+}
+
+Test(job_deadline, is_set_by_the_first_claim_and_stays)
+{
+    struct made made = make(SHOP, "nightly");
+    struct job job = {0};
+    bool found = false;
+    struct store_claim_terms terms = {
+        .lease_ms = LEASE_MS, .kills_max = KILLS_MAX, .timeout_ms = 100000};
+    MUST(store_job_claim(store, NODE, WORKER, &terms, &job, &found, err));
+    char first[32];
+    (void)snprintf(first, sizeof(first), "%s", job_field(made.job, "deadline_ms"));
+    cr_expect(gt(i64, atoll(first), atoll(job_field(made.job, "created_ms")) + 99999));
+    cr_expect(eq(int, (int)renew_for_answer(&job), (int)STORE_LEASE_OK));
+    MUST(finish(&job, STORE_OUTCOME_RELEASED, "", err));
+    terms.timeout_ms = 1;
+    MUST(store_job_claim(store, NODE, WORKER, &terms, &job, &found, err));
+    EXPECT_TEXT(job_field(made.job, "deadline_ms"), first);
+}
+
+Test(job_deadline, is_told_with_the_renewal_and_lets_nothing_begin)
+{
+    struct made made = make(SHOP, "nightly");
+    struct job job = claim_late();
+    enum store_lease answer = STORE_LEASE_OK;
+
+    MUST(store_job_advance(store, &job, BACKUP_DISCOVERING, LEASE_MS, NULL, &answer, err));
+    cr_expect(eq(int, (int)answer, (int)STORE_LEASE_LATE));
+    EXPECT_TEXT(backup_field(made.id, "state"), "pending");
+    cr_expect(eq(int, (int)renew_for_answer(&job), (int)STORE_LEASE_LATE));
+    (void)look("HSET appbackup:job:%s cancel 1", job.id);
+    cr_expect(eq(int, (int)renew_for_answer(&job), (int)STORE_LEASE_CANCEL));
+}
+
+Test(job_deadline, ends_the_tries)
+{
+    static const char why[] = "not done by 1970-01-01 00:00:01 UTC, the deadline of its job: away";
+    char unready[128];
+    (void)snprintf(unready, sizeof(unready), "[\"%s\"]", why);
+
+    struct made retried = make(SHOP, "a");
+    struct job job = claim_late();
+    MUST(finish(&job, STORE_OUTCOME_RETRY, "away", err));
+    EXPECT_TEXT(backup_field(retried.id, "state"), "failed");
+    EXPECT_TEXT(backup_field(retried.id, "state_unready"), unready);
+    EXPECT_TEXT(job_field(retried.job, "state"), "done");
+
+    struct made dead = make(SHOP, "b");
+    job = claim_late();
+    const struct store_death death = {.evidence = "away", .kills_max = KILLS_MAX};
+    enum store_verdict verdict = STORE_VERDICT_NONE;
+    MUST(store_job_died(store, &job, &death, &verdict, err));
+    cr_expect(eq(int, (int)verdict, (int)STORE_VERDICT_FAILED));
+    EXPECT_TEXT(backup_field(dead.id, "state"), "failed");
+
+    struct made task = order(&(struct store_task_create){.kind = JOB_VERIFY, .app = SHOP});
+    job = claim_late();
+    MUST(finish(&job, STORE_OUTCOME_RETRY, "away", err));
+    EXPECT_TEXT(task_field(task.id, "state"), "failed");
+    EXPECT_TEXT(task_field(task.id, "state_unready"), unready);
 }

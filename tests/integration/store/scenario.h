@@ -142,7 +142,8 @@ UNUSED static struct made make(const char *app, const char *name)
 UNUSED static bool try_claim(struct job *ret_job, int64_t lease_ms)
 {
     bool found = false;
-    MUST(store_job_claim(store, NODE, WORKER, lease_ms, KILLS_MAX, ret_job, &found, err));
+    const struct store_claim_terms terms = {.lease_ms = lease_ms, .kills_max = KILLS_MAX};
+    MUST(store_job_claim(store, NODE, WORKER, &terms, ret_job, &found, err));
     return found;
 }
 

@@ -36,6 +36,10 @@
 static const struct {
     const char *yaml, *text;
 } cases[] = {
+    {"worker:\n  retry_delays_s: [5, 86401]\n" ACCOUNT,
+     ":2: worker.retry_delays_s[1]: a number from 0 to 86400 is expected, not '86401'"},
+    {"worker:\n  retry_delays_s: [soon]\n" ACCOUNT,
+     ":2: worker.retry_delays_s[0]: a number from 0 to 86400 is expected, not 'soon'"},
     /* not YAML, or not ours */
     {"a: [\n", ":2: not YAML: while parsing a flow node, did not find expected node content"},
     {"node: \"x\n", ":2: not YAML: while scanning a quoted scalar, found unexpected end of stream"},

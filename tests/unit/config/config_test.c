@@ -72,6 +72,8 @@ Test(config, has_a_default_for_everything_but_the_account)
     cr_expect(eq(i64, config->worker.lease_ms, 15000));
     cr_expect(eq(i64, config->worker.kills_max, 3));
     cr_expect(eq(i64, config->worker.retries_max, 5));
+    cr_expect(eq(sz, config->worker.retry_delay_count, 3));
+    cr_expect(eq(i64, config->worker.retry_delays_s[2], 120));
     cr_assert(eq(sz, config->account_count, 1));
     cr_expect(eq(sz, config->accounts[0].token_count, 0));
     cr_expect(eq(sz, config->bucket_count, 0));
@@ -103,6 +105,7 @@ Test(config, takes_every_setting)
              "  body_bytes_max: 1024\n  header_bytes_max: 2048\n  connections_max: 3\n"
              "  idle_timeout_ms: 4000\n  request_timeout_ms: 5000\n"
              "worker:\n  slots: 64\n  lease_ms: 3000\n  kills_max: 1\n  retries_max: 0\n"
+             "  retry_delays_s: [0, 86400]\n"
              "  restore_directories: [/var//restore/, /srv/out]\n  prune_after_deletes: 0\n"
              "  prune_interval_s: 60\n  prune_timeout_s: 1\n  verify_interval_s: 0\n"
              "  verify_sample: 100\n"
@@ -130,6 +133,8 @@ Test(config, takes_every_setting)
     cr_expect(eq(i64, config->worker.lease_ms, 3000));
     cr_expect(eq(i64, config->worker.kills_max, 1));
     cr_expect(eq(i64, config->worker.retries_max, 0));
+    cr_expect(eq(sz, config->worker.retry_delay_count, 2));
+    cr_expect(eq(i64, config->worker.retry_delays_s[1], 86400));
     cr_expect(eq(str, config->worker.restore_directories[0], "/var/restore"));
     cr_expect(eq(str, config->worker.restore_directories[1], "/srv/out"));
     cr_expect(config->worker.restore_directories[2] == NULL);

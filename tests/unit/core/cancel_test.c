@@ -53,6 +53,14 @@ Test(cancel, keeps_the_first_reason)
     cr_expect(eq(str, err.reason, "lease_lost"));
 }
 
+Test(cancel, tells_that_the_time_is_over)
+{
+    cancel_request(&cancel, STATUS_TIMEOUT);
+
+    cr_expect(eq(int, (int)cancel_check(&cancel, &err), STATUS_TIMEOUT));
+    cr_expect(eq(str, err.reason, "job_timeout"));
+}
+
 Test(cancel, tells_a_stopping_worker_as_something_transient)
 {
     cancel_request(&cancel, STATUS_UNAVAILABLE);

@@ -22,6 +22,8 @@ static const struct fact facts[] = {
     {STATUS_INTERNAL,    STATUS_CANCELED,    0, OUTCOME_CANCELED}, /* a symptom of the cancel */
     {STATUS_UNAVAILABLE, STATUS_UNAVAILABLE, 0, OUTCOME_RELEASED},
     {STATUS_INTERNAL,    STATUS_UNAVAILABLE, 8, OUTCOME_RELEASED}, /* attempts do not matter */
+    {STATUS_TIMEOUT,     STATUS_TIMEOUT,     0, OUTCOME_FAILED}, /* its own deadline */
+    {STATUS_UNAVAILABLE, STATUS_TIMEOUT,     0, OUTCOME_FAILED},
     {STATUS_LOST,        STATUS_LOST,        0, OUTCOME_LOST},
     {STATUS_CORRUPT,     STATUS_LOST,        0, OUTCOME_LOST},
     {STATUS_LOST,        STATUS_OK,          0, OUTCOME_LOST},
@@ -81,14 +83,16 @@ Test(outcome_to_store, says_the_same_in_redis)
     cr_assert(eq(int, (int)outcome_to_store(OUTCOME_RELEASED), (int)STORE_OUTCOME_RELEASED));
 }
 
-Test(outcome_delay_ms, grows_to_two_minutes_and_stays_there)
+static const int64_t delays_s[] = {5, 30, 120};
+
+Test(outcome_delay_ms, follows_the_list_and_stays_at_its_end)
 {
     static const int64_t bases_ms[] = {5000, 30000, 120000, 120000, 120000};
 
     for (int64_t failures = 1; failures <= 5; failures++) {
         int64_t base = bases_ms[failures - 1];
         for (uint32_t random = 0; random < 100000; random += 997) {
-            int64_t delay = outcome_delay_ms(failures, random);
+            int64_t delay = outcome_delay_ms(delays_s, 3, failures, random);
             cr_assert(ge(i64, delay, base * 4 / 5));
             cr_assert(le(i64, delay, base * 6 / 5));
         }
@@ -97,9 +101,15 @@ Test(outcome_delay_ms, grows_to_two_minutes_and_stays_there)
 
 Test(outcome_delay_ms, spreads_what_failed_together)
 {
-    cr_assert(eq(i64, outcome_delay_ms(1, 0), 4000));
-    cr_assert(eq(i64, outcome_delay_ms(1, 2000), 6000));
-    cr_assert(ne(i64, outcome_delay_ms(2, 17), outcome_delay_ms(2, 18)));
-    cr_assert(eq(i64, outcome_delay_ms(0, 1000), 5000));
-    cr_assert(eq(i64, outcome_delay_ms(INT64_MAX, 24000), 120000));
+    cr_assert(eq(i64, outcome_delay_ms(delays_s, 3, 1, 0), 4000));
+    cr_assert(eq(i64, outcome_delay_ms(delays_s, 3, 1, 2000), 6000));
+    cr_assert(ne(i64, outcome_delay_ms(delays_s, 3, 2, 17), outcome_delay_ms(delays_s, 3, 2, 18)));
+    cr_assert(eq(i64, outcome_delay_ms(delays_s, 3, 0, 1000), 5000));
+    cr_assert(eq(i64, outcome_delay_ms(delays_s, 3, INT64_MAX, 24000), 120000));
+}
+
+Test(outcome_delay_ms, may_be_none)
+{
+    static const int64_t none_s[] = {0};
+    cr_assert(zero(i64, outcome_delay_ms(none_s, 1, 1, 12345)));
 }
