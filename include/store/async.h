@@ -30,6 +30,9 @@ typedef void store_reply_fn(void *context, const redisReply *reply, const struct
 enum status store_async_open(struct event_base *base, const struct store_options *options,
                              struct store_async **ret_async, struct error *err) MUST_CHECK;
 
+/* For the next connection; borrowed like the one before, which is not used any more. NULL: none. */
+void store_async_set_password(struct store_async *async, const struct secret *password);
+
 /* Calls under way fail with UNAVAILABLE, from here. Not to be called from a reply's callback. */
 void store_async_close(struct store_async *async);
 

@@ -107,11 +107,13 @@ static void reload(struct daemon *daemon)
         return;
     }
     api_set_accounts(daemon->api, config->accounts, config->account_count);
+    store_async_set_password(daemon->store, config->redis.password);
     config_free(daemon->reloaded);
     daemon->reloaded = STEAL(config);
     if (daemon->children != NULL)
         children_reload(daemon->children);
-    log_event(LOG_LEVEL_NOTICE, "reloaded: accounts, tokens, certificates and keys",
+    log_event(LOG_LEVEL_NOTICE,
+              "reloaded: accounts, tokens, certificates, keys, the password of Redis",
               LOG_TEXT("config", daemon->options->config->path),
               LOG_NUMBER("accounts", (int64_t)daemon->reloaded->account_count));
 }

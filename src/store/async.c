@@ -276,6 +276,11 @@ enum status store_async_open(struct event_base *base, const struct store_options
     return STATUS_OK;
 }
 
+void store_async_set_password(struct store_async *async, const struct secret *password)
+{
+    async->settings.password = password;
+}
+
 void store_async_close(struct store_async *async)
 {
     if (async == NULL)
