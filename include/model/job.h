@@ -21,6 +21,7 @@ enum job_kind {
     JOB_RESTORE,
     JOB_PRUNE,
     JOB_VERIFY,
+    JOB_CATALOG, /* reads from a bucket which backups it has, for records that were lost */
     JOB_KIND_COUNT
 };
 

@@ -71,6 +71,9 @@ enum status store_maintenance_queue(struct store *store, const char *node,
 enum status store_verify_report(struct store *store, const struct job *job,
                                 const struct store_verdicts *verdicts, struct error *err)
     MUST_CHECK;
+/* *ret_count: how many records were missing. */
+enum status store_catalog_report(struct store *store, const struct job *job, const json_t *entries,
+                                 int64_t *ret_count, struct error *err) MUST_CHECK;
 enum status store_sweep(struct store *store, int64_t kills_max, struct error *err) MUST_CHECK;
 
 /*

@@ -106,6 +106,18 @@ const struct command commands[] = {
                 "  --wait            until it has ended: exit code 0 if it is done, 1 if it failed\n",
     },
     {
+        .group = "catalog", .verb = "rebuild", .usage = "[APP] [--bucket BUCKET] [--wait]",
+        .arguments_max = 1,
+        .options = OPTION_BUCKET | OPTION_WAIT,
+        .run = command_catalog_rebuild,
+        .summary = "make lost records of backups again from the buckets",
+        .help = "  APP, BUCKET       a name or an id; without, all of them\n"
+                "  --wait            until all is read: exit code 0 if it could be, 1 if not\n"
+                "Each app's node reads what its repositories hold. Records that are there stay as\n"
+                "they are, and what was deleted stays so. Workers do this by themselves when an app\n"
+                "has no record at all, as after the loss of Redis.\n",
+    },
+    {
         .group = "app", .verb = "list", .usage = "",
         .run = command_app_list,
         .summary = "the apps that can be backed up",

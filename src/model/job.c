@@ -5,6 +5,7 @@
 static const char *const kind_names[JOB_KIND_COUNT] = {
     [JOB_KIND_UNSET] = "",     [JOB_BACKUP] = "backup", [JOB_DELETE] = "delete",
     [JOB_RESTORE] = "restore", [JOB_PRUNE] = "prune",   [JOB_VERIFY] = "verify",
+    [JOB_CATALOG] = "catalog",
 };
 
 static const struct field fields[] = {
@@ -29,7 +30,7 @@ static const struct field fields[] = {
 
 bool job_is_task(enum job_kind kind)
 {
-    return kind == JOB_RESTORE || kind == JOB_PRUNE || kind == JOB_VERIFY;
+    return kind == JOB_RESTORE || kind == JOB_PRUNE || kind == JOB_VERIFY || kind == JOB_CATALOG;
 }
 
 const char *job_kind_name(enum job_kind kind)

@@ -9,6 +9,7 @@
 static const char *const kind_names[JOB_KIND_COUNT] = {
     [JOB_KIND_UNSET] = "",     [JOB_BACKUP] = "backup", [JOB_DELETE] = "delete",
     [JOB_RESTORE] = "restore", [JOB_PRUNE] = "prune",   [JOB_VERIFY] = "verify",
+    [JOB_CATALOG] = "catalog",
 };
 
 /* As of backups; a task is never in the others. */

@@ -412,6 +412,14 @@ enum status store_call_verify_report(struct store_call *call, const struct job *
     return STATUS_OK;
 }
 
+enum status store_call_catalog_report(struct store_call *call, const struct job *job,
+                                      const json_t *entries, struct error *err)
+{
+    begin_write(call, "appbackup_catalog_report");
+    add_claim(call, job);
+    return add_json(call, entries, err);
+}
+
 void store_call_sweep(struct store_call *call, int64_t kills_max)
 {
     begin_write(call, "appbackup_sweep");

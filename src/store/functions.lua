@@ -34,7 +34,7 @@ local SWEEP_MAX = 100                 -- jobs per sweep and kind: keeps one call
 local CLAIM_PAGE, CLAIM_PAGES = 64, 16
 local BYTES_MAX = 2 ^ 53
 local PRIORITY_WEIGHT = 1e13          -- above any time in ms, so that priority sorts first
-local PRIORITY = { restore = 2, backup = 4, delete = 6, prune = 8, verify = 8 }
+local PRIORITY = { restore = 2, catalog = 3, backup = 4, delete = 6, prune = 8, verify = 8 }
 local DETAIL_TYPE_PREFIX = "https://appbackup.invalid/reasons/" -- as include/model/detail.h
 
 local PREFIX = "appbackup:"
@@ -49,11 +49,13 @@ local QUARANTINE = PREFIX .. "quarantine"
 local COUNTERS = PREFIX .. "counters"
 local JOURNAL = PREFIX .. "journal"
 
+local NIL_ID = "00000000-0000-0000-0000-000000000000"
+
 local STATES = { "pending", "discovering", "running", "deleting", "completed", "failed", "removed", "unknown" }
 
 -- {from, event} -> to. What is not here is refused. "none" is before the first record, "gone" after the last.
 local TRANSITIONS = {
-    none = { create = "pending" },
+    none = { create = "pending", found = "completed" }, -- found: in a bucket, by a task that rebuilds the catalogue
     pending = {
         discover = "discovering", requeue = "pending", fail = "failed", cancel = "failed",
         withdraw = "gone",  -- DELETE before any worker had it
@@ -477,6 +479,27 @@ local function store_new_backups(backups)
     return records
 end
 
+local function is_name_of_other(app, name, id)
+    local holder = redis.call("HGET", PREFIX .. "names:" .. app, name)
+    return holder and holder ~= id
+end
+
+-- Nor this one: a backup whose record was lost. What only the record knew is lost; note: as of transition().
+local function store_found_backup(backup, note, now)
+    local id, created = backup.id, backup.created_ms
+    backup.state, backup.modified_ms, backup.revision = TRANSITIONS.none.found, int(now), "1"
+    if is_name_of_other(backup.app, backup.name, id) then
+        backup.name = backup.name:sub(1, NAME_MAX - 9) .. "-" .. id:sub(1, 8)
+    end
+    write_hash(PREFIX .. "backup:" .. id, backup)
+    redis.call("ZADD", PREFIX .. "backups:" .. backup.app, created, id)
+    redis.call("ZADD", PREFIX .. "account-backups:" .. backup.account, created, id)
+    redis.call("ZADD", PREFIX .. "state:" .. backup.state, int(now), id)
+    redis.call("HSET", PREFIX .. "names:" .. backup.app, backup.name, id)
+    journal({ backup = id, job = note.job, app = backup.app, account = backup.account, from = "none",
+        to = backup.state, epoch = note.epoch, who = note.who, why = note.why })
+end
+
 local function reasons(text)
     if text == "" then
         return "[]"
@@ -862,7 +885,7 @@ in repository:<bucket>:<app>. All of it says "when at last", so that a restart f
 ]]
 
 local Tasks = {
-    KINDS = { restore = true, prune = true, verify = true },
+    KINDS = { restore = true, prune = true, verify = true, catalog = true },
     TRANSITIONS = {
         none = { create = "pending" },
         pending = { run = "running", requeue = "pending", fail = "failed", cancel = "failed" },
@@ -977,7 +1000,7 @@ function Tasks.on_end(task, now)
     redis.call("HSET", Tasks.key_of(task), task.kind .. "_ms", int(now), task.kind .. "_state", task.state)
     if task.kind == "verify" then
         redis.call("ZADD", PREFIX .. "verified:" .. node, int(now), member)
-    elseif task.state == "completed" then
+    elseif task.kind == "prune" and task.state == "completed" then
         redis.call("ZREM", PREFIX .. "unreferenced:" .. node, member)
     end
 end
@@ -2254,6 +2277,46 @@ define("verify_report", WRITES, function(a)
         Tasks.note_verified(task, damage)
     end
     return DONE
+end)
+
+-- One entry of a report, checked; the record that it stands for is new.
+function Tasks.read_entry(entry)
+    local fields = setmetatable({ at = 0, list = type(entry) == "table" and { tostring(entry.backup or ""),
+        tostring(entry.name or ""), tostring(entry.snapshot or ""), int(tonumber(entry.taken_ms) or -1),
+        int(tonumber(entry.bytes) or -1) } or {} }, Arguments)
+    return { id = fields:id("backup"), name = fields:name("name", NAME_MAX),
+        repository_snapshot = fields:digest("snapshot"), taken_ms = int(fields:number("taken_ms", 0, BYTES_MAX)),
+        bytes_total = int(fields:number("bytes", 0, BYTES_MAX)) }
+end
+
+-- A backup that has a record, in whatever state, keeps it. One that was deleted has nothing in the bucket to be found
+-- by: its delete job, which no task of the app runs beside, removes that before the record.
+define("catalog_report", WRITES, function(a)
+    local id, epoch = a:id("job"), a:number("epoch", 0, BYTES_MAX)
+    local _, list = a:json_array("backups", JSON_MAX)
+    a:finish()
+    if #list > LIST_MAX then
+        refuse("INVALID_ARGUMENT", "%d backups, at most %d are allowed", #list, LIST_MAX)
+    end
+    local job = fence(id, epoch)
+    local task, entries, now, count = Tasks.of(job), {}, now_ms(), 0
+    for i, entry in ipairs(list) do
+        entries[i] = Tasks.read_entry(entry)
+    end
+    for _, found in ipairs(entries) do
+        if not load_backup(found.id) then
+            found.account, found.app, found.app_name, found.bucket = task.account, task.app, task.app_name, task.bucket
+            found.node, found.job, found.created_by, found.version = task.node, job.id, NIL_ID, "1.2"
+            found.labels, found.created_ms, found.bytes_done = "[]", found.taken_ms, found.bytes_total
+            found.percent_done = "100"
+            found.state_details = with_detail("[]", "record_rebuilt", "Record rebuilt",
+                "its record was lost and has been made from what is in the bucket, without its labels")
+            store_found_backup(found, note_of(job, "found in the bucket"), now)
+            AFTER.completion(found)
+            count = count + 1
+        end
+    end
+    return int(count)
 end)
 
 -- Functions for people with a bare redis-cli ---------------------------------------------------------------------------

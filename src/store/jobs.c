@@ -1,5 +1,6 @@
 #include "store/jobs.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* The builders' locals: what a call owns goes with its scope. */
@@ -190,6 +191,20 @@ enum status store_verify_report(struct store *store, const struct job *job,
     if (store_call_verify_report(&call, job, verdicts, err) != STATUS_OK)
         return err->status;
     return run_for_nothing(store, &call, err);
+}
+
+enum status store_catalog_report(struct store *store, const struct job *job, const json_t *entries,
+                                 int64_t *ret_count, struct error *err)
+{
+    CALL(call);
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    const char *text = NULL;
+    if (store_call_catalog_report(&call, job, entries, err) != STATUS_OK ||
+        store_run(store, &call, &reply, err) != STATUS_OK ||
+        store_reply_text(reply, &text, err) != STATUS_OK)
+        return err->status;
+    *ret_count = strtoll(text, NULL, 10);
+    return STATUS_OK;
 }
 
 enum status store_sweep(struct store *store, int64_t kills_max, struct error *err)

@@ -1,3 +1,4 @@
+#include "catalog.h"
 #include "core/cleanup.h"
 #include "core/clock.h"
 #include "core/log.h"
@@ -139,6 +140,12 @@ void supervisor_reap(struct supervisor *supervisor)
         supervisor->probe = 0;
         if (supervisor->probe_ms > 0) /* nobody has asked for another one meanwhile */
             supervisor->probe_ms = clock_mono_ms() + probe_again_ms(wait_status);
+    }
+    if (supervisor->catalog > 0 && waitpid(supervisor->catalog, &wait_status, WNOHANG) != 0) {
+        supervisor->catalog = 0;
+        bool complete = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0;
+        if (!complete && supervisor->catalog_ms > 0)
+            supervisor->catalog_ms = clock_mono_ms() + CATALOG_AGAIN_MS;
     }
     if (supervisor->recovery > 0 && waitpid(supervisor->recovery, NULL, WNOHANG) != 0)
         supervisor->recovery = 0;

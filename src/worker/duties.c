@@ -1,3 +1,4 @@
+#include "catalog.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "probe.h"
@@ -131,8 +132,10 @@ enum status supervisor_register(struct supervisor *supervisor, struct error *err
     bool is_anew = supervisor->register_ms == 0; /* a start, a reload, an emptied Redis */
     if (supervisor->stopping || !supervisor_is_due(&supervisor->register_ms, REGISTER_MS))
         return STATUS_OK;
-    if (is_anew)
+    if (is_anew) {
         supervisor->probe_ms = 0;
+        supervisor->catalog_ms = 0;
+    }
     return registration_run(supervisor->store, &supervisor->setup, is_anew, err);
 }
 
@@ -151,6 +154,25 @@ enum status supervisor_probe(struct supervisor *supervisor, struct error *err)
         log_event(LOG_LEVEL_WARNING, "buckets not probed, trying again",
                   LOG_TEXT("reason", cause.text));
         supervisor->probe_ms = clock_mono_ms() + PROBE_AGAIN_MS;
+    }
+    return STATUS_OK;
+}
+
+/* After each registration that is one anew; until it has been able to look at everything. */
+enum status supervisor_catalog(struct supervisor *supervisor, struct error *err)
+{
+    (void)err;
+    if (supervisor->catalog > 0 && clock_left_ms(supervisor->catalog_kill_ms) == 0)
+        (void)kill(supervisor->catalog, SIGKILL);
+    if (supervisor->stopping || supervisor->catalog > 0 || clock_mono_ms() < supervisor->catalog_ms)
+        return STATUS_OK;
+    struct error cause = {0};
+    supervisor->catalog_ms = INT64_MAX;
+    supervisor->catalog_kill_ms = clock_mono_ms() + CATALOG_DEADLINE_MS;
+    if (catalog_start(&supervisor->setup, &supervisor->catalog, &cause) != STATUS_OK) {
+        log_event(LOG_LEVEL_WARNING, "catalogue not compared with the buckets, trying again",
+                  LOG_TEXT("reason", cause.text));
+        supervisor->catalog_ms = clock_mono_ms() + CATALOG_AGAIN_MS;
     }
     return STATUS_OK;
 }

@@ -31,6 +31,7 @@ static void run_done(struct run *run)
     backup_done(&run->backup);
     task_done(&run->task);
     json_decref(run->verdicts.backups);
+    json_decref(run->catalog);
     store_close(run->store);
     setup_done(&run->setup);
 }
@@ -98,6 +99,8 @@ static enum status run_stages(struct run *run, const char *passphrase, struct st
     const struct config *config = run->setup.config;
     const struct app_definition *app = config_apps_find(run->setup.apps, job->app);
     const struct bucket_definition *bucket = config_find_bucket(config, job->bucket);
+    if (bucket == NULL && job->kind == JOB_CATALOG)
+        return STATUS_OK; /* another node's: this one has nothing there */
     if (bucket == NULL)
         return FAIL_REASON(err, STATUS_NOT_FOUND, "bucket_undefined", "node '%s' has no bucket %s",
                            config->node, job->bucket);
@@ -290,7 +293,8 @@ static int run_claim(struct run *run, const char *job, int64_t epoch)
 {
     struct error err = {0};
     run->verdicts.backups = json_array();
-    if (run->verdicts.backups == NULL)
+    run->catalog = json_array();
+    if (run->verdicts.backups == NULL || run->catalog == NULL)
         return WORKER_EXIT_UNFINISHED;
     if (stage_result_init(&run->result, &err) != STATUS_OK ||
         fetch(run, job, epoch, &err) != STATUS_OK)

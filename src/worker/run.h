@@ -27,6 +27,7 @@ struct run {
     struct lease *lease;
     struct stage_result result;
     struct stage_verdicts verdicts; /* of a verification */
+    json_t *catalog;                /* of a catalog task: what was found */
     struct cancel *cancel;
     struct bandwidth *bandwidth; /* of the bucket that it works on */
     int keys;                    /* the key channel, or -1 */

@@ -43,9 +43,10 @@ static void catch_up(struct supervisor *supervisor)
     static const struct {
         const char *name;
         supervisor_duty_fn *run;
-    } duties[] = {{"tell", supervisor_tell},         {"register", supervisor_register},
-                  {"probe", supervisor_probe},       {"heartbeat", supervisor_heartbeat},
-                  {"maintain", supervisor_maintain}, {"claim", supervisor_claim}};
+    } duties[] = {{"tell", supervisor_tell},           {"register", supervisor_register},
+                  {"probe", supervisor_probe},         {"catalog", supervisor_catalog},
+                  {"heartbeat", supervisor_heartbeat}, {"maintain", supervisor_maintain},
+                  {"claim", supervisor_claim}};
 
     if (supervisor->away && clock_left_ms(supervisor->retry_ms) > 0)
         return;

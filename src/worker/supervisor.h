@@ -33,11 +33,12 @@ struct supervisor {
     int signals;
     pid_t recovery; /* unwinds what was found at the start; 0: done */
     pid_t probe;    /* looks at S3 buckets; 0: none */
+    pid_t catalog;  /* looks for backups without records; 0: none */
     bool away;      /* Redis was, at the last look */
     bool stopping;
     int64_t stop_kill_ms; /* all deadlines are monotonic */
     int64_t claim_ms, heartbeat_ms, register_ms, maintain_ms, probe_ms, probe_kill_ms, retry_ms,
-        wake_ms;
+        wake_ms, catalog_ms, catalog_kill_ms;
 };
 
 /* True once per period: the first time at once, then when the deadline has come. */
@@ -52,8 +53,8 @@ void supervisor_signal_jobs(struct supervisor *supervisor, int number);
 
 /* One duty towards Redis, if it is due. An error means that Redis is away. */
 typedef enum status supervisor_duty_fn(struct supervisor *supervisor, struct error *err);
-supervisor_duty_fn supervisor_tell, supervisor_register, supervisor_probe, supervisor_heartbeat,
-    supervisor_maintain, supervisor_claim;
+supervisor_duty_fn supervisor_tell, supervisor_register, supervisor_probe, supervisor_catalog,
+    supervisor_heartbeat, supervisor_maintain, supervisor_claim;
 
 void supervisor_open_wake(struct supervisor *supervisor);
 void supervisor_close_wake(struct supervisor *supervisor);

@@ -1,9 +1,12 @@
 #include "core/log.h"
+#include "model/detail.h"
 #include "run.h"
+#include "stage/catalog.h"
 #include "stage/prune.h"
 #include "stage/restore.h"
 #include "target.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,11 +103,29 @@ static enum status run_verify(struct run *run, const struct bucket_definition *b
     return stage_verify_run(&plan, &run->result, &run->verdicts, err);
 }
 
+static enum status run_catalog(struct run *run, const struct bucket_definition *bucket,
+                               const char *passphrase, struct stage_key *key, struct error *err)
+{
+    const struct stage_catalog_plan plan = {
+        .bucket = bucket,
+        .app_id = run->job.app,
+        .passphrase = passphrase,
+        .bandwidth = run->bandwidth,
+        .key = key,
+        .cancel = run->cancel,
+        .report = run_report,
+        .context = run,
+    };
+    return stage_catalog_run(&plan, &run->result, run->catalog, err);
+}
+
 enum status task_run(struct run *run, const struct bucket_definition *bucket,
                      const char *passphrase, struct stage_key *key, struct error *err)
 {
     if (run->job.kind == JOB_RESTORE)
         return run_restore(run, bucket, passphrase, key, err);
+    if (run->job.kind == JOB_CATALOG)
+        return run_catalog(run, bucket, passphrase, key, err);
     if (run->job.kind == JOB_PRUNE)
         return run_prune(run, bucket, passphrase, key, err);
     return run_verify(run, bucket, passphrase, key, err);
@@ -187,9 +208,33 @@ static enum status send_verdicts(struct run *run, const char *damage, struct err
     return STATUS_OK;
 }
 
+/* In pages, too; then, for people, how many records were missing. */
+static enum status send_catalog(struct run *run, struct error *err)
+{
+    int64_t missing = 0;
+    size_t count = json_array_size(run->catalog);
+    for (size_t sent = 0; sent < count;) {
+        json_auto_t *page = json_array();
+        int64_t created = 0;
+        for (size_t i = 0; i < VERDICTS_PAGE && sent < count; i++, sent++)
+            if (json_array_append(page, json_array_get(run->catalog, sent)) != 0)
+                return FAIL(err, STATUS_NO_MEMORY, "catalogue");
+        if (store_catalog_report(run->store, &run->job, page, &created, err) != STATUS_OK)
+            return err->status;
+        missing += created;
+    }
+    char text[96];
+    (void)snprintf(text, sizeof(text), "%zu backups are in the bucket, %lld had no record", count,
+                   (long long)missing);
+    detail_add(run->result.state_details, "cataloged", "Bucket read", text, NULL);
+    return STATUS_OK;
+}
+
 enum status task_tell(struct run *run, enum status status, const struct error *cause,
                       struct error *err)
 {
+    if (run->job.kind == JOB_CATALOG && status == STATUS_OK)
+        return send_catalog(run, err);
     bool damaged = status == STATUS_CORRUPT && strcmp(cause->reason, "data_damaged") == 0;
     if (run->job.kind != JOB_VERIFY || (status != STATUS_OK && !damaged))
         return STATUS_OK;

@@ -1,6 +1,7 @@
 /* Restores, prunes and verifications: how they are asked for, done, given up, and come due. */
 #include "scenario.h"
 
+TestSuite(catalog_report, .init = start, .fini = stop, .timeout = 60);
 TestSuite(task_create, .init = start, .fini = stop, .timeout = 60);
 TestSuite(task_job, .init = start, .fini = stop, .timeout = 60);
 TestSuite(task_app, .init = start, .fini = stop, .timeout = 60);
@@ -445,4 +446,96 @@ Test(verify_report, is_shown_by_the_bucket_also_after_it_registers_again)
     const char *details = look("HGET appbackup:bucket:" BUCKET " state_details");
     cr_expect(strstr(details, "abcd") == NULL, "%s", details);
     cr_expect(strstr(details, "what was read is sound") != NULL, "%s", details);
+}
+
+#define FOUND_1  "11111111-0000-4000-8000-0000000000f1"
+#define FOUND_2  "11111111-0000-4000-8000-0000000000f2"
+#define SNAPSHOT "abcdefabcdefabcdefabcdefabcdefabcdefabcdefabcdefabcdefabcdefabcd"
+
+static int64_t report_catalog(const struct job *job, const char *text)
+{
+    json_auto_t *entries = json_loads(text, 0, NULL);
+    int64_t count = -1;
+    MUST(store_catalog_report(store, job, entries, &count, err));
+    return count;
+}
+
+static struct job claim_catalog(void)
+{
+    (void)order(&(struct store_task_create){.kind = JOB_CATALOG, .app = SHOP});
+    struct job job = claim();
+    MUST(advance(&job, BACKUP_RUNNING, err));
+    return job;
+}
+
+#define ENTRY(id, name)                                \
+    "{\"backup\": \"" id "\", \"name\": \"" name       \
+    "\", \"taken_ms\": 1700000000000, \"bytes\": 42, " \
+    "\"snapshot\": \"" SNAPSHOT "\"}"
+
+Test(catalog_report, makes_records_of_what_has_none)
+{
+    struct job job = claim_catalog();
+
+    cr_expect(eq(i64, report_catalog(&job, "[" ENTRY(FOUND_1, "old") "]"), 1));
+
+    EXPECT_TEXT(backup_field(FOUND_1, "state"), "completed");
+    EXPECT_TEXT(backup_field(FOUND_1, "app"), SHOP);
+    EXPECT_TEXT(backup_field(FOUND_1, "bucket"), BUCKET);
+    EXPECT_TEXT(backup_field(FOUND_1, "bytes_done"), "42");
+    EXPECT_TEXT(backup_field(FOUND_1, "repository_snapshot"), SNAPSHOT);
+    EXPECT_TEXT(look("ZRANGE appbackup:backups:" SHOP " 0 -1"), FOUND_1);
+    EXPECT_TEXT(look("HGET appbackup:names:" SHOP " old"), FOUND_1);
+    EXPECT_TEXT(look("ZRANGE appbackup:state:completed 0 -1"), FOUND_1);
+    EXPECT_TEXT(look("ZRANGE appbackup:verified:" NODE " 0 -1"), BUCKET ":" SHOP);
+    /* And once more is fine. */
+    cr_expect(eq(i64, report_catalog(&job, "[" ENTRY(FOUND_1, "old") "]"), 0));
+    MUST(finish(&job, STORE_OUTCOME_COMPLETED, "", err));
+    EXPECT_TEXT(look("HGET appbackup:repository:" BUCKET ":" SHOP " catalog_state"), "completed");
+
+    /* It can be deleted like any other. */
+    MUST(delete (FOUND_1, err));
+    struct job purge = claim();
+    cr_expect(eq(str, purge.subject, FOUND_1));
+    MUST(finish(&purge, STORE_OUTCOME_COMPLETED, "", err));
+    EXPECT_TEXT(look("EXISTS appbackup:backup:" FOUND_1), "0");
+}
+
+Test(catalog_report, leaves_a_record_that_is_there_as_it_is)
+{
+    struct job failed = run(SHOP, "nightly");
+    MUST(finish(&failed, STORE_OUTCOME_FAILED, "why", err));
+    struct job job = claim_catalog();
+    char text[512];
+    (void)snprintf(text, sizeof(text),
+                   "[{\"backup\": \"%s\", \"name\": \"nightly\", \"taken_ms\": 1, \"bytes\": 1, "
+                   "\"snapshot\": \"" SNAPSHOT "\"}]",
+                   failed.subject);
+    cr_expect(eq(i64, report_catalog(&job, text), 0));
+    EXPECT_TEXT(backup_field(failed.subject, "state"), "failed");
+}
+
+Test(catalog_report, gives_another_name_where_one_is_taken)
+{
+    struct job first = run(SHOP, "nightly");
+    MUST(finish(&first, STORE_OUTCOME_COMPLETED, "", err));
+    struct job job = claim_catalog();
+    cr_expect(eq(i64, report_catalog(&job, "[" ENTRY(FOUND_2, "nightly") "]"), 1));
+    EXPECT_TEXT(backup_field(FOUND_2, "name"), "nightly-11111111");
+    EXPECT_TEXT(look("HGET appbackup:names:" SHOP " nightly"), first.subject);
+}
+
+Test(catalog_report, is_fenced_and_checked)
+{
+    struct job job = claim_catalog();
+    json_auto_t *bad = json_loads("[" ENTRY(FOUND_1, "old") ", {\"backup\": \"x\"}]", 0, NULL);
+    json_auto_t *good = json_loads("[" ENTRY(FOUND_1, "old") "]", 0, NULL);
+    int64_t count = -1;
+    REFUSED(store_catalog_report(store, &job, bad, &count, err), STATUS_INVALID,
+            "invalid_argument");
+    EXPECT_TEXT(look("EXISTS appbackup:backup:" FOUND_1), "0");
+    struct job stale = job;
+    stale.epoch--;
+    REFUSED(store_catalog_report(store, &stale, good, &count, err), STATUS_LOST, "lease_lost");
+    EXPECT_TEXT(look("EXISTS appbackup:backup:" FOUND_1), "0");
 }

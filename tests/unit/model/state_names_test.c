@@ -84,6 +84,7 @@ Test(job_kind_name, is_the_word_in_redis)
     EXPECT_BOTH_WAYS(job_kind_name, job_kind_from_name, JOB_RESTORE, "restore");
     EXPECT_BOTH_WAYS(job_kind_name, job_kind_from_name, JOB_PRUNE, "prune");
     EXPECT_BOTH_WAYS(job_kind_name, job_kind_from_name, JOB_VERIFY, "verify");
+    EXPECT_BOTH_WAYS(job_kind_name, job_kind_from_name, JOB_CATALOG, "catalog");
     EXPECT_CLOSED(job_kind_name, job_kind_from_name, JOB_KIND_COUNT);
 }
 

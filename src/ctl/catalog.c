@@ -1,0 +1,157 @@
+/* The catalogue: records of backups, made again from what is in the buckets. */
+#include "command.h"
+#include "ctl/ctl.h"
+#include "output.h"
+#include "store/calls.h"
+#include "store/replies.h"
+#include "text.h"
+#include "wait.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { TASKS_MAX = 4096 }; /* followed with --wait; more are asked for, but not waited for */
+
+struct rebuild {
+    struct session *session;
+    const char *app;    /* an id; NULL: all */
+    const char *bucket; /* an id; NULL: all */
+    struct output_array array;
+    char tasks[TASKS_MAX][ID_SIZE];
+    size_t task_count;
+};
+
+static enum status run(struct session *session, struct store_call *call, redisReply **ret_reply,
+                       size_t *ret_count, struct error *err)
+{
+    enum status status = store_run(session->store, call, ret_reply, err);
+    store_call_done(call);
+    if (status != STATUS_OK)
+        return status;
+    return store_reply_count(*ret_reply, ret_count, err);
+}
+
+static enum status note(struct rebuild *rebuild, const struct task *task, const char *bucket,
+                        struct error *err)
+{
+    if (rebuild->task_count < TASKS_MAX)
+        memcpy(rebuild->tasks[rebuild->task_count++], task->id, ID_SIZE);
+    if (rebuild->session->arguments->output == OUTPUT_JSON) {
+        json_auto_t *json = NULL;
+        if (task_to_json(task, &json, err) != STATUS_OK)
+            return err->status;
+        return output_array_add(&rebuild->array, json, err);
+    }
+    (void)printf("catalog %s of %s in bucket %s: %s\n", task->id, task->app_name, bucket,
+                 backup_state_name(task->state));
+    return STATUS_OK;
+}
+
+/* One that waits or runs already is as good. */
+static enum status ask(struct rebuild *rebuild, const struct app *app, const struct bucket *bucket,
+                       struct error *err)
+{
+    char id[ID_SIZE], job[ID_SIZE], actor[TEXT_SIZE];
+    id_random(id);
+    id_random(job);
+    (void)snprintf(actor, sizeof(actor), "appbackupctl:uid=%u", (unsigned)getuid());
+    const struct store_task_create create = {
+        .id = id,
+        .job = job,
+        .kind = JOB_CATALOG,
+        .account = rebuild->session->account,
+        .app = app->id,
+        .bucket = bucket->id,
+        .created_by = actor,
+    };
+    CLEANUP(store_call_done) struct store_call call = {0};
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    CLEANUP(task_done) struct task task = {.state = BACKUP_STATE_UNSET};
+    if (store_call_task_create(&call, &create, err) != STATUS_OK ||
+        store_run(rebuild->session->store, &call, &reply, err) != STATUS_OK)
+        return err->status;
+    if (store_reply_task(reply, &task, err) == STATUS_OK)
+        return note(rebuild, &task, bucket->name, err);
+    return strcmp(err->reason, "task_exists") == 0 ? STATUS_OK : err->status;
+}
+
+static enum status ask_for_buckets(struct rebuild *rebuild, const struct app *app,
+                                   const redisReply *buckets, struct error *err)
+{
+    for (size_t i = 0; i < buckets->elements; i++) {
+        struct bucket bucket = {.state = BUCKET_STATE_UNSET};
+        if (store_reply_bucket(buckets->element[i], &bucket, err) != STATUS_OK)
+            return err->status;
+        bool meant = rebuild->bucket == NULL || strcmp(bucket.id, rebuild->bucket) == 0;
+        enum status status = meant ? ask(rebuild, app, &bucket, err) : STATUS_OK;
+        bucket_done(&bucket);
+        if (status != STATUS_OK)
+            return status;
+    }
+    return STATUS_OK;
+}
+
+static enum status ask_for_all(struct rebuild *rebuild, struct error *err)
+{
+    struct store_call call = {0};
+    CLEANUP(reply_freep) redisReply *apps = NULL;
+    CLEANUP(reply_freep) redisReply *buckets = NULL;
+    size_t count = 0;
+    store_call_bucket_list(&call, rebuild->session->account);
+    if (run(rebuild->session, &call, &buckets, &count, err) != STATUS_OK)
+        return err->status;
+    store_call_app_list(&call, rebuild->session->account);
+    if (run(rebuild->session, &call, &apps, &count, err) != STATUS_OK)
+        return err->status;
+    for (size_t i = 0; i < count; i++) {
+        struct app app = {.state = APP_STATE_UNSET};
+        if (store_reply_app(apps->element[i], &app, err) != STATUS_OK)
+            return err->status;
+        bool meant = rebuild->app == NULL || strcmp(app.id, rebuild->app) == 0;
+        if (meant && ask_for_buckets(rebuild, &app, buckets, err) != STATUS_OK)
+            return err->status;
+    }
+    return STATUS_OK;
+}
+
+/* Until all have ended; the first that failed is the exit code. */
+static enum status await(struct rebuild *rebuild, struct error *err)
+{
+    struct session *session = rebuild->session;
+    bool interrupted = false;
+    for (size_t i = 0; i < rebuild->task_count && !interrupted; i++) {
+        CLEANUP(task_done) struct task task = {.state = BACKUP_STATE_UNSET};
+        if (wait_for_task(session, rebuild->tasks[i], &task, &interrupted, err) != STATUS_OK)
+            return err->status;
+        if (!interrupted && task.state != BACKUP_COMPLETED)
+            session->exit_code = CTL_EXIT_FAILED;
+    }
+    if (interrupted)
+        session->exit_code = CTL_EXIT_INTERRUPTED;
+    return STATUS_OK;
+}
+
+enum status command_catalog_rebuild(struct session *session, struct error *err)
+{
+    static struct rebuild rebuild; /* large, and there is one */
+    const struct arguments *arguments = session->arguments;
+    struct app app = {.state = APP_STATE_UNSET};
+    char bucket[ID_SIZE];
+    rebuild.session = session;
+    if (arguments->count > 0) {
+        if (session_find_app(session, arguments->values[0], &app, err) != STATUS_OK)
+            return err->status;
+        rebuild.app = app.id;
+    }
+    if (arguments->bucket != NULL) {
+        if (session_find_bucket(session, arguments->bucket, bucket, err) != STATUS_OK)
+            return err->status;
+        rebuild.bucket = bucket;
+    }
+    if (ask_for_all(&rebuild, err) != STATUS_OK)
+        return err->status;
+    if (arguments->output == OUTPUT_JSON)
+        output_array_end(&rebuild.array);
+    return arguments->wait ? await(&rebuild, err) : STATUS_OK;
+}

@@ -1,0 +1,119 @@
+#include "catalog.h"
+
+#include "core/log.h"
+#include "signals.h"
+#include "stage/catalog.h"
+#include "store/jobs.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+static enum status has_backups(struct store *store, const struct app *app, bool *ret_has,
+                               struct error *err)
+{
+    CLEANUP(store_call_done) struct store_call call = {0};
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    size_t count = 0;
+    store_call_backup_list(&call, app->account, app->id, 0, 1);
+    if (store_run(store, &call, &reply, err) != STATUS_OK ||
+        store_reply_count(reply, &count, err) != STATUS_OK)
+        return err->status;
+    *ret_has = count > 0;
+    return STATUS_OK;
+}
+
+/* One that is asked for already is as good. */
+static enum status ask(struct store *store, const struct app *app, const struct bucket *bucket,
+                       struct error *err)
+{
+    char id[ID_SIZE];
+    char job[ID_SIZE];
+    id_random(id);
+    id_random(job);
+    const struct store_task_create create = {
+        .id = id,
+        .job = job,
+        .kind = JOB_CATALOG,
+        .account = app->account,
+        .app = app->id,
+        .bucket = bucket->id,
+        .created_by = "schedule",
+    };
+    CLEANUP(store_call_done) struct store_call call = {0};
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    if (store_call_task_create(&call, &create, err) != STATUS_OK ||
+        store_run(store, &call, &reply, err) != STATUS_OK)
+        return err->status;
+    enum status status = store_reply_nothing(reply, err);
+    if (status == STATUS_CONFLICT)
+        return STATUS_OK;
+    if (status == STATUS_OK)
+        log_event(LOG_LEVEL_NOTICE, "no record of any backup, reading the bucket",
+                  LOG_TEXT("app", app->name), LOG_TEXT("bucket", bucket->name));
+    return status;
+}
+
+static bool may_use(const struct app *app, const struct bucket *bucket)
+{
+    return bucket->account[0] == '\0' || strcmp(bucket->account, app->account) == 0;
+}
+
+static enum status look_at_app(struct store *store, const struct config *config,
+                               const struct app *app, struct error *err)
+{
+    bool found = false;
+    if (has_backups(store, app, &found, err) != STATUS_OK)
+        return err->status;
+    for (size_t i = 0; i < config->bucket_count && !found; i++) {
+        const struct bucket_definition *bucket = &config->buckets[i];
+        bool exists = false;
+        if (!may_use(app, &bucket->bucket))
+            continue;
+        if (stage_catalog_exists(bucket, app->id, &exists, err) != STATUS_OK ||
+            (exists && ask(store, app, &bucket->bucket, err) != STATUS_OK))
+            return FAIL_IN(err, "bucket '%s'", bucket->bucket.name);
+    }
+    return STATUS_OK;
+}
+
+/* What fails for one app does not keep the others from theirs. Returns the exit code. */
+static int look(const struct setup *setup)
+{
+    CLEANUP(store_closep) struct store *store = NULL;
+    struct store_options options = setup_store_options(setup);
+    struct error err = {0};
+    struct error first = {0};
+    if (store_open(&options, &store, &err) != STATUS_OK)
+        return EXIT_FAILURE;
+    for (size_t i = 0; i < setup->apps->count; i++)
+        if (look_at_app(store, setup->config, &setup->apps->items[i]->app, &err) != STATUS_OK &&
+            first.status == STATUS_OK)
+            first = err;
+    if (first.status == STATUS_OK)
+        return EXIT_SUCCESS;
+    log_event(LOG_LEVEL_WARNING, "catalogue not compared with all buckets, trying again",
+              LOG_TEXT("reason", first.text));
+    return EXIT_FAILURE;
+}
+
+enum status catalog_start(const struct setup *setup, pid_t *ret_pid, struct error *err)
+{
+    pid_t supervisor = getpid();
+    pid_t pid = fork();
+    if (pid < 0)
+        return FAIL_ERRNO(err, "fork");
+    if (pid > 0) {
+        *ret_pid = pid;
+        return STATUS_OK;
+    }
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != supervisor)
+        _exit(EXIT_FAILURE);
+    signals_reset();
+    (void)signal(SIGPIPE, SIG_IGN); /* a server may close what we write to */
+    (void)close_range(3, ~0U, 0);   /* the supervisor's connections and locks are not ours */
+    _exit(look(setup));
+}
