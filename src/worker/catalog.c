@@ -88,10 +88,11 @@ static int look(const struct setup *setup)
     struct error first = {0};
     if (store_open(&options, &store, &err) != STATUS_OK)
         return EXIT_FAILURE;
-    for (size_t i = 0; i < setup->apps->count; i++)
-        if (look_at_app(store, setup->config, &setup->apps->items[i]->app, &err) != STATUS_OK &&
-            first.status == STATUS_OK)
+    for (size_t i = 0; i < setup->apps->count; i++) {
+        const struct app *app = &setup->apps->items[i]->app;
+        if (look_at_app(store, setup->config, app, &err) != STATUS_OK && first.status == STATUS_OK)
             first = err;
+    }
     if (first.status == STATUS_OK)
         return EXIT_SUCCESS;
     log_event(LOG_LEVEL_WARNING, "catalogue not compared with all buckets, trying again",

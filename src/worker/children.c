@@ -123,6 +123,27 @@ static void on_job_end(struct supervisor *supervisor, struct slot *slot, int wai
     slot->phase = SLOT_TELLING;
 }
 
+/* A process without a slot. */
+static bool has_ended(pid_t *pid, int *ret_wait_status)
+{
+    if (*pid <= 0 || waitpid(*pid, ret_wait_status, WNOHANG) == 0)
+        return false;
+    *pid = 0;
+    return true;
+}
+
+/* Nobody may have asked for another one meanwhile: then its time is 0. */
+static void reap_helpers(struct supervisor *supervisor)
+{
+    int wait_status = 0;
+    if (has_ended(&supervisor->probe, &wait_status) && supervisor->probe_ms > 0)
+        supervisor->probe_ms = clock_mono_ms() + probe_again_ms(wait_status);
+    if (has_ended(&supervisor->catalog, &wait_status) && supervisor->catalog_ms > 0 &&
+        wait_status != 0)
+        supervisor->catalog_ms = clock_mono_ms() + CATALOG_AGAIN_MS;
+    (void)has_ended(&supervisor->recovery, &wait_status);
+}
+
 void supervisor_reap(struct supervisor *supervisor)
 {
     for (size_t i = 0; i < supervisor->slots.count; i++) {
@@ -135,20 +156,7 @@ void supervisor_reap(struct supervisor *supervisor)
         else
             slot->phase = SLOT_TELLING;
     }
-    int wait_status = 0;
-    if (supervisor->probe > 0 && waitpid(supervisor->probe, &wait_status, WNOHANG) != 0) {
-        supervisor->probe = 0;
-        if (supervisor->probe_ms > 0) /* nobody has asked for another one meanwhile */
-            supervisor->probe_ms = clock_mono_ms() + probe_again_ms(wait_status);
-    }
-    if (supervisor->catalog > 0 && waitpid(supervisor->catalog, &wait_status, WNOHANG) != 0) {
-        supervisor->catalog = 0;
-        bool complete = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0;
-        if (!complete && supervisor->catalog_ms > 0)
-            supervisor->catalog_ms = clock_mono_ms() + CATALOG_AGAIN_MS;
-    }
-    if (supervisor->recovery > 0 && waitpid(supervisor->recovery, NULL, WNOHANG) != 0)
-        supervisor->recovery = 0;
+    reap_helpers(supervisor);
 }
 
 void supervisor_signal_jobs(struct supervisor *supervisor, int number)
