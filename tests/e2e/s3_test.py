@@ -88,6 +88,22 @@ class S3(NodeTest):
         self.assertEqual("completed", task["state"], task)
         return task
 
+    def test_lost_records_come_back_from_there(self):
+        with self.node() as node:
+            self.prepare(node)
+            node.start_worker()
+            record, _ = node.follow(node.create("--name", "kept"))
+            self.assertEqual("completed", record["state"], record)
+            node.redis_cli("FLUSHALL")
+            node.redis_cli("FUNCTION", "FLUSH")
+            wait_until(lambda: (node.get(record["id"]) or {}).get("state") == "completed", 60, "it is back")
+            again = node.get(record["id"])
+            for name in ("name", "bucketID", "totalBytes", "backupCreationTimestamp"):
+                self.assertEqual(record[name], again[name])
+            node.ctl("verify", "shop", "--all", "--wait")
+            self.assertEqual("completed", node.get(record["id"])["state"])
+            self.assert_no_secret(node)
+
     def test_restores_prunes_and_verifications_work_there_as_well(self):
         with self.node(upload_limit=1000000000) as node:
             self.prepare(node)
