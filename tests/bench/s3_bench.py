@@ -28,9 +28,17 @@ class Gateway:
         if self.service is None:
             self.service = CephRgw()
             self.service.__enter__()
-        self.service.client().make_bucket(tool.name)
+        self.prepare(tool.name)
         return tool(f"s3:{self.service.endpoint}/{tool.name}", os.path.join(self.base, f"{tool.name}-{number}"),
                     self.environment)
+
+    def prepare(self, bucket):
+        """The service makes its pools at the first use of each: two seconds that are nobody's."""
+        client = self.service.client()
+        client.make_bucket(bucket)
+        client.put(bucket, "first", bytes(16 << 20))
+        client.get(bucket, "first")
+        client.delete(bucket, "first")
 
     def size(self, repository):
         return self.service.client().size(repository.name)
