@@ -296,11 +296,10 @@ enum status repository_save_blob(struct repository *repository, enum blob_type t
 /* Nobody else saves any more: all packers are idle, or on their way. */
 enum status repository_flush(struct repository *repository, struct error *err)
 {
-    uploads_wait(repository);
     if (repository_check_writable(repository, err) != STATUS_OK)
         return error_status(err);
-    for (struct packer *packer = repository->packers; packer != NULL; packer = packer->next)
-        if (repository_store_open_pack(repository, packer, err) != STATUS_OK)
-            return repository_latch(repository, err);
+    uploads_finish(repository);
+    if (repository_check_writable(repository, err) != STATUS_OK)
+        return error_status(err);
     return repository_write_index(repository, &repository->sealer, err);
 }

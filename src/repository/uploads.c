@@ -70,26 +70,55 @@ static void start_thread(struct repository *repository)
         uploads->running++;
 }
 
+static void add_last(struct repository *repository, struct packer *packer)
+{
+    struct uploads *uploads = &repository->uploads;
+    packer->next_idle = NULL;
+    *uploads->end = packer;
+    uploads->end = &packer->next_idle;
+    uploads->count++;
+    start_thread(repository);
+    (void)pthread_cond_signal(&uploads->work);
+}
+
+static void store_waiting_guarded(struct repository *repository)
+{
+    struct packer *packer = NULL;
+    while ((packer = take_first(&repository->uploads)) != NULL)
+        store_guarded(repository, packer);
+}
+
 void uploads_add_guarded(struct repository *repository, struct packer *packer)
 {
     struct uploads *uploads = &repository->uploads;
     while (uploads->count >= uploads->wanted)
         (void)pthread_cond_wait(&uploads->done, &repository->mutex);
-    uploads->count++;
-    start_thread(repository);
-    if (uploads->running == 0) { /* not a single thread could be started */
-        store_guarded(repository, packer);
-        return;
-    }
-    packer->next_idle = NULL;
-    *uploads->end = packer;
-    uploads->end = &packer->next_idle;
-    (void)pthread_cond_signal(&uploads->work);
+    add_last(repository, packer);
+    if (uploads->running == 0) /* not a single thread could be started */
+        store_waiting_guarded(repository);
 }
 
-void uploads_wait(struct repository *repository)
+/* Packers that are not full are idle now. */
+static void add_all_guarded(struct repository *repository)
+{
+    repository->idle[BLOB_DATA] = NULL;
+    repository->idle[BLOB_TREE] = NULL;
+    for (struct packer *packer = repository->packers; packer != NULL; packer = packer->next) {
+        if (packer->full)
+            continue;
+        packer->full = packer->count > 0;
+        if (packer->full)
+            add_last(repository, packer);
+        else
+            packer_make_idle_guarded(repository, packer);
+    }
+}
+
+void uploads_finish(struct repository *repository)
 {
     repository_guard(repository);
+    add_all_guarded(repository);
+    store_waiting_guarded(repository); /* there is nothing else to do */
     while (repository->uploads.count > 0)
         (void)pthread_cond_wait(&repository->uploads.done, &repository->mutex);
     repository_release(repository);

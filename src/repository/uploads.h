@@ -39,7 +39,7 @@ void uploads_done(struct repository *repository); /* what still waits is lost */
  * held, and let go of while this waits. */
 void uploads_add_guarded(struct repository *repository, struct packer *packer);
 
-/* Until all that were added are stored, or have failed. */
-void uploads_wait(struct repository *repository);
+/* Adds what is in packers that are not full, and returns when all are stored, or have failed. */
+void uploads_finish(struct repository *repository);
 
 #endif

@@ -428,16 +428,22 @@ void crew_set_id(struct hand *hand, struct errand *errand, size_t index, const s
     unlock(crew);
 }
 
+/* Of chunks that wait: enough for those who come to an end while a chunk is being found. */
+static size_t most_offered(const struct crew *crew)
+{
+    return (crew->count + 1) / 2;
+}
+
 struct slab *crew_find_slab(struct hand *hand)
 {
     struct crew *crew = hand->crew;
     struct slab *slab = NULL;
     lock(crew);
-    bool wanted = crew->count > 1 && crew->offered_count < crew->count;
+    bool wanted = crew->count > 1 && crew->offered_count < most_offered(crew);
     if (wanted && crew->spare != NULL) {
         slab = crew->spare;
         crew->spare = slab->next;
-    } else if (wanted && crew->slab_count < 2 * crew->count) {
+    } else if (wanted && crew->slab_count < crew->count + most_offered(crew)) {
         slab = slab_new(); /* without memory it goes on by itself */
         crew->slab_count += slab != NULL;
     }

@@ -7,11 +7,11 @@
  *   crew             claims files from the line: read, cut, save; a chunk of a large file may be
  *                    offered to the others, so that one file occupies all of them
  *
- * Memory    CREW_LINE_ENTRIES entries; two slabs of one chunk for each thread at most. (The
- *           repository has a pack for each thread that saves.)
- * Failure   of the repository, or no memory: the first one ends the work; the calling thread is
- *           told. A file that cannot be read is no failure, but stands in its entry.
- * Threads   functions with a crew: the calling thread. With a hand: the thread of that hand.
+ * Memory    CREW_LINE_ENTRIES entries; a slab of one chunk for each thread, and half as many more.
+ * (The repository has a pack for each thread that saves.) Failure   of the repository, or no
+ * memory: the first one ends the work; the calling thread is told. A file that cannot be read is no
+ * failure, but stands in its entry. Threads   functions with a crew: the calling thread. With a
+ * hand: the thread of that hand.
  */
 #ifndef STAGE_CREW_H
 #define STAGE_CREW_H
