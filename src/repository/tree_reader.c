@@ -611,32 +611,32 @@ static enum status next(struct tree_reader *reader, struct node *ret_node, bool 
     return read_node(reader, ret_node, err);
 }
 
-static bool pass(const char **at, const char *end, const char *text)
+static bool pass(const char **at, const char *limit, const char *text)
 {
     size_t len = strlen(text);
-    if ((size_t)(end - *at) < len || memcmp(*at, text, len) != 0)
+    if ((size_t)(limit - *at) < len || memcmp(*at, text, len) != 0)
         return false;
     *at += len;
     return true;
 }
 
 /* The ids in quotation marks, up to the list's end. */
-static bool match_ids(struct tree_reader *reader, const char **at, const char *end,
+static bool match_ids(struct tree_reader *reader, const char **at, const char *limit,
                       size_t *ret_count)
 {
     enum { ID_CHARS = 2 * BLOB_ID_BYTES };
 
     size_t count = 0;
-    while (!pass(at, end, "]")) {
+    while (!pass(at, limit, "]")) {
         char text[BLOB_ID_TEXT_SIZE];
-        if ((count > 0 && !pass(at, end, ",")) || !pass(at, end, "\"") || end - *at < ID_CHARS ||
-            count == sizeof(reader->matched) / sizeof(reader->matched[0]))
+        if ((count > 0 && !pass(at, limit, ",")) || !pass(at, limit, "\"") ||
+            limit - *at < ID_CHARS || count == sizeof(reader->matched) / sizeof(reader->matched[0]))
             return false;
         memcpy(text, *at, ID_CHARS);
         text[ID_CHARS] = '\0';
         *at += ID_CHARS;
         if (!hex_decode(text, reader->matched[count++].bytes, BLOB_ID_BYTES) ||
-            !pass(at, end, "\""))
+            !pass(at, limit, "\""))
             return false;
     }
     *ret_count = count;
@@ -655,24 +655,30 @@ static bool write_head(struct tree_reader *reader, const struct node *node)
     return true;
 }
 
+/* In front of a node; a failure on the way there is kept for whoever wants the next one. */
+static bool stands_at_node(struct tree_reader *reader)
+{
+    struct error cause;
+    if (!reader->at_node && go_to_node(reader, &reader->at_node, &cause) != STATUS_OK)
+        reader->failure = cause;
+    return reader->at_node;
+}
+
 bool tree_reader_match(struct tree_reader *reader, const struct node *node,
                        struct node_text *ret_text)
 {
     struct error ignored;
-    if (!reader->at_node && go_to_node(reader, &reader->at_node, &ignored) != STATUS_OK) {
-        reader->failure = ignored; /* for whoever wants the next node */
+    if (node->type != NODE_FILE || !stands_at_node(reader) || !write_head(reader, node))
         return false;
-    }
     const char *start = reader->scanner.at;
     size_t left = (size_t)(reader->scanner.end - start);
-    const char *end = start + (left < NODE_TEXT_MAX ? left : NODE_TEXT_MAX);
-    if (!reader->at_node || node->type != NODE_FILE || !write_head(reader, node) ||
-        left < reader->head.len || memcmp(start, reader->head.bytes, reader->head.len) != 0)
+    const char *limit = start + (left < NODE_TEXT_MAX ? left : NODE_TEXT_MAX);
+    if (left < reader->head.len || memcmp(start, reader->head.bytes, reader->head.len) != 0)
         return false;
     const char *at = start + reader->head.len;
     size_t count = 0;
-    if (!pass(&at, end, ",\"content\":[") || !match_ids(reader, &at, end, &count) ||
-        !pass(&at, end, "}") || check_order(reader, node, &ignored) != STATUS_OK)
+    if (!pass(&at, limit, ",\"content\":[") || !match_ids(reader, &at, limit, &count) ||
+        !pass(&at, limit, "}") || check_order(reader, node, &ignored) != STATUS_OK)
         return false;
     reader->scanner.at = at;
     reader->at_node = false;
