@@ -209,6 +209,10 @@ local ID_PATTERN = "^" .. ("[0-9a-f]"):rep(8) .. ("%-" .. ("[0-9a-f]"):rep(4)):r
 local Arguments = {}
 Arguments.__index = Arguments
 
+function Arguments.of(list)
+    return setmetatable({ list = list, at = 0, ids = {} }, Arguments) -- ids: those that have been checked
+end
+
 function Arguments:text(name, max)
     self.at = self.at + 1
     local text = self.list[self.at]
@@ -337,7 +341,7 @@ local function define(name, flags, body)
         function_name = "appbackup_" .. name,
         flags = flags,
         callback = function(_, list)
-            local _, reply = attempt(body, setmetatable({ list = list, at = 0, ids = {} }, Arguments))
+            local _, reply = attempt(body, Arguments.of(list))
             return reply
         end,
     })
@@ -1607,7 +1611,7 @@ define("backup_create_once", WRITES, function(a)
         end
         return { "1", record }
     end
-    local reply = create_backups(setmetatable({ list = { unpack(a.list, 3) }, at = 0 }, Arguments))
+    local reply = create_backups(Arguments.of({ unpack(a.list, 3) }))
     if reply.err then
         return reply
     end
@@ -1828,8 +1832,8 @@ local function read_apps(a)
         if type(entry) ~= "table" then
             refuse("INVALID_ARGUMENT", "an app must be an object")
         end
-        local fields = setmetatable({ at = 0, ids = {}, list = { tostring(entry.id or ""), tostring(entry.account or ""),
-            tostring(entry.name or "") } }, Arguments)
+        local fields = Arguments.of({ tostring(entry.id or ""), tostring(entry.account or ""),
+            tostring(entry.name or "") })
         local app = { id = fields:id("id"), account = fields:id("account"), name = fields:name("name", NAME_MAX),
             concurrent_backups = entry.concurrent_backups == "refuse" and "refuse" or "queue" }
         apps[#apps + 1] = app
@@ -2281,9 +2285,9 @@ end)
 
 -- One entry of a report, checked; the record that it stands for is new.
 function Tasks.read_entry(entry)
-    local fields = setmetatable({ at = 0, list = type(entry) == "table" and { tostring(entry.backup or ""),
+    local fields = Arguments.of(type(entry) == "table" and { tostring(entry.backup or ""),
         tostring(entry.name or ""), tostring(entry.snapshot or ""), int(tonumber(entry.taken_ms) or -1),
-        int(tonumber(entry.bytes) or -1) } or {} }, Arguments)
+        int(tonumber(entry.bytes) or -1) } or {})
     return { id = fields:id("backup"), name = fields:name("name", NAME_MAX),
         repository_snapshot = fields:digest("snapshot"), taken_ms = int(fields:number("taken_ms", 0, BYTES_MAX)),
         bytes_total = int(fields:number("bytes", 0, BYTES_MAX)) }
