@@ -535,11 +535,22 @@ local function load_job(id)
     return read_hash(PREFIX .. "job:" .. id, JOB_DEFAULTS)
 end
 
+-- The job that works on a backup. The one that has found it in a bucket works on a task.
+local function own_job(backup)
+    local job = load_job(backup.job)
+    return job and job.subject == backup.id and job or nil
+end
+
 local function place_of(job)
     if job.state == "queued" then
         return PREFIX .. "queue:" .. job.node
     end
     return ({ delayed = DELAYED, claimed = LEASES, quarantined = QUARANTINE })[job.state] -- done: nowhere
+end
+
+-- The node of an app today; of one that is no longer defined, what it was.
+local function node_of(app, otherwise)
+    return redis.call("HGET", PREFIX .. "app:" .. app, "node") or otherwise
 end
 
 -- Takes the job from where it stands to where its new state belongs.
@@ -612,7 +623,7 @@ end
 
 -- The job that removes the data of a backup that is being deleted; the app's node of today does it.
 local function queue_delete_job(backup, now)
-    local node = redis.call("HGET", PREFIX .. "app:" .. backup.app, "node") or backup.node
+    local node = node_of(backup.app, backup.node)
     local id = derived_id(backup.id .. backup.revision .. int(now))
     update_backup(backup, { job = id }, now)
     queue_new_jobs({ new_job(id, "delete", backup, node, int(now)) })
@@ -782,8 +793,10 @@ local function requeue(job, backup, end_of_try, changes)
         queue_delete_job(backup, now)
         return
     end
+    changes.node = node_of(job.app, job.node) -- the app may have moved meanwhile
     transition(backup, "requeue", note_of(job, why), changes)
-    local fields = { reason = clean(why, REASON_MAX), kills = end_of_try.kills, failures = end_of_try.failures }
+    local fields = { reason = clean(why, REASON_MAX), kills = end_of_try.kills, failures = end_of_try.failures,
+        node = changes.node }
     if end_of_try.delay_ms > 0 then
         move_job(job, "delayed", int(now + end_of_try.delay_ms), fields)
     else
@@ -999,7 +1012,7 @@ function Tasks.on_end(task, now)
     if task.kind == "restore" then
         return
     end
-    local node = redis.call("HGET", PREFIX .. "app:" .. task.app, "node") or task.node
+    local node = node_of(task.app, task.node)
     local member = task.bucket .. ":" .. task.app
     redis.call("HSET", Tasks.key_of(task), task.kind .. "_ms", int(now), task.kind .. "_state", task.state)
     if task.kind == "verify" then
@@ -1031,9 +1044,10 @@ function Tasks.requeue(job, task, end_of_try, changes)
         return
     end
     changes.state_unready = reasons(end_of_try.unready)
+    changes.node = node_of(job.app, job.node) -- as above
     Tasks.transition(task, "requeue", note_of(job, end_of_try.why), changes)
     local fields = { reason = clean(end_of_try.why, REASON_MAX), kills = end_of_try.kills,
-        failures = end_of_try.failures }
+        failures = end_of_try.failures, node = changes.node }
     if end_of_try.delay_ms > 0 then
         move_job(job, "delayed", int(now_ms() + end_of_try.delay_ms), fields)
     else
@@ -1160,7 +1174,7 @@ end
 
 -- The repository of a backup exists from its completion on; it is first verified an interval later.
 function Tasks.on_completed(backup)
-    local node = redis.call("HGET", PREFIX .. "app:" .. backup.app, "node") or backup.node
+    local node = node_of(backup.app, backup.node)
     redis.call("ZADD", PREFIX .. "verified:" .. node, "NX", int(now_ms()), backup.bucket .. ":" .. backup.app)
     Tasks.on_backup(backup.app)
 end
@@ -1462,8 +1476,7 @@ end
 
 -- Who has this id, job or name: somebody in Redis, or another request of this call.
 local function check_create_is_new(request, taken)
-    local name = request.app .. request.name
-    local holder = taken[name] or redis.call("HGET", PREFIX .. "names:" .. request.app, request.name)
+    local holder = taken[request.app .. request.name] or redis.call("HGET", PREFIX .. "names:" .. request.app, request.name)
     if holder then
         refuse("NAME_TAKEN", "name '%s' is in use by backup %s", request.name, holder)
     end
@@ -1475,7 +1488,6 @@ local function check_create_is_new(request, taken)
     if taken[request.job] or (some and redis.call("EXISTS", job) == 1) then
         refuse("INVALID_ARGUMENT", "job %s exists", request.job)
     end
-    taken[name], taken[request.id], taken[request.job] = request.id, request.id, request.id
 end
 
 -- An app may want to have one backup at a time, and the next one refused rather than queued.
@@ -1488,7 +1500,12 @@ local function check_app_has_none(app, taken)
     if found then
         refuse("BACKUP_ACTIVE", "app %s has a backup that has not ended, and takes one at a time", app.name)
     end
-    taken[app.id] = true
+end
+
+-- Of a request that is not refused; the others of the call are to see it.
+local function take(request, taken)
+    local id = request.id
+    taken[request.app .. request.name], taken[id], taken[request.job], taken[request.app] = id, id, id, id
 end
 
 -- Makes a request complete, or refuses it. call: what the requests of one call share: now, and what has been looked up
@@ -1512,6 +1529,7 @@ local function complete_request(request, call)
     if app.concurrent_backups == "refuse" then
         check_app_has_none(app, call.taken)
     end
+    take(request, call.taken)
     request.app_name, request.node, request.bucket, request.created_ms = app.name, app.node, bucket, call.created_ms
     return request
 end
@@ -1680,7 +1698,7 @@ define("backup_delete", WRITES, function(a)
     if backup.state == "deleting" then
         refuse("ALREADY_DELETING", "backup %s is being deleted", id)
     end
-    local job = load_job(backup.job)
+    local job = own_job(backup)
     Tasks.refuse_delete(backup)
     local claimed = job ~= nil and job.state == "claimed"
     local event = (backup.state == "pending" and not claimed) and "withdraw" or "delete"
@@ -1710,7 +1728,7 @@ define("backup_cancel", WRITES, function(a)
         refuse("ALREADY_DELETING", "backup %s is being deleted", id)
     end
     require_event(backup, "cancel")
-    local job, now = load_job(backup.job), now_ms()
+    local job, now = own_job(backup), now_ms()
     local why = clean("canceled on request" .. (reason ~= "" and ": " .. reason or ""), REASON_MAX)
     if not job or job.state ~= "claimed" then
         cancel_backup(backup, job, { job = backup.job, epoch = job and job.epoch, who = actor, why = why }, {})
@@ -1841,22 +1859,26 @@ local function read_apps(a)
     return apps
 end
 
--- The app has moved to another host: what waits there would wait for ever.
-local function move_waiting(app, from, to)
-    for _, place in ipairs({ PREFIX .. "queue:" .. from, DELAYED }) do
-        for _, id in ipairs(redis.call("ZRANGE", place, 0, -1)) do
-            local job = load_job(id)
-            if job and job.app == app.id and job.node == from and place_of(job) == place then
-                local due = redis.call("ZSCORE", place, id)
-                redis.call("ZREM", place, id)
-                job.node = to
-                redis.call("HSET", PREFIX .. "job:" .. id, "node", to)
-                redis.call("HSET", PREFIX .. (is_task(job) and "task:" or "backup:") .. job.subject, "node", to)
-                redis.call("ZADD", place_of(job), due, id)
-                wake(to)
-            end
+-- The app has come from another host, or is defined again: what waits elsewhere would wait for ever.
+local function move_waiting(key, to)
+    local job = load_job(redis.call("HGET", key, "job") or "")
+    if not job or job.node == to or (job.state ~= "queued" and job.state ~= "delayed") then
+        return
+    end
+    local score = redis.call("ZSCORE", place_of(job), job.id)
+    redis.call("HSET", key, "node", to)
+    move_job(job, job.state, score, { node = to })
+end
+
+local function move_all_waiting(app, to)
+    for _, state in ipairs({ "pending", "deleting" }) do
+        for _, id in ipairs(redis.call("ZINTER", 2, PREFIX .. "state:" .. state, PREFIX .. "backups:" .. app)) do
+            move_waiting(PREFIX .. "backup:" .. id, to)
         end
     end
+    Tasks.each_active(app, function(task)
+        move_waiting(PREFIX .. "task:" .. task.id, to)
+    end)
 end
 
 local function register_app(app, node, now)
@@ -1864,7 +1886,6 @@ local function register_app(app, node, now)
     local old = read_hash(key)
     if old and old.node ~= node then
         redis.call("SREM", PREFIX .. "node-apps:" .. old.node, app.id)
-        move_waiting(app, old.node, node)
         journal({ app = app.id, account = app.account, who = node,
             why = string.format("app %s is now registered by node %s, it was by %s", app.name, node, old.node) })
     end
@@ -1873,6 +1894,9 @@ local function register_app(app, node, now)
         write_hash(key, { id = app.id, account = app.account, name = app.name, node = node,
             concurrent_backups = app.concurrent_backups, state = old and old.state or "ready", created_ms = old and old.created_ms or int(now),
             modified_ms = int(now) })
+    end
+    if not old or old.node ~= node then
+        move_all_waiting(app.id, node)
     end
     redis.call("ZADD", PREFIX .. "apps:" .. app.account, old and old.created_ms or int(now), app.id)
     redis.call("SADD", PREFIX .. "node-apps:" .. node, app.id)

@@ -162,17 +162,19 @@ Test(backup_create, is_refused_by_an_app_that_takes_one_at_a_time)
     REFUSED(create(ID1, ID2, SHOP, "b", err), STATUS_CONFLICT, "backup_active");
     MUST(finish(&job, STORE_OUTCOME_COMPLETED, "", err));
 
-    /* And of two in one call. */
+    /* And of three in one call, none of which takes a name from another that is refused. */
     CLEANUP(reply_freep)
     redisReply *reply =
         redisCommand(redis,
                      "FCALL appbackup_backup_create 0"
                      " " ID1 " " ID2 " " ACCOUNT " " SHOP " " ACTOR " 1.1 %s %s %s []"
+                     " " ID3 " " ID3 " " ACCOUNT " " SHOP " " ACTOR " 1.1 %s %s %s []"
                      " " ID3 " " ID3 " " ACCOUNT " " SHOP " " ACTOR " 1.1 %s %s %s []",
-                     "b", "", "", "c", "", "");
-    cr_assert(reply != NULL && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2);
+                     "b", "", "", "c", "", "", "c", "", "");
+    cr_assert(reply != NULL && reply->type == REDIS_REPLY_ARRAY && reply->elements == 3);
     MUST(store_reply_nothing(reply->element[0], err));
     REFUSED(store_reply_nothing(reply->element[1], err), STATUS_CONFLICT, "backup_active");
+    REFUSED(store_reply_nothing(reply->element[2], err), STATUS_CONFLICT, "backup_active");
 }
 
 Test(backup_create, takes_several_at_once_and_refuses_twins_among_them)

@@ -36,6 +36,34 @@ Test(job_claim, hands_out_the_job_with_a_new_epoch_and_a_lease)
     REFUSED(store_job_get(store, NOBODY, &same, err), STATUS_NOT_FOUND, "unknown_job");
 }
 
+Test(job_claim, finds_a_job_where_its_app_has_gone_while_another_node_had_it)
+{
+    struct job job = run(SHOP, "nightly");
+    MUST(store_node_register(store, "web2", "0.1.0", 2, err));
+    register_apps("web2", (const char *const[]){SHOP}, (const char *const[]){"shop"}, 1);
+
+    (void)look("HSET appbackup:job:%s lease_until_ms 1", job.id);
+    (void)look("ZADD appbackup:leases 1 %s", job.id);
+    MUST(store_sweep(store, KILLS_MAX, err));
+
+    EXPECT_TEXT(look("ZRANGE appbackup:queue:web2 0 -1"), job.id);
+    EXPECT_TEXT(look("ZCARD appbackup:queue:" NODE), "0");
+    EXPECT_TEXT(job_field(job.id, "node"), "web2");
+    EXPECT_TEXT(backup_field(job.subject, "node"), "web2");
+}
+
+Test(job_claim, finds_a_job_whose_app_was_dropped_by_one_node_before_another_has_it)
+{
+    struct made made = make(SHOP, "nightly");
+    MUST(store_node_register(store, "web2", "0.1.0", 2, err));
+    register_apps(NODE, (const char *const[]){WIKI}, (const char *const[]){"wiki"}, 1);
+
+    register_apps("web2", (const char *const[]){SHOP}, (const char *const[]){"shop"}, 1);
+
+    EXPECT_TEXT(look("ZRANGE appbackup:queue:web2 0 -1"), made.job);
+    EXPECT_TEXT(backup_field(made.id, "node"), "web2");
+}
+
 Test(job_claim, finds_nothing_in_an_empty_queue)
 {
     struct job job = {0};

@@ -248,6 +248,20 @@ Test(task_job, moves_with_its_app_to_another_node)
     EXPECT_TEXT(look("HGET appbackup:app:" SHOP " state"), "restoring");
 }
 
+Test(task_job, is_tried_again_where_its_app_has_gone_meanwhile)
+{
+    struct job backup = completed(SHOP, "nightly");
+    struct made made = restore(backup.subject, NULL);
+    struct job job = claim_running(made.job);
+    MUST(store_node_register(store, "web2", "0.1.0", 2, err));
+    register_apps("web2", (const char *const[]){SHOP}, (const char *const[]){"shop"}, 1);
+
+    MUST(finish(&job, STORE_OUTCOME_RELEASED, "", err));
+
+    EXPECT_TEXT(task_field(made.id, "node"), "web2");
+    EXPECT_TEXT(look("ZRANGE appbackup:queue:web2 0 -1"), made.job);
+}
+
 Test(task_app, is_restoring_and_then_ready)
 {
     struct job backup = completed(SHOP, "nightly");
@@ -499,6 +513,20 @@ Test(catalog_report, makes_records_of_what_has_none)
     cr_expect(eq(str, purge.subject, FOUND_1));
     MUST(finish(&purge, STORE_OUTCOME_COMPLETED, "", err));
     EXPECT_TEXT(look("EXISTS appbackup:backup:" FOUND_1), "0");
+}
+
+Test(catalog_report, leaves_its_job_alone_when_what_it_has_found_is_deleted)
+{
+    struct job job = claim_catalog();
+    cr_expect(eq(i64, report_catalog(&job, "[" ENTRY(FOUND_1, "old") "]"), 1));
+
+    MUST(delete (FOUND_1, err));
+
+    EXPECT_TEXT(job_field(job.id, "cancel"), "");
+    MUST(finish(&job, STORE_OUTCOME_COMPLETED, "", err));
+    struct job purge = claim();
+    cr_expect(eq(str, purge.subject, FOUND_1));
+    cr_expect(eq(int, (int)purge.kind, (int)JOB_DELETE));
 }
 
 Test(catalog_report, leaves_a_record_that_is_there_as_it_is)
