@@ -45,6 +45,10 @@ void log_set_level(enum log_level level);
 /* Without journald the "<6>" prefix is noise; the default asks whether stderr is a terminal. */
 void log_set_prefix(bool prefix);
 
+/* When nobody reads stderr any more (EPIPE), this descriptor takes its place; -1: none. Whether the
+ * prefix is noise is then asked of it at once. */
+void log_set_fallback(int fd);
+
 /* A field that stands in every line from here on, e.g. the job's id; the text is copied. */
 void log_set_context(const char *key, const char *text);
 

@@ -47,7 +47,7 @@ enum status store_job_finish(struct store *store, const struct job *job,
                              const struct store_finish *finish, struct error *err) MUST_CHECK;
 
 struct store_death {
-    const char *evidence; /* "killed by signal 9 in stage upload" */
+    const char *evidence; /* "killed by signal 9 in stage upload; last output: ..." */
     int64_t kills_max;
     int64_t delay_ms;
 };

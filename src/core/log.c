@@ -14,6 +14,7 @@ struct line {
 
 static enum log_level threshold = LOG_LEVEL_INFO;
 static int prefix_wanted = -1; /* -1: not decided yet */
+static int fallback = -1;
 static char context_key[16];
 static char context_text[64];
 
@@ -25,6 +26,19 @@ void log_set_level(enum log_level level)
 void log_set_prefix(bool prefix)
 {
     prefix_wanted = prefix;
+}
+
+void log_set_fallback(int fd)
+{
+    fallback = fd;
+    if (fd >= 0)
+        prefix_wanted = !isatty(fd);
+}
+
+/* A line is one write(2). */
+static bool write_line(const struct line *line)
+{
+    return write(STDERR_FILENO, line->bytes, line->len) >= 0;
 }
 
 void log_set_context(const char *key, const char *text)
@@ -108,8 +122,9 @@ void log_write(enum log_level level, const char *message, const struct log_field
     for (size_t i = 0; i < count; i++)
         line_add_field(&line, &fields[i]);
     line.bytes[line.len++] = '\n';
-    if (write(STDERR_FILENO, line.bytes, line.len) < 0) {
-        /* nobody is listening: there is no better place to say so */
-    }
+    bool written = write_line(&line);
+    if (!written && errno == EPIPE && fallback >= 0 && dup2(fallback, STDERR_FILENO) >= 0)
+        written = write_line(&line);
+    (void)written; /* nobody is listening: there is no better place to say so */
     errno = saved;
 }

@@ -2,6 +2,7 @@
 #include "core/log.h"
 #include "worker/worker.h"
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdint.h>
@@ -16,7 +17,7 @@ static const char help[] =
     "       appbackup-worker [--config FILE] --check        is the configuration usable?\n"
     "       appbackup-worker [--config FILE] --recover      unwind what dead jobs left: thaw\n"
     "                                                       applications, remove snapshots\n"
-    "       appbackup-worker [--config FILE] --job ID --epoch N [--keys FD]\n"
+    "       appbackup-worker [--config FILE] --job ID --epoch N [--keys FD] [--log FD]\n"
     "                                                       one claim; the worker calls this\n"
     "       appbackup-worker --help | --version\n"
     "\n"
@@ -33,6 +34,7 @@ struct arguments {
     const char *job;
     int64_t epoch;
     int keys; /* -1: none */
+    int log;  /* as above */
 };
 
 static bool read_number(const char *text, int64_t *ret_number)
@@ -69,6 +71,8 @@ static bool read_option(int option, struct arguments *arguments)
         return read_number(optarg, &arguments->epoch);
     case 'K':
         return read_descriptor(optarg, &arguments->keys);
+    case 'l':
+        return read_descriptor(optarg, &arguments->log);
     case 'k':
         arguments->action = ACTION_CHECK;
         return true;
@@ -89,17 +93,13 @@ static bool read_option(int option, struct arguments *arguments)
 static struct arguments read_arguments(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"job", required_argument, NULL, 'j'},
-        {"epoch", required_argument, NULL, 'e'},
-        {"check", no_argument, NULL, 'k'},
-        {"recover", no_argument, NULL, 'r'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},
-        {"keys", required_argument, NULL, 'K'},
-        {0},
+        {"config", required_argument, NULL, 'c'}, {"job", required_argument, NULL, 'j'},
+        {"epoch", required_argument, NULL, 'e'},  {"check", no_argument, NULL, 'k'},
+        {"recover", no_argument, NULL, 'r'},      {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},      {"keys", required_argument, NULL, 'K'},
+        {"log", required_argument, NULL, 'l'},    {0},
     };
-    struct arguments arguments = {.config = "/etc/appbackup/appbackup.yaml", .keys = -1};
+    struct arguments arguments = {.config = "/etc/appbackup/appbackup.yaml", .keys = -1, .log = -1};
     bool good = true;
     int option;
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): before any thread */
@@ -144,6 +144,15 @@ static int recover(const struct arguments *arguments)
     return EXIT_SUCCESS;
 }
 
+static int run_job(const struct arguments *arguments)
+{
+    if (arguments->log >= 0) {
+        (void)fcntl(arguments->log, F_SETFD, FD_CLOEXEC); /* no hook inherits it */
+        log_set_fallback(arguments->log);
+    }
+    return worker_run_job(arguments->config, arguments->job, arguments->epoch, arguments->keys);
+}
+
 int main(int argc, char **argv)
 {
     struct arguments arguments = read_arguments(argc, argv);
@@ -151,7 +160,7 @@ int main(int argc, char **argv)
     case ACTION_SUPERVISE:
         return supervise(&arguments);
     case ACTION_JOB:
-        return worker_run_job(arguments.config, arguments.job, arguments.epoch, arguments.keys);
+        return run_job(&arguments);
     case ACTION_CHECK:
         return check(&arguments);
     case ACTION_RECOVER:

@@ -51,6 +51,7 @@ static enum status tell_killed(struct supervisor *supervisor, struct slot *slot,
         return err->status;
     struct death death = slot->death;
     death_add_stage(&death, job.stage);
+    death_add_output(&death, slot->output.tail, slot->output.len);
     const struct store_death report = {
         .evidence = death.evidence,
         .kills_max = supervisor->setup.config->worker.kills_max,
@@ -104,9 +105,18 @@ void supervisor_take_keys(struct supervisor *supervisor)
         take_key(supervisor, &supervisor->slots.items[i]);
 }
 
+void supervisor_hear(struct supervisor *supervisor)
+{
+    for (size_t i = 0; i < supervisor->slots.count; i++)
+        if (supervisor->slots.items[i].phase == SLOT_RUNNING)
+            job_output_pass_on(&supervisor->slots.items[i].output);
+}
+
 static void on_job_end(struct supervisor *supervisor, struct slot *slot, int wait_status)
 {
     take_key(supervisor, slot);
+    job_output_pass_on(&slot->output);
+    job_output_close(&slot->output);
     fd_closep(&slot->keys);
     slot->keys = -1;
     slot->death = death_of(wait_status, slot->stopped);

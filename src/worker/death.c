@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
+enum { OUTPUT_MAX = 384 }; /* so that it fits with what comes before it */
+
 static struct death exited(int code)
 {
     struct death death = {.kind = DEATH_KILLED};
@@ -54,4 +56,35 @@ void death_add_stage(struct death *death, const char *stage)
     if (stage[0] != '\0')
         (void)snprintf(death->evidence + used, sizeof(death->evidence) - used, " in stage %.40s",
                        stage);
+}
+
+/* The part of the output that there is room for: whole lines, if it has more than one. */
+static const char *last_lines(const char *tail, size_t *len)
+{
+    while (*len > 0 && tail[*len - 1] == '\n')
+        (*len)--;
+    if (*len <= OUTPUT_MAX)
+        return tail;
+    const char *end = tail + *len;
+    const char *first = end - OUTPUT_MAX;
+    const char *line = memchr(first, '\n', OUTPUT_MAX);
+    first = line == NULL ? first : line + 1;
+    *len = (size_t)(end - first);
+    return first;
+}
+
+void death_add_output(struct death *death, const char *tail, size_t len)
+{
+    char line[OUTPUT_MAX + 1];
+    const char *last = last_lines(tail, &len);
+    if (len == 0)
+        return;
+    for (size_t i = 0; i < len; i++) {
+        unsigned char byte = (unsigned char)last[i];
+        line[i] = byte < ' ' || byte == 0x7f ? ' ' : last[i];
+    }
+    line[len] = '\0';
+    size_t used = strlen(death->evidence);
+    (void)snprintf(death->evidence + used, sizeof(death->evidence) - used, "; last output: %s",
+                   line);
 }

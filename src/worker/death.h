@@ -3,6 +3,7 @@
 #define WORKER_DEATH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 enum death_kind {
     DEATH_NONE,    /* the claim is finished, or another's: nothing to say */
@@ -10,7 +11,7 @@ enum death_kind {
     DEATH_KILLED   /* it died at work: counts towards quarantine */
 };
 
-enum { DEATH_EVIDENCE_SIZE = 160 };
+enum { DEATH_EVIDENCE_SIZE = 512 }; /* as Redis keeps of a reason */
 
 struct death {
     enum death_kind kind;
@@ -22,5 +23,9 @@ struct death death_of(int wait_status, bool stopped);
 
 /* Appends " in stage <stage>"; "" adds nothing. */
 void death_add_stage(struct death *death, const char *stage);
+
+/* Appends "; last output: " and the end of what it wrote, any bytes, as one line: up to 384 bytes,
+ * from the beginning of a line if one is among them. Nothing adds nothing. */
+void death_add_output(struct death *death, const char *tail, size_t len);
 
 #endif

@@ -53,23 +53,36 @@ struct slot *slots_find_free(struct slots *slots)
     return NULL;
 }
 
+/* What a job process gets of its supervisor. */
+struct job_ends {
+    int keys, output;
+};
+
 /* The new process. The signal mask stays: the job opens it when its handlers are in place, so that
  * a SIGTERM in between is not the end. */
 NORETURN static void become_job(const struct slot *slot, const char *program,
-                                const char *config_path, int keys, pid_t supervisor)
+                                const char *config_path, const struct job_ends *ends,
+                                pid_t supervisor)
 {
     char epoch[24];
     char key_fd[24];
+    char log_fd[24];
+    int log = fcntl(STDERR_FILENO, F_DUPFD, STDERR_FILENO + 1);
     (void)snprintf(epoch, sizeof(epoch), "%lld", (long long)slot->job.epoch);
-    (void)snprintf(key_fd, sizeof(key_fd), "%d", keys);
-    const char *const argv[] = {"appbackup-worker", "--config", config_path, "--job", slot->job.id,
-                                "--epoch",          epoch,      "--keys",    key_fd,  NULL};
+    (void)snprintf(key_fd, sizeof(key_fd), "%d", ends->keys);
+    (void)snprintf(log_fd, sizeof(log_fd), "%d", log);
+    const char *const argv[] = {
+        "appbackup-worker", "--config", config_path, "--job", slot->job.id, "--epoch", epoch,
+        "--keys",           key_fd,     "--log",     log_fd,  NULL};
 
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != supervisor) /* it died before the line above */
         _exit(EXIT_NOT_STARTED);
     (void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC); /* hiredis' sockets are not close-on-exec */
-    (void)fcntl(keys, F_SETFD, 0);
+    (void)fcntl(ends->keys, F_SETFD, 0);
+    (void)fcntl(log, F_SETFD, 0);
+    if (log < 0 || dup2(ends->output, STDERR_FILENO) < 0)
+        _exit(EXIT_NOT_STARTED);
     char *const *arguments; /* execv(3) does not write to them; its type is older than const */
     memcpy(&arguments, &(const void *){argv}, sizeof(arguments));
     (void)execv(program, arguments);
@@ -81,17 +94,23 @@ NORETURN static void become_job(const struct slot *slot, const char *program,
 enum status slot_start_job(struct slot *slot, const char *program, const char *config_path,
                            const struct stage_key *key, struct error *err)
 {
-    int ends[2];
-    if (key_channel_open(key, ends, err) != STATUS_OK)
+    int channel[2];
+    if (key_channel_open(key, channel, err) != STATUS_OK)
         return err->status;
-    CLEANUP(fd_closep) int ours = ends[0];
-    CLEANUP(fd_closep) int jobs = ends[1];
+    CLEANUP(fd_closep) int ours = channel[0];
+    CLEANUP(fd_closep) int jobs = channel[1];
+    CLEANUP(fd_closep) int words = -1;
+    if (job_output_open(&slot->output, &words, err) != STATUS_OK)
+        return err->status;
     pid_t supervisor = getpid();
     pid_t pid = fork();
-    if (pid < 0)
+    if (pid < 0) {
+        job_output_close(&slot->output);
         return FAIL_ERRNO(err, "fork");
+    }
     if (pid == 0)
-        become_job(slot, program, config_path, jobs, supervisor);
+        become_job(slot, program, config_path, &(struct job_ends){.keys = jobs, .output = words},
+                   supervisor);
     slot->pid = pid;
     slot->keys = STEAL_FD(ours);
     slot->phase = SLOT_RUNNING;

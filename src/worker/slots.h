@@ -12,6 +12,7 @@
 
 #include "core/error.h"
 #include "death.h"
+#include "job_output.h"
 #include "model/job.h"
 #include "places.h"
 #include "stage/backup.h"
@@ -19,6 +20,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+
+enum { SLOTS_MAX = 64 }; /* as the configuration allows */
 
 enum slot_phase { SLOT_FREE = 0, SLOT_RUNNING, SLOT_UNWINDING, SLOT_TELLING };
 
@@ -28,7 +31,8 @@ struct slot {
     bool stopped; /* we sent SIGKILL */
     int keys;     /* running: our end of its key channel, or -1 */
     struct job job;
-    struct death death; /* from unwinding on */
+    struct job_output output; /* its pipe is open while running, its tail is good until told */
+    struct death death;       /* from unwinding on */
 };
 
 struct slots {
@@ -45,8 +49,8 @@ size_t slots_used(const struct slots *slots);
 /* NULL: all are in use. */
 struct slot *slots_find_free(struct slots *slots);
 
-/* program --config PATH --job ID --epoch N --keys FD, for the claim in slot->job. Its process gets
- * SIGTERM when ours dies; the key is what is known of the job's repository. */
+/* program --config PATH --job ID --epoch N --keys FD --log FD, for the claim in slot->job. Its
+ * process gets SIGTERM when ours dies; the key is what is known of the job's repository. */
 enum status slot_start_job(struct slot *slot, const char *program, const char *config_path,
                            const struct stage_key *key, struct error *err) MUST_CHECK;
 

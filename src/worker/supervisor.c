@@ -102,11 +102,16 @@ static int64_t next_ms(const struct supervisor *supervisor)
 
 static enum status wait_for_news(struct supervisor *supervisor, struct error *err)
 {
-    struct pollfd waiting[] = {
+    struct pollfd waiting[2 + SLOTS_MAX] = {
         {.fd = supervisor->signals, .events = POLLIN},
         {.fd = supervisor->wake == NULL ? -1 : store_wake_fd(supervisor->wake), .events = POLLIN},
     };
-    if (poll(waiting, 2, clock_left_ms(next_ms(supervisor))) < 0 && errno != EINTR)
+    nfds_t count = 2;
+    for (size_t i = 0; i < supervisor->slots.count && i < SLOTS_MAX; i++)
+        if (supervisor->slots.items[i].phase == SLOT_RUNNING)
+            waiting[count++] =
+                (struct pollfd){.fd = supervisor->slots.items[i].output.fd, .events = POLLIN};
+    if (poll(waiting, count, clock_left_ms(next_ms(supervisor))) < 0 && errno != EINTR)
         return FAIL_ERRNO(err, "poll");
     if (waiting[1].revents != 0)
         supervisor_on_wake(supervisor);
@@ -130,6 +135,7 @@ static bool has_stopped(struct supervisor *supervisor)
 static enum status loop(struct supervisor *supervisor, struct error *err)
 {
     do {
+        supervisor_hear(supervisor);
         supervisor_reap(supervisor);
         catch_up(supervisor);
         supervisor_open_wake(supervisor);

@@ -47,6 +47,9 @@ bool supervisor_is_due(int64_t *deadline_ms, int64_t period_ms);
 /* Remembers what keys the jobs have given back. */
 void supervisor_take_keys(struct supervisor *supervisor);
 
+/* Passes on what the jobs have written to their stderr. */
+void supervisor_hear(struct supervisor *supervisor);
+
 /* Takes note of processes that have ended. */
 void supervisor_reap(struct supervisor *supervisor);
 void supervisor_signal_jobs(struct supervisor *supervisor, int number);

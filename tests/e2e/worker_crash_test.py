@@ -45,6 +45,12 @@ class WorkerCrashTest(NodeTest):
             assert_progress_is_true(samples)
             job = node.job(backup)
             self.assertEqual(("quarantined", "3"), (job["state"], job["kills"]))
+            self.assertIn("last output:", job["reason"])
+            self.assertIn('msg="job starts"', job["reason"])
+            starts = [line for line in node.log().split("\n") if 'msg="job starts"' in line
+                      and not "evidence" in line]
+            self.assertEqual(3, len(starts), "the log has its lines as they were")
+            self.assertTrue(all(line.startswith("<6>msg=") for line in starts), starts)
             self.assertEqual(job["id"], node.redis_cli("ZRANGE", "appbackup:quarantine", "0", "-1"))
             wait_until(lambda: node.undo_records() == [], 5, "unwound")
             self.assertFalse(node.is_closed())
@@ -104,6 +110,7 @@ class WorkerCrashTest(NodeTest):
             wait_until(lambda: process_state(job) is None, 10, "the job has ended")
             self.assertEqual("queued", node.job(backup)["state"])
             self.assertEqual("0", node.job(backup)["kills"])
+            self.assertIn("outcome=released", node.log(), "it is heard without its worker")
             self.assertFalse(node.is_closed())
             os.unlink(node.path("block"))
             node.start_worker()

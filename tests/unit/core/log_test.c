@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -136,4 +137,21 @@ Test(log, keeps_errno_even_if_nobody_listens)
     log_write(LOG_LEVEL_ERROR, "m", NULL, 0);
 
     cr_expect(eq(int, errno, ENOENT));
+}
+
+Test(log, goes_to_the_fallback_when_nobody_reads_stderr_any_more)
+{
+    int ends[2];
+    cr_assert(pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
+    (void)signal(SIGPIPE, SIG_IGN);
+    log_set_fallback(ends[1]);
+    log_write(LOG_LEVEL_INFO, "heard", NULL, 0);
+    cr_expect(eq(str, (char *)logged(), "<6>msg=\"heard\"\n"));
+    (void)close(read_end);
+
+    log_write(LOG_LEVEL_INFO, "one", NULL, 0);
+    log_write(LOG_LEVEL_INFO, "two", NULL, 0);
+
+    read_end = ends[0];
+    cr_expect(eq(str, (char *)logged(), "<6>msg=\"one\"\n<6>msg=\"two\"\n"));
 }

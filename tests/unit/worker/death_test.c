@@ -73,3 +73,50 @@ Test(death_add_stage, stays_within_its_bounds)
 
     cr_assert(lt(sz, strlen(death.evidence), sizeof(death.evidence)));
 }
+
+Test(death_add_output, appends_the_last_words_as_one_line)
+{
+    static const char output[] =
+        "<6>msg=\"job starts\"\nlease.c:12: Assertion `left > 0' failed.\n";
+    struct death death = death_of(SIGABRT, false);
+
+    death_add_output(&death, output, sizeof(output) - 1);
+
+    cr_assert(eq(str, death.evidence,
+                 "killed by signal 6; last output: <6>msg=\"job starts\" lease.c:12: Assertion "
+                 "`left > 0' failed."));
+}
+
+Test(death_add_output, says_nothing_of_a_silent_one)
+{
+    struct death death = death_of(SIGKILL, false);
+
+    death_add_output(&death, "", 0);
+    death_add_output(&death, "\n\n", 2);
+
+    cr_assert(eq(str, death.evidence, "killed by signal 9"));
+}
+
+Test(death_add_output, begins_with_a_whole_line_where_it_cuts)
+{
+    char output[1000];
+    memset(output, 'x', sizeof(output));
+    memcpy(output + sizeof(output) - 11, "\nlast\tline\x01", 11);
+    struct death death = death_of(SIGKILL, false);
+
+    death_add_output(&death, output, sizeof(output));
+
+    cr_assert(eq(str, death.evidence, "killed by signal 9; last output: last line "));
+}
+
+Test(death_add_output, stays_within_its_bounds)
+{
+    char output[2000];
+    memset(output, 'x', sizeof(output));
+    struct death death = death_of(SIGKILL, false);
+
+    for (int i = 0; i < 3; i++)
+        death_add_output(&death, output, sizeof(output));
+
+    cr_assert(eq(sz, strlen(death.evidence), sizeof(death.evidence) - 1));
+}
