@@ -42,6 +42,11 @@ enum status store_call_backup_create(struct store_call *call,
     MUST_CHECK; /* backup; with a key: backup_once */
 void store_call_backup_get(struct store_call *call, const char *account, const char *app,
                            const char *id); /* backup */
+/* The record as it is, by HGETALL: of all there is to ask, this is asked most.
+ * store_call_backup_get() costs Redis several times as much, and knows besides what a pending one
+ * waits for; so does store_call_backup_wait(). */
+void store_call_backup_record(struct store_call *call, const char *id); /* backup_record */
+void store_call_backup_wait(struct store_call *call, const char *id);   /* text: "" for nothing */
 void store_call_backup_list(struct store_call *call, const char *account, const char *app,
                             int64_t offset,
                             int64_t count); /* backups, oldest first; count 1-STORE_LIST_MAX */

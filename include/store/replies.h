@@ -26,6 +26,10 @@ enum status store_reply_text(const redisReply *reply, const char **ret_text, str
 /* Caller owns what *ret holds: backup_done(), bucket_done(). */
 enum status store_reply_backup(const redisReply *reply, struct backup *ret_backup,
                                struct error *err) MUST_CHECK;
+/* Of store_call_backup_record(). NOT_FOUND, "unknown_backup", also for one of another account or
+ * app (NULL: any). */
+enum status store_reply_backup_record(const redisReply *reply, const char *account, const char *app,
+                                      struct backup *ret_backup, struct error *err) MUST_CHECK;
 /* Of a create with a key. *ret_repeated: it was made by an earlier one. */
 enum status store_reply_backup_once(const redisReply *reply, struct backup *ret_backup,
                                     bool *ret_repeated, struct error *err) MUST_CHECK;

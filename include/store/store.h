@@ -50,6 +50,7 @@ enum { STORE_ARGUMENTS_MAX = 64 };
 struct store_call {
     const char *argv[STORE_ARGUMENTS_MAX];
     size_t argc;
+    char key[64]; /* of a record that is read without the library */
     char numbers[16][24];
     size_t number_count;
     char *owned[4]; /* JSON texts made for this call */

@@ -9,6 +9,7 @@
 #include "store/replies.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { PAGE_ROWS = 500 }; /* so that Redis serves others between two pages of a long list */
 
@@ -161,9 +162,49 @@ void backups_list(void *context, struct http_request *request)
     ask_page(exchange);
 }
 
-static enum status on_backup(struct exchange *exchange, const redisReply *reply, struct error *err)
+static enum status answer_backup(struct exchange *exchange, const struct backup *backup,
+                                 struct error *err)
 {
-    return exchange_row(exchange, reply, read_backup, err);
+    json_auto_t *json = NULL;
+    if (backup_to_json(backup, &json, err) != STATUS_OK)
+        return err->status;
+    return exchange_resource(exchange, json, err);
+}
+
+static enum status on_wait(struct exchange *exchange, const redisReply *reply, struct error *err)
+{
+    const char *reason = NULL;
+    if (store_reply_text(reply, &reason, err) != STATUS_OK)
+        return err->status;
+    json_t *unready = exchange->backup->state_unready;
+    if (*reason != '\0' && json_array_append_new(unready, json_string(reason)) != 0)
+        return FAIL(err, STATUS_NO_MEMORY, "what a backup waits for");
+    return answer_backup(exchange, exchange->backup, err);
+}
+
+/* One that waits, and whose record does not say for what: that is true only now, so it is asked. */
+static enum status ask_wait(struct exchange *exchange, struct backup *backup, struct error *err)
+{
+    exchange->backup = malloc(sizeof(*backup));
+    if (exchange->backup == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "backup '%s'", backup->id);
+    *exchange->backup = *backup;
+    *backup = (struct backup){.state = BACKUP_STATE_UNSET}; /* its arrays have gone along */
+    struct store_call call = {.argc = 0};
+    store_call_backup_wait(&call, exchange->backup->id);
+    exchange_call(exchange, &call, on_wait);
+    return STATUS_OK;
+}
+
+static enum status on_record(struct exchange *exchange, const redisReply *reply, struct error *err)
+{
+    CLEANUP(backup_done) struct backup backup = {.state = BACKUP_STATE_UNSET};
+    if (store_reply_backup_record(reply, exchange->account, exchange_app(exchange), &backup, err) !=
+        STATUS_OK)
+        return err->status;
+    if (backup.state == BACKUP_PENDING && json_array_size(backup.state_unready) == 0)
+        return ask_wait(exchange, &backup, err);
+    return answer_backup(exchange, &backup, err);
 }
 
 void backups_get(void *context, struct http_request *request)
@@ -172,8 +213,8 @@ void backups_get(void *context, struct http_request *request)
     if (exchange == NULL || exchange_join(exchange))
         return;
     struct store_call call = {.argc = 0};
-    store_call_backup_get(&call, exchange->account, exchange_app(exchange), exchange_id(exchange));
-    exchange_call(exchange, &call, on_backup);
+    store_call_backup_record(&call, exchange_id(exchange));
+    exchange_call(exchange, &call, on_record);
 }
 
 static enum status on_deleted(struct exchange *exchange, const redisReply *reply, struct error *err)

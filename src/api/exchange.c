@@ -4,6 +4,7 @@
 #include "core/json.h"
 #include "digest.h"
 #include "location.h"
+#include "model/backup.h"
 #include "respond.h"
 #include "store/replies.h"
 
@@ -28,6 +29,9 @@ static void exchange_release(void *state)
     if (exchange->is_open)
         leave_open(exchange);
     list_done(&exchange->list);
+    if (exchange->backup != NULL)
+        backup_done(exchange->backup);
+    free(exchange->backup);
     free(exchange);
 }
 

@@ -34,6 +34,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+struct backup;
 struct exchange;
 
 LIST_HEAD(exchange_list, exchange);
@@ -77,6 +78,7 @@ struct exchange {
     struct list list;
     int64_t offset;               /* of the page of a list */
     char default_bucket[ID_SIZE]; /* "": none */
+    struct backup *backup;        /* NULL, or the one that a second question is about; owned */
     struct query query[];         /* one, of a list: the others are many and take no parameters */
 };
 

@@ -7,13 +7,18 @@
 #include <string.h>
 
 /* Every call begins here: the struct may come uninitialised. */
-static void begin(struct store_call *call, const char *command, const char *function)
+static void begin_raw(struct store_call *call, const char *command)
 {
     call->owned_count = 0;
     call->number_count = 0;
     call->argc = 0;
     call->may_merge = false;
     call->argv[call->argc++] = command;
+}
+
+static void begin(struct store_call *call, const char *command, const char *function)
+{
+    begin_raw(call, command);
     call->argv[call->argc++] = function;
     call->argv[call->argc++] = "0"; /* no keys: the library names them itself */
 }
@@ -96,6 +101,20 @@ void store_call_backup_get(struct store_call *call, const char *account, const c
     begin_read(call, "appbackup_backup_get");
     add_text(call, account);
     add_text(call, app);
+    add_text(call, id);
+}
+
+void store_call_backup_record(struct store_call *call, const char *id)
+{
+    begin_raw(call, "HGETALL");
+    int len = snprintf(call->key, sizeof(call->key), "appbackup:backup:%s", id);
+    assert(len > 0 && (size_t)len < sizeof(call->key));
+    add_text(call, call->key);
+}
+
+void store_call_backup_wait(struct store_call *call, const char *id)
+{
+    begin_read(call, "appbackup_backup_wait");
     add_text(call, id);
 }
 

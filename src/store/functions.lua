@@ -1595,15 +1595,17 @@ end
 -- A backup as callers see it: its hash as it comes from Redis, since records are read far more often than anything
 -- else is done. nil: it is not there, or not of this account or app.
 local function visible_backup(account, app, id, now)
-    local key = PREFIX .. "backup:" .. id
-    local known = redis.call("HMGET", key, "account", "app", "state", "state_unready", "job", "node", "bucket")
-    if not known[1] or (account ~= "" and known[1] ~= account) or (app ~= "" and known[2] ~= app) then
+    local record = redis.call("HGETALL", PREFIX .. "backup:" .. id)
+    local known = {}
+    for i = 1, #record, 2 do
+        known[record[i]] = record[i + 1]
+    end
+    if not known.id or (account ~= "" and known.account ~= account) or (app ~= "" and known.app ~= app) then
         return nil
     end
-    local record = redis.call("HGETALL", key)
     local reason = ""
-    if known[3] == "pending" and (known[4] or "[]") == "[]" then
-        reason = waiting_reason({ app = known[2], job = known[5], node = known[6], bucket = known[7] }, now)
+    if known.state == "pending" and (known.state_unready or "[]") == "[]" then
+        reason = waiting_reason(known, now)
     end
     if reason ~= "" then
         record[#record + 1] = "state_unready" -- the last one counts
@@ -1646,6 +1648,18 @@ define("backup_get", READS, function(a)
         refuse("UNKNOWN_BACKUP", "there is no backup %s here", id)
     end
     return record
+end)
+
+-- Of one whose record is at hand already: what it waits for, "" for nothing or when it does not wait any more.
+define("backup_wait", READS, function(a)
+    local id = a:id("backup")
+    a:finish()
+    local known = redis.call("HMGET", PREFIX .. "backup:" .. id, "state", "app", "job", "node", "bucket")
+    if known[1] ~= "pending" then
+        return ""
+    end
+    local reason = waiting_reason({ app = known[2], job = known[3], node = known[4], bucket = known[5] }, now_ms())
+    return clean(reason, UNREADY_MAX)
 end)
 
 -- Ids of all accounts, oldest first: each account's part is sorted already.

@@ -91,6 +91,27 @@ enum status store_reply_backup(const redisReply *reply, struct backup *ret_backu
     return STATUS_OK;
 }
 
+static bool belongs_to(const struct backup *backup, const char *account, const char *app)
+{
+    return (account == NULL || strcmp(backup->account, account) == 0) &&
+           (app == NULL || strcmp(backup->app, app) == 0);
+}
+
+enum status store_reply_backup_record(const redisReply *reply, const char *account, const char *app,
+                                      struct backup *ret_backup, struct error *err)
+{
+    CLEANUP(backup_done) struct backup backup = {0};
+    if (refusal_check(reply, err) != STATUS_OK)
+        return err->status;
+    bool is_there = reply->type != REDIS_REPLY_ARRAY || reply->elements > 0;
+    if (is_there && store_reply_backup(reply, &backup, err) != STATUS_OK)
+        return err->status;
+    if (!is_there || !belongs_to(&backup, account, app))
+        return FAIL_REASON(err, STATUS_NOT_FOUND, "unknown_backup", "there is no such backup here");
+    give_backup(&backup, ret_backup);
+    return STATUS_OK;
+}
+
 enum status store_reply_backup_once(const redisReply *reply, struct backup *ret_backup,
                                     bool *ret_repeated, struct error *err)
 {

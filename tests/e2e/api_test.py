@@ -412,7 +412,7 @@ class Sharing(Service):
         return list(zip(answers, bodies)), self.questions() - before
 
     def questions(self):
-        """Calls of backup_get; what the daemon asks for its own sake reads no hash."""
+        """For records; what the daemon asks for its own sake reads no hash."""
         found = re.search(r"cmdstat_hgetall:calls=(\d+)", self.redis.cli("INFO", "commandstats"))
         return int(found.group(1)) if found else 0
 

@@ -336,12 +336,59 @@ Test(backup_get, finds_it_only_where_it_belongs)
     cr_expect(eq(str, backup.id, made.id));
 }
 
+static enum status get_record(const char *account, const char *app, const char *id,
+                              struct backup *ret_backup, struct error *err)
+{
+    struct store_call call;
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    store_call_backup_record(&call, id);
+    if (store_run(store, &call, &reply, err) != STATUS_OK)
+        return err->status;
+    return store_reply_backup_record(reply, account, app, ret_backup, err);
+}
+
+Test(backup_get, reads_a_record_only_where_it_belongs)
+{
+    struct made made = make(SHOP, "nightly");
+    CLEANUP(backup_done) struct backup backup = {0};
+
+    REFUSED(get_record(OTHER, SHOP, made.id, &backup, err), STATUS_NOT_FOUND, "unknown_backup");
+    REFUSED(get_record(ACCOUNT, WIKI, made.id, &backup, err), STATUS_NOT_FOUND, "unknown_backup");
+    REFUSED(get_record(ACCOUNT, SHOP, NOBODY, &backup, err), STATUS_NOT_FOUND, "unknown_backup");
+    MUST(get_record(ACCOUNT, NULL, made.id, &backup, err));
+    cr_expect(eq(str, backup.id, made.id));
+    cr_expect(eq(str, backup.name, "nightly"));
+}
+
+static void expect_wait(const char *id, const char *expected)
+{
+    struct store_call call;
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    const char *reason = NULL;
+    store_call_backup_wait(&call, id);
+    MUST(store_run(store, &call, &reply, err));
+    MUST(store_reply_text(reply, &reason, err));
+    cr_expect(eq(str, (char *)reason, (char *)expected));
+}
+
+/* Whichever way it is asked. */
 static void expect_unready(const char *id, const char *expected)
 {
     CLEANUP(backup_done) struct backup backup = {0};
     MUST(store_backup_get(store, id, &backup, err));
     const char *reason = json_string_value(json_array_get(backup.state_unready, 0));
     cr_expect(eq(str, (char *)(reason != NULL ? reason : ""), (char *)expected));
+    expect_wait(id, expected);
+}
+
+Test(backup_get, asks_for_a_reason_only_while_it_waits)
+{
+    struct job job = run(SHOP, "first");
+
+    (void)look("ZADD appbackup:nodes 1000 " NODE);
+
+    expect_wait(job.subject, "");
+    expect_wait(NOBODY, "");
 }
 
 Test(backup_get, says_which_backup_it_waits_for)

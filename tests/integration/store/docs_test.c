@@ -198,7 +198,7 @@ Test(documentation, offers_lines_that_redis_understands)
                           strncmp(reply->str, "UNKNOWN_", strlen("UNKNOWN_")) == 0;
         cr_expect(understood, "%s: %s", argv[1], reply->str != NULL ? reply->str : "");
     }
-    cr_expect(eq(int, lines, 14));
+    cr_expect(eq(int, lines, 15));
 }
 
 /* What it says, all in one text. */

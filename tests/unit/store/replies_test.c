@@ -139,6 +139,21 @@ Test(reply, with_a_nul_inside_is_corrupt)
     cr_expect(eq(int, (int)store_reply_node(reply, &node, &err), (int)STATUS_CORRUPT));
 }
 
+Test(reply, without_a_field_is_no_record_of_a_backup)
+{
+    CLEANUP(reply_freep) redisReply *nothing = PARSE("*0\r\n");
+    CLEANUP(reply_freep) redisReply *text = PARSE("+OK\r\n");
+    struct backup backup = {0};
+    struct error err = {0};
+
+    cr_expect(eq(int, (int)store_reply_backup_record(nothing, NULL, NULL, &backup, &err),
+                 (int)STATUS_NOT_FOUND));
+    cr_expect(eq(str, (char *)err.reason, "unknown_backup"));
+    cr_expect(eq(int, (int)store_reply_backup_record(text, NULL, NULL, &backup, &err),
+                 (int)STATUS_CORRUPT));
+    cr_expect(eq(ptr, backup.labels, NULL));
+}
+
 Test(reply, nil_is_no_job)
 {
     CLEANUP(reply_freep) redisReply *reply = PARSE("$-1\r\n");
