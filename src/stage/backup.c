@@ -6,7 +6,7 @@
 #include "freeze.h"
 #include "model/detail.h"
 #include "pipeline.h"
-#include "point.h"
+#include "stage/point.h"
 #include "stage/undo.h"
 #include "upload.h"
 

@@ -5,6 +5,7 @@
 #include "model/names.h"
 #include "repository/snapshot.h"
 #include "stage/bucket.h"
+#include "stage/point.h"
 
 #include <string.h>
 
@@ -66,6 +67,7 @@ static enum status read_all(const struct stage_catalog_plan *plan, struct object
         return STATUS_OK;
     if (status != STATUS_OK || report(plan, result, "list", err) != STATUS_OK)
         return error_status(err);
+    stage_point("catalog");
     status = repository_list_snapshots(repository, on_snapshot, entries, err);
     if (status != STATUS_CORRUPT && status != STATUS_TOO_LARGE)
         return status;

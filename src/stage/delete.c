@@ -3,6 +3,7 @@
 #include "context.h"
 #include "repository/snapshot.h"
 #include "stage/backup.h"
+#include "stage/point.h"
 
 enum {
     /* One backup has one snapshot; a second is what two attempts might leave that knew nothing of
@@ -31,6 +32,7 @@ static enum status remove_all(struct repository *repository, const struct stage_
             return err->status;
         if (!found)
             return STATUS_OK;
+        stage_point("delete");
         if (repository_remove_snapshot(repository, &id, err) != STATUS_OK)
             return err->status;
     }

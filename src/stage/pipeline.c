@@ -1,6 +1,6 @@
 #include "pipeline.h"
 
-#include "point.h"
+#include "stage/point.h"
 
 #include <stdio.h>
 

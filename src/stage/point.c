@@ -1,5 +1,6 @@
-#include "point.h"
+#include "stage/point.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -32,6 +33,20 @@ bool point_parse(const char *text, struct point *ret_point)
     return true;
 }
 
+bool point_read_file(const char *path, char text[POINT_TEXT_SIZE])
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t len = read(fd, text, POINT_TEXT_SIZE - 1);
+    (void)close(fd);
+    if (len < 0)
+        return false;
+    text[len] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    return true;
+}
+
 bool point_reached(struct point *at, const char *name)
 {
     return at->signal != 0 && strcmp(at->name, name) == 0 && --at->left == 0;
@@ -40,6 +55,9 @@ bool point_reached(struct point *at, const char *name)
 __attribute__((constructor)) static void read_point(void)
 {
     const char *text = secure_getenv("APPBACKUP_POINT");
+    char from_file[POINT_TEXT_SIZE];
+    if (text != NULL && text[0] == '@')
+        text = point_read_file(text + 1, from_file) ? from_file : NULL;
     if (text != NULL)
         (void)point_parse(text, &point);
 }

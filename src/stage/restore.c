@@ -5,9 +5,9 @@
 #include "core/cleanup.h"
 #include "core/file.h"
 #include "model/detail.h"
-#include "point.h"
 #include "repository/snapshot.h"
 #include "restore_inplace.h"
+#include "stage/point.h"
 
 #include <stdio.h>
 #include <string.h>

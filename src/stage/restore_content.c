@@ -4,9 +4,9 @@
  * while it is open; of the others the thread that writes the last piece does that.
  */
 #include "core/cleanup.h"
-#include "point.h"
 #include "restore_directories.h"
 #include "restore_job.h"
+#include "stage/point.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

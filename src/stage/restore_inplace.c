@@ -5,8 +5,8 @@
 #include "core/file.h"
 #include "hooks.h"
 #include "model/detail.h"
-#include "point.h"
 #include "restore_attributes.h"
+#include "stage/point.h"
 #include "stage/undo.h"
 #include "unwind.h"
 

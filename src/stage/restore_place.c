@@ -2,10 +2,10 @@
 
 #include "core/cleanup.h"
 #include "listing.h"
-#include "point.h"
 #include "restore_attributes.h"
 #include "snapshot/snapshot.h"
 #include "snapshot/tree_remove.h"
+#include "stage/point.h"
 
 #include <fcntl.h>
 #include <linux/magic.h>

@@ -6,7 +6,7 @@
 #include "model/detail.h"
 #include "parent.h"
 #include "parents.h"
-#include "point.h"
+#include "stage/point.h"
 #include "warnings.h"
 
 #include <fcntl.h>

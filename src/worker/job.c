@@ -6,6 +6,7 @@
 #include "model/detail.h"
 #include "run.h"
 #include "signals.h"
+#include "stage/point.h"
 #include "stage/undo.h"
 #include "worker/worker.h"
 
@@ -276,6 +277,7 @@ static int conclude(struct run *run, enum status status, const struct error *cau
         .progress = last_progress(run),
     };
     struct error err = {0};
+    stage_point("finish");
     if (say(run, &finish, &err) == STATUS_OK)
         return WORKER_EXIT_FINISHED;
     log_event(LOG_LEVEL_WARNING, "the end of the job could not be written",
@@ -292,6 +294,7 @@ static int exit_before_work(const struct error *err, const char *message)
 static int run_claim(struct run *run, const char *job, int64_t epoch)
 {
     struct error err = {0};
+    stage_point("claim");
     run->verdicts.backups = json_array();
     run->catalog = json_array();
     if (run->verdicts.backups == NULL || run->catalog == NULL)

@@ -4,7 +4,7 @@
 #include "bucket/object_store.h"
 #include "repository/repository.h"
 #include "repository/snapshot.h"
-#include "src/stage/point.h"
+#include "stage/point.h"
 #include "stage/undo.h"
 #include "tests/support/loop_device.h"
 #include "tests/support/stage_fixture.h"
