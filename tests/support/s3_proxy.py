@@ -13,7 +13,7 @@ its path) on, COUNT of them meet it; COUNT 0 is for ever. Kinds:
     truncate              half of the answer, then an orderly end
     flip                  one bit of the answer's body is flipped
     flip-request          one bit of the request's body is flipped
-    hang                  no answer until the client goes away
+    hang                  no answer until the client goes away or other faults are set; then none either
 With tls=(certificate, key) it speaks TLS.
 """
 import http.client
@@ -81,7 +81,8 @@ class Handler(socketserver.StreamRequestHandler):
 
     def _serve(self, kind, method, path, headers, body):
         if kind == "hang":
-            select.select([self.connection], [], [])
+            while self.server.hangs() and not select.select([self.connection], [], [], 0.1)[0]:
+                pass
             return False
         if kind in ANSWERS:
             return self._refuse(kind, method)
@@ -153,6 +154,7 @@ class S3Proxy(socketserver.ThreadingTCPServer):
         self.target = urllib.parse.urlsplit(target).netloc
         self.mutex = threading.Lock()
         self.seen = []  # (method, path)
+        self.troubled = 0  # how many of them met a fault
         self.faults = []
         self.set_faults(faults)
         if tls:
@@ -168,10 +170,15 @@ class S3Proxy(socketserver.ThreadingTCPServer):
         with self.mutex:
             self.faults = [Fault(text) for text in faults]
 
+    def hangs(self):
+        with self.mutex:
+            return any(fault.kind == "hang" for fault in self.faults)
+
     def fault_for(self, method, path):
         with self.mutex:
             self.seen.append((method, path))
             hits = [fault.kind for fault in self.faults if fault.hits(method, path)]
+            self.troubled += bool(hits)
         return hits[0] if hits else None
 
     def handle_error(self, request, client_address):
