@@ -60,7 +60,11 @@ static enum status read_all(const struct stage_catalog_plan *plan, struct object
                             struct stage_result *result, json_t *entries, struct error *err)
 {
     const struct stage_plan place = {
-        .passphrase = plan->passphrase, .key = plan->key, .cancel = plan->cancel};
+        .bucket = plan->bucket,
+        .passphrase = plan->passphrase,
+        .key = plan->key,
+        .cancel = plan->cancel,
+    };
     CLEANUP(repository_closep) struct repository *repository = NULL;
     enum status status = context_open_repository(&place, store, false, &repository, err);
     if (status == STATUS_NOT_FOUND)

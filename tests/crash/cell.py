@@ -163,6 +163,9 @@ class Cell:
     def _look_at_the_repository(self):
         node = self.node
         snapshots = node.snapshots()
+        if snapshots is None:
+            self._check("b", not node.kept, "no repository")
+            return
         self._check("b", sorted(backup for backup, _ in snapshots) == sorted(node.kept),
                     (snapshots, list(node.kept)))
         output = node.restic("check", check=False)

@@ -198,8 +198,10 @@ class CrashNode(RedisNode):
                 for record in json.loads(self.ctl("-o", "json", "backup", "list").stdout)}
 
     def snapshots(self):
-        """(backup, snapshot id) of all that are in the repository."""
+        """(backup, snapshot id) of all that are in the repository; None: there is no repository."""
         found = []
+        if self.s3_names is None and not os.listdir(self.bucket):
+            return None
         for snapshot in json.loads(self.restic("snapshots", "--json") or "[]"):
             tags = [tag[7:] for tag in snapshot["tags"] if tag.startswith("backup=")]
             found.append((tags[0], snapshot["id"]))
