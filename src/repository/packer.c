@@ -54,6 +54,15 @@ void packer_make_idle_guarded(struct repository *repository, struct packer *pack
     repository->idle[packer->type] = packer;
 }
 
+void packer_make_idle_last_guarded(struct repository *repository, struct packer *packer)
+{
+    struct packer **end = &repository->idle[packer->type];
+    while (*end != NULL)
+        end = &(*end)->next_idle;
+    packer->next_idle = NULL;
+    *end = packer;
+}
+
 void packer_give(struct repository *repository, struct packer *packer)
 {
     repository_guard(repository);

@@ -127,6 +127,8 @@ enum status packer_take(struct repository *repository, enum blob_type type,
 /* A full one goes to the uploads first. */
 void packer_give(struct repository *repository, struct packer *packer);
 void packer_make_idle_guarded(struct repository *repository, struct packer *packer);
+/* An empty one: those that hold something are filled first. */
+void packer_make_idle_last_guarded(struct repository *repository, struct packer *packer);
 void packers_done(struct repository *repository);
 /* Is there anything saved that is not in an index file yet? */
 bool repository_is_dirty(struct repository *repository);

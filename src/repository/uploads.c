@@ -27,7 +27,7 @@ static void store_guarded(struct repository *repository, struct packer *packer)
         status = repository_latch(repository, &err);
     repository_guard(repository);
     if (status == STATUS_OK)
-        packer_make_idle_guarded(repository, packer);
+        packer_make_idle_last_guarded(repository, packer);
     repository->uploads.count--;
     (void)pthread_cond_broadcast(&repository->uploads.done);
 }
