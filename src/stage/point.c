@@ -52,19 +52,25 @@ bool point_reached(struct point *at, const char *name)
     return at->signal != 0 && strcmp(at->name, name) == 0 && --at->left == 0;
 }
 
-__attribute__((constructor)) static void read_point(void)
-{
-    const char *text = secure_getenv("APPBACKUP_POINT");
-    char from_file[POINT_TEXT_SIZE];
-    if (text != NULL && text[0] == '@')
-        text = point_read_file(text + 1, from_file) ? from_file : NULL;
-    if (text != NULL)
-        (void)point_parse(text, &point);
-}
-
 void stage_point_arm(const char *text)
 {
     (void)point_parse(text, &point);
+}
+
+static void arm_from_file(const char *path)
+{
+    char text[POINT_TEXT_SIZE];
+    if (point_read_file(path, text))
+        stage_point_arm(text);
+}
+
+__attribute__((constructor)) static void read_point(void)
+{
+    const char *text = secure_getenv("APPBACKUP_POINT");
+    if (text != NULL && text[0] == '@')
+        arm_from_file(text + 1);
+    else if (text != NULL)
+        stage_point_arm(text);
 }
 
 void stage_point(const char *name)
