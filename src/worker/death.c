@@ -81,7 +81,10 @@ void death_add_output(struct death *death, const char *tail, size_t len)
         return;
     for (size_t i = 0; i < len; i++) {
         unsigned char byte = (unsigned char)last[i];
-        line[i] = byte < ' ' || byte == 0x7f ? ' ' : last[i];
+        bool is_control = byte < ' ' || byte == 0x7f;
+        line[i] = last[i];
+        if (is_control)
+            line[i] = ' ';
     }
     line[len] = '\0';
     size_t used = strlen(death->evidence);

@@ -107,10 +107,11 @@ static enum status wait_for_news(struct supervisor *supervisor, struct error *er
         {.fd = supervisor->wake == NULL ? -1 : store_wake_fd(supervisor->wake), .events = POLLIN},
     };
     nfds_t count = 2;
-    for (size_t i = 0; i < supervisor->slots.count && i < SLOTS_MAX; i++)
-        if (supervisor->slots.items[i].phase == SLOT_RUNNING)
-            waiting[count++] =
-                (struct pollfd){.fd = supervisor->slots.items[i].output.fd, .events = POLLIN};
+    for (size_t i = 0; i < supervisor->slots.count && i < SLOTS_MAX; i++) {
+        const struct slot *slot = &supervisor->slots.items[i];
+        if (slot->phase == SLOT_RUNNING)
+            waiting[count++] = (struct pollfd){.fd = slot->output.fd, .events = POLLIN};
+    }
     if (poll(waiting, count, clock_left_ms(next_ms(supervisor))) < 0 && errno != EINTR)
         return FAIL_ERRNO(err, "poll");
     if (waiting[1].revents != 0)
