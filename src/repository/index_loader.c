@@ -4,10 +4,9 @@
  * files' ids, so that the index is the same whatever thread is how fast; and no more is held beside
  * it than one file for each thread.
  */
+#include "core/thread.h"
 #include "repository_internal.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -128,14 +127,10 @@ static size_t start_others(struct loading *loading, pthread_t threads[LOADERS_MA
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     size_t wanted = processors > LOADERS_MAX ? LOADERS_MAX : (size_t)processors;
     size_t count = 0;
-    sigset_t all;
-    sigset_t before;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the calling thread's */
+    struct error ignored;
     while (count + 1 < wanted && count + 1 < loading->count &&
-           pthread_create(&threads[count], NULL, run, loading) == 0)
+           thread_start(run, loading, &threads[count], &ignored) == STATUS_OK)
         count++;
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return count;
 }
 

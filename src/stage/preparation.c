@@ -1,8 +1,7 @@
 #include "preparation.h"
 
 #include "context.h"
-
-#include <signal.h>
+#include "core/thread.h"
 
 static void *load(void *argument)
 {
@@ -17,13 +16,9 @@ static void *load(void *argument)
 static void start_loading(struct stage_context *context)
 {
     struct preparation *preparation = &context->preparation;
-    sigset_t all;
-    sigset_t before;
+    struct error ignored;
     preparation->failure = (struct error){0};
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the calling thread's */
-    preparation->running = pthread_create(&preparation->thread, NULL, load, context) == 0;
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    preparation->running = thread_start(load, context, &preparation->thread, &ignored) == STATUS_OK;
     if (!preparation->running)
         (void)load(context);
 }

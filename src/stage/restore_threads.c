@@ -5,10 +5,10 @@
 #include "core/cancel.h"
 #include "core/cleanup.h"
 #include "core/clock.h"
+#include "core/thread.h"
 #include "restore_job.h"
 
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -70,17 +70,13 @@ static void *run(void *context)
     return NULL;
 }
 
-/* Signals are the main thread's. */
 static unsigned start(struct crew *crew, pthread_t *threads, unsigned count)
 {
-    sigset_t all, before;
+    struct error ignored;
     unsigned started = 0;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     crew->running = count;
-    while (started < count && pthread_create(&threads[started], NULL, run, crew) == 0)
+    while (started < count && thread_start(run, crew, &threads[started], &ignored) == STATUS_OK)
         started++;
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     (void)pthread_mutex_lock(&crew->mutex);
     crew->running -= count - started;
     (void)pthread_mutex_unlock(&crew->mutex);

@@ -1,15 +1,12 @@
 #include "catalog.h"
 
+#include "aside.h"
 #include "core/log.h"
-#include "signals.h"
 #include "stage/catalog.h"
 #include "store/jobs.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <unistd.h>
 
 static enum status has_backups(struct store *store, const struct app *app, bool *ret_has,
                                struct error *err)
@@ -102,19 +99,5 @@ static int look(const struct setup *setup)
 
 enum status catalog_start(const struct setup *setup, pid_t *ret_pid, struct error *err)
 {
-    pid_t supervisor = getpid();
-    pid_t pid = fork();
-    if (pid < 0)
-        return FAIL_ERRNO(err, "fork");
-    if (pid > 0) {
-        *ret_pid = pid;
-        return STATUS_OK;
-    }
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != supervisor)
-        _exit(EXIT_FAILURE);
-    signals_reset();
-    (void)signal(SIGPIPE, SIG_IGN); /* a server may close what we write to */
-    (void)close_range(3, ~0U, 0);   /* the supervisor's connections and locks are not ours */
-    _exit(look(setup));
+    return aside_start(look, setup, ret_pid, err);
 }

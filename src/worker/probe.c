@@ -1,17 +1,14 @@
 #include "probe.h"
 
+#include "aside.h"
 #include "core/log.h"
 #include "registration.h"
-#include "signals.h"
 #include "stage/bucket.h"
 #include "store/jobs.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 enum { EXIT_SOME_FAILED = 1, EXIT_NOT_TOLD = 2 };
 
@@ -53,7 +50,7 @@ static int probe(const struct setup *setup, const struct bucket_definition *defi
     return failed ? EXIT_SOME_FAILED : EXIT_SUCCESS;
 }
 
-NORETURN static void probe_all(const struct setup *setup)
+static int probe_all(const struct setup *setup)
 {
     int code = EXIT_SUCCESS;
     for (size_t i = 0; i < setup->config->bucket_count; i++) {
@@ -63,7 +60,7 @@ NORETURN static void probe_all(const struct setup *setup)
         int own = probe(setup, definition);
         code = own > code ? own : code;
     }
-    _exit(code);
+    return code;
 }
 
 enum status probe_start(const struct setup *setup, pid_t *ret_pid, struct error *err)
@@ -71,21 +68,7 @@ enum status probe_start(const struct setup *setup, pid_t *ret_pid, struct error 
     *ret_pid = 0;
     if (!has_s3(setup->config))
         return STATUS_OK;
-    pid_t supervisor = getpid();
-    pid_t pid = fork();
-    if (pid < 0)
-        return FAIL_ERRNO(err, "fork");
-    if (pid > 0) {
-        *ret_pid = pid;
-        return STATUS_OK;
-    }
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != supervisor)
-        _exit(EXIT_FAILURE);
-    signals_reset();
-    (void)signal(SIGPIPE, SIG_IGN); /* a server may close what we write to */
-    (void)close_range(3, ~0U, 0);   /* the supervisor's connections and locks are not ours */
-    probe_all(setup);
+    return aside_start(probe_all, setup, ret_pid, err);
 }
 
 int64_t probe_again_ms(int wait_status)

@@ -1,0 +1,20 @@
+/*
+ * Aside: a function in a short-lived process of its own, for what may hang and must not hold up the
+ * supervisor. It has none of the supervisor's descriptors, and ends with it.
+ */
+#ifndef WORKER_ASIDE_H
+#define WORKER_ASIDE_H
+
+#include "core/error.h"
+#include "setup.h"
+
+#include <sys/types.h>
+
+/* Its result is the exit code. */
+typedef int aside_main_fn(const struct setup *setup);
+
+/* The caller waits for *ret_pid. */
+enum status aside_start(aside_main_fn *main, const struct setup *setup, pid_t *ret_pid,
+                        struct error *err) MUST_CHECK;
+
+#endif
