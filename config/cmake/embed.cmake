@@ -1,5 +1,10 @@
-# Called by embed_text() with INPUT, OUTPUT and SYMBOL.
-file(READ ${INPUT} bytes HEX)
+# Called by embed_text() with INPUTS (files, a space between two), OUTPUT and SYMBOL.
+separate_arguments(INPUTS)
+set(bytes)
+foreach(input ${INPUTS})
+    file(READ ${input} part HEX)
+    string(APPEND bytes ${part})
+endforeach()
 string(LENGTH "${bytes}" digits)
 math(EXPR len "${digits} / 2")
 string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")

@@ -25,14 +25,16 @@ function(add_program name)
     endif()
 endfunction()
 
-# embed_text(MODULE FILE SYMBOL): the file's bytes as `const char SYMBOL[]` with a NUL behind them,
-# and `const size_t SYMBOL_len`; made again when the file changes.
-function(embed_text module file symbol)
+# embed_text(MODULE SYMBOL FILE...): the files' bytes, one behind the other, as `const char SYMBOL[]`
+# with a NUL behind them, and `const size_t SYMBOL_len`; made again when a file changes.
+function(embed_text module symbol)
     set(output ${PROJECT_BINARY_DIR}/embedded/${symbol}.c)
+    list(TRANSFORM ARGN PREPEND ${PROJECT_SOURCE_DIR}/ OUTPUT_VARIABLE inputs)
+    list(JOIN inputs " " input_list)
     add_custom_command(OUTPUT ${output}
-        COMMAND ${CMAKE_COMMAND} -DINPUT=${PROJECT_SOURCE_DIR}/${file} -DOUTPUT=${output}
-            -DSYMBOL=${symbol} -P ${PROJECT_SOURCE_DIR}/config/cmake/embed.cmake
-        DEPENDS ${PROJECT_SOURCE_DIR}/${file} ${PROJECT_SOURCE_DIR}/config/cmake/embed.cmake
+        COMMAND ${CMAKE_COMMAND} -DINPUTS=${input_list} -DOUTPUT=${output} -DSYMBOL=${symbol}
+            -P ${PROJECT_SOURCE_DIR}/config/cmake/embed.cmake
+        DEPENDS ${inputs} ${PROJECT_SOURCE_DIR}/config/cmake/embed.cmake
         VERBATIM)
     target_sources(${module} PRIVATE ${output})
 endfunction()

@@ -2,7 +2,7 @@
  * Backup: the appBackup of the API, as it is kept in Redis (store) and shown to callers (api).
  *
  * States    pending -> discovering -> running -> completed | failed; deleting -> gone; removed.
- *           The transitions are Redis' business (src/store/functions.lua): one table, one writer.
+ *           The transitions are Redis' business (src/store/functions): one table, one writer.
  * Units     *_ms wall clock; bytes_*; percent 0-100, below 100 until completed
  * Ownership json_t members are owned by the struct: backup_done()
  * Source    Astra Control API, appBackup 1.0-1.2

@@ -1,6 +1,6 @@
 /*
  * Store: Redis as everybody sees it. All changes go through one function library, kept in
- * src/store/functions.lua and loaded by version when a connection opens; keys and functions are
+ * src/store/functions and loaded by version when a connection opens; keys and functions are
  * documented in docs/redis.md.
  *
  * Shapes    A request is a struct store_call, made by store/calls.h; its reply is decoded by

@@ -17,7 +17,7 @@ extern const size_t store_functions_lua_len;
 
 enum {
     VERSION_DIGITS = sizeof(PLACEHOLDER) - 1, /* so that the length of the text stays */
-    LIBRARY_TEXT_MAX = 128 * 1024
+    LIBRARY_TEXT_MAX = 256 * 1024
 };
 
 static char version[VERSION_DIGITS + 1];

@@ -1,4 +1,4 @@
-/* Library: what a connection needs to know about the functions in Redis (src/store/functions.lua).
+/* Library: what a connection needs to know about the functions in Redis (src/store/functions).
  */
 #ifndef STORE_LIBRARY_H
 #define STORE_LIBRARY_H

@@ -14,6 +14,7 @@ Default: 4,000 steps, with a seed that is printed. After each step:
 
 import json
 import os
+import pathlib
 import random
 import re
 import unittest
@@ -24,7 +25,7 @@ from store_model import (ACCOUNT, APPS, BUCKETS, ENDED, JOBS_MAX, NODES, PREFIX,
                          Model, Refused, app_name)
 from support import Redis, Scratch
 
-LIBRARY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../src/store/functions.lua")
+LIBRARY = pathlib.Path(__file__).parent / "../../src/store/functions"
 ITS_CLOCK = """    local time = redis.call("TIME")
     return time[1] * 1000 + math.floor(time[2] / 1000)
 """
@@ -65,14 +66,17 @@ def value_of(kind, content):
     return set(content) if kind == "set" else content
 
 
+def library_text():
+    return "".join(path.read_text() for path in sorted(LIBRARY.glob("*.lua")))
+
+
 class World:
     """The real one."""
 
     def __init__(self, path):
         self.connection = Connection(path)
         self.last = "0-0"
-        with open(LIBRARY) as file:
-            text = file.read()
+        text = library_text()
         assert text.count(ITS_CLOCK) == 1, "the library asks for the time in one place"
         self.must("FUNCTION", "LOAD", text.replace(ITS_CLOCK, OUR_CLOCK))
         self.look = self.must("SCRIPT", "LOAD", LOOK)
@@ -458,8 +462,7 @@ class StoreModelTest(unittest.TestCase):
             driver.world.connection.close()
         for function, outcomes in sorted(driver.calls.items()):
             print(f"  {function}: {outcomes}")
-        with open(LIBRARY) as file:
-            writing = set(re.findall(r'define\("(\w+)", WRITES', file.read())) - {"bucket_register"}
+        writing = set(re.findall(r'define\("(\w+)", WRITES', library_text())) - {"bucket_register"}
         self.assertEqual(writing, set(driver.calls), "every function that writes has been called")
 
 
