@@ -14,6 +14,9 @@ enum { CHUNK_MIN_BYTES = 512 * 1024, CHUNK_MAX_BYTES = 8 * 1024 * 1024 };
 
 struct chunker {
     uint64_t out[256], mod[256]; /* tables of the polynomial */
+    bool is_wide;                /* this processor has what chunker_wide.c needs: the same maps as
+                                    bit matrices, one for each byte of the result */
+    uint64_t leave[8], reduce[8], enter[8];
 };
 
 void chunker_init(struct chunker *chunker, uint64_t polynomial);

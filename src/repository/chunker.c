@@ -3,10 +3,12 @@
  * bytes before it ends in 20 zero bits. As it depends on those 64 bytes alone, several stretches
  * ("strips") of a chunk can be rolled side by side: each step of a single one waits for the table
  * look-up of the step before, four of them share that wait. A block in which any strip has a hit is
- * then looked through in order; that happens once in a million bytes.
+ * then looked through in order; that happens once in a million bytes. Some processors have a faster
+ * way to pass over blocks without one: chunker_wide.h.
  */
 #include "repository/chunker.h"
 
+#include "chunker_wide.h"
 #include "polynomial.h"
 
 enum { WINDOW = 64, DEGREE = 53, SHIFT = DEGREE - 8 };
@@ -22,6 +24,9 @@ void chunker_init(struct chunker *chunker, uint64_t polynomial)
         chunker->out[b] = polynomial_shift_mod(b, 8 * (WINDOW - 1), polynomial);
         chunker->mod[b] = polynomial_shift_mod(b, DEGREE, polynomial) | (uint64_t)b << DEGREE;
     }
+    chunker->is_wide = chunker_wide_is_possible();
+    if (chunker->is_wide)
+        chunker_wide_init(chunker, polynomial);
 }
 
 static inline uint64_t append(const struct chunker *chunker, uint64_t digest, unsigned char byte)
@@ -86,6 +91,9 @@ bool chunker_scan(const struct chunker *chunker, const unsigned char *bytes, siz
         *position = next;
         return end == CHUNK_MAX_BYTES;
     }
+    while (chunker->is_wide && end - next >= WIDE_BLOCK_BYTES &&
+           !chunker_wide_has_boundary(chunker, bytes + next))
+        next += WIDE_BLOCK_BYTES;
     /* cppcheck-suppress knownConditionTrueFalse; it takes end for its smallest value */
     while (end - next >= block_bytes && !block_has_boundary(chunker, bytes + next))
         next += block_bytes;

@@ -55,9 +55,11 @@ Test(chunker_next, finds_the_boundaries_of_the_definition)
     unsigned char *bytes = malloc(len);
     size_t chunks = 0;
     cr_assert(bytes != NULL);
-    for (size_t p = 0; p < sizeof(polynomials) / sizeof(polynomials[0]); p++) {
+    for (size_t round = 0; round < 2 * sizeof(polynomials) / sizeof(polynomials[0]); round++) {
         struct chunker chunker;
+        size_t p = round / 2;
         chunker_init(&chunker, polynomials[p]);
+        chunker.is_wide = chunker.is_wide && round % 2 == 0; /* both ways, if there are two */
         fill(bytes, len, 23 + p);
         for (size_t start = 0; start < len;) {
             size_t chunk = chunker_next(&chunker, bytes + start, len - start);
@@ -106,23 +108,31 @@ Test(chunker_next, takes_short_ends_whole)
     free(bytes);
 }
 
-/* A boundary at each place around the seams of strips and blocks must be found. */
-Test(chunker_next, misses_no_boundary_at_a_seam)
+static void find_at_seams(const struct chunker *chunker)
 {
-    struct chunker chunker;
     size_t len = CHUNK_MIN_BYTES + 3 * 16384 + 100;
     unsigned char *bytes = malloc(len);
-    static const size_t seams[] = {0, 4096, 8192, 12288, 16384, 20480, 32768, 49152};
-    chunker_init(&chunker, polynomials[0]);
+    static const size_t seams[] = {0,     2048,  4096,  8192,  12288, 14336,
+                                   16384, 18432, 20480, 30720, 32768, 49152};
     for (size_t i = 0; i < sizeof(seams) / sizeof(seams[0]); i++) {
         for (size_t n = CHUNK_MIN_BYTES + seams[i] - (i > 0); n < CHUNK_MIN_BYTES + seams[i] + 2;
              n++) {
             memset(bytes, 1, len);
             memset(bytes + n - 64, 0, 64); /* a window of zeros has fingerprint 0 */
-            cr_expect(eq(sz, chunker_next(&chunker, bytes, len), n));
+            cr_expect(eq(sz, chunker_next(chunker, bytes, len), n));
         }
     }
     free(bytes);
+}
+
+/* A boundary at each place around the seams of strips and blocks must be found. */
+Test(chunker_next, misses_no_boundary_at_a_seam)
+{
+    struct chunker chunker;
+    chunker_init(&chunker, polynomials[0]);
+    find_at_seams(&chunker);
+    chunker.is_wide = false;
+    find_at_seams(&chunker);
 }
 
 Test(polynomial_is_irreducible, knows_the_small_ones)
