@@ -3,9 +3,18 @@
 #include <zstd.h>
 
 #include <stdbool.h>
+#include <string.h>
 
 static const int levels[COMPRESSION_COUNT] = {
     [COMPRESSION_AUTO] = 1, [COMPRESSION_FAST] = -1, [COMPRESSION_BETTER] = 7};
+
+/* What a file of a compressor's begins with: gzip, xz, zstd, bzip2. Manual pages, logs, dumps:
+ * where there is one such file there are thousands, and it would not shrink by a thousandth. */
+static const struct {
+    const char *bytes;
+    size_t len;
+} compressed_beginnings[] = {
+    {"\x1f\x8b\x08", 3}, {"\3757zXZ", 6}, {"\x28\xb5\x2f\xfd", 4}, {"BZh", 3}};
 
 /* Blobs from PROBED_MIN_BYTES on are tried at PROBES places first. */
 enum { PROBED_MIN_BYTES = 256 * 1024, PROBES = 4, PROBE_BYTES = 16 * 1024, PROBE_LEVEL = -5 };
@@ -84,10 +93,19 @@ enum status compressor_choose(struct compressor *compressor, enum compression co
     return set_level(compressor, levels[compression], err);
 }
 
+static bool is_compressed(const void *bytes, size_t len)
+{
+    for (size_t i = 0; i < sizeof(compressed_beginnings) / sizeof(compressed_beginnings[0]); i++)
+        if (len >= compressed_beginnings[i].len &&
+            memcmp(bytes, compressed_beginnings[i].bytes, compressed_beginnings[i].len) == 0)
+            return true;
+    return false;
+}
+
 enum status compressor_shrink(struct compressor *compressor, const void *bytes, size_t len,
                               void *out, size_t *ret_len, struct error *err)
 {
-    bool shrinks = compressor->compression != COMPRESSION_OFF;
+    bool shrinks = compressor->compression != COMPRESSION_OFF && !is_compressed(bytes, len);
     *ret_len = 0;
     if (shrinks && len >= PROBED_MIN_BYTES &&
         probe(compressor, bytes, len, out, &shrinks, err) != STATUS_OK)

@@ -95,6 +95,27 @@ Test(compressor_shrink, goes_by_more_than_the_beginning)
     cr_expect(done > 0 && done < PLAIN_LEN / 2);
 }
 
+Test(compressor_shrink, does_not_try_what_a_compressor_has_made)
+{
+    static unsigned char bytes[PLAIN_LEN];
+    static unsigned char out[PLAIN_LEN * 2];
+
+    static const struct {
+        const char *bytes;
+        size_t len;
+    } beginnings[] = {{"\x1f\x8b\x08", 3}, {"\3757zXZ\0", 6}, {"\x28\xb5\x2f\xfd", 4}, {"BZh9", 4}};
+
+    for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++) {
+        size_t done = 1;
+        memset(bytes, 'a', sizeof(bytes));
+        memcpy(bytes, beginnings[i].bytes, beginnings[i].len);
+        cr_assert(eq(int,
+                     (int)compressor_shrink(compressor, bytes, sizeof(bytes), out, &done, &err),
+                     (int)STATUS_OK));
+        cr_expect(eq(sz, done, 0));
+    }
+}
+
 Test(compressor_shrink, knows_levels)
 {
     static unsigned char out[PLAIN_LEN + 2000];
