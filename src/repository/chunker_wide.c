@@ -57,8 +57,8 @@ void chunker_wide_init(struct chunker *chunker, uint64_t polynomial)
     set_matrices(chunker->enter, 0, polynomial);
 }
 
-/* The next WINDOW bytes of each strip; of the first eight, and of the others. */
-wide_target static inline void read_columns(struct columns columns[2], const unsigned char *at)
+/* The next WINDOW bytes of each of eight strips. */
+wide_target static inline void read_columns(struct columns *columns, const unsigned char *at)
 {
     const long long strip = WIDE_STRIP_BYTES;
     const __m512i strips = _mm512_set_epi64(7 * strip, 6 * strip, 5 * strip, 4 * strip, 3 * strip,
@@ -67,11 +67,16 @@ wide_target static inline void read_columns(struct columns columns[2], const uns
     for (unsigned n = 0; n < sizeof(order); n++)
         order[n] = (unsigned char)(n % 8 * 8 + n / 8);
     const __m512i transposed = _mm512_loadu_si512(order);
-    for (size_t half = 0; half < 2; half++)
-        for (size_t n = 0; n < WINDOW; n += 8) {
-            __m512i rows = _mm512_i64gather_epi64(strips, at + half * 8 * WIDE_STRIP_BYTES + n, 1);
-            _mm512_storeu_si512(&columns[half].bytes[n], _mm512_permutexvar_epi8(transposed, rows));
-        }
+    for (size_t n = 0; n < WINDOW; n += 8) {
+        __m512i rows = _mm512_i64gather_epi64(strips, at + n, 1);
+        _mm512_storeu_si512(&columns->bytes[n], _mm512_permutexvar_epi8(transposed, rows));
+    }
+}
+
+wide_target static inline void read_both(struct columns columns[2], const unsigned char *at)
+{
+    read_columns(&columns[0], at);
+    read_columns(&columns[1], at + WIDE_BLOCK_BYTES / 2);
 }
 
 /* The eight bytes, each of them in all places of its strip. */
@@ -109,22 +114,29 @@ struct maps {
     __m512i leave, reduce, enter;
 };
 
+wide_target static inline __m512i step(const struct maps *maps, uint64_t past, uint64_t now,
+                                       __m512i digests)
+{
+    const __m512i entering = _mm512_gf2p8affine_epi64_epi8(spread(now), maps->enter, 0);
+    const __m512i leaving = _mm512_gf2p8affine_epi64_epi8(spread(past), maps->leave, 0);
+    return append(digests, maps->reduce, _mm512_xor_si512(entering, leaving));
+}
+
 /* WINDOW steps. Were there boundaries before one of them? As boundaries(). */
 wide_target static inline uint64_t roll(const struct maps *maps, const struct columns past[2],
                                         const struct columns now[2], __m512i digests[2])
 {
     const __m512i mask = boundary_bytes();
+    __m512i first = digests[0];
+    __m512i second = digests[1];
     uint64_t found = 0;
-    for (size_t i = 0; i < WINDOW; i++)
-        for (size_t half = 0; half < 2; half++) {
-            __m512i entering =
-                _mm512_gf2p8affine_epi64_epi8(spread(now[half].bytes[i]), maps->enter, 0);
-            __m512i leaving =
-                _mm512_gf2p8affine_epi64_epi8(spread(past[half].bytes[i]), maps->leave, 0);
-            found |= boundaries(digests[half], mask);
-            digests[half] =
-                append(digests[half], maps->reduce, _mm512_xor_si512(entering, leaving));
-        }
+    for (size_t i = 0; i < WINDOW; i++) {
+        found |= boundaries(first, mask) | boundaries(second, mask);
+        first = step(maps, past[0].bytes[i], now[0].bytes[i], first);
+        second = step(maps, past[1].bytes[i], now[1].bytes[i], second);
+    }
+    digests[0] = first;
+    digests[1] = second;
     return found & 0xff;
 }
 
@@ -137,10 +149,10 @@ wide_target bool chunker_wide_has_boundary(const struct chunker *chunker, const 
     struct columns columns[2][2];
     __m512i digests[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
 
-    read_columns(columns[0], from - WINDOW);
+    read_both(columns[0], from - WINDOW);
     (void)roll(&maps, nothing, columns[0], digests);
     for (size_t n = 0; n < WIDE_STRIP_BYTES / WINDOW; n++) {
-        read_columns(columns[(n + 1) % 2], from + n * WINDOW);
+        read_both(columns[(n + 1) % 2], from + n * WINDOW);
         if (roll(&maps, columns[n % 2], columns[(n + 1) % 2], digests) != 0)
             return true;
     }

@@ -8,12 +8,14 @@
 static const int levels[COMPRESSION_COUNT] = {
     [COMPRESSION_AUTO] = 1, [COMPRESSION_FAST] = -1, [COMPRESSION_BETTER] = 7};
 
-/* What a file of a compressor's begins with: gzip, xz, zstd, bzip2. Manual pages, logs, dumps:
- * where there is one such file there are thousands, and it would not shrink by a thousandth. */
-static const struct {
+struct beginning {
     const char *bytes;
     size_t len;
-} compressed_beginnings[] = {
+};
+
+/* Of what compressors make: gzip, xz, zstd, bzip2. Manual pages, logs, dumps: where there is one
+ * such file there are thousands, and it would not shrink by a thousandth. */
+static const struct beginning beginnings[] = {
     {"\x1f\x8b\x08", 3}, {"\3757zXZ", 6}, {"\x28\xb5\x2f\xfd", 4}, {"BZh", 3}};
 
 /* Blobs from PROBED_MIN_BYTES on are tried at PROBES places first. */
@@ -95,10 +97,11 @@ enum status compressor_choose(struct compressor *compressor, enum compression co
 
 static bool is_compressed(const void *bytes, size_t len)
 {
-    for (size_t i = 0; i < sizeof(compressed_beginnings) / sizeof(compressed_beginnings[0]); i++)
-        if (len >= compressed_beginnings[i].len &&
-            memcmp(bytes, compressed_beginnings[i].bytes, compressed_beginnings[i].len) == 0)
+    for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++) {
+        const struct beginning *beginning = &beginnings[i];
+        if (len >= beginning->len && memcmp(bytes, beginning->bytes, beginning->len) == 0)
             return true;
+    }
     return false;
 }
 
