@@ -33,6 +33,10 @@ enum status store_async_open(struct event_base *base, const struct store_options
 /* For the next connection; borrowed like the one before, which is not used any more. NULL: none. */
 void store_async_set_password(struct store_async *async, const struct secret *password);
 
+/* Redis takes our connection, or has it, and does not answer in time: it hangs. False when it is
+ * away. */
+bool store_async_is_silent(const struct store_async *async);
+
 /* Calls under way fail with UNAVAILABLE, from here. Not to be called from a reply's callback. */
 void store_async_close(struct store_async *async);
 

@@ -84,8 +84,9 @@ void store_call_task_list(struct store_call *call, const char *account,
                           const char *app); /* tasks, newest first, at most STORE_LIST_MAX */
 /* Waiting: it has failed at once; running: its worker is asked to stop. */
 void store_call_task_cancel(struct store_call *call, const char *account, const char *id,
-                            const char *actor);  /* nothing */
-void store_call_health(struct store_call *call); /* health */
+                            const char *actor); /* nothing */
+/* health; of what waits, only that of the node counts, if one is given. NULL: of all. */
+void store_call_health(struct store_call *call, const char *node);
 
 /* For the worker. A worker's write carries its epoch; a stale one is refused: LOST, "lease_lost".
  */

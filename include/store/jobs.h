@@ -74,6 +74,9 @@ enum status store_verify_report(struct store *store, const struct job *job,
 /* *ret_count: how many records were missing. */
 enum status store_catalog_report(struct store *store, const struct job *job, const json_t *entries,
                                  int64_t *ret_count, struct error *err) MUST_CHECK;
+/* node: see store_call_health(). */
+enum status store_health(struct store *store, const char *node, struct store_health *ret_health,
+                         struct error *err) MUST_CHECK;
 enum status store_sweep(struct store *store, int64_t kills_max, struct error *err) MUST_CHECK;
 
 /*

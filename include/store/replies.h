@@ -65,7 +65,9 @@ struct store_health {
     bool append_only;  /* AOF is on and its last write was good */
     bool never_evicts; /* maxmemory-policy is noeviction, or there is no maxmemory */
     int64_t workers;   /* nodes with a heartbeat in the last NODE_ALIVE_MS */
+    int64_t running;   /* claimed jobs, over all nodes */
     int64_t queued;    /* jobs that wait, over all nodes */
+    int64_t oldest_ms; /* how long the oldest in a queue has waited */
     int64_t quarantined;
 };
 

@@ -102,7 +102,7 @@ void health_ready(void *context, struct http_request *request)
 {
     struct api *api = context;
     struct store_call call = {.argc = 0};
-    store_call_health(&call);
+    store_call_health(&call, NULL);
     store_async_send(api->store, &call, on_health, request);
     store_call_done(&call);
 }

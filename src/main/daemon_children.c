@@ -11,8 +11,8 @@
 #include <sys/un.h>
 
 enum {
-    WORKER_GRACE_MS = 30000, /* its jobs hand back their claims */
-    REDIS_GRACE_MS = 10000,  /* it writes its file to the end */
+    WORKER_GRACE_MS = 30000,                              /* its jobs hand back their claims */
+    REDIS_GRACE_MS = CHILDREN_GRACE_MS - WORKER_GRACE_MS, /* it writes its file to the end */
     REDIS_QUICK_ENDS_MAX = 5,
     PROBE_US = 50000
 };

@@ -14,6 +14,8 @@
 
 #include <stdbool.h>
 
+enum { CHILDREN_GRACE_MS = 40000 }; /* from the first SIGTERM to the last SIGKILL */
+
 struct children;
 
 struct children_events {

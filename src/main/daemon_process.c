@@ -2,6 +2,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "service/notify.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -84,6 +85,7 @@ NORETURN static void become(const struct process *process, pid_t parent)
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     (void)signal(SIGPIPE, SIG_DFL);
+    notify_disown();
     (void)setpgid(0, 0); /* a Ctrl-C is the daemon's business, which ends us in order */
     int null = open("/dev/null", O_RDONLY);
     if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0 ||

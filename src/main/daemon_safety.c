@@ -1,6 +1,7 @@
 #include "daemon_safety.h"
 
 #include "api/api.h"
+#include "core/clock.h"
 #include "core/log.h"
 #include "store/calls.h"
 #include "store/replies.h"
@@ -53,14 +54,18 @@ static void on_health(void *context, const redisReply *reply, const struct error
     struct error failure = {.status = STATUS_OK};
     struct store_health health;
     safety->asked = false;
+    safety->answer_us = -1;
     if (err != NULL) {
         note_reachable(safety, false, err->text);
     } else if (store_reply_health(reply, &health, &failure) != STATUS_OK) {
         note_reachable(safety, false, failure.text);
     } else {
+        safety->health = health;
+        safety->answer_us = clock_mono_us() - safety->asked_us;
         note_reachable(safety, true, health.version);
         note_faults(safety, &health);
     }
+    safety->listener.on_news(safety->listener.context);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *context)
@@ -72,16 +77,19 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
     if (safety->asked)
         return;
     safety->asked = true;
+    safety->asked_us = clock_mono_us();
     struct store_call call = {.argc = 0};
-    store_call_health(&call);
+    store_call_health(&call, NULL);
     store_async_send(safety->store, &call, on_health, safety);
     store_call_done(&call);
 }
 
 enum status safety_init(struct safety *safety, struct event_base *base, struct store_async *store,
-                        struct error *err)
+                        const struct safety_listener *listener, struct error *err)
 {
     safety->store = store;
+    safety->listener = *listener;
+    safety->answer_us = -1;
     safety->timer = evtimer_new(base, on_timer, safety);
     if (safety->timer == NULL ||
         event_add(safety->timer, &(struct timeval){.tv_sec = FIRST_MS / 1000}) != 0)

@@ -1,6 +1,6 @@
 /*
  * Safety: asks Redis every so often whether it would keep what it is told, and logs each change of
- * the answer once.
+ * the answer once. Whoever else wants to know how Redis is finds it here.
  * Threads   the loop's
  */
 #ifndef MAIN_DAEMON_SAFETY_H
@@ -8,22 +8,33 @@
 
 #include "core/error.h"
 #include "store/async.h"
+#include "store/replies.h"
 
 #include <event2/event.h>
 
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Borrowed. Called after each answer, and after each question that had none. */
+struct safety_listener {
+    void (*on_news)(void *context);
+    void *context;
+};
+
 struct safety {
     struct store_async *store; /* borrowed */
+    struct safety_listener listener;
     struct event *timer;
-    bool asked;       /* a question is under way */
-    bool unreachable; /* as logged last */
-    unsigned faults;  /* as logged last: one bit per fault */
+    bool asked;                 /* a question is under way */
+    bool unreachable;           /* as logged last */
+    unsigned faults;            /* as logged last: one bit per fault */
+    struct store_health health; /* the last answer */
+    int64_t asked_us;           /* monotonic: the last question */
+    int64_t answer_us;          /* how long its answer took; -1: there was none */
 };
 
 enum status safety_init(struct safety *safety, struct event_base *base, struct store_async *store,
-                        struct error *err) MUST_CHECK;
+                        const struct safety_listener *listener, struct error *err) MUST_CHECK;
 void safety_done(struct safety *safety); /* after the store is closed; zeros are fine */
 
 #endif

@@ -4,8 +4,10 @@
 #include "core/cleanup.h"
 #include "core/log.h"
 #include "daemon_children.h"
+#include "daemon_pulse.h"
 #include "daemon_safety.h"
 #include "http/server.h"
+#include "service/notify.h"
 #include "store/async.h"
 
 #include <signal.h>
@@ -13,7 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SIGNAL_COUNT = 3 };
+enum { SIGNAL_COUNT = 3, STOP_SLACK_MS = 5000 };
 
 struct daemon {
     const struct serve_options *options;
@@ -24,6 +26,7 @@ struct daemon {
     struct http_server *server;
     struct children *children; /* NULL unless standalone */
     struct safety safety;
+    struct pulse pulse;
     struct event *signals[SIGNAL_COUNT];
     struct event *drain_timer;
     bool stopping;
@@ -75,11 +78,19 @@ static void on_redis_stopped(void *context)
     (void)event_base_loopbreak(daemon->base);
 }
 
+/* How long a stop may take at the worst. */
+static int64_t stop_patience_ms(const struct daemon *daemon)
+{
+    int64_t children_ms = daemon->children == NULL ? 0 : CHILDREN_GRACE_MS;
+    return SERVE_DRAIN_MS + children_ms + STOP_SLACK_MS;
+}
+
 static void stop(struct daemon *daemon)
 {
     if (daemon->stopping)
         return;
     daemon->stopping = true;
+    pulse_stop(&daemon->pulse, stop_patience_ms(daemon));
     daemon->worker_gone = daemon->children == NULL || !children_stop_worker(daemon->children);
     (void)event_add(daemon->drain_timer, &(struct timeval){.tv_sec = SERVE_DRAIN_MS / 1000});
     http_server_drain(daemon->server, on_drained, daemon);
@@ -96,7 +107,7 @@ static void on_redis_hopeless(void *context)
     stop(daemon);
 }
 
-static void reload(struct daemon *daemon)
+static void read_again(struct daemon *daemon)
 {
     CLEANUP(config_freep) struct config *config = NULL;
     struct error err = {.status = STATUS_OK};
@@ -104,6 +115,7 @@ static void reload(struct daemon *daemon)
         http_server_reload(daemon->server, &err) != STATUS_OK) {
         log_event(LOG_LEVEL_ERROR, "not reloaded, the old configuration stays",
                   LOG_TEXT("reason", err.text));
+        notify_status("not reloaded, the old configuration stays: see the log");
         return;
     }
     api_set_accounts(daemon->api, config->accounts, config->account_count);
@@ -116,6 +128,17 @@ static void reload(struct daemon *daemon)
               "reloaded: accounts, tokens, certificates, keys, the password of Redis",
               LOG_TEXT("config", daemon->options->config->path),
               LOG_NUMBER("accounts", (int64_t)daemon->reloaded->account_count));
+}
+
+/* The service manager is told that it is over, well or not: the log says which, and what is wrong.
+ */
+static void reload(struct daemon *daemon)
+{
+    if (daemon->stopping)
+        return;
+    notify_reloading();
+    read_again(daemon);
+    notify_ready();
 }
 
 static void on_signal(evutil_socket_t signal_number, short what, void *context)
@@ -160,6 +183,11 @@ static enum status listen_on_all(struct daemon *daemon, struct error *err)
     return listen_on(daemon, &(struct config_listener){.address = address}, err);
 }
 
+static void on_news(void *context)
+{
+    pulse_tell(context);
+}
+
 static enum status open_store(struct daemon *daemon, struct error *err)
 {
     const struct config_redis *redis = &daemon->options->config->redis;
@@ -170,7 +198,10 @@ static enum status open_store(struct daemon *daemon, struct error *err)
                                           .timeout_ms = redis->timeout_ms};
     if (store_async_open(daemon->base, &options, &daemon->store, err) != STATUS_OK)
         return err->status;
-    return safety_init(&daemon->safety, daemon->base, daemon->store, err);
+    const struct safety_listener listener = {.on_news = on_news, .context = &daemon->pulse};
+    if (safety_init(&daemon->safety, daemon->base, daemon->store, &listener, err) != STATUS_OK)
+        return err->status;
+    return pulse_init(&daemon->pulse, daemon->base, &daemon->safety, err);
 }
 
 static enum status open_server(struct daemon *daemon, struct error *err)
@@ -265,6 +296,7 @@ static void close_all(struct daemon *daemon)
         store_async_close(daemon->store);
     http_server_free(daemon->server);
     children_free(daemon->children);
+    pulse_done(&daemon->pulse);
     safety_done(&daemon->safety);
     api_free(daemon->api);
     for (size_t i = 0; i < SIGNAL_COUNT; i++)
@@ -307,6 +339,7 @@ enum status serve(const struct serve_options *options, struct error *err)
     log_event(LOG_LEVEL_NOTICE, "appbackupd is up", LOG_TEXT("version", APPBACKUP_VERSION),
               LOG_TEXT("config", options->config->path),
               LOG_TEXT("redis", options->config->redis.address));
+    notify_ready();
     bool ended = event_base_dispatch(daemon.base) == 0;
     block_signals();
     close_all(&daemon);

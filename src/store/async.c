@@ -281,6 +281,13 @@ void store_async_set_password(struct store_async *async, const struct secret *pa
     async->settings.password = password;
 }
 
+bool store_async_is_silent(const struct store_async *async)
+{
+    const struct pending *oldest = TAILQ_FIRST(&async->sent);
+    bool late = oldest != NULL && oldest->answered; /* without a reply: its time is over */
+    return late || link_is_silent(async->link);
+}
+
 void store_async_close(struct store_async *async)
 {
     if (async == NULL)

@@ -180,9 +180,11 @@ void store_call_node_list(struct store_call *call)
     begin_read(call, "appbackup_node_list");
 }
 
-void store_call_health(struct store_call *call)
+void store_call_health(struct store_call *call, const char *node)
 {
     begin_read(call, "appbackup_health");
+    if (node != NULL)
+        add_text(call, node);
 }
 
 enum status store_call_task_create(struct store_call *call, const struct store_task_create *create,

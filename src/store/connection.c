@@ -39,7 +39,8 @@ enum status redis_connection_open(const struct settings *settings, redisContext 
     if (redis == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "redis connection");
     if (redis->err != 0)
-        return redis_connection_failure(redis, err);
+        return FAIL_REASON(err, STATUS_UNAVAILABLE, "redis_unavailable", "redis: %s",
+                           redis->errstr);
     (void)fcntl(redis->fd, F_SETFD, FD_CLOEXEC); /* hiredis leaves it open for child processes */
     if (redisSetTimeout(redis, timeout) != REDIS_OK)
         return redis_connection_failure(redis, err);

@@ -213,3 +213,14 @@ enum status store_sweep(struct store *store, int64_t kills_max, struct error *er
     store_call_sweep(&call, kills_max);
     return run_for_nothing(store, &call, err);
 }
+
+enum status store_health(struct store *store, const char *node, struct store_health *ret_health,
+                         struct error *err)
+{
+    CALL(call);
+    store_call_health(&call, node);
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    if (store_run(store, &call, &reply, err) != STATUS_OK)
+        return err->status;
+    return store_reply_health(reply, ret_health, err);
+}

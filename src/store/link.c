@@ -30,6 +30,8 @@ struct link {
     struct event *timer;       /* down: to connect; connecting: the deadline, or the end at once */
     enum link_state state;
     unsigned attempt; /* since the link was ready */
+    bool accepted;    /* connected, and waits for the first answers */
+    bool silent;      /* they did not come, or later ones */
     char why[WHY_SIZE];
 };
 
@@ -41,6 +43,11 @@ bool link_is_ready(const struct link *link)
 bool link_is_connecting(const struct link *link)
 {
     return link->state == LINK_CONNECTING;
+}
+
+bool link_is_silent(const struct link *link)
+{
+    return link->silent;
 }
 
 const char *link_why(const struct link *link)
@@ -97,17 +104,19 @@ static void context_ended(const redisAsyncContext *redis)
     if (link->redis != redis)
         return;
     link->redis = NULL;
+    link->silent = false;
     lose(link,
          redis->errstr != NULL && redis->errstr[0] != '\0' ? redis->errstr : "closed by Redis");
 }
 
 static void on_connect(const redisAsyncContext *redis, int status)
 {
-    const struct link *link = redis->data;
+    struct link *link = redis->data;
     if (status != REDIS_OK) {
         context_ended(redis);
         return;
     }
+    link->accepted = true;
     (void)fcntl(redis->c.fd, F_SETFD, FD_CLOEXEC);
     if (link->settings->path == NULL && link->redis != NULL)
         (void)redisEnableKeepAlive(&link->redis->c);
@@ -127,6 +136,7 @@ static void give_up(struct link *link, const redisReply *reply)
         set_why(link, err.text);
     else
         set_why(link, "an unexpected reply while connecting");
+    link->accepted = false; /* it does answer */
     set_timer(link, 0);
 }
 
@@ -135,6 +145,7 @@ static void become_ready(struct link *link)
     (void)event_del(link->timer);
     link->state = LINK_READY;
     link->attempt = 0;
+    link->silent = false;
     link->events.on_ready(link->events.context);
 }
 
@@ -238,6 +249,7 @@ static void on_resolved(void *context, const char *address, const char *why)
 static void connect_now(struct link *link)
 {
     link->state = LINK_CONNECTING;
+    link->accepted = false;
     set_why(link, "no connection in time");
     set_timer(link, link->settings->timeout_ms);
     if (link->settings->path != NULL)
@@ -257,6 +269,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
     }
     char why[WHY_SIZE];
     memcpy(why, link->why, sizeof(why));
+    link->silent = link->accepted;
     drop(link, why);
 }
 
@@ -327,5 +340,6 @@ void link_reload(struct link *link)
 
 void link_reset(struct link *link, const char *why)
 {
+    link->silent = true;
     drop(link, why);
 }

@@ -34,6 +34,7 @@ void link_close(struct link *link); /* for good, and without on_down */
 void link_free(struct link *link);  /* closed, or never started; NULL is a no-op */
 
 bool link_is_ready(const struct link *link);
+bool link_is_silent(const struct link *link); /* see store_async_is_silent() */
 bool link_is_connecting(const struct link *link);
 const char *link_why(const struct link *link); /* the last loss, for people */
 

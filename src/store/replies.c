@@ -279,8 +279,12 @@ static enum status set_health(void *record, const char *field, const char *value
         health->never_evicts = strcmp(value, "1") == 0;
     else if (strcmp(field, "workers") == 0)
         return read_number(field, value, &health->workers, err);
+    else if (strcmp(field, "running") == 0)
+        return read_number(field, value, &health->running, err);
     else if (strcmp(field, "queued") == 0)
         return read_number(field, value, &health->queued, err);
+    else if (strcmp(field, "oldest_ms") == 0)
+        return read_number(field, value, &health->oldest_ms, err);
     else if (strcmp(field, "quarantined") == 0)
         return read_number(field, value, &health->quarantined, err);
     else if (strcmp(field, "version") == 0) {

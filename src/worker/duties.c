@@ -70,6 +70,7 @@ static enum status start_claimed(struct supervisor *supervisor, struct slot *slo
         slot_start_job(slot, supervisor->program, supervisor->config_path, &key, &err);
     explicit_bzero(&key, sizeof(key));
     if (status == STATUS_OK) {
+        slot->motion = (struct motion){.bytes = -1, .moved_ms = clock_mono_ms()};
         log_event(LOG_LEVEL_INFO, "job claimed", LOG_TEXT("job", job->id),
                   LOG_TEXT("kind", job_kind_name(job->kind)),
                   LOG_TEXT(job_is_task(job->kind) ? "task" : "backup", job->subject),
@@ -124,6 +125,7 @@ enum status supervisor_claim(struct supervisor *supervisor, struct error *err)
         if (start_claimed(supervisor, slot, &job) != STATUS_OK)
             return err->status;
     }
+    supervisor->pulse.claimed_ms = clock_mono_ms();
     return STATUS_OK;
 }
 

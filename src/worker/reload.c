@@ -1,4 +1,5 @@
 #include "core/log.h"
+#include "service/notify.h"
 #include "supervisor.h"
 
 #include <signal.h>
@@ -25,7 +26,7 @@ static enum status load_again(struct supervisor *supervisor, struct setup *new, 
     return store_open(&options, ret, err);
 }
 
-void supervisor_reload(struct supervisor *supervisor)
+static void read_again(struct supervisor *supervisor)
 {
     struct setup new = {0};
     struct store *store = NULL;
@@ -34,6 +35,7 @@ void supervisor_reload(struct supervisor *supervisor)
         load_again(supervisor, &new, &store, &err) != STATUS_OK) {
         log_event(LOG_LEVEL_ERROR, "configuration not usable, keeping the old one",
                   LOG_TEXT("reason", err.text));
+        notify_status("not reloaded, the old configuration stays: see the log");
         setup_done(&new);
         return;
     }
@@ -49,4 +51,13 @@ void supervisor_reload(struct supervisor *supervisor)
     log_event(LOG_LEVEL_NOTICE, "configuration read again",
               LOG_NUMBER("apps", (int64_t) new.apps->count),
               LOG_NUMBER("slots", new.config->worker.slots));
+}
+
+/* The service manager is told that it is over, well or not: the log says which, and what is wrong.
+ */
+void supervisor_reload(struct supervisor *supervisor)
+{
+    notify_reloading();
+    read_again(supervisor);
+    notify_ready();
 }

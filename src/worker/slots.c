@@ -3,6 +3,7 @@
 #include "core/cleanup.h"
 #include "core/log.h"
 #include "key_channel.h"
+#include "service/notify.h"
 #include "signals.h"
 #include "unwind.h"
 
@@ -75,6 +76,7 @@ NORETURN static void become_job(const struct slot *slot, const char *program,
         "appbackup-worker", "--config", config_path, "--job", slot->job.id, "--epoch", epoch,
         "--keys",           key_fd,     "--log",     log_fd,  NULL};
 
+    notify_disown();
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != supervisor) /* it died before the line above */
         _exit(EXIT_NOT_STARTED);

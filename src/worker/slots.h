@@ -19,11 +19,18 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 enum { SLOTS_MAX = 64 }; /* as the configuration allows */
 
 enum slot_phase { SLOT_FREE = 0, SLOT_RUNNING, SLOT_UNWINDING, SLOT_TELLING };
+
+/* As last seen in Redis. */
+struct motion {
+    int64_t bytes;
+    int64_t moved_ms; /* monotonic: when they were seen to change, or did not have to */
+};
 
 struct slot {
     enum slot_phase phase;
@@ -31,6 +38,7 @@ struct slot {
     bool stopped; /* we sent SIGKILL */
     int keys;     /* running: our end of its key channel, or -1 */
     struct job job;
+    struct motion motion;     /* running */
     struct job_output output; /* its pipe is open while running, its tail is good until told */
     struct death death;       /* from unwinding on */
 };

@@ -33,6 +33,7 @@ static void on_store_failure(struct supervisor *supervisor, const char *what,
     if (!supervisor->away)
         log_event(LOG_LEVEL_WARNING, "Redis failed, trying again", LOG_TEXT("at", what),
                   LOG_TEXT("reason", err->text));
+    supervisor_pulse_store(supervisor, err);
     supervisor->away = true;
     supervisor->register_ms = 0; /* it may come back empty */
     supervisor->retry_ms = clock_mono_ms() + SUPERVISOR_RETRY_MS;
@@ -46,7 +47,7 @@ static void catch_up(struct supervisor *supervisor)
     } duties[] = {{"tell", supervisor_tell},           {"register", supervisor_register},
                   {"probe", supervisor_probe},         {"catalog", supervisor_catalog},
                   {"heartbeat", supervisor_heartbeat}, {"maintain", supervisor_maintain},
-                  {"claim", supervisor_claim}};
+                  {"claim", supervisor_claim},         {"look", supervisor_look}};
 
     if (supervisor->away && clock_left_ms(supervisor->retry_ms) > 0)
         return;
@@ -69,6 +70,7 @@ static void stop(struct supervisor *supervisor)
         supervisor->stop_kill_ms = clock_mono_ms() + STOP_MS;
         log_event(LOG_LEVEL_NOTICE, "worker stopping",
                   LOG_NUMBER("jobs", (int64_t)slots_used(&supervisor->slots)));
+        supervisor_pulse_stop(supervisor);
     }
     supervisor_close_wake(supervisor);
     supervisor_signal_jobs(supervisor, SIGTERM);
@@ -136,10 +138,12 @@ static bool has_stopped(struct supervisor *supervisor)
 static enum status loop(struct supervisor *supervisor, struct error *err)
 {
     do {
+        int64_t began_ms = clock_mono_ms();
         supervisor_hear(supervisor);
         supervisor_reap(supervisor);
         catch_up(supervisor);
         supervisor_open_wake(supervisor);
+        supervisor_pulse_turn(supervisor, began_ms);
         if (has_stopped(supervisor))
             break;
     } while (wait_for_news(supervisor, err) == STATUS_OK);
@@ -216,8 +220,10 @@ enum status worker_supervise(const char *program, const char *config_path, struc
     struct supervisor supervisor = {
         .program = program, .config_path = config_path, .lock = JOB_LOCK_NONE, .signals = -1};
     enum status status = start(&supervisor, err);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
+        supervisor_pulse_start(&supervisor);
         status = loop(&supervisor, err);
+    }
     supervisor_done(&supervisor);
     return status;
 }

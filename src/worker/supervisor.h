@@ -4,6 +4,7 @@
  *   duties.c    register, heartbeat, maintenance, sweep, claim
  *   wake.c      the wake-up channel
  *   reload.c    a new configuration
+ *   pulse.c     what the service manager hears
  */
 #ifndef WORKER_SUPERVISOR_H
 #define WORKER_SUPERVISOR_H
@@ -19,6 +20,14 @@
 #include <stdint.h>
 
 enum { SUPERVISOR_RETRY_MS = 1000 }; /* after a failure of Redis */
+
+struct supervisor_pulse {
+    bool silent;        /* Redis, when it is away: it hangs */
+    const char *fault;  /* why the last sign of life was left out; NULL: it was not */
+    int64_t lag_ms;     /* the longest turn of the loop since the last sign of life */
+    int64_t claimed_ms; /* monotonic, as all below: the last complete look into the queue */
+    int64_t look_ms, beat_ms, patience_ms; /* when they are due */
+};
 
 struct supervisor {
     const char *program;
@@ -36,6 +45,7 @@ struct supervisor {
     pid_t catalog;  /* looks for backups without records; 0: none */
     bool away;      /* Redis was, at the last look */
     bool stopping;
+    struct supervisor_pulse pulse;
     int64_t stop_kill_ms; /* all deadlines are monotonic */
     int64_t claim_ms, heartbeat_ms, register_ms, maintain_ms, probe_ms, probe_kill_ms, retry_ms,
         wake_ms, catalog_ms, catalog_kill_ms;
@@ -57,11 +67,18 @@ void supervisor_signal_jobs(struct supervisor *supervisor, int number);
 /* One duty towards Redis, if it is due. An error means that Redis is away. */
 typedef enum status supervisor_duty_fn(struct supervisor *supervisor, struct error *err);
 supervisor_duty_fn supervisor_tell, supervisor_register, supervisor_probe, supervisor_catalog,
-    supervisor_heartbeat, supervisor_maintain, supervisor_claim;
+    supervisor_heartbeat, supervisor_maintain, supervisor_claim, supervisor_look;
 
 void supervisor_open_wake(struct supervisor *supervisor);
 void supervisor_close_wake(struct supervisor *supervisor);
 void supervisor_on_wake(struct supervisor *supervisor);
+
+/* After the start; with each turn of the loop, which began then; when Redis has failed; when a stop
+ * begins. */
+void supervisor_pulse_start(struct supervisor *supervisor);
+void supervisor_pulse_turn(struct supervisor *supervisor, int64_t began_ms);
+void supervisor_pulse_store(struct supervisor *supervisor, const struct error *failure);
+void supervisor_pulse_stop(const struct supervisor *supervisor);
 
 /* Keeps the old configuration when the new one cannot be used. */
 void supervisor_reload(struct supervisor *supervisor);

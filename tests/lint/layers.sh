@@ -14,7 +14,8 @@ hook:       core model
 bucket:     core
 repository: core bucket
 stage:      core model snapshot hook repository bucket
-worker:     core model config store stage
+service:    core
+worker:     core model config store stage service
 http:       core
 api:        core model store http
 ctl:        core model store config

@@ -350,12 +350,27 @@ local function info(section)
     return values
 end
 
+-- Since when the oldest of a node's queue waits; nil: it is empty. Within a priority, the score orders by age.
+local function oldest_queued(node)
+    local oldest
+    for _, priority in pairs(PRIORITY) do
+        local first = redis.call("ZRANGEBYSCORE", PREFIX .. "queue:" .. node, int(priority * PRIORITY_WEIGHT),
+            "(" .. int((priority + 1) * PRIORITY_WEIGHT), "WITHSCORES", "LIMIT", 0, 1)
+        local created = first[2] and tonumber(first[2]) - priority * PRIORITY_WEIGHT
+        oldest = created and math.min(oldest or created, created) or oldest
+    end
+    return oldest
+end
+
 define("health", READS, function(a)
+    local only = a:has_more() and a:name("node", NODE_MAX)
     a:finish()
     local persistence, memory, now = info("persistence"), info("memory"), now_ms()
-    local queued = redis.call("ZCARD", DELAYED)
-    for _, node in ipairs(redis.call("ZRANGE", NODES, 0, -1)) do
+    local queued = only and 0 or redis.call("ZCARD", DELAYED)
+    local oldest = now
+    for _, node in ipairs(only and { only } or redis.call("ZRANGE", NODES, 0, -1)) do
         queued = queued + redis.call("ZCARD", PREFIX .. "queue:" .. node)
+        oldest = math.min(oldest, oldest_queued(node) or now)
     end
     local safe_log = persistence.aof_enabled == "1" and persistence.aof_last_write_status == "ok"
     local keeps_all = memory.maxmemory == "0" or memory.maxmemory_policy == "noeviction"
@@ -364,7 +379,9 @@ define("health", READS, function(a)
         append_only = safe_log and "1" or "0",
         never_evicts = keeps_all and "1" or "0",
         workers = int(redis.call("ZCOUNT", NODES, int(now - NODE_ALIVE_MS), "+inf")),
+        running = int(redis.call("ZCARD", LEASES)),
         queued = int(queued),
+        oldest_ms = int(now - oldest),
         quarantined = int(redis.call("ZCARD", QUARANTINE)),
     })
 end)

@@ -847,7 +847,7 @@ Test(catalog, lists_nodes_and_tells_health)
     cr_expect(eq(i64, node.running, 3));
 
     CLEANUP(reply_freep) redisReply *raw = NULL;
-    store_call_health(&call);
+    store_call_health(&call, NULL);
     MUST(store_run(store, &call, &raw, err));
     struct store_health health = {0};
     MUST(store_reply_health(raw, &health, err));
@@ -856,6 +856,7 @@ Test(catalog, lists_nodes_and_tells_health)
     cr_expect(health.version[0] >= '7');
     cr_expect(eq(i64, health.workers, 1));
     cr_expect(eq(i64, health.queued, 1));
+    cr_expect(eq(i64, health.running, 0));
     cr_expect(eq(i64, health.quarantined, 0));
 
     (void)look("CONFIG SET appendonly no");
@@ -865,6 +866,25 @@ Test(catalog, lists_nodes_and_tells_health)
     MUST(store_reply_health(unsafe, &health, err));
     cr_expect(not(health.append_only));
     cr_expect(not(health.never_evicts));
+}
+
+Test(catalog, tells_how_long_the_oldest_in_a_queue_waits)
+{
+    MUST(store_node_register(store, "alpha", "0.2.0", 4, err));
+    /* A restore is next, whatever its age; the oldest is a delete behind it. */
+    (void)look("ZADD appbackup:queue:alpha 20000000009000 " ID1 " 60000000005000 " ID2);
+    (void)make(SHOP, "nightly");
+    struct store_health all = {0};
+    struct store_health alpha = {0};
+
+    MUST(store_health(store, NULL, &all, err));
+    MUST(store_health(store, "alpha", &alpha, err));
+
+    cr_expect(eq(i64, all.queued, 3));
+    cr_expect(eq(i64, alpha.queued, 2));
+    cr_expect(alpha.oldest_ms > clock_wall_ms() - 5000 - 60000);
+    cr_expect(alpha.oldest_ms <= clock_wall_ms() - 5000);
+    cr_expect(all.oldest_ms >= alpha.oldest_ms);
 }
 
 Test(catalog, refuses_a_schema_that_it_does_not_know)

@@ -35,8 +35,10 @@ Test(call, reads_with_fcall_ro)
     spoil(&call);
     store_call_backup_list(&call, NULL, ID, 5, 100);
     EXPECT_LINE(&call, "FCALL_RO appbackup_backup_list 0  " ID " 5 100");
-    store_call_health(&call);
+    store_call_health(&call, NULL);
     EXPECT_LINE(&call, "FCALL_RO appbackup_health 0");
+    store_call_health(&call, "web1");
+    EXPECT_LINE(&call, "FCALL_RO appbackup_health 0 web1");
     store_call_done(&call);
 }
 

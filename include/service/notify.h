@@ -1,0 +1,41 @@
+/*
+ * Notify: tells the service manager how we are. Started without one (no NOTIFY_SOCKET in the
+ * environment), nothing happens.
+ *
+ * Errors    none: a service manager that does not listen is no reason to stop
+ * Threads   any
+ * Source    sd_notify(3), sd_watchdog_enabled(3)
+ */
+#ifndef SERVICE_NOTIFY_H
+#define SERVICE_NOTIFY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { NOTIFY_STATUS_MAX = 256 }; /* bytes of a status; longer ones are cut */
+
+bool notify_is_on(void);
+
+/* Up, or up again after notify_reloading(). */
+void notify_ready(void);
+void notify_reloading(void);
+
+/* Ends soon; patience_ms as below. */
+void notify_stopping(int64_t patience_ms);
+
+/* The start or the stop may take so much longer, from now on. To be said again before that is over.
+ */
+void notify_patience(int64_t patience_ms);
+
+/* One line for "systemctl status". What is no printable character becomes a space. */
+void notify_status(const char *text);
+
+/* How often notify_alive() is expected, or 0: not at all. */
+int64_t notify_watchdog_ms(void);
+void notify_alive(void);
+
+/* Of a process that has been forked, and is no part of what the service manager watches: neither it
+ * nor what it executes speaks for us. One thread. */
+void notify_disown(void);
+
+#endif

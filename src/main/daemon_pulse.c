@@ -1,0 +1,115 @@
+#include "daemon_pulse.h"
+
+#include "api/api.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "service/health.h"
+#include "service/load.h"
+#include "service/notify.h"
+
+#include <stdio.h>
+
+enum { BEATS_PER_WATCHDOG = 4 };
+
+static enum health_redis redis_of(const struct safety *safety)
+{
+    if (store_async_is_silent(safety->store))
+        return HEALTH_REDIS_SILENT;
+    return safety->unreachable ? HEALTH_REDIS_AWAY : HEALTH_REDIS_ANSWERS;
+}
+
+/* Said once, not with every beat. */
+static void note_fault(struct pulse *pulse, const char *fault)
+{
+    if (fault != NULL && pulse->fault == NULL)
+        log_event(LOG_LEVEL_WARNING, "no sign of life to the service manager until it is mended",
+                  LOG_TEXT("fault", fault));
+    pulse->fault = fault;
+}
+
+static void plan(struct pulse *pulse)
+{
+    pulse->due_ms = clock_mono_ms() + pulse->period_ms;
+    (void)event_add(pulse->timer, &(struct timeval){.tv_sec = pulse->period_ms / 1000,
+                                                    .tv_usec = pulse->period_ms % 1000 * 1000});
+}
+
+static void on_beat(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct pulse *pulse = context;
+    const struct health health = {
+        .lag_ms = clock_mono_ms() - pulse->due_ms,
+        .redis = redis_of(pulse->safety),
+    };
+    const char *fault = health_find_fault(&health);
+    note_fault(pulse, fault);
+    if (fault == NULL)
+        notify_alive();
+    plan(pulse);
+}
+
+enum status pulse_init(struct pulse *pulse, struct event_base *base, const struct safety *safety,
+                       struct error *err)
+{
+    pulse->safety = safety;
+    pulse->period_ms = notify_watchdog_ms() / BEATS_PER_WATCHDOG;
+    if (pulse->period_ms <= 0)
+        return STATUS_OK;
+    pulse->timer = evtimer_new(base, on_beat, pulse);
+    if (pulse->timer == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "timer");
+    plan(pulse);
+    return STATUS_OK;
+}
+
+void pulse_done(struct pulse *pulse)
+{
+    if (pulse->timer != NULL)
+        event_free(pulse->timer);
+    pulse->timer = NULL;
+}
+
+static void describe(const struct safety *safety, char *text, size_t size)
+{
+    const struct store_health *health = &safety->health;
+    const struct load load = {.running = health->running,
+                              .queued = health->queued,
+                              .oldest_ms = health->oldest_ms,
+                              .quarantined = health->quarantined,
+                              .redis_us = safety->answer_us};
+    load_describe(&load, text, size);
+}
+
+static void tell_load(const struct safety *safety)
+{
+    char load[NOTIFY_STATUS_MAX];
+    char text[2 * NOTIFY_STATUS_MAX];
+    const char *faults[API_REDIS_FAULTS_MAX];
+    describe(safety, load, sizeof(load));
+    size_t count = api_redis_faults(&safety->health, faults);
+    (void)snprintf(text, sizeof(text), "%s%s%s", load, count > 0 ? "; not ready: " : "",
+                   count > 0 ? faults[0] : "");
+    notify_status(text);
+}
+
+void pulse_tell(const struct pulse *pulse)
+{
+    const struct safety *safety = pulse->safety;
+    if (pulse->stopping || !notify_is_on())
+        return;
+    if (safety->answer_us >= 0)
+        tell_load(safety);
+    else if (store_async_is_silent(safety->store))
+        notify_status("not ready: redis takes connections and does not answer");
+    else
+        notify_status("not ready: redis is away");
+}
+
+void pulse_stop(struct pulse *pulse, int64_t patience_ms)
+{
+    pulse->stopping = true;
+    notify_stopping(patience_ms);
+    notify_status("stopping: answers what it has accepted");
+}
