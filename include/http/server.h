@@ -112,7 +112,14 @@ struct http_listener {
     const char *address;
     const char *certificate; /* NULL: plain HTTP */
     const char *key;
+    int socket; /* listens at the address already, and is somebody else's to remove; taken, also on
+                   failure. 0: to be opened */
 };
+
+/* Does the socket listen, and at this address? Errors: INVALID: it is no stream socket that
+ * listens. */
+enum status http_socket_is_at(int fd, const char *address, bool *ret_is, struct error *err)
+    MUST_CHECK;
 
 enum status http_server_listen(struct http_server *server, const struct http_listener *listener,
                                struct error *err) MUST_CHECK;
@@ -125,9 +132,9 @@ uint16_t http_server_port(const struct http_server *server, size_t index);
  * failure everything stays as it was. */
 enum status http_server_reload(struct http_server *server, struct error *err) MUST_CHECK;
 
-/* Stop accepting and close idle connections; each request under way ends its connection. *when_done
- * is called from the loop when no connection is left; it may free the server. A connection that has
- * not sent its first request yet is given a moment to do so. */
+/* Stop accepting; each request under way ends its connection. *when_done is called from the loop
+ * when no connection is left; it may free the server. An idle connection, on which a request may be
+ * on its way, is given a moment. */
 void http_server_drain(struct http_server *server, void (*when_done)(void *context), void *context);
 
 /* The request: everything is borrowed, valid until the reply. */

@@ -3,6 +3,7 @@
 #include "core/cleanup.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -142,5 +143,51 @@ enum status address_listen(const struct address *address, int *ret_fd, struct er
     if (listen(fd, BACKLOG) != 0)
         return FAIL_ERRNO(err, "listen");
     *ret_fd = STEAL_FD(fd);
+    return STATUS_OK;
+}
+
+static int option_of(int fd, int option)
+{
+    int value = 0;
+    socklen_t len = sizeof(value);
+    return getsockopt(fd, SOL_SOCKET, option, &value, &len) == 0 ? value : -1;
+}
+
+static bool is_same(const struct address *a, const struct address *b)
+{
+    if (a->socket.any.sa_family != b->socket.any.sa_family)
+        return false;
+    switch (a->socket.any.sa_family) {
+    case AF_UNIX:
+        return strcmp(a->socket.local.sun_path, b->socket.local.sun_path) == 0;
+    case AF_INET:
+        return a->socket.v4.sin_port == b->socket.v4.sin_port &&
+               a->socket.v4.sin_addr.s_addr == b->socket.v4.sin_addr.s_addr;
+    case AF_INET6:
+        return a->socket.v6.sin6_port == b->socket.v6.sin6_port &&
+               memcmp(&a->socket.v6.sin6_addr, &b->socket.v6.sin6_addr,
+                      sizeof(a->socket.v6.sin6_addr)) == 0;
+    default:
+        return false;
+    }
+}
+
+enum status address_is_of(const struct address *address, int fd, bool *ret_is, struct error *err)
+{
+    if (option_of(fd, SO_TYPE) != SOCK_STREAM || option_of(fd, SO_ACCEPTCONN) != 1)
+        return FAIL(err, STATUS_INVALID, "a stream socket that listens is expected");
+    struct address own = {.len = sizeof(own.socket)};
+    if (getsockname(fd, &own.socket.any, &own.len) != 0)
+        return FAIL_ERRNO(err, "name of a socket");
+    *ret_is = is_same(address, &own);
+    return STATUS_OK;
+}
+
+enum status address_take_over(int fd, struct error *err)
+{
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
+        fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
+        return FAIL_ERRNO(err, "a socket that was passed on");
     return STATUS_OK;
 }

@@ -17,16 +17,18 @@ static void end_connection(struct evhttp_request *raw)
     (void)evhttp_add_header(evhttp_request_get_output_headers(raw), "Connection", "close");
 }
 
-/* The reply has been taken. libevent looks at the headers after this, to see whether to close. */
+/* The reply has been taken. libevent looks at the headers after this, to see whether to close. A
+ * reply from before the drain has promised to keep the connection: the next request may be on its
+ * way. */
 static void on_complete(struct evhttp_request *raw, void *context)
 {
+    (void)raw;
     struct http_connection *connection = context;
     struct http_server *server = connection->server;
     connection->has_answered = true;
-    if (server->is_draining)
-        end_connection(raw);
     connection->phase = CONNECTION_IDLE;
-    connection_set_deadline(connection, server->limits.idle_timeout_ms);
+    connection_set_deadline(connection,
+                            server->is_draining ? DRAIN_GRACE_MS : server->limits.idle_timeout_ms);
     connection_look_for_request(connection); /* pipelined */
 }
 
@@ -48,7 +50,6 @@ void request_begin(struct http_request *request, struct evhttp_request *raw)
     correlation_next(&connection->server->correlation, request->correlation_id);
 
     connection->phase = CONNECTION_HANDLING;
-    connection->has_served = true;
     connection->has_answered = false;
     evhttp_request_set_on_complete_cb(raw, on_complete, connection);
 }

@@ -57,7 +57,7 @@ static void resume_listeners(struct http_server *server)
         if (!listener->is_paused)
             continue;
         listener->is_paused = false;
-        if (listener->acceptor != NULL)
+        if (listener->acceptor != NULL && !(listener->is_passed && server->is_draining))
             (void)evconnlistener_enable(listener->acceptor);
     }
 }
@@ -129,17 +129,26 @@ static void on_drain(evutil_socket_t fd, short what, void *context)
     when_drained(server->drained_context);
 }
 
+/* A kept connection may have its next request on the way: closed at once, the caller could not know
+ * whether that was heard. */
 static void drain_connection(struct http_connection *connection)
 {
     if (connection->phase != CONNECTION_IDLE)
         return;
-    if (connection->has_served) {
-        connection_cut(connection);
-        return;
-    }
     int64_t grace_end_ms = clock_mono_ms() + DRAIN_GRACE_MS;
     if (connection->deadline_ms > grace_end_ms)
         connection->deadline_ms = grace_end_ms;
+}
+
+/* Who is in the queue of such a socket is left to the next one that accepts there. */
+static void pause_passed_listeners(struct http_server *server)
+{
+    struct listener *listener = NULL;
+    STAILQ_FOREACH(listener, &server->listeners, link)
+    {
+        if (listener->is_passed && listener->acceptor != NULL)
+            (void)evconnlistener_disable(listener->acceptor);
+    }
 }
 
 void http_server_drain(struct http_server *server, void (*when_done)(void *context), void *context)
@@ -153,8 +162,8 @@ void http_server_drain(struct http_server *server, void (*when_done)(void *conte
         next = LIST_NEXT(connection, link);
         drain_connection(connection);
     }
-    /* The listeners take one more pass of the loop: who is in their queues is accepted, not reset.
-     */
+    pause_passed_listeners(server);
+    /* The others take one more pass of the loop: who is in their queues is accepted, not reset. */
     (void)event_add(server->drain, &(struct timeval){0});
 }
 
@@ -328,11 +337,16 @@ static enum status parse_messages(struct listener *listener, struct error *err)
 static enum status listener_open(struct listener *listener, const struct http_listener *wanted,
                                  struct error *err)
 {
+    CLEANUP(fd_closep) int fd = wanted->socket > 0 ? wanted->socket : -1;
     struct address address;
     if (address_parse(wanted->address, &address, err) != STATUS_OK ||
         use_tls(listener, wanted, err) != STATUS_OK || parse_messages(listener, err) != STATUS_OK)
         return err->status;
-    CLEANUP(fd_closep) int fd = -1;
+    if (fd >= 0 && address_take_over(fd, err) != STATUS_OK)
+        return err->status;
+    listener->is_passed = fd >= 0;
+    if (fd >= 0)
+        return accept_on(listener, STEAL_FD(fd), err);
     if (address_listen(&address, &fd, err) != STATUS_OK ||
         remember_path(listener, &address, err) != STATUS_OK)
         return err->status;
@@ -351,6 +365,14 @@ enum status http_server_listen(struct http_server *server, const struct http_lis
     STAILQ_INSERT_TAIL(&server->listeners, fresh, link);
     fresh = NULL;
     return STATUS_OK;
+}
+
+enum status http_socket_is_at(int fd, const char *text, bool *ret_is, struct error *err)
+{
+    struct address address;
+    if (address_parse(text, &address, err) != STATUS_OK)
+        return err->status;
+    return address_is_of(&address, fd, ret_is, err);
 }
 
 uint16_t http_server_port(const struct http_server *server, size_t index)

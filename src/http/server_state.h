@@ -72,7 +72,6 @@ struct http_connection {
     bool is_tls;
     bool is_refused;   /* over the limit */
     bool is_cut;       /* closed by us before its time: no lingering */
-    bool has_served;   /* at least one request */
     bool has_answered; /* a reply was taken, and no other request was complete since */
     int64_t deadline_ms;
     size_t lingered_bytes;
@@ -86,6 +85,7 @@ struct listener {
     struct evhttp *parser;
     struct evhttp_bound_socket *bound; /* NULL once it is closed */
     struct evconnlistener *acceptor;   /* likewise; belongs to bound */
+    bool is_passed;                    /* somebody else keeps the socket open as well */
     bool is_paused;                    /* no descriptors left: tried again with the next tick */
     SSL_CTX *tls;                      /* NULL: plain */
     char *certificate;

@@ -5,6 +5,7 @@
 #include "daemon_serve.h"
 #include "daemon_standalone.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,11 +15,18 @@ static int fail(int code, const char *message, const struct error *err)
     return code;
 }
 
+/* A start that fails for one of these fails the next time as well: a person is needed. */
+static bool is_wrong_for_good(enum status status)
+{
+    return status == STATUS_INVALID || status == STATUS_NOT_FOUND || status == STATUS_FORBIDDEN;
+}
+
 static int run(const struct serve_options *options)
 {
     struct error err = {.status = STATUS_OK};
     if (serve(options, &err) != STATUS_OK)
-        return fail(EXIT_FAILURE, "appbackupd failed", &err);
+        return fail(is_wrong_for_good(err.status) ? DAEMON_EXIT_CONFIG : EXIT_FAILURE,
+                    "appbackupd failed", &err);
     return EXIT_SUCCESS;
 }
 
@@ -32,7 +40,7 @@ static int run_configured(const struct daemon_options *options)
         (void)printf("%s: good\n", options->config);
         return EXIT_SUCCESS;
     }
-    return run(&(struct serve_options){.config = config});
+    return run(&(struct serve_options){.config = config, .sockets = options->sockets});
 }
 
 static int run_standalone(const struct daemon_options *options)
@@ -55,6 +63,7 @@ static int run_standalone(const struct daemon_options *options)
 int main(int argc, char **argv)
 {
     struct daemon_options options = daemon_options_read(argc, argv);
+    options.sockets = sockets_take();
     switch (options.action) {
     case DAEMON_HELP:
         (void)fputs(daemon_help, stdout);

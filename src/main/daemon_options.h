@@ -2,6 +2,8 @@
 #ifndef MAIN_DAEMON_OPTIONS_H
 #define MAIN_DAEMON_OPTIONS_H
 
+#include "service/sockets.h"
+
 /* Of sysexits(3): systemd does not restart after a wrong configuration. */
 enum { DAEMON_EXIT_USAGE = 64, DAEMON_EXIT_CONFIG = 78 };
 
@@ -13,6 +15,7 @@ struct daemon_options {
     const char *state_directory; /* NULL: not standalone */
     const char *listen;          /* NULL: as configured */
     const char *app_directory;   /* NULL: below the state directory */
+    struct sockets sockets;      /* not from the command line: set by main */
 };
 
 extern const char daemon_help[];

@@ -4,6 +4,7 @@
 #include "core/cleanup.h"
 #include "core/log.h"
 #include "daemon_children.h"
+#include "daemon_listen.h"
 #include "daemon_pulse.h"
 #include "daemon_safety.h"
 #include "http/server.h"
@@ -153,36 +154,6 @@ static void on_signal(evutil_socket_t signal_number, short what, void *context)
     stop(daemon);
 }
 
-static enum status listen_on(struct daemon *daemon, const struct config_listener *wanted,
-                             struct error *err)
-{
-    const struct http_listener listener = {
-        .address = wanted->address, .certificate = wanted->certificate, .key = wanted->key};
-    if (http_server_listen(daemon->server, &listener, err) != STATUS_OK)
-        return FAIL_IN(err, "listen on '%s'", wanted->address);
-    log_event(LOG_LEVEL_NOTICE, "listening", LOG_TEXT("address", wanted->address),
-              LOG_TEXT("scheme", wanted->certificate == NULL ? "http" : "https"));
-    return STATUS_OK;
-}
-
-static enum status listen_on_all(struct daemon *daemon, struct error *err)
-{
-    const struct config_http *http = &daemon->options->config->http;
-    const char *extra = daemon->options->listen;
-    for (size_t i = 0; i < http->listener_count; i++) {
-        if (listen_on(daemon, &http->listeners[i], err) != STATUS_OK)
-            return err->status;
-        if (extra != NULL && strcmp(extra, http->listeners[i].address) == 0)
-            extra = NULL;
-    }
-    char address[256];
-    if (extra == NULL)
-        return STATUS_OK;
-    if (snprintf(address, sizeof(address), "%s", extra) >= (int)sizeof(address))
-        return FAIL(err, STATUS_INVALID, "--listen: the address is too long");
-    return listen_on(daemon, &(struct config_listener){.address = address}, err);
-}
-
 static void on_news(void *context)
 {
     pulse_tell(context);
@@ -224,7 +195,10 @@ static enum status open_server(struct daemon *daemon, struct error *err)
     http.routes = api_routes(&http.route_count);
     if (http_server_new(daemon->base, &http, &daemon->server, err) != STATUS_OK)
         return err->status;
-    return listen_on_all(daemon, err);
+    const struct listen_plan plan = {.http = &config->http,
+                                     .extra = daemon->options->listen,
+                                     .sockets = daemon->options->sockets};
+    return listen_on_all(daemon->server, &plan, err);
 }
 
 static enum status open_signals(struct daemon *daemon, struct error *err)

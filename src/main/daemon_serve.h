@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "core/error.h"
 #include "daemon_standalone.h"
+#include "service/sockets.h"
 
 enum { SERVE_DRAIN_MS = 10000 };
 
@@ -18,9 +19,11 @@ struct serve_options {
     const struct config *config;
     const struct standalone *standalone; /* NULL: Redis and workers are somebody else's */
     const char *listen;                  /* one more address, or NULL */
+    struct sockets sockets;              /* that the service manager has opened */
 };
 
-/* Until it is told to stop. */
+/* Until it is told to stop. Errors: INVALID, NOT_FOUND, FORBIDDEN: what it shall listen with is not
+ * as the configuration says. */
 enum status serve(const struct serve_options *options, struct error *err) MUST_CHECK;
 
 #endif

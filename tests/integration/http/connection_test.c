@@ -406,6 +406,42 @@ Test(connection, by_a_unix_socket_replaces_a_stale_one_but_no_other)
     scratch_close(&scratch);
 }
 
+Test(connection, by_a_socket_of_somebody_else_is_served_and_the_socket_left)
+{
+    struct scratch scratch;
+    struct error err = {0};
+    scratch_open(&scratch);
+    struct sockaddr_un place = {.sun_family = AF_UNIX};
+    char address[128];
+    (void)snprintf(place.sun_path, sizeof(place.sun_path), "%s",
+                   scratch_path(&scratch, "api.sock"));
+    (void)snprintf(address, sizeof(address), "unix:%s", place.sun_path);
+    int kept = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0); /* blocking, as they come */
+    cr_assert(bind(kept, (const struct sockaddr *)&place, sizeof(place)) == 0);
+    cr_assert(listen(kept, 8) == 0);
+    server_start(usual_limits);
+    struct http_listener listener = {.address = address, .socket = dup(kept)};
+    cr_assert(eq(int, (int)http_server_listen(world.server, &listener, &err), (int)STATUS_OK), "%s",
+              err.text);
+
+    struct client client = connect_local(place.sun_path);
+    cr_assert(eq(int, ask(&client, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
+    client_close(&client);
+    http_server_drain(world.server, note_drained, &world);
+    struct client next = connect_local(place.sun_path); /* for whoever comes after us */
+    WAIT_FOR(world.drained);
+    http_server_free(world.server);
+    world.server = NULL;
+
+    cr_expect(access(place.sun_path, F_OK) == 0, "the socket file is gone");
+    int accepted = accept(kept, NULL, NULL);
+    cr_expect(accepted >= 0, "nobody waits in the queue");
+    (void)close(accepted);
+    (void)close(kept);
+    client_close(&next);
+    scratch_close(&scratch);
+}
+
 Test(connection, by_ipv6_is_served_and_named)
 {
     server_start(usual_limits);

@@ -197,7 +197,7 @@ static inline void server_start(struct http_limits limits)
 static inline void server_listen(const char *address, const char *certificate, const char *key)
 {
     struct error err = {0};
-    struct http_listener listener = {address, certificate, key};
+    struct http_listener listener = {.address = address, .certificate = certificate, .key = key};
     cr_assert(http_server_listen(world.server, &listener, &err) == STATUS_OK, "%s", err.text);
 }
 
