@@ -61,6 +61,9 @@ struct config_worker {
     int64_t prune_timeout_s;
     int64_t verify_interval_s; /* 0: only when asked for */
     int64_t verify_sample;     /* percent of the packs */
+    int64_t job_cpu_weight;    /* of each job's cgroup, where there is one */
+    int64_t job_io_weight;
+    int64_t job_memory_high_bytes; /* 0: none */
 };
 
 struct config {

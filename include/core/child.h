@@ -10,7 +10,8 @@
  *           whoever unwinds after a killed job must not meet a freeze that is still at work.
  * Input     stdin is /dev/null; output and errors go to one pipe, of which the last
  *           CHILD_OUTPUT_MAX bytes are kept. It is closed when the command has ended: a background
- *           process that goes on writing there gets SIGPIPE. All other descriptors are closed.
+ *           process that goes on writing there gets SIGPIPE. All other descriptors are closed. The
+ *           umask is 0022, whatever ours is.
  * Errors    NOT_FOUND: no such command, user or directory; FORBIDDEN: cannot execute or become the
  *           user; INVALID: not a program; what cancel_check() says if cancelled before the start;
  *           TIMEOUT: it hangs in the kernel, and not even SIGKILL ends it. A command that ran and

@@ -116,10 +116,9 @@ struct http_listener {
                    failure. 0: to be opened */
 };
 
-/* Does the socket listen, and at this address? Errors: INVALID: it is no stream socket that
- * listens. */
-enum status http_socket_is_at(int fd, const char *address, bool *ret_is, struct error *err)
-    MUST_CHECK;
+/* Does the socket listen, and at the address that the text says? Errors: INVALID: it is no stream
+ * socket that listens. */
+enum status http_socket_is_at(int fd, const char *text, bool *ret_is, struct error *err) MUST_CHECK;
 
 enum status http_server_listen(struct http_server *server, const struct http_listener *listener,
                                struct error *err) MUST_CHECK;

@@ -1,10 +1,12 @@
 #include "paths.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool is_part(const char *part, size_t len, const char *name)
 {
@@ -42,8 +44,29 @@ char *path_clean(const char *path)
     return clean;
 }
 
+/* Where systemd looks for LoadCredential=NAME itself, in this order. */
+static const char *credential_store(const char *name)
+{
+    static const char run[] = "/run/credstore";
+    char path[PATH_MAX];
+    bool fits = snprintf(path, sizeof(path), "%s/%s", run, name) < (int)sizeof(path);
+    return fits && access(path, F_OK) == 0 ? run : "/etc/credstore";
+}
+
+static char *path_of_credential(const char *name)
+{
+    const char *directory = getenv("CREDENTIALS_DIRECTORY"); /* NOLINT(concurrency-mt-unsafe) */
+    if (directory == NULL || *directory == '\0')
+        directory = credential_store(name);
+    char *path = NULL;
+    return asprintf(&path, "%s/%s", directory, name) < 0 ? NULL : path;
+}
+
 char *path_from(const char *file, const char *path)
 {
+    static const char credential[] = "credential:";
+    if (strncmp(path, credential, sizeof(credential) - 1) == 0)
+        return path_of_credential(path + sizeof(credential) - 1);
     const char *slash = strrchr(file, '/');
     if (*path == '/' || slash == NULL)
         return strdup(path);

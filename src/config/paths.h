@@ -8,8 +8,9 @@
  * ENOMEM). Caller frees. */
 char *path_clean(const char *path);
 
-/* A path as the configuration file has it: from that file's directory unless it is absolute. NULL
- * only without memory. Caller frees. */
+/* A path as the configuration file has it: from that file's directory unless it is absolute;
+ * "credential:NAME" is a file that systemd has given us (LoadCredential=), or what it would have
+ * read for that, where we were not started by it. NULL only without memory. Caller frees. */
 char *path_from(const char *file, const char *path);
 
 /* Is the path the other one, or below it? Both are clean. */

@@ -57,6 +57,9 @@ struct raw_worker {
     char *prune_timeout_s;
     char *verify_interval_s;
     char *verify_sample;
+    char *job_cpu_weight;
+    char *job_io_weight;
+    char *job_memory_high_bytes;
 };
 
 struct raw_token {

@@ -93,6 +93,9 @@ static const cyaml_schema_field_t worker_fields[] = {
     NUMBER("prune_timeout_s", struct raw_worker, prune_timeout_s),
     NUMBER("verify_interval_s", struct raw_worker, verify_interval_s),
     NUMBER("verify_sample", struct raw_worker, verify_sample),
+    NUMBER("job_cpu_weight", struct raw_worker, job_cpu_weight),
+    NUMBER("job_io_weight", struct raw_worker, job_io_weight),
+    NUMBER("job_memory_high_bytes", struct raw_worker, job_memory_high_bytes),
     CYAML_FIELD_END,
 };
 

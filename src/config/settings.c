@@ -40,6 +40,9 @@ const struct number setting_numbers[SETTING_NUMBER_COUNT] = {
     NUMBER(worker, prune_timeout_s,    21600,    1,   604800),
     NUMBER(worker, verify_interval_s,  86400,    0, 31536000),
     NUMBER(worker, verify_sample,          5,    1,      100),
+    NUMBER(worker, job_cpu_weight,       100,    1,    10000),
+    NUMBER(worker, job_io_weight,        100,    1,    10000),
+    NUMBER(worker, job_memory_high_bytes,  0,    0, INT64_C(1000000000000)),
 };
 /* clang-format on */
 

@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+enum { COMMAND_UMASK = 0022 };
+
 /* Where the new process stopped on its way to the command. */
 enum start_step {
     START_STEP_SETUP = 1,
@@ -183,6 +185,7 @@ static int set_up(const struct launch *launch)
     if (setpgid(0, 0) != 0 || dup2(launch->null_fd, STDIN_FILENO) < 0 ||
         dup2(launch->output_fd, STDOUT_FILENO) < 0 || dup2(launch->output_fd, STDERR_FILENO) < 0)
         return -1;
+    (void)umask(COMMAND_UMASK); /* ours may be that of somebody with secrets */
     return close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
 }
 

@@ -58,11 +58,12 @@ static enum status check_all_used(const struct listen_plan *plan, struct error *
         for (size_t k = 0; !used && k < plan->http->listener_count; k++)
             if (http_socket_is_at(fd, plan->http->listeners[k].address, &used, err) != STATUS_OK)
                 return err->status;
-        if (!used)
+        if (!used) {
             return FAIL(err, STATUS_INVALID,
                         "socket %d of the service manager has the address of none of "
                         "http.listeners: see ListenStream= in appbackupd.socket",
                         fd);
+        }
     }
     return STATUS_OK;
 }

@@ -120,16 +120,19 @@ static void on_job_end(struct supervisor *supervisor, struct slot *slot, int wai
     fd_closep(&slot->keys);
     slot->keys = -1;
     slot->death = death_of(wait_status, slot->stopped);
-    supervisor->claim_ms = 0; /* a slot is free, or will be soon */
+    supervisor->claim_ms = 0;                        /* a slot is free, or will be soon */
+    cgroups_kill(supervisor->cgroups, slot->job.id); /* what its hooks have left */
     if (slot->death.kind == DEATH_NONE) {
         slot->phase = SLOT_FREE;
         return;
     }
     struct error err = {0};
+    slot->group = supervisor_make_group(supervisor, slot->job.id);
     if (slot_start_unwinding(slot, &supervisor->setup.places, &err) == STATUS_OK)
         return;
     log_event(LOG_LEVEL_ERROR, "job not unwound, its next attempt will do it",
               LOG_TEXT("job", slot->job.id), LOG_TEXT("reason", err.text));
+    fd_closep(&slot->group);
     slot->phase = SLOT_TELLING;
 }
 

@@ -47,6 +47,7 @@ enum status supervisor_heartbeat(struct supervisor *supervisor, struct error *er
 {
     if (!supervisor_is_due(&supervisor->heartbeat_ms, HEARTBEAT_MS))
         return STATUS_OK;
+    supervisor_sweep_groups(supervisor);
     if (renew_unwinding(supervisor, err) != STATUS_OK)
         return err->status;
     enum status status = store_node_heartbeat(supervisor->store, supervisor->setup.config->node,
@@ -66,6 +67,7 @@ static enum status start_claimed(struct supervisor *supervisor, struct slot *slo
     struct stage_key key;
     supervisor_take_keys(supervisor);
     key_ring_find(supervisor->keys, job->bucket, job->app, &key);
+    slot->group = supervisor_make_group(supervisor, job->id);
     enum status status =
         slot_start_job(slot, supervisor->program, supervisor->config_path, &key, &err);
     explicit_bzero(&key, sizeof(key));
@@ -77,6 +79,7 @@ static enum status start_claimed(struct supervisor *supervisor, struct slot *slo
                   LOG_NUMBER("epoch", job->epoch), LOG_NUMBER("pid", slot->pid));
         return STATUS_OK;
     }
+    fd_closep(&slot->group);
     slot->phase = SLOT_TELLING;
     slot->death = (struct death){.kind = DEATH_RETURNS};
     (void)snprintf(slot->death.evidence, sizeof(slot->death.evidence), "%.150s", err.text);

@@ -3,6 +3,7 @@
 #include "core/cleanup.h"
 #include "core/log.h"
 #include "key_channel.h"
+#include "service/cgroups.h"
 #include "service/notify.h"
 #include "signals.h"
 #include "unwind.h"
@@ -76,6 +77,7 @@ NORETURN static void become_job(const struct slot *slot, const char *program,
         "appbackup-worker", "--config", config_path, "--job", slot->job.id, "--epoch", epoch,
         "--keys",           key_fd,     "--log",     log_fd,  NULL};
 
+    cgroups_enter(slot->group);
     notify_disown();
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != supervisor) /* it died before the line above */
@@ -91,6 +93,13 @@ NORETURN static void become_job(const struct slot *slot, const char *program,
     log_event(LOG_LEVEL_ERROR, "job process not started", LOG_TEXT("program", program),
               LOG_TEXT("reason", strerror(errno)));
     _exit(EXIT_NOT_STARTED);
+}
+
+/* The new process has its own descriptor of it. */
+static void leave_group(struct slot *slot)
+{
+    fd_closep(&slot->group);
+    slot->group = -1;
 }
 
 enum status slot_start_job(struct slot *slot, const char *program, const char *config_path,
@@ -113,6 +122,7 @@ enum status slot_start_job(struct slot *slot, const char *program, const char *c
     if (pid == 0)
         become_job(slot, program, config_path, &(struct job_ends){.keys = jobs, .output = words},
                    supervisor);
+    leave_group(slot);
     slot->pid = pid;
     slot->keys = STEAL_FD(ours);
     slot->phase = SLOT_RUNNING;
@@ -125,9 +135,11 @@ void slot_take_key(const struct slot *slot, struct stage_key *ret_key)
     key_channel_take(slot->phase == SLOT_RUNNING ? slot->keys : -1, ret_key);
 }
 
-NORETURN static void unwind_and_exit(const char *job, const struct places *places)
+NORETURN static void unwind_and_exit(const struct slot *slot, const struct places *places)
 {
+    const char *job = slot->job.id;
     struct error err = {0};
+    cgroups_enter(slot->group);
     signals_reset();
     (void)close_range(3, ~0U, 0);
     log_set_context("job", job);
@@ -143,7 +155,8 @@ enum status slot_start_unwinding(struct slot *slot, const struct places *places,
     if (pid < 0)
         return FAIL_ERRNO(err, "fork");
     if (pid == 0)
-        unwind_and_exit(slot->job.id, places);
+        unwind_and_exit(slot, places);
+    leave_group(slot);
     slot->pid = pid;
     slot->phase = SLOT_UNWINDING;
     return STATUS_OK;

@@ -37,6 +37,7 @@ struct slot {
     pid_t pid;    /* running, unwinding */
     bool stopped; /* we sent SIGKILL */
     int keys;     /* running: our end of its key channel, or -1 */
+    int group; /* where its next process goes (cgroups_enter()), or -1; closed once it is there */
     struct job job;
     struct motion motion;     /* running */
     struct job_output output; /* its pipe is open while running, its tail is good until told */

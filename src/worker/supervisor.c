@@ -158,12 +158,14 @@ static enum status loop(struct supervisor *supervisor, struct error *err)
  * job that is being unwound is locked, so its next attempt waits for it. */
 static enum status start_recovery(struct supervisor *supervisor, struct error *err)
 {
+    CLEANUP(fd_closep) int group = supervisor_make_group(supervisor, SUPERVISOR_RECOVERY);
     supervisor->recovery = fork();
     if (supervisor->recovery < 0)
         return FAIL_ERRNO(err, "fork");
     if (supervisor->recovery > 0)
         return STATUS_OK;
 
+    cgroups_enter(group);
     signals_reset();
     size_t count = 0;
     if (unwind_all(&supervisor->setup.places, &count, err) != STATUS_OK) {
@@ -189,6 +191,9 @@ static enum status start(struct supervisor *supervisor, struct error *err)
         return err->status;
     if (slots_grow(&supervisor->slots, (size_t)config->worker.slots, err) != STATUS_OK)
         return err->status;
+    if (cgroups_open(&supervisor->cgroups, err) != STATUS_OK)
+        return err->status;
+    supervisor_sweep_groups(supervisor); /* what a predecessor left */
     if (key_ring_new(&supervisor->keys, err) != STATUS_OK ||
         start_recovery(supervisor, err) != STATUS_OK)
         return err->status;
@@ -209,6 +214,7 @@ static void supervisor_done(struct supervisor *supervisor)
     store_close(supervisor->store);
     slots_done(&supervisor->slots);
     key_ring_free(supervisor->keys);
+    cgroups_close(supervisor->cgroups);
     if (supervisor->signals >= 0)
         (void)close(supervisor->signals);
     job_lock_release(&supervisor->lock);

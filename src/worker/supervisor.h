@@ -4,6 +4,7 @@
  *   duties.c    register, heartbeat, maintenance, sweep, claim
  *   wake.c      the wake-up channel
  *   reload.c    a new configuration
+ *   groups.c    the cgroups of jobs
  *   pulse.c     what the service manager hears
  */
 #ifndef WORKER_SUPERVISOR_H
@@ -12,6 +13,7 @@
 #include "core/error.h"
 #include "job_lock.h"
 #include "key_ring.h"
+#include "service/cgroups.h"
 #include "setup.h"
 #include "slots.h"
 #include "store/jobs.h"
@@ -20,6 +22,9 @@
 #include <stdint.h>
 
 enum { SUPERVISOR_RETRY_MS = 1000 }; /* after a failure of Redis */
+
+/* The name of the group in which what was found at the start is unwound. */
+#define SUPERVISOR_RECOVERY "recovery"
 
 struct supervisor_pulse {
     bool silent;        /* Redis, when it is away: it hangs */
@@ -38,6 +43,7 @@ struct supervisor {
     struct store_wake *wake; /* NULL: to be opened again */
     struct slots slots;
     struct key_ring *keys;
+    struct cgroups *cgroups; /* NULL: jobs have no groups of their own */
     struct job_lock lock;
     int signals;
     pid_t recovery; /* unwinds what was found at the start; 0: done */
@@ -63,6 +69,10 @@ void supervisor_hear(struct supervisor *supervisor);
 /* Takes note of processes that have ended. */
 void supervisor_reap(struct supervisor *supervisor);
 void supervisor_signal_jobs(struct supervisor *supervisor, int number);
+
+/* Of a job whose process is about to be started; and the end of all that it has left. */
+int supervisor_make_group(const struct supervisor *supervisor, const char *name);
+void supervisor_sweep_groups(struct supervisor *supervisor);
 
 /* One duty towards Redis, if it is due. An error means that Redis is away. */
 typedef enum status supervisor_duty_fn(struct supervisor *supervisor, struct error *err);

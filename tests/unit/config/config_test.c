@@ -5,6 +5,8 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -108,7 +110,8 @@ Test(config, takes_every_setting)
              "  retry_delays_s: [0, 86400]\n"
              "  restore_directories: [/var//restore/, /srv/out]\n  prune_after_deletes: 0\n"
              "  prune_interval_s: 60\n  prune_timeout_s: 1\n  verify_interval_s: 0\n"
-             "  verify_sample: 100\n"
+             "  verify_sample: 100\n  job_cpu_weight: 20\n  job_io_weight: 10000\n"
+             "  job_memory_high_bytes: 1000000000\n"
              "accounts:\n  - id: " ID1 "\n    name: main\n");
 
     cr_expect(eq(str, config->node, "web1.lan"));
@@ -143,6 +146,9 @@ Test(config, takes_every_setting)
     cr_expect(eq(i64, config->worker.prune_timeout_s, 1));
     cr_expect(eq(i64, config->worker.verify_interval_s, 0));
     cr_expect(eq(i64, config->worker.verify_sample, 100));
+    cr_expect(eq(i64, config->worker.job_cpu_weight, 20));
+    cr_expect(eq(i64, config->worker.job_io_weight, 10000));
+    cr_expect(eq(i64, config->worker.job_memory_high_bytes, 1000000000));
     cr_expect(config_allows_target(config, "/var/restore/x"));
     cr_expect(not(config_allows_target(config, "/var/restored")));
     cr_expect(not(config_allows_target(config, "/var/restore/../x")));
@@ -178,6 +184,39 @@ Test(config, gives_accounts_and_tokens_their_ids_and_roles)
     cr_expect(eq(int, (int)config_find_account(config, ID2)->tokens[0].role, (int)ROLE_VIEWER));
     cr_expect(eq(ptr, (void *)config_find_account(config, ID_NIL), NULL));
     cr_expect(eq(ptr, (void *)config_find_account(config, "main"), NULL), "by id only");
+}
+
+Test(config, takes_secrets_from_systemd)
+{
+    char path[128];
+    scratch_shell(&scratch, "umask 077; mkdir credentials; echo secret >credentials/redis");
+    (void)snprintf(path, sizeof(path), "%s", scratch_path(&scratch, "credentials"));
+    setenv("CREDENTIALS_DIRECTORY", path, 1);
+    CLEANUP(config_freep)
+    struct config *config = load("master_key_file: credential:key\n"
+                                 "redis:\n"
+                                 "  password_file: credential:redis\n"
+                                 "http:\n"
+                                 "  listeners:\n"
+                                 "    - address: 0.0.0.0:8443\n"
+                                 "      certificate: credential:certificate\n"
+                                 "      key: tls/key\n"
+                                 "accounts:\n  - id: " ID1 "\n    name: main\n");
+
+    cr_expect(eq(str, (char *)secret_text(config->redis.password), "secret"));
+    expect_below(config->master_key_file, "credentials/key");
+    expect_below(config->http.listeners[0].certificate, "credentials/certificate");
+    expect_below(config->http.listeners[0].key, "tls/key");
+}
+
+Test(config, takes_them_from_where_systemd_would_when_started_by_hand)
+{
+    unsetenv("CREDENTIALS_DIRECTORY");
+    CLEANUP(config_freep)
+    struct config *config = load("master_key_file: credential:appbackup-test.none\n"
+                                 "accounts:\n  - id: " ID1 "\n    name: main\n");
+
+    cr_expect(eq(str, config->master_key_file, "/etc/credstore/appbackup-test.none"));
 }
 
 static const char s3_buckets[] = "accounts:\n"
