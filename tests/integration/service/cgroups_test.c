@@ -139,11 +139,12 @@ static bool is_first(void *context, const char *name)
     return strcmp(name, "first") == 0;
 }
 
-static void sweep_until_gone(const struct cgroups *cgroups, const char *name)
+static void sweep_until_gone(const struct cgroups *cgroups, cgroups_used_fn *is_used,
+                             const char *name)
 {
     int64_t deadline_ms = clock_mono_ms() + 20000;
     do {
-        cgroups_sweep(cgroups, is_first, NULL);
+        cgroups_sweep(cgroups, is_used, NULL);
     } while (exists(name) && clock_left_ms(deadline_ms) > 0);
     cr_expect(not(exists(name)));
 }
@@ -176,11 +177,10 @@ Test(cgroups, end_with_all_that_is_in_them)
 
     cgroups_kill(cgroups, "first");
     expect_end(first);
-    sweep_until_gone(cgroups, "job-second"); /* nobody uses it: killed as well */
+    sweep_until_gone(cgroups, is_first, "job-second"); /* nobody uses it: killed as well */
     expect_end(second);
     cr_expect(exists("job-first")); /* in use, though empty */
-    cgroups_sweep(cgroups, NULL, NULL);
-    cr_expect(not(exists("job-first")));
+    sweep_until_gone(cgroups, NULL, "job-first");
 }
 
 Test(cgroups, have_the_weights_that_the_kernel_lets_them_have)
@@ -198,5 +198,5 @@ Test(cgroups, have_the_weights_that_the_kernel_lets_them_have)
     char text[8] = "50\n"; /* without the controller there is no such file */
     cr_expect(fd < 0 || read(fd, text, sizeof(text) - 1) > 0);
     cr_expect(eq(str, text, "50\n"));
-    cgroups_sweep(cgroups, NULL, NULL);
+    sweep_until_gone(cgroups, NULL, "job-weighed");
 }
