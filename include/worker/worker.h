@@ -36,7 +36,8 @@ enum status worker_supervise(const char *program, const char *config_path, struc
  * which it gives one that it had to derive; -1: none. Returns the exit code. */
 int worker_run_job(const char *config_path, const char *job, int64_t epoch, int keys);
 
-/* Unwind everything that dead jobs of this node left; what living ones need is not touched. For a
+/* Unwind everything that dead jobs of this node left; what those of a living worker need is not
+ * touched. Jobs that have outlived their worker are waited for, and ended when they hang. For a
  * boot unit or ExecStopPost=. */
 enum status worker_recover(const char *config_path, struct error *err) MUST_CHECK;
 

@@ -1,8 +1,23 @@
 #include "config/config.h"
 #include "core/log.h"
+#include "job_lock.h"
 #include "places.h"
 #include "unwind.h"
 #include "worker/worker.h"
+
+/* While a supervisor runs, what its jobs need is theirs. */
+static enum status unwind_what_is_left(const struct places *places, size_t *ret_count,
+                                       struct error *err)
+{
+    struct job_lock lock = JOB_LOCK_NONE;
+    enum status status = job_lock_try(&lock, places->locks, "supervisor", err);
+    if (status == STATUS_LOCKED)
+        return unwind_all(places, ret_count, err);
+    if (status != STATUS_OK)
+        return status;
+    job_lock_release(&lock); /* not kept: a worker may start meanwhile */
+    return unwind_orphans(places, ret_count, err);
+}
 
 /* Only the state directory is needed: neither a broken app file nor an absent Redis may keep an
  * application frozen. */
@@ -16,7 +31,7 @@ enum status worker_recover(const char *config_path, struct error *err)
         return err->status;
 
     size_t count = 0;
-    if (unwind_all(&places, &count, err) != STATUS_OK)
+    if (unwind_what_is_left(&places, &count, err) != STATUS_OK)
         return FAIL_IN(err, "unwind what dead jobs left");
     if (count > 0)
         log_event(LOG_LEVEL_NOTICE, "unwound what dead jobs left",

@@ -1,9 +1,15 @@
 #include "unwind.h"
 
+#include "core/clock.h"
 #include "job_lock.h"
+#include "service/notify.h"
 #include "stage/undo.h"
 
 #include <stdlib.h>
+
+/* Hooks have deadlines of their own; a stop that takes long is better than an application that
+ * stays frozen. */
+enum { HOOKS_PATIENCE_MS = 3600 * 1000 };
 
 enum status unwind_job(const struct places *places, const char *job, struct error *err)
 {
@@ -20,9 +26,20 @@ enum status unwind_job(const struct places *places, const char *job, struct erro
 /* The locks of the jobs that are being unwound: kept to the end, so that none of them starts. */
 struct unwinding {
     const struct places *places;
+    int64_t
+        deadline_ms; /* monotonic: until then whoever works on a job is waited for; 0: not at all */
     struct job_lock *locks;
     size_t count;
 };
+
+static enum status take_lock(const struct unwinding *unwinding, const char *job,
+                             struct job_lock *lock, struct error *err)
+{
+    const char *directory = unwinding->places->locks;
+    if (unwinding->deadline_ms == 0)
+        return job_lock_try(lock, directory, job, err);
+    return job_lock_take(lock, directory, job, clock_left_ms(unwinding->deadline_ms), err);
+}
 
 static bool is_dead(void *context, const char *job)
 {
@@ -33,18 +50,33 @@ static bool is_dead(void *context, const char *job)
     if (grown == NULL)
         return false; /* left for the next time, rather than unwound without a lock */
     unwinding->locks = grown;
-    if (job_lock_try(&grown[unwinding->count], unwinding->places->locks, job, &err) != STATUS_OK)
+    if (take_lock(unwinding, job, &grown[unwinding->count], &err) != STATUS_OK)
         return false;
     unwinding->count++;
+    notify_patience(HOOKS_PATIENCE_MS);
     return true;
+}
+
+static enum status unwind(struct unwinding *unwinding, size_t *ret_count, struct error *err)
+{
+    enum status status =
+        stage_undo_all(unwinding->places->undo, is_dead, unwinding, ret_count, err);
+    for (size_t i = 0; i < unwinding->count; i++)
+        job_lock_release(&unwinding->locks[i]);
+    free(unwinding->locks);
+    return status;
 }
 
 enum status unwind_all(const struct places *places, size_t *ret_count, struct error *err)
 {
     struct unwinding unwinding = {.places = places};
-    enum status status = stage_undo_all(places->undo, is_dead, &unwinding, ret_count, err);
-    for (size_t i = 0; i < unwinding.count; i++)
-        job_lock_release(&unwinding.locks[i]);
-    free(unwinding.locks);
-    return status;
+    return unwind(&unwinding, ret_count, err);
+}
+
+enum status unwind_orphans(const struct places *places, size_t *ret_count, struct error *err)
+{
+    struct unwinding unwinding = {.places = places,
+                                  .deadline_ms = clock_mono_ms() + UNWIND_PATIENCE_MS};
+    notify_patience(UNWIND_PATIENCE_MS + HOOKS_PATIENCE_MS);
+    return unwind(&unwinding, ret_count, err);
 }

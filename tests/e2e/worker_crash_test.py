@@ -98,6 +98,33 @@ class WorkerCrashTest(NodeTest):
             self.assert_restorable(node)
             self.assert_nothing_left(node)
 
+    def test_recovery_waits_for_what_a_killed_worker_left(self):
+        """As ExecStopPost= does it: when it is over, nothing is frozen, and nobody still works on that."""
+        with Node() as node:
+            node.write("block", "")
+            node.write("hook", "#!/bin/sh\n"
+                       f"cd '{node.directory}'\n"
+                       'case $APPBACKUP_STAGE in\n'
+                       'pre-snapshot) touch closed; while [ -e block ]; do sleep 0.05; done ;;\n'
+                       'post-snapshot) touch thawing; while [ -e thaw-block ]; do sleep 0.05; done; rm -f closed ;;\n'
+                       'esac\n', 0o755)
+            node.write("thaw-block", "")
+            worker = node.start_worker()
+            node.create()
+            wait_until(node.is_closed, 10, "the shop is closed")
+            job = node.wait_for_job(worker)
+            worker.kill()
+            worker.wait()
+            wait_until(lambda: os.path.exists(node.path("thawing")), 20, "the orphan unwinds")
+            recovery = subprocess.Popen([os.path.join(BIN, "appbackup-worker"), "--config", node.config, "--recover"])
+            with self.assertRaises(subprocess.TimeoutExpired):
+                recovery.wait(1)
+            self.assertIsNotNone(process_state(job))
+            os.unlink(node.path("thaw-block"))
+            self.assertEqual(0, recovery.wait(30))
+            self.assertIsNone(process_state(job))
+            self.assert_nothing_left(node)
+
     def test_jobs_of_a_killed_worker_hand_back_their_claims(self):
         with Node() as node:
             node.write("block", "")
