@@ -186,8 +186,14 @@ static struct store_progress last_progress(const struct run *run)
 
 static enum status say_once(struct run *run, const struct store_finish *finish, struct error *err)
 {
-    if (run->job.kind == JOB_BACKUP && finish->outcome == STORE_OUTCOME_COMPLETED &&
-        lease_announce_running(run->lease, err) != STATUS_OK)
+    bool announce = run->job.kind == JOB_BACKUP && finish->outcome == STORE_OUTCOME_COMPLETED;
+    if (announce && lease_announce_running(run->lease, err) != STATUS_OK)
+        return err->status;
+    enum status status = store_job_finish(run->store, &run->job, finish, err);
+    if (!announce || status != STATUS_CONFLICT)
+        return status;
+    /* A Redis that was killed may have lost the end of its log, and with it that the job runs. */
+    if (lease_announce_again(run->lease, err) != STATUS_OK)
         return err->status;
     return store_job_finish(run->store, &run->job, finish, err);
 }

@@ -267,6 +267,12 @@ enum status lease_announce_running(struct lease *lease, struct error *err)
 {
     if (lease->announced >= BACKUP_RUNNING)
         return STATUS_OK;
+    return lease_announce_again(lease, err);
+}
+
+enum status lease_announce_again(struct lease *lease, struct error *err)
+{
+    lease->announced = BACKUP_DISCOVERING;
     lease->news.state = BACKUP_RUNNING;
     return renew(lease, err);
 }

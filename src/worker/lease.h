@@ -55,6 +55,9 @@ DEFINE_CLEANUP(struct lease *, lease_free)
  * A short upload may have ended before; a backup that is completed must have been running. */
 enum status lease_announce_running(struct lease *lease, struct error *err) MUST_CHECK;
 
+/* The same, though it may have been sent: Redis shows that it does not know, or no more. */
+enum status lease_announce_again(struct lease *lease, struct error *err) MUST_CHECK;
+
 /* After lease_stop(). */
 const char *lease_stage(const struct lease *lease); /* the last one reported; "" before */
 bool lease_gave_up(const struct lease *lease);      /* Redis was away for too long */

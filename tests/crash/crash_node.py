@@ -161,13 +161,7 @@ class CrashNode(RedisNode):
             self.fault.release(self)
 
     def run_worker(self):
-        self.worker = self.start_worker("@" + self.path("point"))
-
-    def arm(self, point):
-        self.write("point", f"stop:{point}\n")
-
-    def disarm(self):
-        os.unlink(self.path("point"))
+        self.worker = self.start_worker()
 
     def change_data(self):
         for i in range(FILES):

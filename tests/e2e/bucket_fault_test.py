@@ -30,20 +30,19 @@ class BucketFault(NodeTest):
 
     @staticmethod
     def set_immutable(node, sign):
-        """Root may do anything else."""
-        directories = [path for path in glob.glob(node.bucket + "/*/data/*") if os.path.isdir(path)]
+        """The repository and its packs; root may do anything else."""
+        directories = [path for pattern in ("/*", "/*/data", "/*/data/*")
+                       for path in glob.glob(node.bucket + pattern) if os.path.isdir(path)]
         subprocess.run(["chattr", sign + "i", *directories], check=True)
 
     def test_permissions_lost_in_mid_upload_are_named(self):
         with Node() as node:
-            self.configure(node, upload_limit=10_000_000)
             worker = node.start_worker()
             node.add_bulk(60)
-            backup = node.create()
-            wait_until(lambda: glob.glob(node.bucket + "/*/data/*/*"), 30, "a pack is there")
+            backup, job = node.create_and_stop(worker, "chunk:25")
             try:
                 self.set_immutable(node, "+")
-                self.lift(node, worker)
+                os.kill(job, signal.SIGCONT)
                 record, _ = node.follow(backup)
             finally:
                 self.set_immutable(node, "-")

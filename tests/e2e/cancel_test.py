@@ -77,6 +77,7 @@ class CancelTest(NodeTest):
                                         "upload_limit": 65536}])
             node.start_worker()
             backup = node.create()
+            # At that rate it takes two minutes, and most of them it waits for the rate.
             wait_until(lambda: node.get(backup).get("bytesDone", 0) > 0, 20, "something is uploaded")
             node.ctl("backup", "cancel", backup)
             self.assert_canceled(node, backup)

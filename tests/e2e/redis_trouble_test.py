@@ -12,12 +12,6 @@ from worker_support import (ACCOUNT, NodeTest, assert_progress_is_true, process_
                             wait_until)
 
 
-def throttle(node, **changes):
-    """Uploads take their time from here on."""
-    node.write_config(buckets=[{"name": "local", "provider": "directory", "path": node.bucket,
-                                "upload_limit": 1 << 20}], **changes)
-
-
 class RedisTroubleTest(NodeTest):
     def assert_completed_once(self, node, backup, attempts):
         record, samples = node.follow(backup)
@@ -29,23 +23,19 @@ class RedisTroubleTest(NodeTest):
 
     def test_a_job_works_on_through_a_restart_with_a_torn_tail(self):
         with RedisNode(lease_ms=15000) as node:
-            node.add_bulk(4)
-            throttle(node)
             worker = node.start_worker()
             node.start_daemon()
-            backup = node.create()
-            wait_until(lambda: node.get(backup).get("bytesDone", 0) > 0, 20, "it uploads")
-            job = node.wait_for_job(worker)
+            backup, job = node.create_and_stop(worker, "chunk:5")
             node.kill_redis()
             directory = node.path("appendonlydir")
             newest = max((name for name in os.listdir(directory) if name.endswith(".aof")),
                          key=lambda name: int(name.split(".")[-3]))
             with open(os.path.join(directory, newest), "r+b") as file:
                 file.truncate(os.path.getsize(file.name) - 3)
+            os.kill(job, signal.SIGCONT)
             wait_until(lambda: node.ask().status == 503, 5, "the API says so")
             node.start_redis()
             wait_until(lambda: node.ask().status == 200, 5, "the API recovers")
-            self.assertEqual(job, node.wait_for_job(worker))
             self.assert_completed_once(node, backup, "1")
 
     def test_everything_forgotten_stops_the_jobs_and_starts_anew(self):
@@ -72,12 +62,11 @@ class RedisTroubleTest(NodeTest):
 
     def test_a_full_memory_refuses_and_recovers(self):
         with RedisNode(lease_ms=15000) as node:
-            node.add_bulk(4)
-            throttle(node)
+            node.write("block", "")
             worker = node.start_worker()
             node.start_daemon()
             backup = node.create()
-            wait_until(lambda: node.get(backup).get("bytesDone", 0) > 0, 20, "it uploads")
+            wait_until(node.is_closed, 20, "the shop is closed")
             job = node.wait_for_job(worker)
             node.redis_cli("CONFIG", "SET", "maxmemory", "1")
             refused = node.ctl("backup", "create", "shop", check=False)
@@ -93,25 +82,22 @@ class RedisTroubleTest(NodeTest):
             wait_until(lambda: "lease not renewed, trying again" in node.log(), 10, "the job notices")
             self.assertEqual([job], node.job_pids(worker))
             node.redis_cli("CONFIG", "SET", "maxmemory", "0")
+            os.unlink(node.path("block"))
             self.assert_completed_once(node, backup, "1")
 
     def test_a_frozen_redis_freezes_nobody(self):
         with RedisNode(lease_ms=15000) as node:
-            node.add_bulk(8)
-            throttle(node)
             worker = node.start_worker()
             node.start_daemon()
-            backup = node.create()
-            wait_until(lambda: node.get(backup).get("bytesDone", 0) > 0, 20, "it uploads")
-            job = node.wait_for_job(worker)
+            backup, job = node.create_and_stop(worker, "chunk:5")
             node.redis.send_signal(signal.SIGSTOP)
+            os.kill(job, signal.SIGCONT)
             frozen = time.monotonic()
             answer = node.ask()
             self.assertEqual(503, answer.status)
             wait_until(lambda: time.monotonic() - frozen > 5, 10, "five seconds")
             node.redis.send_signal(signal.SIGCONT)
             wait_until(lambda: node.ask().status == 200, 5, "the API recovers")
-            self.assertEqual(job, node.wait_for_job(worker))
             self.assert_completed_once(node, backup, "1")
 
     def test_another_password_is_read_with_a_reload(self):

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 import unittest
 
 from worker_support import BIN, Node, NodeTest, assert_progress_is_true, process_state, wait_until
@@ -12,17 +11,15 @@ from worker_support import BIN, Node, NodeTest, assert_progress_is_true, process
 
 class WorkerCrashTest(NodeTest):
     def test_a_job_killed_in_mid_upload_is_retried_at_once(self):
-        with Node() as node:
+        with Node(lease_ms=60000) as node:  # nobody waits for its end
             node.add_bulk(40)
             worker = node.start_worker("stop:chunk:15")
             backup = node.create()
             first = node.wait_for_job(worker, "T")
             samples = [node.get(backup)]
             self.assertEqual("running", samples[0]["state"])
-            killed = time.monotonic()
             os.kill(first, signal.SIGKILL)
             second = node.wait_for_job(worker, "T", other_than=first)
-            self.assertLess(time.monotonic() - killed, 4, "not noticed before the lease ended")
             os.kill(second, signal.SIGCONT)
             record, more = node.follow(backup)
             self.assertEqual("completed", record["state"], record)
@@ -65,15 +62,13 @@ class WorkerCrashTest(NodeTest):
             self.assertEqual([], node.locks())
 
     def test_a_job_killed_while_frozen_is_thawed(self):
-        with Node() as node:
+        with Node(lease_ms=60000) as node:
             node.write("block", "")
             worker = node.start_worker()
             backup = node.create()
             wait_until(node.is_closed, 10, "the shop is closed")
-            killed = time.monotonic()
             os.kill(node.wait_for_job(worker), signal.SIGKILL)
-            wait_until(lambda: "post-snapshot undo" in node.hook_log(), 5, "thawed")
-            self.assertLess(time.monotonic() - killed, 5)
+            wait_until(lambda: "post-snapshot undo" in node.hook_log(), 20, "thawed")
             os.unlink(node.path("block"))
             record, _ = node.follow(backup)
             self.assertEqual("completed", record["state"], record)
@@ -88,11 +83,9 @@ class WorkerCrashTest(NodeTest):
             worker.kill()
             worker.wait()
             os.kill(job, signal.SIGKILL)
-            started = time.monotonic()
             node.start_worker()
             record, samples = node.follow(backup)
             self.assertEqual("completed", record["state"], record)
-            self.assertLess(time.monotonic() - started, 15)
             assert_progress_is_true(samples)
             self.assertEqual("2", node.job(backup)["attempt"])
             self.assert_restorable(node)
@@ -164,7 +157,7 @@ class WorkerCrashTest(NodeTest):
         with Node(lease_ms=6000) as node:
             worker = node.start_worker()
             node.stop_redis()
-            time.sleep(1.5)
+            wait_until(lambda: "Redis failed" in node.log(), 10, "the worker notices")
             self.assertIsNone(worker.poll())
             node.start_redis()
             record, _ = node.follow(node.create())
@@ -175,8 +168,9 @@ class WorkerCrashTest(NodeTest):
             node.write("block", "")
             backup = node.create()
             wait_until(node.is_closed, 10, "the shop is closed")
+            noticed = node.log().count("Redis failed")
             node.stop_redis()
-            time.sleep(1.5)
+            wait_until(lambda: node.log().count("Redis failed") > noticed, 5, "it is noticed")
             node.start_redis()
             os.unlink(node.path("block"))
             record, _ = node.follow(backup)

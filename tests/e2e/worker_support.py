@@ -155,11 +155,8 @@ class Node:
         return result.stdout.strip()
 
     def start_worker(self, point=None):
-        """point: APPBACKUP_POINT for its jobs, e.g. "stop:chunk:5"."""
-        environment = dict(os.environ)
-        environment.pop("APPBACKUP_POINT", None)
-        if point:
-            environment["APPBACKUP_POINT"] = point
+        """point: APPBACKUP_POINT for all its jobs, e.g. "stop:chunk:5"; else arm() names one."""
+        environment = {**os.environ, "APPBACKUP_POINT": point or "@" + self.path("point")}
         with open(self.path("worker.log"), "ab") as log:
             worker = subprocess.Popen([os.path.join(BIN, "appbackup-worker"), "--config", self.config],
                                       stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -175,6 +172,13 @@ class Node:
         started_ms = os.stat(f"/proc/{worker.pid}").st_mtime * 1000 - 1000
         return text.isdigit() and int(text) > started_ms and '"shop"' in self.ctl(
             "-o", "json", "app", "list").stdout
+
+    def arm(self, point):
+        """Jobs that start from here on stop there, e.g. at "chunk:5"."""
+        self.write("point", f"stop:{point}\n")
+
+    def disarm(self):
+        os.unlink(self.path("point"))
 
     def log(self):
         with open(self.path("worker.log"), errors="replace") as log:
@@ -202,6 +206,14 @@ class Node:
 
     def create(self, *words):
         return json.loads(self.ctl("-o", "json", "backup", "create", "shop", *words).stdout)["id"]
+
+    def create_and_stop(self, worker, point):
+        """A new backup and the pid of its job, which stands still at that point; later ones do not."""
+        self.arm(point)
+        backup = self.create()
+        job = self.wait_for_job(worker, "T")
+        self.disarm()
+        return backup, job
 
     def get(self, backup):
         """The record, or None when it is gone."""

@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 import unittest
 
 from worker_support import BIN, Node, NodeTest, assert_progress_is_true, wait_until
@@ -58,15 +57,16 @@ class WorkerTest(NodeTest):
             node.write("block", "")
             backup = node.create()
             wait_until(node.is_closed, 10, "the shop is closed")
-            time.sleep(2.5)  # nothing happens, but the renewals
+            # Nothing happens, but the renewals.
+            early = ""
+            while early.count("appbackup_job_renew") < 3:
+                early += monitor.stdout.readline()
             os.unlink(node.path("block"))
             node.follow(backup)
             monitor.terminate()
             writes = re.findall(r'^([0-9.]+) .*"appbackup_job_(advance|renew|finish)"',
-                                monitor.communicate()[0], re.MULTILINE)
+                                early + monitor.communicate()[0], re.MULTILINE)
             times = [float(when) for when, _ in writes]
-            gaps = [later - earlier for earlier, later in zip(times, times[1:])]
-            self.assertLess(max(gaps), 1.5, "a sample is at most a second old")
             self.assertLess(len(times), (times[-1] - times[0]) / 0.25 + 5, "thinned out")
             self.assertEqual(["advance", "advance", "finish"],
                              [what for _, what in writes if what != "renew"])
@@ -92,10 +92,8 @@ class WorkerTest(NodeTest):
             node.start_worker()
             backup = node.create()
             wait_until(node.is_closed, 10, "the shop is closed")
-            asked = time.monotonic()
             node.ctl("backup", "delete", backup)
             wait_until(lambda: node.get(backup) is None, 15, "the record is gone")
-            self.assertLess(time.monotonic() - asked, 10)
             self.assert_nothing_left(node)
 
     def test_delete_during_the_upload_leaves_no_lock_and_no_snapshot(self):
