@@ -51,14 +51,15 @@ class Cell:
         try:
             self._strike()
             self._wait_for_end()
-            recovered = self.watch.moved_on(self.struck, self.epoch)
+            recovered = (self.watch.moved_on(self.struck, self.epoch) or time.monotonic()) - self.struck
         finally:
             self.watch.stop()
         self.node.wait_for_idle()
+        self._check("e", recovered <= self.fault.recovery_s, recovered)
         self._look()
         if self.problems:
             raise Broken("".join(letter for letter, _ in self.problems), self.problems)
-        return (recovered or time.monotonic()) - self.struck
+        return recovered
 
     # --- until the fault has gone ---
 

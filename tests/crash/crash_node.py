@@ -119,7 +119,7 @@ class CrashNode(RedisNode):
     """One node; `fault` prepares what it breaks later."""
 
     def __init__(self, fault):
-        super().__init__(lease_ms=3000, retries_max=50, retry_delays_s=[0, 1], kills_max=10)
+        super().__init__(lease_ms=fault.lease_ms, retries_max=50, retry_delays_s=[0, 1], kills_max=10)
         self.fault = fault
         self.worker = self.daemon = None
         self.mounts = []

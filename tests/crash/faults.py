@@ -23,9 +23,18 @@ def proceed(pid):
         pass
 
 
+LEASE_MS = 15000  # of a worker that is not told otherwise
+SHORT_LEASE_MS = 3000
+STOP_S = 30
+
+
 class Fault:
     name = heading = None
     forgets = False  # records are lost with it
+    recovery_s = 20  # (e): another supervisor, or whatever it was is met and has passed
+
+    def __init__(self, lease_ms):
+        self.lease_ms = lease_ms
 
     def prepare(self, node):
         pass
@@ -44,7 +53,7 @@ class Fault:
 
 
 class KillJob(Fault):
-    name, heading = "job", "KILL job"
+    name, heading, recovery_s = "job", "KILL job", 2
 
     def strike(self, cell):
         os.kill(cell.pid, signal.SIGKILL)
@@ -73,7 +82,8 @@ class KillBoth(KillSupervisor):
 
 
 class Stop(Fault):
-    """For longer than the lease, which is 3 s here; then it wakes up, if the next has let it live."""
+    """Until it was claimed again, when its lease had ended, and for 30 s if that is the lease of
+    production; then it wakes up, if the next has let it live."""
     name, heading = "stop", "STOP job"
 
     def strike(self, cell):
@@ -81,6 +91,9 @@ class Stop(Fault):
 
     def lift(self, cell):
         wait_until(lambda: cell.watch.moved_on(cell.struck, cell.epoch), PATIENCE_S, "another claim")
+        if self.lease_ms == LEASE_MS:
+            wait_until(lambda: process_state(cell.pid) is None or time.monotonic() > cell.struck + STOP_S,
+                       PATIENCE_S, "it has been ended, or half a minute has passed")
         proceed(cell.pid)
 
 
@@ -196,16 +209,21 @@ class Clock(Fault):
 
     @staticmethod
     def shift(node, milliseconds):
-        """In place: the server has it mapped."""
+        """In place: those that it concerns have it mapped."""
         with open(node.path("clock"), "r+b") as file:
             file.write(struct.pack("q", milliseconds))
 
-    def prepare(self, node):
+    @staticmethod
+    def make_clock(node):
+        """The environment of a process with it."""
         library = node.path("clock_shift.so")
         subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library,
                         os.path.join(HERE, "clock_shift.c")], check=True)
         node.write("clock", bytes(8))
-        node.redis_environment = {"LD_PRELOAD": library, "CLOCK_SHIFT": node.path("clock")}
+        return {"LD_PRELOAD": library, "CLOCK_SHIFT": node.path("clock")}
+
+    def prepare(self, node):
+        node.redis_environment = self.make_clock(node)
 
     def begin(self, cell):
         self.shift(cell.node, 0)
@@ -223,6 +241,41 @@ class ClockAhead(Clock):
 
 class ClockBack(Clock):
     name, heading, change_ms = "clock-back", "Clock -1 h", -3600000
+
+
+class HostClock(Clock):
+    """The clock of the worker, its jobs and the API jumps, and Redis' does not."""
+
+    def prepare(self, node):
+        environment = self.make_clock(node)
+        # A program with the address sanitizer insists on being the first to be asked, and need not be.
+        sanitizer = ":".join(filter(None, [os.environ.get("ASAN_OPTIONS"), "verify_asan_link_order=0"]))
+        node.environment = {**environment, "ASAN_OPTIONS": sanitizer}
+
+    def begin(self, cell):
+        super().begin(cell)
+        if cell.node.daemon is None:
+            cell.node.start_daemon()
+        for process in (cell.node.worker, cell.node.daemon.process):
+            with open(f"/proc/{process.pid}/maps") as file:
+                assert "clock_shift.so" in file.read(), "it has a clock of its own"
+
+    def strike(self, cell):
+        self.shift(cell.node, self.change_ms)
+        assert cell.node.ask().status == 200, "the API answers"
+        proceed(cell.pid)
+
+    def lift(self, cell):
+        wait_until(lambda: cell.watch.moved_on(cell.struck, cell.epoch), PATIENCE_S, "it ends")
+        assert cell.node.ask().status == 200, "the API answers"
+
+
+class HostAhead(HostClock):
+    name, heading, change_ms = "host-ahead", "Host +1 h", 3600000
+
+
+class HostBack(HostClock):
+    name, heading, change_ms = "host-back", "Host -1 h", -3600000
 
 
 class Service:
@@ -293,4 +346,4 @@ class BucketHang(S3Fault):
 
 
 FAULTS = [KillJob, KillSupervisor, KillBoth, Stop, KillFrontEnd, KillRedis, FlushRedis, FillRedis,
-          Bucket500, BucketHang, FullBucket, FullLocal, ClockAhead, ClockBack]
+          Bucket500, BucketHang, FullBucket, FullLocal, ClockAhead, ClockBack, HostAhead, HostBack]

@@ -37,6 +37,7 @@ class RedisNode(Node):
 
     def start_daemon(self):
         self.daemon = Daemon(self.config, self.path("daemon.log"), self.port)
+        self.daemon.environment = self.environment
         self.daemon.start()
         self.workers.append(self.daemon.process)
 

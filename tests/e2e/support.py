@@ -55,6 +55,8 @@ class Scratch:
 class Process:
     """A program in a process group of its own, with its output in a file."""
 
+    environment = {}  # besides our own
+
     def __init__(self, command, log_path):
         self.command = command
         self.log_path = log_path
@@ -63,7 +65,8 @@ class Process:
     def start(self):
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, start_new_session=True)
+                                            stderr=log, start_new_session=True,
+                                            env={**os.environ, **self.environment})
 
     @property
     def is_running(self):

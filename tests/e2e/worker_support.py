@@ -38,6 +38,8 @@ class Node:
     the shop and waits as long as the file `block` exists, its post-snapshot hook opens it.
     """
 
+    environment = {}  # of the service's programs, besides our own
+
     def __init__(self, **worker_settings):
         self.directory = tempfile.mkdtemp(prefix="appbackup-test.")
         self.data = self.path("data")
@@ -156,7 +158,8 @@ class Node:
 
     def start_worker(self, point=None):
         """point: APPBACKUP_POINT for all its jobs, e.g. "stop:chunk:5"; else arm() names one."""
-        environment = {**os.environ, "APPBACKUP_POINT": point or "@" + self.path("point")}
+        environment = {**os.environ, **self.environment,
+                       "APPBACKUP_POINT": point or "@" + self.path("point")}
         with open(self.path("worker.log"), "ab") as log:
             worker = subprocess.Popen([os.path.join(BIN, "appbackup-worker"), "--config", self.config],
                                       stdin=subprocess.DEVNULL, stdout=log, stderr=log,
