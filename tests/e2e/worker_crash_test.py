@@ -215,11 +215,19 @@ class WorkerCrashTest(NodeTest):
             self.assert_restorable(node)
             self.assert_nothing_left(node)
 
+    def pass_the_deadline(self, node, backup):
+        """While the application is frozen: its time is up now."""
+        wait_until(node.is_closed, 20, "the shop is closed")
+        job = node.job(backup)
+        self.assertGreater(int(job["deadline_ms"]), int(job["lease_until_ms"]), "that of the configuration")
+        node.redis_cli("HSET", "appbackup:job:" + job["id"], "deadline_ms", "1")
+
     def test_a_job_past_its_deadline_is_unwound_and_fails(self):
-        with Node(job_timeout_s=2) as node:
+        with Node(job_timeout_s=600) as node:
             node.write("block", "")
             node.start_worker()
             backup = node.create()
+            self.pass_the_deadline(node, backup)
             record, _ = node.follow(backup)
             self.assertEqual("failed", record["state"], record)
             self.assertIn("the job took longer than it may", record["stateUnready"][0])
@@ -228,8 +236,7 @@ class WorkerCrashTest(NodeTest):
             self.assert_nothing_left(node)
 
     def test_one_that_hangs_beyond_it_is_killed_and_unwound_by_the_worker(self):
-        with Node(job_timeout_s=2, job_grace_s=1) as node:
-            node.add_bulk(20)
+        with Node(job_timeout_s=600, job_grace_s=1) as node:
             # The first attempt hangs in its undo, where nothing in it can be ended.
             node.write("block", "")
             with open(node.path("hook")) as file:
@@ -238,6 +245,7 @@ class WorkerCrashTest(NodeTest):
                                             "while :; do sleep 0.1; done; }; rm"), 0o755)
             node.start_worker()
             backup = node.create()
+            self.pass_the_deadline(node, backup)
             record, _ = node.follow(backup)
             self.assertEqual("failed", record["state"], record)
             self.assertIn("not done by ", record["stateUnready"][0])
