@@ -86,6 +86,12 @@ struct config {
  * where the hooks are. Reads password files, not the apps, and not the master key. Caller owns
  * *ret_config. */
 enum status config_load(const char *path, struct config **ret_config, struct error *err) MUST_CHECK;
+/* The same, but no secret is read: redis.password is NULL. For what must go on without them. */
+enum status config_load_public(const char *path, struct config **ret_config, struct error *err)
+    MUST_CHECK;
+/* False for what systemd starts beside the main process of a unit (ExecReload=, ExecStopPost=): it
+ * is told of credentials, but up to version 252 not given any. */
+bool config_may_read_secrets(void);
 void config_free(struct config *config);
 DEFINE_CLEANUP(struct config *, config_free)
 

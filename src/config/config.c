@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* Absolute without touching the file: relative paths in it must hold after a chdir(2). */
 static char *absolute(const char *path)
@@ -55,7 +56,8 @@ static enum status load_document(const struct document *document, struct config 
     return status;
 }
 
-enum status config_load(const char *path, struct config **ret_config, struct error *err)
+static enum status load(const char *path, bool with_secrets, struct config **ret_config,
+                        struct error *err)
 {
     CLEANUP(fd_closep) int fd = -1;
     if (trusted_open(AT_FDCWD, path, S_IFREG, path, &fd, err) != STATUS_OK)
@@ -63,9 +65,26 @@ enum status config_load(const char *path, struct config **ret_config, struct err
     struct document document = {0};
     if (document_read(fd, path, &document, err) != STATUS_OK)
         return err->status;
+    document.without_secrets = !with_secrets;
     enum status status = load_document(&document, ret_config, err);
     document_done(&document);
     return status;
+}
+
+enum status config_load(const char *path, struct config **ret_config, struct error *err)
+{
+    return load(path, true, ret_config, err);
+}
+
+enum status config_load_public(const char *path, struct config **ret_config, struct error *err)
+{
+    return load(path, false, ret_config, err);
+}
+
+bool config_may_read_secrets(void)
+{
+    const char *directory = getenv("CREDENTIALS_DIRECTORY"); /* NOLINT(concurrency-mt-unsafe) */
+    return directory == NULL || access(directory, F_OK) == 0;
 }
 
 static void http_done(struct config_http *http)

@@ -15,6 +15,7 @@
 #include "core/buffer.h"
 #include "core/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum {
@@ -35,6 +36,7 @@ struct document {
     struct document_place *places; /* in the order of the file */
     size_t place_count;
     size_t place_capacity;
+    bool without_secrets; /* files with secrets are not read */
 };
 
 /* Reads from the descriptor, which stays the caller's. Caller owns *ret_document's contents. */

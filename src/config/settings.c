@@ -124,7 +124,7 @@ static enum status read_directories(const struct document *document, const struc
 static enum status read_password(const struct document *document, const char *file,
                                  struct config *config, struct error *err)
 {
-    if (file == NULL)
+    if (file == NULL || document->without_secrets)
         return STATUS_OK;
     CLEANUP(freep) char *path = NULL;
     if (read_path(document, config, file, &path, err) != STATUS_OK)

@@ -30,16 +30,26 @@ static int run(const struct serve_options *options)
     return EXIT_SUCCESS;
 }
 
+static int check(const char *path)
+{
+    CLEANUP(config_freep) struct config *config = NULL;
+    struct error err = {.status = STATUS_OK};
+    enum status status = config_may_read_secrets() ? config_load(path, &config, &err)
+                                                   : config_load_public(path, &config, &err);
+    if (status != STATUS_OK)
+        return fail(DAEMON_EXIT_CONFIG, "configuration not usable", &err);
+    (void)printf("%s: good\n", path);
+    return EXIT_SUCCESS;
+}
+
 static int run_configured(const struct daemon_options *options)
 {
     CLEANUP(config_freep) struct config *config = NULL;
     struct error err = {.status = STATUS_OK};
+    if (options->action == DAEMON_CHECK)
+        return check(options->config);
     if (config_load(options->config, &config, &err) != STATUS_OK)
         return fail(DAEMON_EXIT_CONFIG, "configuration not usable", &err);
-    if (options->action == DAEMON_CHECK) {
-        (void)printf("%s: good\n", options->config);
-        return EXIT_SUCCESS;
-    }
     return run(&(struct serve_options){.config = config, .sockets = options->sockets});
 }
 

@@ -7,9 +7,11 @@ enum status worker_check(const char *config_path, struct error *err)
     CLEANUP(config_apps_freep) struct config_apps *apps = NULL;
     CLEANUP(secret_freep) struct secret *passphrase = NULL;
 
-    if (config_load(config_path, &config, err) != STATUS_OK)
+    bool with_secrets = config_may_read_secrets();
+    enum status status = with_secrets ? config_load(config_path, &config, err)
+                                      : config_load_public(config_path, &config, err);
+    if (status != STATUS_OK || config_load_apps(config, &apps, err) != STATUS_OK)
         return err->status;
-    if (config_load_apps(config, &apps, err) != STATUS_OK)
-        return err->status;
-    return config_repository_passphrase(config, ID_NIL, &passphrase, err);
+    return with_secrets ? config_repository_passphrase(config, ID_NIL, &passphrase, err)
+                        : STATUS_OK;
 }

@@ -5,6 +5,8 @@
 #include "unwind.h"
 #include "worker/worker.h"
 
+#include <stdlib.h>
+
 /* While a supervisor runs, what its jobs need is theirs. */
 static enum status unwind_what_is_left(const struct places *places, size_t *ret_count,
                                        struct error *err)
@@ -19,15 +21,27 @@ static enum status unwind_what_is_left(const struct places *places, size_t *ret_
     return unwind_orphans(places, ret_count, err);
 }
 
-/* Only the state directory is needed: neither a broken app file nor an absent Redis may keep an
- * application frozen. */
-enum status worker_recover(const char *config_path, struct error *err)
+/* Only the state directory is needed: neither a broken app file, nor a secret or a Redis that is
+ * away may keep an application frozen. Nor may a broken configuration, where the service manager
+ * says which directory it is. */
+static enum status find_places(const char *config_path, struct places *ret_places,
+                               struct error *err)
 {
     CLEANUP(config_freep) struct config *config = NULL;
-    struct places places;
-    if (config_load(config_path, &config, err) != STATUS_OK)
+    if (config_load_public(config_path, &config, err) == STATUS_OK)
+        return places_init(ret_places, config->state_directory, err);
+    const char *directory = getenv("STATE_DIRECTORY"); /* NOLINT(concurrency-mt-unsafe) */
+    if (directory == NULL || *directory == '\0')
         return err->status;
-    if (places_init(&places, config->state_directory, err) != STATUS_OK)
+    log_event(LOG_LEVEL_WARNING, "configuration not usable, recovering in the unit's directory",
+              LOG_TEXT("directory", directory), LOG_TEXT("reason", err->text));
+    return places_init(ret_places, directory, err);
+}
+
+enum status worker_recover(const char *config_path, struct error *err)
+{
+    struct places places;
+    if (find_places(config_path, &places, err) != STATUS_OK)
         return err->status;
 
     size_t count = 0;

@@ -91,6 +91,36 @@ class WorkerCrashTest(NodeTest):
             self.assert_restorable(node)
             self.assert_nothing_left(node)
 
+    def test_recovery_needs_no_secret_and_no_good_configuration(self):
+        """What ExecStopPost= is given: credentials that it cannot read; and somebody may have slipped."""
+        with Node() as node:
+            node.write("block", "")
+            worker = node.start_worker()
+            node.create()
+            for number in range(2):
+                wait_until(node.is_closed, 30, "the shop is closed")
+                job = node.wait_for_job(worker)
+                worker.kill()
+                worker.wait()
+                os.kill(job, signal.SIGKILL)
+                with open(node.config) as file:
+                    good = file.read()
+                if number == 0:
+                    node.write_config(redis={"address": "unix:/nonexistent",
+                                             "password_file": "credential:redis"})
+                else:
+                    node.write("etc/appbackup.yaml", "{")
+                recovery = [os.path.join(BIN, "appbackup-worker"), "--config", node.config]
+                environment = {**os.environ, "CREDENTIALS_DIRECTORY": "/nonexistent",
+                               "STATE_DIRECTORY": node.path("state")}
+                check = subprocess.run([*recovery, "--check"], env=environment, timeout=30)
+                self.assertEqual(0 if number == 0 else 78, check.returncode)
+                self.assertEqual(0, subprocess.run([*recovery, "--recover"], env=environment, timeout=30).returncode)
+                self.assert_nothing_left(node)
+                node.write("etc/appbackup.yaml", good)
+                if number == 0:
+                    worker = node.start_worker()
+
     def test_recovery_waits_for_what_a_killed_worker_left(self):
         """As ExecStopPost= does it: when it is over, nothing is frozen, and nobody still works on that."""
         with Node() as node:

@@ -209,6 +209,27 @@ Test(config, takes_secrets_from_systemd)
     expect_below(config->http.listeners[0].key, "tls/key");
 }
 
+Test(config, is_read_without_secrets_where_none_are_given)
+{
+    struct config *config = NULL;
+    struct error err = {0};
+    setenv("CREDENTIALS_DIRECTORY", "/nonexistent", 1);
+    scratch_write(&scratch, "appbackup.yaml",
+                  "redis:\n  password_file: credential:redis\n"
+                  "accounts:\n  - id: " ID1 "\n    name: main\n",
+                  0644);
+    const char *path = scratch_path(&scratch, "appbackup.yaml");
+
+    cr_expect(not(config_may_read_secrets()));
+    cr_expect(eq(int, (int)config_load(path, &config, &err), (int)STATUS_NOT_FOUND));
+    cr_assert(eq(int, (int)config_load_public(path, &config, &err), (int)STATUS_OK), "%s",
+              err.text);
+    cr_expect(eq(ptr, (void *)config->redis.password, NULL));
+    config_free(config);
+    unsetenv("CREDENTIALS_DIRECTORY");
+    cr_expect(config_may_read_secrets());
+}
+
 Test(config, takes_them_from_where_systemd_would_when_started_by_hand)
 {
     unsetenv("CREDENTIALS_DIRECTORY");
