@@ -55,6 +55,7 @@ struct config_worker {
     size_t retry_delay_count;                 /* > 0; the last holds for all further ones */
     int64_t job_timeout_s;                    /* of a job over all its attempts; 0: none */
     int64_t job_grace_s;                      /* to unwind one that is late */
+    int64_t drain_timeout_s;     /* to hand back their claims, from SIGTERM to SIGKILL */
     char **restore_directories;  /* NULL-terminated; clean; NULL: restores only in place */
     int64_t prune_after_deletes; /* 0: only when asked for */
     int64_t prune_interval_s;    /* at most once in this time by itself */

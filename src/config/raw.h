@@ -51,6 +51,7 @@ struct raw_worker {
     struct raw_texts retry_delays_s;
     char *job_timeout_s;
     char *job_grace_s;
+    char *drain_timeout_s;
     struct raw_texts restore_directories;
     char *prune_after_deletes;
     char *prune_interval_s;

@@ -85,6 +85,7 @@ static const cyaml_schema_field_t worker_fields[] = {
                                retry_delays_s.count, &number_schema, 1, RETRY_DELAYS_MAX),
     NUMBER("job_timeout_s", struct raw_worker, job_timeout_s),
     NUMBER("job_grace_s", struct raw_worker, job_grace_s),
+    NUMBER("drain_timeout_s", struct raw_worker, drain_timeout_s),
     CYAML_FIELD_SEQUENCE_COUNT("restore_directories", OPTIONAL, struct raw_worker,
                                restore_directories.items, restore_directories.count, &path_schema,
                                0, RESTORE_DIRECTORIES_MAX),

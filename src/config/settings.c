@@ -35,6 +35,7 @@ const struct number setting_numbers[SETTING_NUMBER_COUNT] = {
     NUMBER(worker, retries_max,            5,    0,     1000),
     NUMBER(worker, job_timeout_s,      86400,    0, 31536000),
     NUMBER(worker, job_grace_s,         3600,    1,    86400),
+    NUMBER(worker, drain_timeout_s,       60,    1,    86400),
     NUMBER(worker, prune_after_deletes,   20,    0,  1000000),
     NUMBER(worker, prune_interval_s,   86400,    0, 31536000),
     NUMBER(worker, prune_timeout_s,    21600,    1,   604800),

@@ -12,7 +12,7 @@
 #define DEFAULT_LISTENER        "127.0.0.1:8080"
 #define DEFAULT_REDIS           "127.0.0.1:6379"
 
-enum { SETTING_NUMBER_COUNT = 21 };
+enum { SETTING_NUMBER_COUNT = 22 };
 
 extern const struct number setting_numbers[SETTING_NUMBER_COUNT];
 extern const struct number setting_hook_timeout_s;

@@ -21,8 +21,7 @@
 #include <unistd.h>
 
 enum {
-    STOP_MS = 60000,      /* for jobs to hand back their claims, from SIGTERM to SIGKILL */
-    STOP_TELL_MS = 10000, /* and then to unwind and to tell */
+    STOP_TELL_MS = 10000, /* after the end of the drain, to unwind and to tell */
     STOP_LOOK_MS = 100
 };
 
@@ -67,7 +66,8 @@ static void stop(struct supervisor *supervisor)
 {
     if (!supervisor->stopping) {
         supervisor->stopping = true;
-        supervisor->stop_kill_ms = clock_mono_ms() + STOP_MS;
+        supervisor->stop_kill_ms =
+            clock_mono_ms() + supervisor->setup.config->worker.drain_timeout_s * 1000;
         log_event(LOG_LEVEL_NOTICE, "worker stopping",
                   LOG_NUMBER("jobs", (int64_t)slots_used(&supervisor->slots)));
         supervisor_pulse_stop(supervisor);

@@ -47,6 +47,21 @@ class WorkerTest(NodeTest):
             self.assertEqual("completed", record["state"], record)
             self.assert_restorable(node)
 
+    def test_a_job_that_does_not_hand_back_its_claim_in_time_is_killed_and_unwound(self):
+        with Node(drain_timeout_s=1) as node:
+            worker = node.start_worker()
+            backup, _ = node.create_and_stop(worker, "pre-snapshot-done:1")  # it hears no signal
+            self.assertTrue(node.is_closed())
+            worker.terminate()
+            self.assertEqual(0, worker.wait(20))
+            self.assertIn("did not stop in time with its worker", node.log())
+            job = node.job(backup)
+            self.assertEqual(("queued", "0"), (job["state"], job["kills"]))
+            self.assert_nothing_left(node)
+            node.start_worker()
+            record, _ = node.follow(backup)
+            self.assertEqual("completed", record["state"], record)
+
     def test_progress_reaches_redis_in_time_and_not_too_often(self):
         with Node() as node:
             node.add_bulk(60)
