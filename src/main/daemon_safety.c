@@ -6,7 +6,7 @@
 #include "store/calls.h"
 #include "store/replies.h"
 
-enum { FIRST_MS = 1000, PERIOD_S = 5 };
+enum { FIRST_MS = 1000, PERIOD_S = 2 };
 
 static void note_reachable(struct safety *safety, bool reachable, const char *reason)
 {

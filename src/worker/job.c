@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -321,6 +322,7 @@ int worker_run_job(const char *config_path, const char *job, int64_t epoch, int 
 {
     struct error err = {0};
     log_set_context("job", job);
+    (void)prctl(PR_SET_NAME, "appbackup-job"); /* it was started as /proc/self/exe */
     if (cancel_init(&cancel, &err) != STATUS_OK || signals_to_cancel(&cancel, &err) != STATUS_OK)
         return exit_before_work(&err, "job process not ready");
 

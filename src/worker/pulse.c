@@ -1,9 +1,6 @@
 /*
  * What the service manager hears of the worker: a status worth reading, signs of life only while
  * its work moves (service/health.h), and, while it stops, that it needs more time.
- *
- * Whether a job moves is read where its callers read it, in Redis: a thread that goes on renewing a
- * lease beside work that hangs deceives nobody.
  */
 #include "core/clock.h"
 #include "core/log.h"
@@ -13,20 +10,13 @@
 #include "supervisor.h"
 
 #include <stdio.h>
-#include <string.h>
 
 enum {
-    LOOK_MS = 5000,
+    LOOK_MS = 2000,
     PATIENCE_MS = 15000, /* asked for again long before it is over */
     PATIENCE_PERIOD_MS = 2000,
     BEATS_PER_WATCHDOG = 4
 };
-
-/* In the other stages there may be nothing to count. */
-static bool is_counted(const char *stage)
-{
-    return strcmp(stage, "upload") == 0 || strcmp(stage, "restore") == 0;
-}
 
 static enum status read_bytes(struct store *store, const struct job *job, int64_t *ret_bytes,
                               struct error *err)
@@ -55,11 +45,9 @@ static enum status look_at_job(struct store *store, struct slot *slot, struct er
     int64_t bytes = slot->motion.bytes;
     if (store_job_get(store, slot->job.id, &job, err) != STATUS_OK)
         return err->status;
-    bool counted = is_counted(job.stage);
-    if (counted && read_bytes(store, &slot->job, &bytes, err) != STATUS_OK)
+    if (motion_is_expected(job.stage) && read_bytes(store, &slot->job, &bytes, err) != STATUS_OK)
         return err->status;
-    if (!counted || bytes != slot->motion.bytes)
-        slot->motion = (struct motion){.bytes = bytes, .moved_ms = clock_mono_ms()};
+    motion_note(&slot->motion, job.stage, bytes, clock_mono_ms());
     return STATUS_OK;
 }
 
@@ -117,7 +105,7 @@ static void count_motion(const struct slots *slots, struct health *health)
         const struct slot *slot = &slots->items[i];
         if (slot->phase != SLOT_RUNNING)
             continue;
-        if (now_ms - slot->motion.moved_ms > HEALTH_STALL_MAX_MS)
+        if (motion_has_stalled(&slot->motion, now_ms))
             health->stalled++;
         else
             health->moving++;

@@ -14,23 +14,17 @@
 #include "death.h"
 #include "job_output.h"
 #include "model/job.h"
+#include "motion.h"
 #include "places.h"
 #include "stage/backup.h"
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <sys/types.h>
 
 enum { SLOTS_MAX = 64 }; /* as the configuration allows */
 
 enum slot_phase { SLOT_FREE = 0, SLOT_RUNNING, SLOT_UNWINDING, SLOT_TELLING };
-
-/* As last seen in Redis. */
-struct motion {
-    int64_t bytes;
-    int64_t moved_ms; /* monotonic: when they were seen to change, or did not have to */
-};
 
 struct slot {
     enum slot_phase phase;
