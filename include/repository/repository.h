@@ -4,8 +4,8 @@
  * Rules     packs before index before snapshot, each durable before the next. Every blob is
  * decrypted, decompressed and compared with its id before it is stored. Blob ids are SHA-256 of the
  *           plaintext. Reads check every hash and MAC.
- * Limits    blob plaintext 2 GiB - 1; index 50,000 blobs or 10 min a file, so that a crash loses
- *           little.
+ * Limits    blob plaintext 2 GiB - 1; index 50,000 blobs, 10 min or a quarter of what was stored
+ *           (64 MiB at least, 8 GiB at most) a file, so that a crash loses little.
  * Memory    about 60 bytes a blob in the index; a pack of up to 16 MiB + one blob for each type
  *           and each thread that saves at the same time.
  * Errors    NOT_FOUND no repository here; FORBIDDEN wrong passphrase; CORRUPT; LOCKED; those of

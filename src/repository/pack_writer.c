@@ -115,6 +115,8 @@ static enum status remember_guarded(struct repository *repository,
     packs[unindexed->count++] =
         (struct index_pack){.id = *id, .entries = entries, .count = content->count};
     unindexed->blobs += content->count;
+    for (size_t i = 0; i < content->part_count; i++)
+        unindexed->bytes += content->parts[i].len;
     repository->index.packs[content->pack] = *id;
     count_blobs(&repository->statistics, content);
     return STATUS_OK;
@@ -202,11 +204,22 @@ enum status repository_write_index(struct repository *repository, struct sealer 
     return STATUS_OK;
 }
 
+/* What no index tells of is sent again after a crash: a part of what has been sent, so that there
+ * are not many index files either. */
+static uint64_t unindexed_bytes_max(const struct repository *repository)
+{
+    uint64_t bytes = repository->statistics.bytes_stored / INDEX_PART;
+    if (bytes < INDEX_BYTES_LEAST)
+        bytes = INDEX_BYTES_LEAST;
+    return bytes > INDEX_BYTES_MOST ? INDEX_BYTES_MOST : bytes;
+}
+
 static bool index_is_due(struct repository *repository)
 {
     repository_guard(repository);
     const struct unindexed *unindexed = &repository->unindexed;
     bool due = unindexed->blobs >= INDEX_BLOBS ||
+               unindexed->bytes >= unindexed_bytes_max(repository) ||
                (unindexed->count > 0 && clock_mono_ms() - unindexed->since_ms >= INDEX_AGE_MS);
     repository_release(repository);
     return due;

@@ -29,6 +29,8 @@ enum {
     OBJECT_PATH_SIZE = 96, /* "snapshots/<id>", "data/xx/<id>" */
     INDEX_BLOBS = 50000,   /* so many blobs, or so long, and an index file is written */
     INDEX_AGE_MS = 10 * 60 * 1000,
+    INDEX_PART = 4, /* or a quarter of what this process has stored, but not below and not above: */
+    INDEX_BYTES_LEAST = 64 * 1024 * 1024,
     INDEX_TEXT_MAX = 512 * 1024 * 1024,
     SMALL_TEXT_MAX = 16 * 1024 * 1024 /* of a snapshot or a lock */
 };
@@ -49,10 +51,13 @@ struct packer {
 };
 
 /* Packs that are stored, but not yet in an index file. */
+#define INDEX_BYTES_MOST (UINT64_C(8) << 30)
+
 struct unindexed {
     struct index_pack *packs;
     size_t count;
     size_t blobs;
+    uint64_t bytes;
     int64_t since_ms; /* monotonic: when the first of them was stored */
 };
 

@@ -285,8 +285,10 @@ static int conclude(struct run *run, enum status status, const struct error *cau
     };
     struct error err = {0};
     stage_point("finish");
-    if (say(run, &finish, &err) == STATUS_OK)
+    if (say(run, &finish, &err) == STATUS_OK) {
+        stage_point("finished");
         return WORKER_EXIT_FINISHED;
+    }
     log_event(LOG_LEVEL_WARNING, "the end of the job could not be written",
               LOG_TEXT("reason", err.text));
     return err.status == STATUS_LOST ? WORKER_EXIT_LOST : WORKER_EXIT_UNFINISHED;

@@ -265,6 +265,33 @@ Test(repository_save_blob, writes_an_index_before_more_than_50000_blobs_wait)
     cr_expect(known);
 }
 
+Test(repository_save_blob, writes_an_index_before_more_than_64_mebibytes_wait)
+{
+    enum { MEBIBYTES = 84, PACK_MEBIBYTES = 16 };
+
+    unsigned char *bytes = malloc(1 << 20);
+    struct blob_id first = {0};
+    for (uint32_t i = 0; i < MEBIBYTES; i++) {
+        fill(bytes, 1 << 20, i);
+        struct blob_id id = save(BLOB_DATA, bytes, 1 << 20);
+        first = i == 0 ? id : first;
+    }
+
+    fixture_reopen(&f); /* as after a crash: nothing was flushed */
+
+    fill(bytes, 1 << 20, 0);
+    expect_loads(BLOB_DATA, &first, bytes, 1 << 20);
+    struct blob_id id;
+    bool known = false;
+    fill(bytes, 1 << 20, 64 - PACK_MEBIBYTES);
+    MUST(&f, repository_save_blob(f.repository, BLOB_DATA, bytes, 1 << 20, &id, &known, &f.err));
+    cr_expect(known);
+    fill(bytes, 1 << 20, MEBIBYTES - 1);
+    MUST(&f, repository_save_blob(f.repository, BLOB_DATA, bytes, 1 << 20, &id, &known, &f.err));
+    cr_expect(not(known), "what was in memory only");
+    free(bytes);
+}
+
 Test(repository_save_blob, says_no_for_good_after_a_pack_was_lost)
 {
     struct blob_id id;
