@@ -167,17 +167,15 @@ class Cell:
         if snapshots is None:
             self._check("b", not node.kept, "no repository")
             return
-        self._check("b", sorted(backup for backup, _ in snapshots) == sorted(node.kept),
-                    (snapshots, list(node.kept)))
+        named = {backup: node.snapshot_of(backup) for backup in node.kept}
+        self._check("b", sorted(snapshots) == sorted(named.values()), (snapshots, named))
         output = node.restic("check", check=False)
         self._check("b", "no errors were found" in output, output)
         if node.kept:
             backup = self.subject if self.subject in node.kept else next(reversed(node.kept))
-            self._look_at_a_restore(dict(snapshots).get(backup), node.kept[backup])
+            self._look_at_a_restore(named[backup], node.kept[backup])
 
     def _look_at_a_restore(self, snapshot, expected):
-        if snapshot is None:
-            return  # said already
         target = self.node.path("restored")
         self.node.restic("restore", snapshot, "--target", target, check=False)
         self._check("f", contents(target + self.node.data) == expected, snapshot)

@@ -125,6 +125,7 @@ class CrashNode(RedisNode):
         self.mounts = []
         self.kept = {}  # backup id: what was in the volume
         self.images = []
+        self.key = None  # of the repository, once it was asked for
 
     def _lay_out(self):
         with tempfile.NamedTemporaryFile(prefix="appbackup-crash.", dir="/var/tmp", delete=False) as image:
@@ -191,15 +192,23 @@ class CrashNode(RedisNode):
         return {record["id"]: record["state"]
                 for record in json.loads(self.ctl("-o", "json", "backup", "list").stdout)}
 
+    def repository_key(self):
+        if self.key is None:
+            self.key = super().repository_key()
+        return self.key
+
     def snapshots(self):
-        """(backup, snapshot id) of all that are in the repository; None: there is no repository."""
-        found = []
-        if self.s3_names is None and not os.listdir(self.bucket):
+        """The ids of all that are in the repository; None: there is no repository."""
+        if self.s3_names is not None:
+            names = [name for name in self.s3_names() if "/snapshots/" in name]
+        elif not os.listdir(self.bucket):
             return None
-        for snapshot in json.loads(self.restic("snapshots", "--json") or "[]"):
-            tags = [tag[7:] for tag in snapshot["tags"] if tag.startswith("backup=")]
-            found.append((tags[0], snapshot["id"]))
-        return found
+        else:
+            names = glob.glob(self.bucket + "/*/snapshots/*")
+        return [name for name in map(os.path.basename, names) if re.fullmatch("[0-9a-f]{64}", name)]
+
+    def snapshot_of(self, backup):
+        return self.redis_cli("HGET", f"appbackup:backup:{backup}", "repository_snapshot")
 
     # --- what may be left over ---
 

@@ -194,8 +194,11 @@ class Node:
             raise AssertionError(f"appbackupctl {words}: {result.returncode} {result.stderr}")
         return result
 
+    def repository_key(self):
+        return json.loads(self.ctl("-o", "json", "repository", "key", "shop").stdout)
+
     def restic(self, *words, check=True):
-        key = json.loads(self.ctl("-o", "json", "repository", "key", "shop").stdout)
+        key = self.repository_key()
         environment = {"PATH": os.environ["PATH"], "HOME": self.directory, "TZ": "UTC",
                        "RESTIC_REPOSITORY": key["repository"], "RESTIC_PASSWORD": key["password"],
                        **self.restic_environment}
