@@ -78,7 +78,7 @@ class PeersTest(NodeTest):
             record, _ = node.follow(blog)
             self.assertEqual("completed", record["state"], record)
 
-    def test_a_bucket_that_stays_full_is_not_stormed(self):
+    def test_a_bucket_that_stays_away_is_not_stormed(self):
         # Elsewhere: tried again without end, and without a pause, when a quota was used up.
         with Node(retries_max=2, retry_delays_s=[1, 2]) as node:
             worker = node.start_worker()
