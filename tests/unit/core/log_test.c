@@ -7,8 +7,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int saved_stderr, read_end;
@@ -127,6 +129,45 @@ Test(log, repeats_its_context_in_every_line)
     log_write(LOG_LEVEL_INFO, "m", NULL, 0);
 
     cr_expect(eq(str, (char *)logged(), "msg=\"m\" job=\"job 1\"\n"));
+}
+
+Test(log, says_each_key_once_and_forgets_what_it_is_told_to)
+{
+    log_set_context("job", "1");
+    log_set_context("stage", "upload");
+    log_set_context("job", "2");
+
+    log_event(LOG_LEVEL_INFO, "m", LOG_TEXT("stage", "commit"), LOG_NUMBER("n", 1));
+    cr_expect(eq(str, (char *)logged(), "msg=\"m\" job=2 stage=commit n=1\n"));
+
+    log_set_context("job", NULL);
+    log_set_context("never", NULL);
+    log_write(LOG_LEVEL_INFO, "m", NULL, 0);
+    cr_expect(eq(str, (char *)logged(), "msg=\"m\" stage=upload\n"));
+}
+
+Test(log, has_no_id_in_its_lines)
+{
+    static const struct log_message message = {"020a57d982295073a54d5b50e3b951f9", "m"};
+
+    log_write_message(LOG_LEVEL_INFO, &message, NULL, 0);
+
+    cr_expect(eq(str, (char *)logged(), "msg=\"m\"\n"));
+}
+
+Test(log, writes_a_line_where_the_journal_does_not_listen)
+{
+    struct stat info;
+    char stream[64];
+    cr_assert(fstat(STDERR_FILENO, &info) == 0);
+    (void)snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)info.st_dev,
+                   (unsigned long long)info.st_ino);
+    cr_assert(access("/run/systemd/journal/socket", F_OK) == 0 ||
+              setenv("JOURNAL_STREAM", stream, 1) == 0);
+
+    log_write(LOG_LEVEL_INFO, "m", NULL, 0);
+
+    cr_expect(eq(str, (char *)logged(), "msg=\"m\"\n"));
 }
 
 Test(log, keeps_errno_even_if_nobody_listens)
