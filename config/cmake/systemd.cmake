@@ -18,5 +18,6 @@ endforeach()
 install(FILES
     systemd/appbackupd.socket systemd/appbackup.target systemd/appbackup.slice
     DESTINATION ${SYSTEMD_UNIT_DIR})
+install(FILES systemd/appbackup.catalog DESTINATION lib/systemd/catalog)
 install(FILES systemd/appbackup.sysusers DESTINATION lib/sysusers.d RENAME appbackup.conf)
 install(FILES systemd/appbackup.tmpfiles DESTINATION lib/tmpfiles.d RENAME appbackup.conf)

@@ -26,6 +26,9 @@ void detail_add(json_t *details, const char *reason, const char *title, const ch
 /* The entry for a failure: its reason code, "<stage> failed", its text. */
 void detail_add_error(json_t *details, const char *stage, const struct error *cause);
 
+/* The reason code at the end of an entry's "type". */
+const char *detail_code(const char *type);
+
 /* Append a plain reason to a stateUnready array. */
 void detail_add_reason(json_t *reasons, const char *text);
 

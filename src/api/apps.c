@@ -3,6 +3,7 @@
 #include "core/cleanup.h"
 #include "exchange.h"
 #include "model/app.h"
+#include "model/event.h"
 #include "resources.h"
 #include "store/calls.h"
 #include "store/replies.h"
@@ -103,6 +104,10 @@ static enum status on_restoring(struct exchange *exchange, const redisReply *rep
                                 struct error *err)
 {
     if (store_reply_nothing(reply, err) == STATUS_OK) {
+        log_known(LOG_LEVEL_INFO, EVENT_TASK_REQUESTED, LOG_TEXT("kind", "restore"),
+                  LOG_TEXT("app", exchange_id(exchange)), LOG_TEXT("account", exchange->account),
+                  LOG_TEXT("token", exchange->token),
+                  LOG_TEXT("correlation", http_request_correlation_id(exchange->request)));
         exchange_deleted(exchange);
         return STATUS_OK;
     }

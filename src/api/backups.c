@@ -3,6 +3,7 @@
 #include "exchange.h"
 #include "location.h"
 #include "model/backup.h"
+#include "model/event.h"
 #include "once.h"
 #include "resources.h"
 #include "store/calls.h"
@@ -46,12 +47,22 @@ static enum status read_backup(const struct exchange *exchange, const redisReply
     return backup_to_json(&backup, ret_json, err);
 }
 
+static void log_request(const struct exchange *exchange, enum event_kind event, const char *backup)
+{
+    log_known(LOG_LEVEL_INFO, event, LOG_TEXT("backup", backup),
+              LOG_TEXT("app", exchange_app(exchange)), LOG_TEXT("account", exchange->account),
+              LOG_TEXT("token", exchange->token),
+              LOG_TEXT("correlation", http_request_correlation_id(exchange->request)));
+}
+
 static enum status answer_created(struct exchange *exchange, const struct backup *backup,
                                   struct error *err)
 {
     json_auto_t *json = NULL;
     if (backup_to_json(backup, &json, err) != STATUS_OK)
         return err->status;
+    if (!exchange->is_repetition)
+        log_request(exchange, EVENT_BACKUP_REQUESTED, backup->id);
     char path[LOCATION_SIZE - LOCATION_HOST_MAX - 8];
     (void)snprintf(path, sizeof(path), "/accounts/%s/k8s/v1/apps/%s/appBackups/%s",
                    exchange->account, backup->app, backup->id);
@@ -221,6 +232,7 @@ static enum status on_deleted(struct exchange *exchange, const redisReply *reply
 {
     if (store_reply_nothing(reply, err) != STATUS_OK)
         return err->status;
+    log_request(exchange, EVENT_BACKUP_DELETE_REQUESTED, exchange_id(exchange));
     exchange_deleted(exchange);
     return STATUS_OK;
 }
@@ -242,6 +254,7 @@ static enum status on_canceled(struct exchange *exchange, const redisReply *repl
     json_auto_t *json = NULL;
     if (read_backup(exchange, reply, &json, err) != STATUS_OK)
         return err->status;
+    log_request(exchange, EVENT_BACKUP_CANCEL_REQUESTED, exchange_id(exchange));
     return exchange_accepted(exchange, json, err);
 }
 

@@ -2,6 +2,7 @@
 
 #include "core/cleanup.h"
 #include "core/log.h"
+#include "model/event.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -45,14 +46,14 @@ static void log_failure(const struct http_request *request, enum http_code code,
                                ? LOG_LEVEL_ERROR
                                : LOG_LEVEL_WARNING;
     const struct error *cause = failure->cause;
-    log_event(level, code == HTTP_CODE_UNAUTHORIZED ? "token refused" : "request failed",
+    log_known(level, code == HTTP_CODE_UNAUTHORIZED ? EVENT_TOKEN_REFUSED : EVENT_REQUEST_FAILED,
               LOG_TEXT("correlation", http_request_correlation_id(request)),
               LOG_TEXT("method", method_name(http_request_method(request))),
               LOG_TEXT("path", http_request_path(request)), LOG_NUMBER("status", (int64_t)code),
               LOG_NUMBER("problem", (int64_t)failure->problem->number),
               LOG_TEXT("peer", http_request_peer(request)),
-              LOG_TEXT("reason", cause == NULL ? "" : cause->reason),
-              LOG_TEXT("error", cause == NULL ? "" : cause->text));
+              LOG_TEXT("code", cause == NULL ? "" : cause->reason),
+              LOG_TEXT("reason", cause == NULL ? "" : cause->text));
 }
 
 static void add_header(struct respond_headers *headers, const char *name, const char *value)

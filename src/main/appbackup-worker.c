@@ -1,5 +1,6 @@
 #include "core/id.h"
 #include "core/log.h"
+#include "model/event.h"
 #include "worker/worker.h"
 
 #include <fcntl.h>
@@ -111,9 +112,9 @@ static struct arguments read_arguments(int argc, char **argv)
     return arguments;
 }
 
-static int fail(int code, const char *message, const struct error *err)
+static int fail(int code, enum event_kind event, const struct error *err)
 {
-    log_event(LOG_LEVEL_ERROR, message, LOG_TEXT("reason", err->text));
+    log_known(LOG_LEVEL_ERROR, event, LOG_TEXT("code", err->reason), LOG_TEXT("reason", err->text));
     return code;
 }
 
@@ -121,7 +122,7 @@ static int check(const struct arguments *arguments)
 {
     struct error err = {0};
     if (worker_check(arguments->config, &err) != STATUS_OK)
-        return fail(EXIT_CONFIG, "configuration not usable", &err);
+        return fail(EXIT_CONFIG, EVENT_CONFIG_REFUSED, &err);
     return EXIT_SUCCESS;
 }
 
@@ -132,7 +133,7 @@ static int supervise(const struct arguments *arguments)
     if (code != EXIT_SUCCESS)
         return code;
     if (worker_supervise("/proc/self/exe", arguments->config, &err) != STATUS_OK)
-        return fail(EXIT_FAILURE, "worker failed", &err);
+        return fail(EXIT_FAILURE, EVENT_START_FAILED, &err);
     return EXIT_SUCCESS;
 }
 
@@ -140,7 +141,7 @@ static int recover(const struct arguments *arguments)
 {
     struct error err = {0};
     if (worker_recover(arguments->config, &err) != STATUS_OK)
-        return fail(EXIT_FAILURE, "recovery failed", &err);
+        return fail(EXIT_FAILURE, EVENT_UNWIND_FAILED, &err);
     return EXIT_SUCCESS;
 }
 

@@ -4,14 +4,15 @@
 #include "daemon_options.h"
 #include "daemon_serve.h"
 #include "daemon_standalone.h"
+#include "model/event.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static int fail(int code, const char *message, const struct error *err)
+static int fail(int code, enum event_kind event, const struct error *err)
 {
-    log_event(LOG_LEVEL_ERROR, message, LOG_TEXT("reason", err->text));
+    log_known(LOG_LEVEL_ERROR, event, LOG_TEXT("code", err->reason), LOG_TEXT("reason", err->text));
     return code;
 }
 
@@ -26,7 +27,7 @@ static int run(const struct serve_options *options)
     struct error err = {.status = STATUS_OK};
     if (serve(options, &err) != STATUS_OK)
         return fail(is_wrong_for_good(err.status) ? DAEMON_EXIT_CONFIG : EXIT_FAILURE,
-                    "appbackupd failed", &err);
+                    EVENT_START_FAILED, &err);
     return EXIT_SUCCESS;
 }
 
@@ -37,7 +38,7 @@ static int check(const char *path)
     enum status status = config_may_read_secrets() ? config_load(path, &config, &err)
                                                    : config_load_public(path, &config, &err);
     if (status != STATUS_OK)
-        return fail(DAEMON_EXIT_CONFIG, "configuration not usable", &err);
+        return fail(DAEMON_EXIT_CONFIG, EVENT_CONFIG_REFUSED, &err);
     (void)printf("%s: good\n", path);
     return EXIT_SUCCESS;
 }
@@ -49,7 +50,7 @@ static int run_configured(const struct daemon_options *options)
     if (options->action == DAEMON_CHECK)
         return check(options->config);
     if (config_load(options->config, &config, &err) != STATUS_OK)
-        return fail(DAEMON_EXIT_CONFIG, "configuration not usable", &err);
+        return fail(DAEMON_EXIT_CONFIG, EVENT_CONFIG_REFUSED, &err);
     return run(&(struct serve_options){.config = config, .sockets = options->sockets});
 }
 
@@ -62,10 +63,10 @@ static int run_standalone(const struct daemon_options *options)
     CLEANUP(config_freep) struct config *config = NULL;
     struct error err = {.status = STATUS_OK};
     if (standalone_open(&wanted, &standalone, &err) != STATUS_OK)
-        return fail(EXIT_FAILURE, "appbackupd failed", &err);
+        return fail(EXIT_FAILURE, EVENT_START_FAILED, &err);
     if (config_load(standalone.config, &config, &err) != STATUS_OK ||
         standalone_check(&standalone, &wanted, config, &err) != STATUS_OK)
-        return fail(DAEMON_EXIT_CONFIG, "configuration not usable", &err);
+        return fail(DAEMON_EXIT_CONFIG, EVENT_CONFIG_REFUSED, &err);
     return run(&(struct serve_options){
         .config = config, .standalone = &standalone, .listen = options->listen});
 }

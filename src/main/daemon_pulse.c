@@ -3,6 +3,7 @@
 #include "api/api.h"
 #include "core/clock.h"
 #include "core/log.h"
+#include "model/event.h"
 #include "service/health.h"
 #include "service/load.h"
 #include "service/notify.h"
@@ -22,8 +23,7 @@ static enum health_redis redis_of(const struct safety *safety)
 static void note_fault(struct pulse *pulse, const char *fault)
 {
     if (fault != NULL && pulse->fault == NULL)
-        log_event(LOG_LEVEL_WARNING, "no sign of life to the service manager until it is mended",
-                  LOG_TEXT("fault", fault));
+        log_known(LOG_LEVEL_WARNING, EVENT_SERVICE_FAULT, LOG_TEXT("fault", fault));
     pulse->fault = fault;
 }
 

@@ -3,6 +3,7 @@
 #include "api/api.h"
 #include "core/clock.h"
 #include "core/log.h"
+#include "model/event.h"
 #include "store/calls.h"
 #include "store/replies.h"
 
@@ -14,9 +15,9 @@ static void note_reachable(struct safety *safety, bool reachable, const char *re
         return;
     safety->unreachable = !reachable;
     if (reachable)
-        log_event(LOG_LEVEL_NOTICE, "Redis answers again", LOG_TEXT("version", reason));
+        log_known(LOG_LEVEL_NOTICE, EVENT_REDIS_BACK, LOG_TEXT("version", reason));
     else
-        log_event(LOG_LEVEL_WARNING, "Redis does not answer, requests get 503 until it does",
+        log_known(LOG_LEVEL_WARNING, EVENT_REDIS_LOST, LOG_TEXT("meanwhile", "requests get 503"),
                   LOG_TEXT("reason", reason));
 }
 
@@ -40,11 +41,10 @@ static void note_faults(struct safety *safety, const struct store_health *health
     for (size_t i = 0; i < count; i++) {
         now |= fault_bit(faults[i]);
         if ((safety->faults & fault_bit(faults[i])) == 0)
-            log_event(LOG_LEVEL_WARNING, "Redis is not safe, going on, not ready",
-                      LOG_TEXT("fault", faults[i]));
+            log_known(LOG_LEVEL_WARNING, EVENT_REDIS_UNSAFE, LOG_TEXT("fault", faults[i]));
     }
     if (now == 0 && safety->faults != 0)
-        log_event(LOG_LEVEL_NOTICE, "Redis is safe again", LOG_TEXT("version", health->version));
+        log_known(LOG_LEVEL_NOTICE, EVENT_REDIS_SAFE, LOG_TEXT("version", health->version));
     safety->faults = now;
 }
 

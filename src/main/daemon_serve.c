@@ -8,6 +8,7 @@
 #include "daemon_pulse.h"
 #include "daemon_safety.h"
 #include "http/server.h"
+#include "model/event.h"
 #include "service/notify.h"
 #include "store/async.h"
 
@@ -114,8 +115,8 @@ static void read_again(struct daemon *daemon)
     struct error err = {.status = STATUS_OK};
     if (config_load(daemon->options->config->path, &config, &err) != STATUS_OK ||
         http_server_reload(daemon->server, &err) != STATUS_OK) {
-        log_event(LOG_LEVEL_ERROR, "not reloaded, the old configuration stays",
-                  LOG_TEXT("reason", err.text));
+        log_known(LOG_LEVEL_ERROR, EVENT_CONFIG_REFUSED, LOG_TEXT("code", err.reason),
+                  LOG_TEXT("reason", err.text), LOG_TEXT("kept", "the old one"));
         notify_status("not reloaded, the old configuration stays: see the log");
         return;
     }
@@ -125,8 +126,8 @@ static void read_again(struct daemon *daemon)
     daemon->reloaded = STEAL(config);
     if (daemon->children != NULL)
         children_reload(daemon->children);
-    log_event(LOG_LEVEL_NOTICE,
-              "reloaded: accounts, tokens, certificates, keys, the password of Redis",
+    log_known(LOG_LEVEL_NOTICE, EVENT_CONFIG_READ,
+              LOG_TEXT("new", "accounts, tokens, certificates, keys, the password of Redis"),
               LOG_TEXT("config", daemon->options->config->path),
               LOG_NUMBER("accounts", (int64_t)daemon->reloaded->account_count));
 }
@@ -150,7 +151,7 @@ static void on_signal(evutil_socket_t signal_number, short what, void *context)
         reload(daemon);
         return;
     }
-    log_event(LOG_LEVEL_NOTICE, "stopping", LOG_NUMBER("signal", signal_number));
+    log_known(LOG_LEVEL_NOTICE, EVENT_FRONT_END_STOPPING, LOG_NUMBER("signal", signal_number));
     stop(daemon);
 }
 
@@ -310,7 +311,7 @@ enum status serve(const struct serve_options *options, struct error *err)
         return error_status(err);
     }
     print_welcome(&daemon);
-    log_event(LOG_LEVEL_NOTICE, "appbackupd is up", LOG_TEXT("version", APPBACKUP_VERSION),
+    log_known(LOG_LEVEL_NOTICE, EVENT_FRONT_END_STARTED, LOG_TEXT("version", APPBACKUP_VERSION),
               LOG_TEXT("config", options->config->path),
               LOG_TEXT("redis", options->config->redis.address));
     notify_ready();
@@ -323,6 +324,6 @@ enum status serve(const struct serve_options *options, struct error *err)
         *err = failure;
         return error_status(err);
     }
-    log_event(LOG_LEVEL_NOTICE, "appbackupd has stopped", LOG_TEXT("version", APPBACKUP_VERSION));
+    log_known(LOG_LEVEL_NOTICE, EVENT_FRONT_END_STOPPED, LOG_TEXT("version", APPBACKUP_VERSION));
     return STATUS_OK;
 }

@@ -78,6 +78,12 @@ void detail_add_error(json_t *details, const char *stage, const struct error *ca
     detail_add(details, cause->reason, title, cause->text, NULL);
 }
 
+const char *detail_code(const char *type)
+{
+    size_t len = sizeof(DETAIL_TYPE_PREFIX) - 1;
+    return strncmp(type, DETAIL_TYPE_PREFIX, len) == 0 ? type + len : type;
+}
+
 void detail_add_reason(json_t *reasons, const char *text)
 {
     json_t *reason = clean_string(text, DETAIL_REASON_MAX);

@@ -2,6 +2,7 @@
 
 #include "core/child.h"
 #include "model/detail.h"
+#include "stage/hook_listener.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,26 @@ enum {
     /* What of the output is shown in "detail", whose limit includes the words in front of it. */
     SHOWN_OUTPUT_MAX = 320
 };
+
+static stage_hook_fn *listener;
+
+void stage_listen_to_hooks(stage_hook_fn *new_listener)
+{
+    listener = new_listener;
+}
+
+static void tell(const struct hooks_request *request, const struct app_hook *hook,
+                 const struct child_result *child, const struct error *failure)
+{
+    const struct stage_hook_news news = {.hook = hook->name,
+                                         .backup = request->backup,
+                                         .stage = request->stage,
+                                         .undo = request->reason == HOOK_REASON_UNDO,
+                                         .child = child,
+                                         .failure = failure};
+    if (listener != NULL)
+        listener(&news);
+}
 
 static void add_output(json_t *additional, const struct child_result *result)
 {
@@ -61,6 +82,7 @@ static void note_failure(const struct hooks_request *request, const struct app_h
                          const struct child_result *child, const struct error *failure,
                          struct hooks_result *result)
 {
+    tell(request, hook, child, failure);
     bool aborts = hook->abort_on_failure && !result->aborted;
     if (result->failed++ == 0 || aborts)
         result->failure = *failure;
@@ -87,8 +109,10 @@ static enum status run_one(const struct hooks_request *request, const struct app
     struct error cause = {0};
     struct error failure = {0};
     if (hook_run(hook, &context, &child, &cause) == STATUS_OK) {
-        if (child_succeeded(&child))
+        if (child_succeeded(&child)) {
+            tell(request, hook, &child, NULL);
             return STATUS_OK;
+        }
         describe(hook, &child, &failure);
         note_failure(request, hook, &child, &failure, result);
         return STATUS_OK;

@@ -2,6 +2,7 @@
 
 #include "aside.h"
 #include "core/log.h"
+#include "model/event.h"
 #include "stage/catalog.h"
 #include "store/jobs.h"
 
@@ -48,8 +49,9 @@ static enum status ask(struct store *store, const struct app *app, const struct 
     if (status == STATUS_CONFLICT)
         return STATUS_OK;
     if (status == STATUS_OK)
-        log_event(LOG_LEVEL_NOTICE, "no record of any backup, reading the bucket",
-                  LOG_TEXT("app", app->name), LOG_TEXT("bucket", bucket->name));
+        log_known(LOG_LEVEL_NOTICE, EVENT_CATALOG_EMPTY, LOG_TEXT("app", app->id),
+                  LOG_TEXT("app_name", app->name), LOG_TEXT("bucket", bucket->id),
+                  LOG_TEXT("bucket_name", bucket->name));
     return status;
 }
 

@@ -2,6 +2,8 @@
 #include "core/cleanup.h"
 #include "core/clock.h"
 #include "core/log.h"
+#include "job_log.h"
+#include "model/event.h"
 #include "probe.h"
 #include "run.h"
 #include "supervisor.h"
@@ -16,10 +18,12 @@ enum {
     KILL_DELAY_MS = 1000 /* per earlier kill of the job: the first retry is at once */
 };
 
-static void log_death(const struct slot *slot, const char *message, const char *verdict)
+static void log_death(const struct slot *slot, const char *verdict)
 {
-    log_event(LOG_LEVEL_WARNING, message, LOG_TEXT("job", slot->job.id),
-              LOG_TEXT("evidence", slot->death.evidence), LOG_TEXT("verdict", verdict));
+    bool quarantined = strcmp(verdict, "quarantined") == 0;
+    log_known(quarantined ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING,
+              quarantined ? EVENT_JOB_QUARANTINED : EVENT_JOB_DIED, JOB_FIELDS(&slot->job),
+              LOG_TEXT("verdict", verdict), LOG_TEXT("reason", slot->death.evidence));
 }
 
 static enum status tell_return(struct supervisor *supervisor, const struct slot *slot,
@@ -33,7 +37,8 @@ static enum status tell_return(struct supervisor *supervisor, const struct slot 
     };
     if (store_job_finish(supervisor->store, &slot->job, &finish, err) != STATUS_OK)
         return err->status;
-    log_death(slot, "claim handed back", "retry");
+    log_known(LOG_LEVEL_WARNING, EVENT_JOB_RELEASED, JOB_FIELDS(&slot->job),
+              LOG_TEXT("reason", slot->death.evidence));
     return STATUS_OK;
 }
 
@@ -63,7 +68,7 @@ static enum status tell_killed(struct supervisor *supervisor, struct slot *slot,
     if (verdict != STORE_VERDICT_NONE && verdict != STORE_VERDICT_RETRY)
         task_give_up(&supervisor->setup.places, &slot->job);
     slot->death = death;
-    log_death(slot, "job died", verdicts[verdict]);
+    log_death(slot, verdicts[verdict]);
     supervisor->claim_ms = 0; /* it may be waiting for us already */
     return STATUS_OK;
 }
@@ -75,7 +80,9 @@ static enum status tell(struct supervisor *supervisor, struct slot *slot, struct
     if (status_is_transient(status))
         return status;
     if (status != STATUS_OK) /* the claim is another's by now, or gone */
-        log_death(slot, "end of a job not told", err->text);
+        log_event(LOG_LEVEL_WARNING, "end of a job not told", JOB_FIELDS(&slot->job),
+                  LOG_TEXT("evidence", slot->death.evidence), LOG_TEXT("code", err->reason),
+                  LOG_TEXT("reason", err->text));
     slot->phase = SLOT_FREE;
     return STATUS_OK;
 }
@@ -130,8 +137,8 @@ static void on_job_end(struct supervisor *supervisor, struct slot *slot, int wai
     slot->group = supervisor_make_group(supervisor, slot->job.id);
     if (slot_start_unwinding(slot, &supervisor->setup.places, &err) == STATUS_OK)
         return;
-    log_event(LOG_LEVEL_ERROR, "job not unwound, its next attempt will do it",
-              LOG_TEXT("job", slot->job.id), LOG_TEXT("reason", err.text));
+    log_known(LOG_LEVEL_ERROR, EVENT_UNWIND_FAILED, JOB_FIELDS(&slot->job),
+              LOG_TEXT("code", err.reason), LOG_TEXT("reason", err.text));
     fd_closep(&slot->group);
     slot->phase = SLOT_TELLING;
 }

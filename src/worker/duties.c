@@ -1,6 +1,8 @@
 #include "catalog.h"
 #include "core/clock.h"
 #include "core/log.h"
+#include "job_log.h"
+#include "model/event.h"
 #include "probe.h"
 #include "registration.h"
 #include "supervisor.h"
@@ -73,9 +75,7 @@ static enum status start_claimed(struct supervisor *supervisor, struct slot *slo
     explicit_bzero(&key, sizeof(key));
     if (status == STATUS_OK) {
         slot->motion = (struct motion){.bytes = -1, .moved_ms = clock_mono_ms()};
-        log_event(LOG_LEVEL_INFO, "job claimed", LOG_TEXT("job", job->id),
-                  LOG_TEXT("kind", job_kind_name(job->kind)),
-                  LOG_TEXT(job_is_task(job->kind) ? "task" : "backup", job->subject),
+        log_known(LOG_LEVEL_INFO, EVENT_JOB_CLAIMED, JOB_FIELDS(job),
                   LOG_NUMBER("epoch", job->epoch), LOG_NUMBER("pid", slot->pid));
         return STATUS_OK;
     }

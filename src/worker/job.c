@@ -4,6 +4,7 @@
 #include "key_channel.h"
 #include "limits.h"
 #include "model/detail.h"
+#include "model/event.h"
 #include "run.h"
 #include "signals.h"
 #include "stage/point.h"
@@ -41,6 +42,7 @@ static void run_done(struct run *run)
 enum status run_report(void *context, const struct stage_report *report, struct error *err)
 {
     struct run *run = context;
+    job_log_report(&run->log, report);
     lease_report(run->lease, report);
     return cancel_check(&cancel, err);
 }
@@ -89,7 +91,7 @@ static enum status make_room(struct run *run, struct error *err)
         return err->status;
     struct error undo_err = {0};
     if (stage_undo_job(run->setup.places.undo, run->job.id, &undo_err) != STATUS_OK)
-        log_event(LOG_LEVEL_WARNING, "an earlier attempt was not unwound cleanly, going on",
+        log_known(LOG_LEVEL_WARNING, EVENT_UNWIND_FAILED, LOG_TEXT("code", undo_err.reason),
                   LOG_TEXT("reason", undo_err.text));
     return STATUS_OK;
 }
@@ -212,29 +214,32 @@ static enum status say(struct run *run, const struct store_finish *finish, struc
     }
 }
 
-static const char *subject_key(const struct run *run)
-{
-    return job_is_task(run->job.kind) ? "task" : "backup";
-}
-
 static const char *app_name(const struct run *run)
 {
     return job_is_task(run->job.kind) ? run->task.app_name : run->backup.app_name;
 }
 
+/* What happens next is in the event; why, in code and reason. */
 static void log_outcome(const struct run *run, enum outcome outcome, int64_t delay_ms,
-                        const char *reason)
+                        const struct error *cause, const char *reason)
 {
-    enum log_level level = LOG_LEVEL_INFO;
-    if (outcome == OUTCOME_FAILED)
-        level = LOG_LEVEL_ERROR;
-    else if (outcome == OUTCOME_RETRY || outcome == OUTCOME_LOST)
-        level = LOG_LEVEL_WARNING;
-    log_event(level, "job ends", LOG_TEXT("outcome", outcome_name(outcome)),
-              LOG_TEXT("kind", job_kind_name(run->job.kind)),
-              LOG_TEXT(subject_key(run), run->job.subject), LOG_TEXT("app", app_name(run)),
-              LOG_NUMBER("attempt", run->job.attempt), LOG_NUMBER("bytes", run->result.bytes_done),
-              LOG_NUMBER("retry_in_ms", delay_ms), LOG_TEXT("reason", reason));
+    static const struct {
+        enum log_level level;
+        enum event_kind event;
+    } events[OUTCOME_COUNT] = {
+        [OUTCOME_COMPLETED] = {LOG_LEVEL_INFO, EVENT_JOB_COMPLETED},
+        [OUTCOME_FAILED] = {LOG_LEVEL_ERROR, EVENT_JOB_FAILED},
+        [OUTCOME_CANCELED] = {LOG_LEVEL_INFO, EVENT_JOB_CANCELED},
+        [OUTCOME_RETRY] = {LOG_LEVEL_WARNING, EVENT_JOB_RETRIED},
+        [OUTCOME_RELEASED] = {LOG_LEVEL_INFO, EVENT_JOB_RELEASED},
+        [OUTCOME_LOST] = {LOG_LEVEL_WARNING, EVENT_JOB_LOST},
+    };
+
+    const char *code = outcome == OUTCOME_COMPLETED ? "" : cause->reason;
+    log_known(events[outcome].level, events[outcome].event,
+              LOG_TEXT("outcome", outcome_name(outcome)),
+              LOG_NUMBER("bytes", run->result.bytes_done), LOG_NUMBER("retry_in_ms", delay_ms),
+              LOG_TEXT("code", code), LOG_TEXT("reason", reason));
 }
 
 /* Of a release, the request is the reason, not the failure that it caused. */
@@ -267,7 +272,8 @@ static int conclude(struct run *run, enum status status, const struct error *cau
     if (outcome == OUTCOME_RETRY)
         delay_ms = retry_delay_ms(&run->setup.config->worker, run->job.failures + 1);
     const char *reason = reason_of(run, outcome, cause);
-    log_outcome(run, outcome, delay_ms, reason);
+    job_log_end(&run->log, run->result.state_details);
+    log_outcome(run, outcome, delay_ms, cause, reason);
     if (outcome == OUTCOME_LOST)
         return WORKER_EXIT_LOST;
 
@@ -290,13 +296,14 @@ static int conclude(struct run *run, enum status status, const struct error *cau
         return WORKER_EXIT_FINISHED;
     }
     log_event(LOG_LEVEL_WARNING, "the end of the job could not be written",
-              LOG_TEXT("reason", err.text));
+              LOG_TEXT("code", err.reason), LOG_TEXT("reason", err.text));
     return err.status == STATUS_LOST ? WORKER_EXIT_LOST : WORKER_EXIT_UNFINISHED;
 }
 
 static int exit_before_work(const struct error *err, const char *message)
 {
-    log_event(LOG_LEVEL_WARNING, message, LOG_TEXT("reason", err->text));
+    log_event(LOG_LEVEL_WARNING, message, LOG_TEXT("code", err->reason),
+              LOG_TEXT("reason", err->text));
     return err->status == STATUS_LOST ? WORKER_EXIT_LOST : WORKER_EXIT_UNFINISHED;
 }
 
@@ -311,11 +318,10 @@ static int run_claim(struct run *run, const char *job, int64_t epoch)
     if (stage_result_init(&run->result, &err) != STATUS_OK ||
         fetch(run, job, epoch, &err) != STATUS_OK)
         return exit_before_work(&err, "claim not taken up");
+    job_log_begin(&run->job, app_name(run), run->task.backup);
     if (start_lease(run, &err) != STATUS_OK)
         return exit_before_work(&err, "claim not taken up");
-    log_event(LOG_LEVEL_INFO, "job starts", LOG_TEXT("kind", job_kind_name(run->job.kind)),
-              LOG_TEXT(subject_key(run), run->job.subject), LOG_TEXT("app", app_name(run)),
-              LOG_NUMBER("epoch", epoch), LOG_NUMBER("attempt", run->job.attempt));
+    log_known(LOG_LEVEL_INFO, EVENT_JOB_STARTED, LOG_NUMBER("epoch", epoch));
     enum status status = work(run, &err);
     return conclude(run, status, &err);
 }
@@ -333,7 +339,8 @@ int worker_run_job(const char *config_path, const char *job, int64_t epoch, int 
     if (keys >= 0)
         (void)fcntl(keys, F_SETFD, FD_CLOEXEC); /* no hook inherits it */
     if (setup_load(config_path, &run.setup, &err) != STATUS_OK) {
-        log_event(LOG_LEVEL_ERROR, "configuration not usable", LOG_TEXT("reason", err.text));
+        log_known(LOG_LEVEL_ERROR, EVENT_CONFIG_REFUSED, LOG_TEXT("code", err.reason),
+                  LOG_TEXT("reason", err.text));
         return WORKER_EXIT_CONFIG;
     }
     int code = run_claim(&run, job, epoch);

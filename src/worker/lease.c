@@ -2,6 +2,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "model/event.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -131,7 +132,7 @@ static void on_failure(struct lease *lease, const struct error *err)
         return;
     }
     if (!lease->away)
-        log_event(LOG_LEVEL_WARNING, "lease not renewed, trying again",
+        log_known(LOG_LEVEL_WARNING, EVENT_LEASE_LATE, LOG_TEXT("code", err->reason),
                   LOG_TEXT("reason", err->text));
     lease->away = true;
     if (clock_left_ms(give_up_ms(lease)) > 0)
@@ -149,7 +150,7 @@ static void on_late(struct lease *lease)
         lease->late_kill_ms = clock_mono_ms() + lease->options.grace_ms;
     if (clock_left_ms(lease->late_kill_ms) > 0)
         return;
-    log_write(LOG_LEVEL_ERROR, "the job hangs beyond its deadline", NULL, 0);
+    log_known(LOG_LEVEL_ERROR, EVENT_JOB_HANGS, LOG_TEXT("code", "job_timeout"));
     (void)kill(getpid(), SIGKILL);
 }
 
@@ -164,7 +165,7 @@ static enum status renew(struct lease *lease, struct error *err)
     if (status != STATUS_OK)
         return status;
     if (lease->away)
-        log_event(LOG_LEVEL_NOTICE, "lease renewed again",
+        log_known(LOG_LEVEL_NOTICE, EVENT_LEASE_RENEWED,
                   LOG_NUMBER("after_ms", started_ms - lease->renewed_ms));
     lease->away = false;
     lease->renewed_ms = started_ms;

@@ -33,7 +33,8 @@ static void read_again(struct limits *limits)
     if (bucket == NULL)
         return; /* not ours to notice: the backup goes on where it began */
     bandwidth_set(limits->bandwidth, bucket->upload_limit, bucket->download_limit);
-    log_event(LOG_LEVEL_INFO, "limits read again", LOG_TEXT("bucket", bucket->bucket.name),
+    log_event(LOG_LEVEL_INFO, "limits read again", LOG_TEXT("bucket", bucket->bucket.id),
+              LOG_TEXT("bucket_name", bucket->bucket.name),
               LOG_NUMBER("upload_limit", bucket->upload_limit),
               LOG_NUMBER("download_limit", bucket->download_limit));
 }

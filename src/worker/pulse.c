@@ -4,6 +4,7 @@
  */
 #include "core/clock.h"
 #include "core/log.h"
+#include "model/event.h"
 #include "service/health.h"
 #include "service/load.h"
 #include "service/notify.h"
@@ -116,8 +117,7 @@ static void count_motion(const struct slots *slots, struct health *health)
 static void note_fault(struct supervisor_pulse *pulse, const char *fault)
 {
     if (fault != NULL && pulse->fault == NULL)
-        log_event(LOG_LEVEL_WARNING, "no sign of life to the service manager until it is mended",
-                  LOG_TEXT("fault", fault));
+        log_known(LOG_LEVEL_WARNING, EVENT_SERVICE_FAULT, LOG_TEXT("fault", fault));
     pulse->fault = fault;
 }
 

@@ -1,6 +1,8 @@
 #include "config/config.h"
 #include "core/log.h"
 #include "job_lock.h"
+#include "job_log.h"
+#include "model/event.h"
 #include "places.h"
 #include "unwind.h"
 #include "worker/worker.h"
@@ -41,6 +43,7 @@ static enum status find_places(const char *config_path, struct places *ret_place
 enum status worker_recover(const char *config_path, struct error *err)
 {
     struct places places;
+    job_log_hooks();
     if (find_places(config_path, &places, err) != STATUS_OK)
         return err->status;
 
@@ -48,7 +51,6 @@ enum status worker_recover(const char *config_path, struct error *err)
     if (unwind_what_is_left(&places, &count, err) != STATUS_OK)
         return FAIL_IN(err, "unwind what dead jobs left");
     if (count > 0)
-        log_event(LOG_LEVEL_NOTICE, "unwound what dead jobs left",
-                  LOG_NUMBER("jobs", (int64_t)count));
+        log_known(LOG_LEVEL_NOTICE, EVENT_UNWOUND, LOG_NUMBER("jobs", (int64_t)count));
     return STATUS_OK;
 }

@@ -1,4 +1,5 @@
 #include "core/log.h"
+#include "model/event.h"
 #include "service/notify.h"
 #include "supervisor.h"
 
@@ -33,8 +34,8 @@ static void read_again(struct supervisor *supervisor)
     struct error err = {0};
     if (setup_load(supervisor->config_path, &new, &err) != STATUS_OK ||
         load_again(supervisor, &new, &store, &err) != STATUS_OK) {
-        log_event(LOG_LEVEL_ERROR, "configuration not usable, keeping the old one",
-                  LOG_TEXT("reason", err.text));
+        log_known(LOG_LEVEL_ERROR, EVENT_CONFIG_REFUSED, LOG_TEXT("code", err.reason),
+                  LOG_TEXT("reason", err.text), LOG_TEXT("kept", "the old one"));
         notify_status("not reloaded, the old configuration stays: see the log");
         setup_done(&new);
         return;
@@ -48,8 +49,7 @@ static void read_again(struct supervisor *supervisor)
     supervisor->claim_ms = 0;
     supervisor->wake_ms = 0;
     supervisor_signal_jobs(supervisor, SIGUSR1);
-    log_event(LOG_LEVEL_NOTICE, "configuration read again",
-              LOG_NUMBER("apps", (int64_t) new.apps->count),
+    log_known(LOG_LEVEL_NOTICE, EVENT_CONFIG_READ, LOG_NUMBER("apps", (int64_t) new.apps->count),
               LOG_NUMBER("slots", new.config->worker.slots));
 }
 

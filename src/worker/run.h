@@ -8,6 +8,7 @@
 #include "core/cancel.h"
 #include "core/error.h"
 #include "job_lock.h"
+#include "job_log.h"
 #include "lease.h"
 #include "model/task.h"
 #include "outcome.h"
@@ -25,6 +26,7 @@ struct run {
     struct task task;     /* of the others */
     struct job_lock lock;
     struct lease *lease;
+    struct job_log log;
     struct stage_result result;
     struct stage_verdicts verdicts; /* of a verification */
     json_t *catalog;                /* of a catalog task: what was found */

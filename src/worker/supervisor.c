@@ -9,6 +9,8 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "job_log.h"
+#include "model/event.h"
 #include "signals.h"
 #include "unwind.h"
 #include "worker/worker.h"
@@ -30,8 +32,8 @@ static void on_store_failure(struct supervisor *supervisor, const char *what,
                              const struct error *err)
 {
     if (!supervisor->away)
-        log_event(LOG_LEVEL_WARNING, "Redis failed, trying again", LOG_TEXT("at", what),
-                  LOG_TEXT("reason", err->text));
+        log_known(LOG_LEVEL_WARNING, EVENT_REDIS_LOST, LOG_TEXT("at", what),
+                  LOG_TEXT("code", err->reason), LOG_TEXT("reason", err->text));
     supervisor_pulse_store(supervisor, err);
     supervisor->away = true;
     supervisor->register_ms = 0; /* it may come back empty */
@@ -58,7 +60,7 @@ static void catch_up(struct supervisor *supervisor)
         return;
     }
     if (supervisor->away)
-        log_write(LOG_LEVEL_NOTICE, "Redis is back", NULL, 0);
+        log_write_message(LOG_LEVEL_NOTICE, event_message(EVENT_REDIS_BACK), NULL, 0);
     supervisor->away = false;
 }
 
@@ -68,7 +70,7 @@ static void stop(struct supervisor *supervisor)
         supervisor->stopping = true;
         supervisor->stop_kill_ms =
             clock_mono_ms() + supervisor->setup.config->worker.drain_timeout_s * 1000;
-        log_event(LOG_LEVEL_NOTICE, "worker stopping",
+        log_known(LOG_LEVEL_NOTICE, EVENT_WORKER_STOPPING,
                   LOG_NUMBER("jobs", (int64_t)slots_used(&supervisor->slots)));
         supervisor_pulse_stop(supervisor);
     }
@@ -149,7 +151,7 @@ static enum status loop(struct supervisor *supervisor, struct error *err)
     } while (wait_for_news(supervisor, err) == STATUS_OK);
     if (!supervisor->stopping)
         return err->status;
-    log_event(LOG_LEVEL_NOTICE, "worker stopped",
+    log_known(LOG_LEVEL_NOTICE, EVENT_WORKER_STOPPED,
               LOG_NUMBER("jobs_left", (int64_t)slots_used(&supervisor->slots)));
     return STATUS_OK;
 }
@@ -167,15 +169,15 @@ static enum status start_recovery(struct supervisor *supervisor, struct error *e
 
     cgroups_enter(group);
     signals_reset();
+    job_log_hooks();
     size_t count = 0;
     if (unwind_all(&supervisor->setup.places, &count, err) != STATUS_OK) {
-        log_event(LOG_LEVEL_ERROR, "dead jobs unwound with failures",
+        log_known(LOG_LEVEL_ERROR, EVENT_UNWIND_FAILED, LOG_TEXT("code", err->reason),
                   LOG_TEXT("reason", err->text));
         _exit(EXIT_FAILURE);
     }
     if (count > 0)
-        log_event(LOG_LEVEL_NOTICE, "unwound what dead jobs left",
-                  LOG_NUMBER("jobs", (int64_t)count));
+        log_known(LOG_LEVEL_NOTICE, EVENT_UNWOUND, LOG_NUMBER("jobs", (int64_t)count));
     _exit(EXIT_SUCCESS);
 }
 
@@ -202,7 +204,7 @@ static enum status start(struct supervisor *supervisor, struct error *err)
     struct store_options options = setup_store_options(&supervisor->setup);
     if (store_open(&options, &supervisor->store, err) != STATUS_OK)
         return err->status;
-    log_event(LOG_LEVEL_NOTICE, "worker started", LOG_TEXT("version", APPBACKUP_VERSION),
+    log_known(LOG_LEVEL_NOTICE, EVENT_WORKER_STARTED, LOG_TEXT("version", APPBACKUP_VERSION),
               LOG_TEXT("node", config->node), LOG_NUMBER("slots", config->worker.slots),
               LOG_NUMBER("apps", (int64_t)supervisor->setup.apps->count));
     return STATUS_OK;

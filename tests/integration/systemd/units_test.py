@@ -32,7 +32,7 @@ class UnitsTest(unittest.TestCase):
         """All units in one directory, with the programs of this build: verify wants them to exist."""
         cls.directory = tempfile.mkdtemp(prefix="appbackup-units.")
         for path in glob.glob(BUILD + "/systemd/*") + glob.glob(SOURCE + "/systemd/appbackup*.*"):
-            if path.endswith((".in", ".sysusers", ".tmpfiles")):
+            if path.endswith((".in", ".sysusers", ".tmpfiles", ".catalog")):
                 continue
             text = re.sub(r"=/\S*/sbin/(appbackup\S*)", lambda found: f"={BUILD}/{found.group(1)}", read(path))
             with open(os.path.join(cls.directory, os.path.basename(path)), "w") as file:

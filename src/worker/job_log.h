@@ -1,0 +1,42 @@
+/*
+ * Job log: the story of one job as the log tells it, so that `journalctl BACKUP_ID=…` has all of
+ * it: every stage entered and left, every hook, every warning. What hooks print is not logged: it
+ * is in the record, where those look who may see it.
+ */
+#ifndef WORKER_JOB_LOG_H
+#define WORKER_JOB_LOG_H
+
+#include "core/log.h"
+#include "lease.h"
+#include "model/job.h"
+#include "stage/backup.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Which job it is about: for the supervisor, whose lines are about many. */
+#define JOB_FIELDS(job)                                                         \
+    LOG_TEXT("job", (job)->id), LOG_TEXT("kind", job_kind_name((job)->kind)),   \
+        LOG_TEXT(job_is_task((job)->kind) ? "task" : "backup", (job)->subject), \
+        LOG_TEXT("app", (job)->app), LOG_NUMBER("attempt", (job)->attempt)
+
+struct job_log {
+    char stage[LEASE_STAGE_SIZE]; /* "": none yet */
+    int64_t since_ms;
+    size_t warnings; /* how many of them have been logged */
+};
+
+/* In every line from here on: JOB_FIELDS, app_name, and the backup that a task is about ("": none).
+ * Hooks are logged from here on, too. */
+void job_log_begin(const struct job *job, const char *app_name, const char *backup);
+
+/* The same for a process that only unwinds. */
+void job_log_begin_unwinding(const struct job *job);
+void job_log_hooks(void);
+
+void job_log_report(struct job_log *log, const struct stage_report *report);
+
+/* The last stage ends; and what has come since the last report. */
+void job_log_end(struct job_log *log, const json_t *state_details);
+
+#endif
