@@ -115,7 +115,7 @@ class KillFrontEnd(Fault):
 
 class RedisFault(Fault):
     def strike(self, cell):
-        self.met = cell.node.count_in_log("Redis failed")
+        self.met = cell.node.count_in_log("Redis lost")
         self.harm(cell.node)
         proceed(cell.pid)
 
@@ -123,7 +123,7 @@ class RedisFault(Fault):
         raise NotImplementedError
 
     def wait_for_victim(self, cell):
-        wait_until(lambda: cell.node.count_in_log("Redis failed") > self.met, PATIENCE_S,
+        wait_until(lambda: cell.node.count_in_log("Redis lost") > self.met, PATIENCE_S,
                    "the worker has met it")
 
 

@@ -950,11 +950,11 @@ class Configuration(unittest.TestCase):
             write_config(self.config, "unix:" + self.scratch.join("none"), [f"127.0.0.1:{self.port}"],
                          {ONE: {"new": "member"}})
             daemon.send(signal.SIGHUP)
-            wait_until(lambda: "reloaded: accounts" in daemon.log, 10, "the log says that it has reloaded")
+            wait_until(lambda: "configuration read again" in daemon.log, 10, "the log says that it has reloaded")
             self.assertEqual((number("work"), number("new")), (401, 404))
             self.write(http={"bodybytes": 1})
             daemon.send(signal.SIGHUP)
-            wait_until(lambda: "not reloaded" in daemon.log, 10, "the log says that it has not")
+            wait_until(lambda: "configuration not usable" in daemon.log, 10, "the log says that it has not")
             self.assertEqual((number("work"), number("new")), (401, 404))
         self.assertEqual(daemon.stop(15), 0)
 

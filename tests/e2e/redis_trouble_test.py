@@ -117,7 +117,7 @@ class RedisTroubleTest(NodeTest):
             os.environ["REDISCLI_AUTH"] = "second"
             node.redis_cli("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
             wait_until(lambda: node.ask().status == 503, 10, "the API is shut out")
-            wait_until(lambda: "Redis failed" in node.log(), 10, "the worker is shut out")
+            wait_until(lambda: "Redis lost" in node.log(), 10, "the worker is shut out")
             self.assertIsNone(worker.poll())
             node.write("etc/redis-password", "second\n", 0o600)
             worker.send_signal(signal.SIGHUP)

@@ -43,7 +43,7 @@ class WorkerCrashTest(NodeTest):
             job = node.job(backup)
             self.assertEqual(("quarantined", "3"), (job["state"], job["kills"]))
             self.assertIn("last output:", job["reason"])
-            self.assertIn('msg="job starts"', job["reason"])
+            self.assertIn('msg="stage starts"', job["reason"])
             starts = [line for line in node.log().split("\n") if 'msg="job starts"' in line
                       and not "evidence" in line]
             self.assertEqual(3, len(starts), "the log has its lines as they were")

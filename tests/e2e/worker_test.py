@@ -166,7 +166,7 @@ class WorkerTest(NodeTest):
                        "the new app is there")
             node.write("etc/apps.d/broken.yaml", "volumes: 7\n")
             worker.send_signal(signal.SIGHUP)
-            wait_until(lambda: "keeping the old one" in node.log(), 10, "refused")
+            wait_until(lambda: 'kept="the old one"' in node.log(), 10, "refused")
             self.assertIn("broken.yaml:1", node.log())
             self.assertIsNone(worker.poll())
             os.unlink(node.path("etc/apps.d/broken.yaml"))
