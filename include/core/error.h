@@ -13,6 +13,7 @@
 #define CORE_ERROR_H
 
 #include "core/attributes.h"
+#include "core/reason.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -56,16 +57,20 @@ bool status_is_transient(enum status status);
 
 /* Report a new failure: return FAIL(err, STATUS_NOT_FOUND, "backup '%s'", id); */
 #define FAIL(err, ...) (error_set((err), __VA_ARGS__), error_status(err))
-/* The same with a reason code: return FAIL_REASON(err, STATUS_CONFLICT, "name_taken", "..."); */
+/* The same with a reason code: return FAIL_REASON(err, STATUS_CONFLICT, REASON_NAME_TAKEN, "...");
+ */
 #define FAIL_REASON(err, ...) (error_set_reason((err), __VA_ARGS__), error_status(err))
 /* The same for a failed system call: the status follows from errno, its text is appended. */
 #define FAIL_ERRNO(err, ...) (error_set_errno((err), errno, __VA_ARGS__), error_status(err))
+/* Pass a failure on with another reason code, since here it is known better; the rest stays. */
+#define FAIL_AS(err, reason) (error_set_code((err), (reason)), error_status(err))
 /* Pass a failure on with "<context>: " in front of it; status and reason stay. */
 #define FAIL_IN(err, ...) (error_wrap((err), __VA_ARGS__), error_status(err))
 
 void error_set(struct error *err, enum status status, const char *format, ...) PRINTF_LIKE(3, 4);
-void error_set_reason(struct error *err, enum status status, const char *reason, const char *format,
+void error_set_reason(struct error *err, enum status status, enum reason reason, const char *format,
                       ...) PRINTF_LIKE(4, 5);
+void error_set_code(struct error *err, enum reason reason);
 void error_set_errno(struct error *err, int error_number, const char *format, ...)
     PRINTF_LIKE(3, 4);
 void error_wrap(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);

@@ -20,10 +20,13 @@ enum { DETAIL_TITLE_MAX = 40, DETAIL_TEXT_MAX = 511, DETAIL_REASON_MAX = 127, DE
 
 /* Append one entry unless an equal one is there or DETAILS_MAX is reached. additional: taken, may
  * be NULL. Running out of memory drops the entry: a detail never fails the work it is about. */
-void detail_add(json_t *details, const char *reason, const char *title, const char *text,
+void detail_add(json_t *details, enum reason reason, const char *title, const char *text,
                 json_t *additional);
 
-/* The entry for a failure: its reason code, "<stage> failed", its text. */
+/* The entry for a failure: its reason code and its text. */
+void detail_add_cause(json_t *details, const char *title, const struct error *cause);
+
+/* The same with the title "<stage> failed". */
 void detail_add_error(json_t *details, const char *stage, const struct error *cause);
 
 /* The reason code at the end of an entry's "type". */

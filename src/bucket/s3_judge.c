@@ -7,7 +7,7 @@
 /* What a failure is: its status and reason, and what may be done. */
 struct judgement {
     enum status status;
-    const char *reason; /* NULL: the status's own */
+    enum reason reason; /* unset: the status's own */
     struct s3_verdict verdict;
 };
 
@@ -25,38 +25,38 @@ static const struct {
     const char *code;
     struct judgement judgement;
 } codes[] = {
-    {"NoSuchBucket", {STATUS_UNAVAILABLE, "bucket_missing", {0}}},
-    {"RequestTimeTooSkewed", {STATUS_UNAVAILABLE, "clock_skewed", {0}}},
-    {"QuotaExceeded", {STATUS_NO_SPACE, "bucket_full", {0}}},
-    {"XMinioStorageFull", {STATUS_NO_SPACE, "bucket_full", {0}}},
-    {"InvalidAccessKeyId", {STATUS_FORBIDDEN, "bucket_forbidden", KEYS}},
-    {"SignatureDoesNotMatch", {STATUS_FORBIDDEN, "bucket_forbidden", KEYS}},
-    {"ExpiredToken", {STATUS_FORBIDDEN, "bucket_forbidden", KEYS}},
-    {"InvalidToken", {STATUS_FORBIDDEN, "bucket_forbidden", KEYS}},
-    {"TokenRefreshRequired", {STATUS_FORBIDDEN, "bucket_forbidden", KEYS}},
-    {"BadDigest", {STATUS_UNAVAILABLE, "upload_damaged", {.repeat = true}}},
-    {"XAmzContentSHA256Mismatch", {STATUS_UNAVAILABLE, "upload_damaged", {.repeat = true}}},
-    {"RequestTimeout", {STATUS_TIMEOUT, "bucket_unreachable", REPEAT}},
-    {"ConditionalRequestConflict", {STATUS_UNAVAILABLE, NULL, REPEAT}},
-    {"OperationAborted", {STATUS_UNAVAILABLE, NULL, REPEAT}},
+    {"NoSuchBucket", {STATUS_UNAVAILABLE, REASON_BUCKET_MISSING, {0}}},
+    {"RequestTimeTooSkewed", {STATUS_UNAVAILABLE, REASON_CLOCK_SKEWED, {0}}},
+    {"QuotaExceeded", {STATUS_NO_SPACE, REASON_BUCKET_FULL, {0}}},
+    {"XMinioStorageFull", {STATUS_NO_SPACE, REASON_BUCKET_FULL, {0}}},
+    {"InvalidAccessKeyId", {STATUS_FORBIDDEN, REASON_BUCKET_FORBIDDEN, KEYS}},
+    {"SignatureDoesNotMatch", {STATUS_FORBIDDEN, REASON_BUCKET_FORBIDDEN, KEYS}},
+    {"ExpiredToken", {STATUS_FORBIDDEN, REASON_BUCKET_FORBIDDEN, KEYS}},
+    {"InvalidToken", {STATUS_FORBIDDEN, REASON_BUCKET_FORBIDDEN, KEYS}},
+    {"TokenRefreshRequired", {STATUS_FORBIDDEN, REASON_BUCKET_FORBIDDEN, KEYS}},
+    {"BadDigest", {STATUS_UNAVAILABLE, REASON_UPLOAD_DAMAGED, {.repeat = true}}},
+    {"XAmzContentSHA256Mismatch", {STATUS_UNAVAILABLE, REASON_UPLOAD_DAMAGED, {.repeat = true}}},
+    {"RequestTimeout", {STATUS_TIMEOUT, REASON_BUCKET_UNREACHABLE, REPEAT}},
+    {"ConditionalRequestConflict", {STATUS_UNAVAILABLE, REASON_UNSET, REPEAT}},
+    {"OperationAborted", {STATUS_UNAVAILABLE, REASON_UNSET, REPEAT}},
 };
 
 static const struct {
     long from, to;
     struct judgement judgement;
 } statuses[] = {
-    {401, 401, {STATUS_FORBIDDEN, "bucket_forbidden", KEYS}},
-    {403, 403, {STATUS_FORBIDDEN, "bucket_forbidden", KEYS}},
-    {404, 404, {STATUS_NOT_FOUND, NULL, {0}}},
-    {408, 408, {STATUS_TIMEOUT, "bucket_unreachable", REPEAT}},
-    {409, 409, {STATUS_CONFLICT, NULL, {0}}},
-    {412, 412, {STATUS_CONFLICT, NULL, {0}}},
-    {413, 413, {STATUS_TOO_LARGE, NULL, {0}}},
-    {416, 416, {STATUS_CORRUPT, NULL, {0}}},
-    {429, 429, {STATUS_UNAVAILABLE, "bucket_unreachable", REPEAT}},
-    {501, 501, {STATUS_UNSUPPORTED, NULL, {0}}},
-    {507, 507, {STATUS_NO_SPACE, "bucket_full", {0}}},
-    {500, 599, {STATUS_UNAVAILABLE, "bucket_unreachable", REPEAT}},
+    {401, 401, {STATUS_FORBIDDEN, REASON_BUCKET_FORBIDDEN, KEYS}},
+    {403, 403, {STATUS_FORBIDDEN, REASON_BUCKET_FORBIDDEN, KEYS}},
+    {404, 404, {STATUS_NOT_FOUND, REASON_UNSET, {0}}},
+    {408, 408, {STATUS_TIMEOUT, REASON_BUCKET_UNREACHABLE, REPEAT}},
+    {409, 409, {STATUS_CONFLICT, REASON_UNSET, {0}}},
+    {412, 412, {STATUS_CONFLICT, REASON_UNSET, {0}}},
+    {413, 413, {STATUS_TOO_LARGE, REASON_UNSET, {0}}},
+    {416, 416, {STATUS_CORRUPT, REASON_UNSET, {0}}},
+    {429, 429, {STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE, REPEAT}},
+    {501, 501, {STATUS_UNSUPPORTED, REASON_UNSET, {0}}},
+    {507, 507, {STATUS_NO_SPACE, REASON_BUCKET_FULL, {0}}},
+    {500, 599, {STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE, REPEAT}},
 };
 
 static struct judgement judge_answer(long status, const char *code)
@@ -72,15 +72,16 @@ static struct judgement judge_answer(long status, const char *code)
 
 static struct judgement judge_code(CURLcode code)
 {
-    static const struct judgement lost = {STATUS_UNAVAILABLE, "bucket_unreachable", REPEAT};
-    static const struct judgement untrusted = {STATUS_UNAVAILABLE, "certificate_untrusted", {0}};
+    static const struct judgement lost = {STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE, REPEAT};
+    static const struct judgement untrusted = {
+        STATUS_UNAVAILABLE, REASON_CERTIFICATE_UNTRUSTED, {0}};
     if (code == CURLE_OPERATION_TIMEDOUT)
-        return (struct judgement){STATUS_TIMEOUT, "bucket_unreachable", REPEAT};
+        return (struct judgement){STATUS_TIMEOUT, REASON_BUCKET_UNREACHABLE, REPEAT};
     if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_ISSUER_ERROR ||
         code == CURLE_SSL_INVALIDCERTSTATUS)
         return untrusted;
     if (code == CURLE_SSL_CACERT_BADFILE)
-        return (struct judgement){STATUS_INVALID, "certificate_untrusted", {0}};
+        return (struct judgement){STATUS_INVALID, REASON_CERTIFICATE_UNTRUSTED, {0}};
     if (code == CURLE_OUT_OF_MEMORY)
         return (struct judgement){.status = STATUS_NO_MEMORY};
     return lost;
@@ -88,9 +89,9 @@ static struct judgement judge_code(CURLcode code)
 
 static enum status fail(const struct judgement *judgement, const char *text, struct error *err)
 {
-    const char *reason =
-        judgement->reason == NULL ? status_name(judgement->status) : judgement->reason;
-    return FAIL_REASON(err, judgement->status, reason, "%s", text);
+    if (judgement->reason == REASON_UNSET)
+        return FAIL(err, judgement->status, "%s", text);
+    return FAIL_REASON(err, judgement->status, judgement->reason, "%s", text);
 }
 
 /* The server knows the session token; should it ever send it back, it is not for our logs. */
@@ -136,11 +137,11 @@ static enum status fail_stopped(const struct s3_transfer *transfer, struct s3_ve
     ret_verdict->repeat = true;
     ret_verdict->unsure = true;
     if (transfer->stop == S3_STOP_STALLED) {
-        return FAIL_REASON(err, STATUS_TIMEOUT, "bucket_unreachable",
+        return FAIL_REASON(err, STATUS_TIMEOUT, REASON_BUCKET_UNREACHABLE,
                            "%s: nothing moved for %lld ms", transfer->origin,
                            (long long)transfer->patience->stall_ms);
     }
-    return FAIL_REASON(err, STATUS_TIMEOUT, "bucket_unreachable", "%s: not done after %lld ms",
+    return FAIL_REASON(err, STATUS_TIMEOUT, REASON_BUCKET_UNREACHABLE, "%s: not done after %lld ms",
                        transfer->origin, (long long)transfer->patience->request_ms);
 }
 

@@ -195,7 +195,7 @@ static enum status fetch_page(const struct listing *listing, const char *token,
     if (status != STATUS_NOT_FOUND)
         return status;
     struct error cause = *err; /* not "no objects": there is nowhere to look */
-    return FAIL_REASON(err, STATUS_UNAVAILABLE, "bucket_missing", "%s", cause.text);
+    return FAIL_REASON(err, STATUS_UNAVAILABLE, REASON_BUCKET_MISSING, "%s", cause.text);
 }
 
 static enum status list_page(struct listing *listing, struct s3_page *page, struct error *err)

@@ -71,14 +71,24 @@ static enum status load(const char *path, bool with_secrets, struct config **ret
     return status;
 }
 
+/* What a retry does not mend is told by its code. */
+static enum status load_coded(const char *path, bool with_secrets, struct config **ret_config,
+                              struct error *err)
+{
+    if (load(path, with_secrets, ret_config, err) == STATUS_OK)
+        return STATUS_OK;
+    return status_is_transient(err->status) ? err->status
+                                            : FAIL_AS(err, REASON_CONFIGURATION_INVALID);
+}
+
 enum status config_load(const char *path, struct config **ret_config, struct error *err)
 {
-    return load(path, true, ret_config, err);
+    return load_coded(path, true, ret_config, err);
 }
 
 enum status config_load_public(const char *path, struct config **ret_config, struct error *err)
 {
-    return load(path, false, ret_config, err);
+    return load_coded(path, false, ret_config, err);
 }
 
 bool config_may_read_secrets(void)

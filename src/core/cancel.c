@@ -41,10 +41,11 @@ enum status cancel_check(const struct cancel *cancel, struct error *err)
     if (why == STATUS_OK)
         return STATUS_OK;
     if (why == STATUS_CANCELED)
-        return FAIL_REASON(err, STATUS_CANCELED, "canceled", "canceled on request");
+        return FAIL_REASON(err, STATUS_CANCELED, REASON_CANCELED, "canceled on request");
     if (why == STATUS_LOST)
-        return FAIL_REASON(err, STATUS_LOST, "lease_lost", "the lease was lost");
+        return FAIL_REASON(err, STATUS_LOST, REASON_LEASE_LOST, "the lease was lost");
     if (why == STATUS_TIMEOUT)
-        return FAIL_REASON(err, STATUS_TIMEOUT, "job_timeout", "the job took longer than it may");
-    return FAIL_REASON(err, STATUS_UNAVAILABLE, "worker_stopping", "the worker is stopping");
+        return FAIL_REASON(err, STATUS_TIMEOUT, REASON_JOB_TIMEOUT,
+                           "the job took longer than it may");
+    return FAIL_REASON(err, STATUS_UNAVAILABLE, REASON_WORKER_STOPPING, "the worker is stopping");
 }

@@ -90,8 +90,8 @@ static enum status resolve_program(const char *name, const char *search, char pa
             return STATUS_OK;
         entry += len + (entry[len] == ':');
     }
-    return FAIL_REASON(err, STATUS_NOT_FOUND, "unknown_command", "there is no command '%s' in %s",
-                       name, search);
+    return FAIL_REASON(err, STATUS_NOT_FOUND, REASON_UNKNOWN_COMMAND,
+                       "there is no command '%s' in %s", name, search);
 }
 
 static enum status resolve_user(const char *name, struct launch *launch, struct error *err)

@@ -98,13 +98,18 @@ void error_set(struct error *err, enum status status, const char *format, ...)
     va_end(args);
 }
 
-void error_set_reason(struct error *err, enum status status, const char *reason, const char *format,
+void error_set_reason(struct error *err, enum status status, enum reason reason, const char *format,
                       ...)
 {
     va_list args;
     va_start(args, format);
-    error_format(err, status, reason, format, args);
+    error_format(err, status, reason_code(reason), format, args);
     va_end(args);
+}
+
+void error_set_code(struct error *err, enum reason reason)
+{
+    (void)snprintf(err->reason, sizeof(err->reason), "%s", reason_code(reason));
 }
 
 void error_set_errno(struct error *err, int error_number, const char *format, ...)

@@ -61,7 +61,8 @@ enum status user_find(const char *name, struct user *ret_user, struct error *err
             return set_user(found, ret_user, err);
         if (name == NULL)
             return set_nameless(ret_user);
-        return FAIL_REASON(err, STATUS_NOT_FOUND, "unknown_user", "there is no user '%s'", name);
+        return FAIL_REASON(err, STATUS_NOT_FOUND, REASON_UNKNOWN_USER, "there is no user '%s'",
+                           name);
     }
     return FAIL(err, STATUS_TOO_LARGE, "the entry of user '%s'", name == NULL ? "" : name);
 }

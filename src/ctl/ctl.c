@@ -43,7 +43,7 @@ static void print_command_help(const struct command *command)
 
 static int exit_code_of(const struct error *err)
 {
-    if (strcmp(err->reason, "config") == 0)
+    if (strcmp(err->reason, reason_code(REASON_CONFIGURATION_INVALID)) == 0)
         return CTL_EXIT_CONFIG;
     switch ((int)err->status) {
     case STATUS_NOT_FOUND:

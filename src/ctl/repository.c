@@ -86,7 +86,7 @@ enum status command_repository_key(struct session *session, struct error *err)
     if (check_exists(session, arguments->values[0], id, location, err) != STATUS_OK)
         return err->status;
     if (config_repository_passphrase(session->config, id, &passphrase, err) != STATUS_OK) {
-        (void)snprintf(err->reason, sizeof(err->reason), "config"); /* the master key's file */
+        error_set_code(err, REASON_CONFIGURATION_INVALID); /* the master key's file */
         return err->status;
     }
     return print_key(arguments->output, location, secret_text(passphrase), err);

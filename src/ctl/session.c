@@ -53,10 +53,8 @@ enum status session_open(struct session *session, const struct arguments *argume
                          struct error *err)
 {
     session->arguments = arguments;
-    if (config_load(config_path(arguments), &session->config, err) != STATUS_OK) {
-        (void)snprintf(err->reason, sizeof(err->reason), "config");
-        return err->status;
-    }
+    if (config_load(config_path(arguments), &session->config, err) != STATUS_OK)
+        return FAIL_AS(err, REASON_CONFIGURATION_INVALID);
     if (choose_account(session, arguments->account, err) != STATUS_OK)
         return err->status;
     return open_store(session, err);

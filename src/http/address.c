@@ -126,7 +126,8 @@ static enum status bind_internet(int fd, const struct address *address, struct e
     if (bind(fd, &address->socket.any, address->len) == 0)
         return STATUS_OK;
     if (errno == EADDRINUSE)
-        return FAIL(err, STATUS_CONFLICT, "bind: the address is in use");
+        return FAIL_REASON(err, STATUS_CONFLICT, REASON_ADDRESS_IN_USE,
+                           "bind: the address is in use");
     return FAIL_ERRNO(err, "bind");
 }
 

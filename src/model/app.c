@@ -76,7 +76,7 @@ static json_t *state_details(const struct app *app)
         details = json_array();
     }
     if (details != NULL && app->state == APP_UNAVAILABLE)
-        detail_add(details, "app_unavailable", "App unavailable",
+        detail_add(details, REASON_APP_UNAVAILABLE, "App unavailable",
                    "its node has no living worker, or no longer defines it", NULL);
     return details;
 }

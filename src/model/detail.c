@@ -57,7 +57,7 @@ static void append_unique(json_t *array, json_t *item)
         json_decref(item);
 }
 
-void detail_add(json_t *details, const char *reason, const char *title, const char *text,
+static void add(json_t *details, const char *reason, const char *title, const char *text,
                 json_t *additional)
 {
     json_auto_t *taken = additional;
@@ -71,11 +71,22 @@ void detail_add(json_t *details, const char *reason, const char *title, const ch
         append_unique(details, entry);
 }
 
+void detail_add(json_t *details, enum reason reason, const char *title, const char *text,
+                json_t *additional)
+{
+    add(details, reason_code(reason), title, text, additional);
+}
+
+void detail_add_cause(json_t *details, const char *title, const struct error *cause)
+{
+    add(details, cause->reason, title, cause->text, NULL);
+}
+
 void detail_add_error(json_t *details, const char *stage, const struct error *cause)
 {
     char title[DETAIL_TITLE_MAX * 4 + 1];
     (void)snprintf(title, sizeof(title), "%.100s failed", stage);
-    detail_add(details, cause->reason, title, cause->text, NULL);
+    detail_add_cause(details, title, cause);
 }
 
 const char *detail_code(const char *type)

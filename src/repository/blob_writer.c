@@ -26,9 +26,10 @@ enum status repository_check_guarded(const struct repository *repository, struct
     if (repository->config.read_only != NULL)
         return FAIL(err, STATUS_UNSUPPORTED, "the repository cannot be written to: %s",
                     repository->config.read_only);
-    if (repository->failure.status != STATUS_OK)
-        return FAIL_REASON(err, repository->failure.status, repository->failure.reason,
-                           "an earlier write failed: %s", repository->failure.text);
+    if (repository->failure.status != STATUS_OK) {
+        *err = repository->failure;
+        return FAIL_IN(err, "an earlier write failed");
+    }
     return STATUS_OK;
 }
 

@@ -33,7 +33,7 @@ static enum status fail_locked(const struct lock_file *lock, struct error *err)
 {
     char since[CLOCK_TEXT_SIZE];
     clock_format((int64_t)lock->time.tv_sec * 1000, since);
-    return FAIL_REASON(err, STATUS_LOCKED, "repository_locked",
+    return FAIL_REASON(err, STATUS_LOCKED, REASON_REPOSITORY_LOCKED,
                        "locked%s by %s@%s, pid %d, since %s", lock->exclusive ? " exclusively" : "",
                        lock->user, lock->host, (int)lock->pid, since);
 }
@@ -180,7 +180,7 @@ static enum status check_still_there(struct repository *repository, struct error
     object_path(path, "locks", &repository->lock.id);
     enum status status = object_store_size(repository->store, path, &size, err);
     if (status == STATUS_NOT_FOUND)
-        return FAIL_REASON(err, STATUS_LOST, "repository_lock_lost",
+        return FAIL_REASON(err, STATUS_LOST, REASON_REPOSITORY_LOCK_LOST,
                            "somebody removed our lock of the repository");
     return status;
 }
@@ -209,7 +209,7 @@ enum status repository_refresh_lock(struct repository *repository, struct error 
     bool tried_since = lock->tried_ms > lock->renewed_ms && now - lock->tried_ms < RETRY_MS;
     long long minutes = (long long)age_ms / 60000;
     if (age_ms >= LOST_MS)
-        return FAIL_REASON(err, STATUS_LOST, "repository_lock_lost",
+        return FAIL_REASON(err, STATUS_LOST, REASON_REPOSITORY_LOCK_LOST,
                            "the repository's lock could not be renewed for %lld min", minutes);
     if (age_ms < RENEW_MS || tried_since)
         return STATUS_OK;

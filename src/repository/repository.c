@@ -141,7 +141,8 @@ enum status repository_open_with_key(struct object_store *store,
     enum status status = open_with(store, &keys, &config, ret_repository, err);
     OPENSSL_cleanse(&keys, sizeof(keys));
     if (status == STATUS_CORRUPT)
-        return FAIL(err, STATUS_FORBIDDEN, "open repository: the key does not open its config");
+        return FAIL_REASON(err, STATUS_FORBIDDEN, REASON_REPOSITORY_KEY_WRONG,
+                           "open repository: the key does not open its config");
     return status == STATUS_OK ? STATUS_OK : FAIL_IN(err, "open repository");
 }
 
@@ -193,8 +194,9 @@ static enum status search_keys(struct key_search *search, bool thorough,
     struct key_list list;
     if (list_keys(search->store, &list, err) != STATUS_OK)
         return error_status(err);
-    error_set(&search->blame, STATUS_FORBIDDEN,
-              list.count == 0 ? "no key is left in it" : "the passphrase opens none of its keys");
+    error_set_reason(&search->blame, STATUS_FORBIDDEN, REASON_REPOSITORY_KEY_WRONG, "%s",
+                     list.count == 0 ? "no key is left in it"
+                                     : "the passphrase opens none of its keys");
     for (size_t i = 0; i < list.count && (found == NULL || thorough); i++) {
         CLEANUP(repository_closep) struct repository *opened = NULL;
         if (search_step(search, list.names[i], &opened, err) != STATUS_OK)

@@ -38,7 +38,7 @@ enum status place_open_directory(const char *path, int *ret_fd, struct error *er
         return FAIL_ERRNO(err, "directory '%s'", path);
 
     CLEANUP(freep) char *real = realpath(path, NULL);
-    return FAIL_REASON(err, STATUS_INVALID, "symbolic_link",
+    return FAIL_REASON(err, STATUS_INVALID, REASON_SYMBOLIC_LINK,
                        "'%s' goes through a symbolic link, which others could change: name its "
                        "real path '%s'",
                        path, real == NULL ? "?" : real);
@@ -181,7 +181,7 @@ static enum status open_place(int around_fd, const char *name, int *ret_fd, stru
     if (fd >= 0 && fstat(fd, &info) != 0)
         return FAIL_ERRNO(err, "fstat");
     if (info.st_uid != geteuid() || (info.st_mode & 07777) != 0700)
-        return FAIL_REASON(err, STATUS_FORBIDDEN, "foreign_place",
+        return FAIL_REASON(err, STATUS_FORBIDDEN, REASON_FOREIGN_PLACE,
                            "it is not what was made here: left alone");
     *ret_fd = STEAL_FD(fd);
     return STATUS_OK;

@@ -36,7 +36,7 @@ static enum status open_directory(const struct bucket_definition *definition,
         return status;
     /* A mount that is late, or an NFS server away: it may be there the next time. */
     struct error cause = *err;
-    return FAIL_REASON(err, STATUS_UNAVAILABLE, "bucket_unreachable", "%s", cause.text);
+    return FAIL_REASON(err, STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE, "%s", cause.text);
 }
 
 static enum status open_s3(const struct bucket_definition *definition,

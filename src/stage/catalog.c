@@ -75,8 +75,8 @@ static enum status read_all(const struct stage_catalog_plan *plan, struct object
     status = repository_list_snapshots(repository, on_snapshot, entries, err);
     if (status != STATUS_CORRUPT && status != STATUS_TOO_LARGE)
         return status;
-    detail_add(result->state_details, "snapshot_unreadable", "Snapshot not readable", err->text,
-               NULL);
+    detail_add(result->state_details, REASON_SNAPSHOT_UNREADABLE, "Snapshot not readable",
+               err->text, NULL);
     return STATUS_OK;
 }
 

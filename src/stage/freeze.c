@@ -64,8 +64,8 @@ static void rewrite_record(struct stage_context *context)
 {
     struct error failure = {0};
     if (write_record(context, &failure) != STATUS_OK)
-        detail_add(context->result->state_details, "undo_record_stale", "Undo record not updated",
-                   failure.text, NULL);
+        detail_add(context->result->state_details, REASON_UNDO_RECORD_STALE,
+                   "Undo record not updated", failure.text, NULL);
 }
 
 /* The last step: nothing is owed any more, or what is left is for stage_undo_all(). */
@@ -81,7 +81,7 @@ static void close_record(struct stage_context *context)
             STATUS_OK &&
         file_remove(path, &failure) == STATUS_OK)
         return;
-    detail_add(context->result->state_details, "undo_record_stale", "Undo record not removed",
+    detail_add(context->result->state_details, REASON_UNDO_RECORD_STALE, "Undo record not removed",
                failure.text, NULL);
 }
 
@@ -89,7 +89,7 @@ static void remove_snapshots(struct stage_context *context)
 {
     struct error failure = {0};
     if (unwind_snapshots(&context->record, &failure) != STATUS_OK)
-        detail_add(context->result->state_details, "snapshot_left", "Snapshot not removed",
+        detail_add(context->result->state_details, REASON_SNAPSHOT_LEFT, "Snapshot not removed",
                    failure.text, NULL);
 }
 
@@ -110,11 +110,11 @@ static enum status check_volume(const char *volume, struct error *err)
     if (!there && errno != ENOENT && errno != ENOTDIR)
         return FAIL_ERRNO(err, "volume '%s'", volume);
     if (!there)
-        return FAIL_REASON(err, STATUS_NOT_FOUND, "volume_missing", "volume '%s' does not exist",
-                           volume);
+        return FAIL_REASON(err, STATUS_NOT_FOUND, REASON_VOLUME_MISSING,
+                           "volume '%s' does not exist", volume);
     if (!S_ISDIR(info.st_mode))
-        return FAIL_REASON(err, STATUS_INVALID, "volume_missing", "volume '%s' is not a directory",
-                           volume);
+        return FAIL_REASON(err, STATUS_INVALID, REASON_VOLUME_MISSING,
+                           "volume '%s' is not a directory", volume);
     return STATUS_OK;
 }
 

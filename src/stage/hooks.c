@@ -74,8 +74,8 @@ static void describe(const struct app_hook *hook, const struct child_result *res
     child_describe(result, how, sizeof(how));
     int len = 0;
     const char *output = shown_output(result, &len);
-    error_set_reason(failure, STATUS_CONFLICT, "hook_failed", "hook '%.60s': %s%s%.*s", hook->name,
-                     how, len > 0 ? ": " : "", len, output);
+    error_set_reason(failure, STATUS_CONFLICT, REASON_HOOK_FAILED, "hook '%.60s': %s%s%.*s",
+                     hook->name, how, len > 0 ? ": " : "", len, output);
 }
 
 static void note_failure(const struct hooks_request *request, const struct app_hook *hook,
@@ -91,7 +91,7 @@ static void note_failure(const struct hooks_request *request, const struct app_h
         return;
     char title[64];
     (void)snprintf(title, sizeof(title), "%s hook failed", hook_stage_name(request->stage));
-    detail_add(request->details, "hook_failed", title, failure->text,
+    detail_add(request->details, REASON_HOOK_FAILED, title, failure->text,
                additional_new(hook, request->stage, child));
 }
 
@@ -119,7 +119,7 @@ static enum status run_one(const struct hooks_request *request, const struct app
     }
     if (cancel_check(request->cancel, err) != STATUS_OK)
         return FAIL_IN(err, "hook '%s'", hook->name);
-    error_set_reason(&failure, STATUS_CONFLICT, "hook_failed", "%s", cause.text);
+    error_set_reason(&failure, STATUS_CONFLICT, REASON_HOOK_FAILED, "%s", cause.text);
     note_failure(request, hook, NULL, &failure, result);
     return STATUS_OK;
 }

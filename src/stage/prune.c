@@ -182,10 +182,10 @@ static enum status failure(const struct stage_prune_plan *plan, struct child_res
         return cancel_check(plan->cancel, err);
     child_describe(result, how, sizeof(how));
     if (result->timed_out)
-        return FAIL_REASON(err, STATUS_TIMEOUT, "prune_timeout", "restic prune: %s", how);
+        return FAIL_REASON(err, STATUS_TIMEOUT, REASON_PRUNE_TIMEOUT, "restic prune: %s", how);
     if (strstr(result->output, "already locked") != NULL)
         return FAIL(err, STATUS_LOCKED, "restic prune: %.300s", last_line(result->output));
-    return FAIL_REASON(err, STATUS_INTERNAL, "prune_failed", "restic prune: %s: %.300s", how,
+    return FAIL_REASON(err, STATUS_INTERNAL, REASON_PRUNE_FAILED, "restic prune: %s: %.300s", how,
                        last_line(result->output));
 }
 
@@ -196,7 +196,7 @@ static void note_result(char *output, struct stage_result *result)
     if (line == NULL)
         return;
     line[strcspn(line, "\n")] = '\0';
-    detail_add(result->state_details, "pruned", "Pruned", line, NULL);
+    detail_add(result->state_details, REASON_PRUNED, "Pruned", line, NULL);
 }
 
 static enum status run_restic(const struct stage_prune_plan *plan, struct stage_result *result,
@@ -214,7 +214,7 @@ static enum status run_restic(const struct stage_prune_plan *plan, struct stage_
         if (err->status != STATUS_NOT_FOUND)
             return error_status(err);
         struct error cause = *err;
-        return FAIL_REASON(err, STATUS_NOT_FOUND, "restic_missing",
+        return FAIL_REASON(err, STATUS_NOT_FOUND, REASON_RESTIC_MISSING,
                            "the package restic is needed to prune: %s", cause.text);
     }
     if (!child_succeeded(&child))

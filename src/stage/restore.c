@@ -20,7 +20,7 @@ static enum status check_plan(const struct stage_restore_plan *plan, struct erro
     if (plan->target != NULL && plan->target[0] != '/')
         return FAIL(err, STATUS_INVALID, "target '%s': an absolute path is expected", plan->target);
     if (plan->target == NULL && plan->includes != NULL && plan->includes[0] != NULL)
-        return FAIL_REASON(err, STATUS_INVALID, "include_needs_target",
+        return FAIL_REASON(err, STATUS_INVALID, REASON_INCLUDE_NEEDS_TARGET,
                            "in place a volume is restored whole: for a part of it name a target");
     return STATUS_OK;
 }
@@ -34,8 +34,8 @@ static enum status start_lock(struct restore *restore, struct error *err)
     restore->locked = status == STATUS_OK;
     if (status != STATUS_NO_SPACE && status != STATUS_FORBIDDEN)
         return status;
-    detail_add(restore->result->state_details, "not_locked", "Repository not locked", err->text,
-               NULL);
+    detail_add(restore->result->state_details, REASON_NOT_LOCKED, "Repository not locked",
+               err->text, NULL);
     return STATUS_OK;
 }
 
@@ -80,7 +80,7 @@ static enum status find_by_tag(struct restore *restore, struct blob_id *ret_id, 
     if (repository_find_snapshot(restore->repository, tag, ret_id, &found, err) != STATUS_OK)
         return err->status;
     return found ? STATUS_OK
-                 : FAIL_REASON(err, STATUS_NOT_FOUND, "snapshot_missing",
+                 : FAIL_REASON(err, STATUS_NOT_FOUND, REASON_SNAPSHOT_MISSING,
                                "no snapshot in the repository has the tag '%s'", tag);
 }
 
@@ -97,7 +97,7 @@ static enum status find_snapshot(struct restore *restore, struct error *err)
     if (!search.found && status != STATUS_OK)
         return status;
     if (!search.found)
-        return FAIL_REASON(err, STATUS_NOT_FOUND, "snapshot_missing",
+        return FAIL_REASON(err, STATUS_NOT_FOUND, REASON_SNAPSHOT_MISSING,
                            "snapshot %.80s is not in the repository", text == NULL ? "" : text);
     restore->root = search.tree;
     blob_id_to_text(&search.snapshot, restore->result->repository_snapshot);

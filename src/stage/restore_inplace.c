@@ -77,7 +77,7 @@ static enum status check_left(struct restore *restore, bool *ret_swapped, struct
         return status;
     if (left.phase == RESTORE_SWAP) {
         undo_record_done(&left);
-        return FAIL_REASON(err, STATUS_CONFLICT, "exchange_not_undone",
+        return FAIL_REASON(err, STATUS_CONFLICT, REASON_EXCHANGE_NOT_UNDONE,
                            "an earlier attempt's exchange could not be taken back");
     }
     restore->recorded = true;
@@ -256,8 +256,8 @@ enum status inplace_post_restore(struct restore *restore, struct error *err UNUS
     struct error failure = {0};
     pay_hooks(restore, HOOK_REASON_RESTORE);
     if (write_record(restore, &failure) != STATUS_OK)
-        detail_add(restore->result->state_details, "undo_record_stale", "Undo record not updated",
-                   failure.text, NULL);
+        detail_add(restore->result->state_details, REASON_UNDO_RECORD_STALE,
+                   "Undo record not updated", failure.text, NULL);
     return STATUS_OK;
 }
 
@@ -276,7 +276,7 @@ static void close_record(struct restore *restore)
                file_remove(path, &failure) == STATUS_OK) {
         return;
     }
-    detail_add(restore->result->state_details, "undo_record_stale", "Undo record not removed",
+    detail_add(restore->result->state_details, REASON_UNDO_RECORD_STALE, "Undo record not removed",
                failure.text, NULL);
 }
 
@@ -285,8 +285,8 @@ enum status inplace_cleanup(struct restore *restore, struct error *err UNUSED)
     struct error failure = {0};
     finish_inside(restore);
     if (unwind_places(&restore->record, true, &failure) != STATUS_OK)
-        detail_add(restore->result->state_details, "old_left", "Old data not removed", failure.text,
-                   NULL);
+        detail_add(restore->result->state_details, REASON_OLD_LEFT, "Old data not removed",
+                   failure.text, NULL);
     close_record(restore);
     return STATUS_OK;
 }
@@ -300,7 +300,7 @@ void inplace_undo(struct restore *restore, const struct error *cause)
         detail_add_error(restore->result->state_details, "undo", &failure);
     pay_hooks(restore, HOOK_REASON_UNDO);
     if (unwind_places(&restore->record, !again, &failure) != STATUS_OK)
-        detail_add(restore->result->state_details, "old_left", "Restored data not removed",
+        detail_add(restore->result->state_details, REASON_OLD_LEFT, "Restored data not removed",
                    failure.text, NULL);
     close_record(restore);
 }

@@ -37,7 +37,7 @@ enum status restore_open_directory(const char *path, int *ret_fd, struct error *
     };
     int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
     if (fd < 0 && errno == ELOOP)
-        return FAIL_REASON(err, STATUS_INVALID, "symbolic_link",
+        return FAIL_REASON(err, STATUS_INVALID, REASON_SYMBOLIC_LINK,
                            "'%s' goes through a symbolic link: name its real path", path);
     if (fd < 0 && errno == ENOTDIR)
         return FAIL(err, STATUS_INVALID, "'%s' is not a directory", path);
@@ -116,7 +116,7 @@ static enum status check_mounts(const char *volume, struct error *err)
             continue;
         unescape(path);
         if (is_below(path, volume))
-            return FAIL_REASON(err, STATUS_CONFLICT, "mount_below",
+            return FAIL_REASON(err, STATUS_CONFLICT, REASON_MOUNT_BELOW,
                                "'%s' is mounted below volume '%s'", path, volume);
     }
     return STATUS_OK;

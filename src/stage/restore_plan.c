@@ -394,12 +394,12 @@ static enum status find_directory(struct planning *planning, const char *name, s
         if (tree_reader_next(reader, &node, &more, err) != STATUS_OK)
             return err->status;
         if (!more)
-            return FAIL_REASON(err, STATUS_NOT_FOUND, "volume_not_in_backup",
+            return FAIL_REASON(err, STATUS_NOT_FOUND, REASON_VOLUME_NOT_IN_BACKUP,
                                "it is not in the backup");
         if (node.name_len != len || memcmp(node.name, name, len) != 0)
             continue;
         if (node.type != NODE_DIR || !node.has_subtree)
-            return FAIL_REASON(err, STATUS_NOT_FOUND, "volume_not_in_backup",
+            return FAIL_REASON(err, STATUS_NOT_FOUND, REASON_VOLUME_NOT_IN_BACKUP,
                                "it is not a directory in the backup");
         planning->now.tree = node.subtree;
         struct restore_directory *entry = directory_at(planning, root);

@@ -5,11 +5,12 @@
 #include <stdio.h>
 
 static const struct {
-    const char *reason, *title, *counted;
+    enum reason reason;
+    const char *title, *counted;
 } kinds[PROBLEM_COUNT] = {
-    [PROBLEM_DAMAGED] = {"data_damaged", "Data damaged in the bucket", "damaged"},
-    [PROBLEM_FILE] = {"file_not_restored", "File could not be restored", "not restored"},
-    [PROBLEM_ATTRIBUTES] = {"attributes_not_restored", "Attributes could not be set",
+    [PROBLEM_DAMAGED] = {REASON_DATA_DAMAGED, "Data damaged in the bucket", "damaged"},
+    [PROBLEM_FILE] = {REASON_FILE_NOT_RESTORED, "File could not be restored", "not restored"},
+    [PROBLEM_ATTRIBUTES] = {REASON_ATTRIBUTES_NOT_RESTORED, "Attributes could not be set",
                             "without some of their attributes"},
 };
 
@@ -76,7 +77,7 @@ void restore_problems_finish(struct restore_problems *problems, json_t *details)
                         problems->count[i], kinds[i].counted);
         separator = ", ";
     }
-    detail_add(details, "files_skipped", "More files with warnings", text, NULL);
+    detail_add(details, REASON_FILES_SKIPPED, "More files with warnings", text, NULL);
 }
 
 static const struct error *first_missing(const struct restore_problems *problems)
@@ -95,7 +96,7 @@ enum status restore_problems_check(struct restore_problems *problems, struct err
     const struct error *first = first_missing(problems);
     bool damaged = problems->count[PROBLEM_DAMAGED] > 0;
     return FAIL_REASON(err, damaged ? STATUS_CORRUPT : STATUS_CONFLICT,
-                       damaged ? "data_damaged" : "files_not_restored",
+                       damaged ? REASON_DATA_DAMAGED : REASON_FILES_NOT_RESTORED,
                        "%zu files are not restored%s%.300s", missing,
                        first == NULL ? "" : ", the first: ", first == NULL ? "" : first->text);
 }

@@ -374,7 +374,7 @@ static enum status upload_volumes(struct upload *upload, struct error *err)
         if (upload_volume(upload, i, err) != STATUS_OK)
             return err->status;
     if (upload->wanted > 0 && upload->lost == upload->wanted)
-        return FAIL_REASON(err, STATUS_FORBIDDEN, "nothing_readable",
+        return FAIL_REASON(err, STATUS_FORBIDDEN, REASON_NOTHING_READABLE,
                            "not one of %" PRIu64 " files could be read", upload->wanted);
     if (parents_finish(&upload->parents, err) != STATUS_OK)
         return err->status;
@@ -394,7 +394,7 @@ static void tell_damage(const struct upload *upload)
 {
     const struct error *damage = parent_damage(upload->parent);
     if (damage->status != STATUS_OK)
-        detail_add(upload->warnings.details, "parent_unreadable",
+        detail_add(upload->warnings.details, REASON_PARENT_UNREADABLE,
                    "Earlier backup is damaged: files were read again", damage->text, NULL);
 }
 

@@ -105,7 +105,8 @@ static enum status on_snapshot(void *context, const struct repository_snapshot *
                                 problem, err) != STATUS_OK)
         return error_status(err);
     if (problem[0] != '\0' && verification_damage_count(verify->verification) == 0)
-        detail_add(verify->result->state_details, "data_damaged", "Data damaged", problem, NULL);
+        detail_add(verify->result->state_details, REASON_DATA_DAMAGED, "Data damaged", problem,
+                   NULL);
     if (backup == NULL || !id_is_valid(backup))
         return STATUS_OK;
     json_t *verdict = json_pack("{s:s, s:s}", "backup", backup, "problem", problem);
@@ -116,16 +117,16 @@ static enum status on_snapshot(void *context, const struct repository_snapshot *
 
 static enum status damaged(struct verify *verify, const char *text, struct error *err)
 {
-    detail_add(verify->result->state_details, "data_damaged", "Data damaged", text, NULL);
+    detail_add(verify->result->state_details, REASON_DATA_DAMAGED, "Data damaged", text, NULL);
     const json_t *first = json_array_get(verify->result->state_details, 0);
     const char *named = json_string_value(json_object_get(first, "detail"));
     size_t count = json_array_size(verify->result->state_details);
     char message[ERROR_TEXT_MAX];
     (void)snprintf(message, sizeof(message), "%.300s", named == NULL ? text : named);
     if (count > 1)
-        return FAIL_REASON(err, STATUS_CORRUPT, "data_damaged", "%s (and %zu more)", message,
+        return FAIL_REASON(err, STATUS_CORRUPT, REASON_DATA_DAMAGED, "%s (and %zu more)", message,
                            count - 1);
-    return FAIL_REASON(err, STATUS_CORRUPT, "data_damaged", "%s", message);
+    return FAIL_REASON(err, STATUS_CORRUPT, REASON_DATA_DAMAGED, "%s", message);
 }
 
 /* A snapshot that cannot be read does not hide the others. */
@@ -137,7 +138,7 @@ static enum status walk(struct verify *verify, struct error *err)
     verify->verdicts->complete = true;
     size_t count = verification_damage_count(verify->verification);
     for (size_t i = 0; i < count && i < VERIFICATION_DAMAGES_MAX; i++)
-        detail_add(verify->result->state_details, "data_damaged", "Data damaged",
+        detail_add(verify->result->state_details, REASON_DATA_DAMAGED, "Data damaged",
                    verification_damage(verify->verification, i), NULL);
     if (status != STATUS_OK) {
         struct error cause = *err;

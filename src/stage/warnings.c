@@ -5,12 +5,13 @@
 #include <stdio.h>
 
 static const struct {
-    const char *reason, *title, *counted;
+    enum reason reason;
+    const char *title, *counted;
 } texts[WARNING_COUNT] = {
-    [WARNING_UNREADABLE] = {"file_unreadable", "File could not be read", "unreadable"},
-    [WARNING_VANISHED] = {"file_vanished", "File vanished during the backup", "vanished"},
-    [WARNING_CHANGED] = {"file_changed", "File was replaced during the backup", "replaced"},
-    [WARNING_ATTRIBUTES] = {"attributes_unreadable", "Attributes could not be read",
+    [WARNING_UNREADABLE] = {REASON_FILE_UNREADABLE, "File could not be read", "unreadable"},
+    [WARNING_VANISHED] = {REASON_FILE_VANISHED, "File vanished during the backup", "vanished"},
+    [WARNING_CHANGED] = {REASON_FILE_CHANGED, "File was replaced during the backup", "replaced"},
+    [WARNING_ATTRIBUTES] = {REASON_ATTRIBUTES_UNREADABLE, "Attributes could not be read",
                             "without some of their attributes"},
 };
 
@@ -54,5 +55,5 @@ void warnings_finish(struct warnings *warnings)
                         warnings->count[i], texts[i].counted);
         separator = ", ";
     }
-    detail_add(warnings->details, "files_skipped", "More files with warnings", text, NULL);
+    detail_add(warnings->details, REASON_FILES_SKIPPED, "More files with warnings", text, NULL);
 }

@@ -103,7 +103,7 @@ static void answer_unavailable(struct pending *call)
 {
     struct error err = {0};
     const char *why = call->why != NULL ? call->why : link_why(call->async->link);
-    (void)FAIL_REASON(&err, STATUS_UNAVAILABLE, "redis_unavailable", "redis: %s", why);
+    (void)FAIL_REASON(&err, STATUS_UNAVAILABLE, REASON_REDIS_UNAVAILABLE, "redis: %s", why);
     answer(call, NULL, &err);
 }
 
@@ -213,7 +213,8 @@ static void schedule(struct store_async *async)
 static void expire(struct pending *call)
 {
     struct error err = {0};
-    (void)FAIL_REASON(&err, STATUS_TIMEOUT, "redis_unavailable", "redis: no reply within %lld ms",
+    (void)FAIL_REASON(&err, STATUS_TIMEOUT, REASON_REDIS_UNAVAILABLE,
+                      "redis: no reply within %lld ms",
                       (long long)call->async->settings.timeout_ms);
     bool waiting = call->place == PLACE_WAITING;
     if (waiting)

@@ -8,8 +8,9 @@ enum status redis_connection_failure(const redisContext *redis, struct error *er
 {
     /* A blocking read that ends at its deadline looks like a socket without data. */
     bool timed_out = redis->err == REDIS_ERR_IO && (errno == EAGAIN || errno == ETIMEDOUT);
-    return FAIL_REASON(err, timed_out ? STATUS_TIMEOUT : STATUS_UNAVAILABLE, "redis_unavailable",
-                       "redis: %s", timed_out ? "no reply in time" : redis->errstr);
+    return FAIL_REASON(err, timed_out ? STATUS_TIMEOUT : STATUS_UNAVAILABLE,
+                       REASON_REDIS_UNAVAILABLE, "redis: %s",
+                       timed_out ? "no reply in time" : redis->errstr);
 }
 
 static enum status greet(redisContext *redis, const struct settings *settings, struct error *err)
@@ -39,7 +40,7 @@ enum status redis_connection_open(const struct settings *settings, redisContext 
     if (redis == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "redis connection");
     if (redis->err != 0)
-        return FAIL_REASON(err, STATUS_UNAVAILABLE, "redis_unavailable", "redis: %s",
+        return FAIL_REASON(err, STATUS_UNAVAILABLE, REASON_REDIS_UNAVAILABLE, "redis: %s",
                            redis->errstr);
     (void)fcntl(redis->fd, F_SETFD, FD_CLOEXEC); /* hiredis leaves it open for child processes */
     if (redisSetTimeout(redis, timeout) != REDIS_OK)

@@ -2,34 +2,34 @@
 
 #include <string.h>
 
-#define UNSAFE "redis_unsafe"
+#define UNSAFE REASON_REDIS_UNSAFE
 
 static const struct {
     const char *code; /* the first word of the error reply */
     enum status status;
-    const char *reason;
+    enum reason reason;
 } refusals[] = {
-    {"UNKNOWN_APP", STATUS_NOT_FOUND, "unknown_app"},
-    {"UNKNOWN_BACKUP", STATUS_NOT_FOUND, "unknown_backup"},
-    {"UNKNOWN_BUCKET", STATUS_NOT_FOUND, "unknown_bucket"},
-    {"UNKNOWN_JOB", STATUS_NOT_FOUND, "unknown_job"},
-    {"UNKNOWN_NODE", STATUS_NOT_FOUND, "unknown_node"},
-    {"UNKNOWN_TASK", STATUS_NOT_FOUND, "unknown_task"},
-    {"UNKNOWN_SNAPSHOT", STATUS_NOT_FOUND, "unknown_snapshot"},
-    {"NO_BUCKET", STATUS_NOT_FOUND, "no_bucket"},
-    {"FOREIGN_BACKUP", STATUS_FORBIDDEN, "foreign_backup"},
-    {"FOREIGN_SNAPSHOT", STATUS_FORBIDDEN, "foreign_snapshot"},
-    {"NAME_TAKEN", STATUS_CONFLICT, "name_taken"},
-    {"KEY_REUSED", STATUS_CONFLICT, "key_reused"},
-    {"ALREADY_DELETING", STATUS_CONFLICT, "already_deleting"},
-    {"BACKUP_ACTIVE", STATUS_CONFLICT, "backup_active"},
-    {"BACKUP_IN_USE", STATUS_CONFLICT, "backup_in_use"},
-    {"BACKUP_NOT_READY", STATUS_CONFLICT, "backup_not_ready"},
-    {"TASK_EXISTS", STATUS_CONFLICT, "task_exists"},
-    {"ILLEGAL_TRANSITION", STATUS_CONFLICT, "illegal_transition"},
-    {"LEASE_LOST", STATUS_LOST, "lease_lost"},
-    {"INVALID_ARGUMENT", STATUS_INVALID, "invalid_argument"},
-    {"SCHEMA_MISMATCH", STATUS_UNSUPPORTED, "schema_mismatch"},
+    {"UNKNOWN_APP", STATUS_NOT_FOUND, REASON_UNKNOWN_APP},
+    {"UNKNOWN_BACKUP", STATUS_NOT_FOUND, REASON_UNKNOWN_BACKUP},
+    {"UNKNOWN_BUCKET", STATUS_NOT_FOUND, REASON_UNKNOWN_BUCKET},
+    {"UNKNOWN_JOB", STATUS_NOT_FOUND, REASON_UNKNOWN_JOB},
+    {"UNKNOWN_NODE", STATUS_NOT_FOUND, REASON_UNKNOWN_NODE},
+    {"UNKNOWN_TASK", STATUS_NOT_FOUND, REASON_UNKNOWN_TASK},
+    {"UNKNOWN_SNAPSHOT", STATUS_NOT_FOUND, REASON_UNKNOWN_SNAPSHOT},
+    {"NO_BUCKET", STATUS_NOT_FOUND, REASON_NO_BUCKET},
+    {"FOREIGN_BACKUP", STATUS_FORBIDDEN, REASON_FOREIGN_BACKUP},
+    {"FOREIGN_SNAPSHOT", STATUS_FORBIDDEN, REASON_FOREIGN_SNAPSHOT},
+    {"NAME_TAKEN", STATUS_CONFLICT, REASON_NAME_TAKEN},
+    {"KEY_REUSED", STATUS_CONFLICT, REASON_KEY_REUSED},
+    {"ALREADY_DELETING", STATUS_CONFLICT, REASON_ALREADY_DELETING},
+    {"BACKUP_ACTIVE", STATUS_CONFLICT, REASON_BACKUP_ACTIVE},
+    {"BACKUP_IN_USE", STATUS_CONFLICT, REASON_BACKUP_IN_USE},
+    {"BACKUP_NOT_READY", STATUS_CONFLICT, REASON_BACKUP_NOT_READY},
+    {"TASK_EXISTS", STATUS_CONFLICT, REASON_TASK_EXISTS},
+    {"ILLEGAL_TRANSITION", STATUS_CONFLICT, REASON_ILLEGAL_TRANSITION},
+    {"LEASE_LOST", STATUS_LOST, REASON_LEASE_LOST},
+    {"INVALID_ARGUMENT", STATUS_INVALID, REASON_INVALID_ARGUMENT},
+    {"SCHEMA_MISMATCH", STATUS_UNSUPPORTED, REASON_SCHEMA_MISMATCH},
     /* Redis itself: there, but not fit to work with now. */
     {"OOM", STATUS_UNAVAILABLE, UNSAFE},
     {"READONLY", STATUS_UNAVAILABLE, UNSAFE},
@@ -56,5 +56,5 @@ enum status refusal_check(const redisReply *reply, struct error *err)
         const char *text = reply->str[len] == ' ' ? reply->str + len + 1 : reply->str;
         return FAIL_REASON(err, refusals[i].status, refusals[i].reason, "%s", text);
     }
-    return FAIL_REASON(err, STATUS_INTERNAL, "redis_error", "redis: %s", reply->str);
+    return FAIL_REASON(err, STATUS_INTERNAL, REASON_REDIS_ERROR, "redis: %s", reply->str);
 }

@@ -107,7 +107,8 @@ enum status store_reply_backup_record(const redisReply *reply, const char *accou
     if (is_there && store_reply_backup(reply, &backup, err) != STATUS_OK)
         return err->status;
     if (!is_there || !belongs_to(&backup, account, app))
-        return FAIL_REASON(err, STATUS_NOT_FOUND, "unknown_backup", "there is no such backup here");
+        return FAIL_REASON(err, STATUS_NOT_FOUND, REASON_UNKNOWN_BACKUP,
+                           "there is no such backup here");
     give_backup(&backup, ret_backup);
     return STATUS_OK;
 }

@@ -58,10 +58,10 @@ static enum status receive(struct store_wake *wake, char *bytes, size_t size, si
 {
     ssize_t len = recv(wake->redis->fd, bytes, size, MSG_DONTWAIT);
     if (len < 0 && errno != EAGAIN && errno != EINTR)
-        return FAIL_REASON(err, STATUS_UNAVAILABLE, "redis_unavailable", "wake-up channel: %s",
+        return FAIL_REASON(err, STATUS_UNAVAILABLE, REASON_REDIS_UNAVAILABLE, "wake-up channel: %s",
                            strerrorname_np(errno));
     if (len == 0)
-        return FAIL_REASON(err, STATUS_UNAVAILABLE, "redis_unavailable",
+        return FAIL_REASON(err, STATUS_UNAVAILABLE, REASON_REDIS_UNAVAILABLE,
                            "wake-up channel: closed by Redis");
     *ret_len = len > 0 ? (size_t)len : 0;
     return STATUS_OK;
@@ -72,8 +72,8 @@ static enum status parse(struct store_wake *wake, bool *woken, struct error *err
     void *reply = NULL;
     do {
         if (redisReaderGetReply(wake->redis->reader, &reply) != REDIS_OK)
-            return FAIL_REASON(err, STATUS_UNAVAILABLE, "redis_unavailable", "wake-up channel: %s",
-                               wake->redis->reader->errstr);
+            return FAIL_REASON(err, STATUS_UNAVAILABLE, REASON_REDIS_UNAVAILABLE,
+                               "wake-up channel: %s", wake->redis->reader->errstr);
         *woken = *woken || reply != NULL;
         freeReplyObject(reply);
     } while (reply != NULL);

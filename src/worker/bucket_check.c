@@ -22,7 +22,7 @@ enum status bucket_check(const struct bucket_definition *definition, struct erro
     const char *problem = problem_of_directory(definition->path);
     if (problem == NULL)
         return STATUS_OK;
-    return FAIL_REASON(err, STATUS_UNAVAILABLE, "bucket_unreachable",
+    return FAIL_REASON(err, STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE,
                        "bucket '%s': directory '%.300s': %s", definition->bucket.name,
                        definition->path, problem);
 }

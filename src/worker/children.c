@@ -23,7 +23,9 @@ static void log_death(const struct slot *slot, const char *verdict)
     bool quarantined = strcmp(verdict, "quarantined") == 0;
     log_known(quarantined ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING,
               quarantined ? EVENT_JOB_QUARANTINED : EVENT_JOB_DIED, JOB_FIELDS(&slot->job),
-              LOG_TEXT("verdict", verdict), LOG_TEXT("reason", slot->death.evidence));
+              LOG_TEXT("verdict", verdict),
+              LOG_TEXT("code", reason_code(quarantined ? REASON_QUARANTINED : REASON_JOB_DIED)),
+              LOG_TEXT("reason", slot->death.evidence));
 }
 
 static enum status tell_return(struct supervisor *supervisor, const struct slot *slot,

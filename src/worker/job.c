@@ -51,7 +51,7 @@ static enum status check_claim(const struct job *job, int64_t epoch, struct erro
 {
     if (job->epoch == epoch && strcmp(job->state, "claimed") == 0)
         return STATUS_OK;
-    return FAIL_REASON(err, STATUS_LOST, "lease_lost",
+    return FAIL_REASON(err, STATUS_LOST, REASON_LEASE_LOST,
                        "the job is %s with epoch %lld, our claim has epoch %lld", job->state,
                        (long long)job->epoch, (long long)epoch);
 }
@@ -106,10 +106,10 @@ static enum status run_stages(struct run *run, const char *passphrase, struct st
     if (bucket == NULL && job->kind == JOB_CATALOG)
         return STATUS_OK; /* another node's: this one has nothing there */
     if (bucket == NULL)
-        return FAIL_REASON(err, STATUS_NOT_FOUND, "bucket_undefined", "node '%s' has no bucket %s",
-                           config->node, job->bucket);
+        return FAIL_REASON(err, STATUS_NOT_FOUND, REASON_BUCKET_UNDEFINED,
+                           "node '%s' has no bucket %s", config->node, job->bucket);
     if (app == NULL && job->kind == JOB_BACKUP)
-        return FAIL_REASON(err, STATUS_NOT_FOUND, "app_undefined", "node '%s' has no app '%s'",
+        return FAIL_REASON(err, STATUS_NOT_FOUND, REASON_APP_UNDEFINED, "node '%s' has no app '%s'",
                            config->node, run->backup.app_name);
     if (bucket_check(bucket, err) != STATUS_OK)
         return err->status;

@@ -28,7 +28,7 @@ static enum status lock_file(const char *path, int *ret_fd, bool *ret_current, s
     struct flock range = whole_file;
     if (fcntl(fd, F_SETLK, &range) != 0) {
         if (errno == EACCES || errno == EAGAIN)
-            return FAIL_REASON(err, STATUS_LOCKED, "job_busy",
+            return FAIL_REASON(err, STATUS_LOCKED, REASON_JOB_BUSY,
                                "another process still works on this job ('%s')", path);
         return FAIL_ERRNO(err, "lock '%s'", path);
     }

@@ -150,7 +150,7 @@ static void on_late(struct lease *lease)
         lease->late_kill_ms = clock_mono_ms() + lease->options.grace_ms;
     if (clock_left_ms(lease->late_kill_ms) > 0)
         return;
-    log_known(LOG_LEVEL_ERROR, EVENT_JOB_HANGS, LOG_TEXT("code", "job_timeout"));
+    log_known(LOG_LEVEL_ERROR, EVENT_JOB_HANGS, LOG_TEXT("code", reason_code(REASON_JOB_TIMEOUT)));
     (void)kill(getpid(), SIGKILL);
 }
 

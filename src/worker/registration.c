@@ -17,7 +17,7 @@ enum status registration_tell_bucket(struct store *store,
     bucket.state = state;
     bucket.state_details = details;
     if (cause != NULL)
-        detail_add(details, cause->reason, "Bucket not usable", cause->text, NULL);
+        detail_add_cause(details, "Bucket not usable", cause);
     return store_bucket_register(store, &bucket, err);
 }
 

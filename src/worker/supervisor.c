@@ -186,8 +186,11 @@ static enum status start(struct supervisor *supervisor, struct error *err)
     if (setup_load(supervisor->config_path, &supervisor->setup, err) != STATUS_OK)
         return err->status;
     const struct config *config = supervisor->setup.config;
-    if (job_lock_try(&supervisor->lock, supervisor->setup.places.locks, "supervisor", err) !=
-        STATUS_OK)
+    enum status alone =
+        job_lock_try(&supervisor->lock, supervisor->setup.places.locks, "supervisor", err);
+    if (alone == STATUS_LOCKED)
+        error_set_code(err, REASON_WORKER_RUNNING);
+    if (alone != STATUS_OK)
         return FAIL_IN(err, "another worker runs on state directory '%s'", config->state_directory);
     if (signals_to_descriptor(&supervisor->signals, err) != STATUS_OK)
         return err->status;

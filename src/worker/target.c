@@ -29,7 +29,7 @@ static enum status check_links(const char *path, struct error *err)
         if (fd >= 0)
             return STATUS_OK;
         if (errno == ELOOP || errno == ENOTDIR) {
-            return FAIL_REASON(err, STATUS_FORBIDDEN, "target_forbidden",
+            return FAIL_REASON(err, STATUS_FORBIDDEN, REASON_TARGET_FORBIDDEN,
                                "'%.300s' is a symbolic link or no directory, or lies behind one",
                                part);
         }
@@ -45,13 +45,13 @@ static enum status check_links(const char *path, struct error *err)
 enum status target_check(const struct config *config, const char *path, struct error *err)
 {
     if (config->worker.restore_directories[0] == NULL) {
-        return FAIL_REASON(err, STATUS_FORBIDDEN, "target_forbidden",
+        return FAIL_REASON(err, STATUS_FORBIDDEN, REASON_TARGET_FORBIDDEN,
                            "node '%s' restores in place only: worker.restore_directories of its "
                            "configuration names no directory",
                            config->node);
     }
     if (!config_allows_target(config, path)) {
-        return FAIL_REASON(err, STATUS_FORBIDDEN, "target_forbidden",
+        return FAIL_REASON(err, STATUS_FORBIDDEN, REASON_TARGET_FORBIDDEN,
                            "'%.300s' is not a clean path below one of worker.restore_directories "
                            "of node '%s'",
                            path, config->node);

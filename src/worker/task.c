@@ -14,7 +14,7 @@ enum { VERDICTS_PAGE = 500 };
 
 static enum status undefined_app(const struct run *run, struct error *err)
 {
-    return FAIL_REASON(err, STATUS_NOT_FOUND, "app_undefined", "node '%s' has no app '%s'",
+    return FAIL_REASON(err, STATUS_NOT_FOUND, REASON_APP_UNDEFINED, "node '%s' has no app '%s'",
                        run->setup.config->node, run->task.app_name);
 }
 
@@ -226,7 +226,7 @@ static enum status send_catalog(struct run *run, struct error *err)
     char text[96];
     (void)snprintf(text, sizeof(text), "%zu backups are in the bucket, %lld had no record", count,
                    (long long)missing);
-    detail_add(run->result.state_details, "cataloged", "Bucket read", text, NULL);
+    detail_add(run->result.state_details, REASON_CATALOGED, "Bucket read", text, NULL);
     return STATUS_OK;
 }
 
@@ -235,7 +235,8 @@ enum status task_tell(struct run *run, enum status status, const struct error *c
 {
     if (run->job.kind == JOB_CATALOG && status == STATUS_OK)
         return send_catalog(run, err);
-    bool damaged = status == STATUS_CORRUPT && strcmp(cause->reason, "data_damaged") == 0;
+    bool damaged =
+        status == STATUS_CORRUPT && strcmp(cause->reason, reason_code(REASON_DATA_DAMAGED)) == 0;
     if (run->job.kind != JOB_VERIFY || (status != STATUS_OK && !damaged))
         return STATUS_OK;
     if (run->verdicts.complete && judge_all_absent(run, err) != STATUS_OK)

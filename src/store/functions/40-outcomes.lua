@@ -9,7 +9,10 @@ local function requeue(job, backup, end_of_try, changes)
     local now = now_ms()
     local why = end_of_try.why
     if is_late(job, now) and (backup.state ~= "deleting" or job.kind == "delete") then
-        FINISH.failed(job, backup, { reason = late_why(job, why) }, changes)
+        why = late_why(job, why)
+        changes.state_details = with_detail(changes.state_details or backup.state_details, "job_timeout",
+            "Deadline of the job has passed", why)
+        FINISH.failed(job, backup, { reason = why }, changes)
         return
     end
     changes.state_unready = reasons(end_of_try.unready)

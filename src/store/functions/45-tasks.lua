@@ -146,6 +146,8 @@ function Tasks.requeue(job, task, end_of_try, changes)
     if is_late(job, now_ms()) then
         local why = late_why(job, end_of_try.why)
         changes.state_unready = reasons(why)
+        changes.state_details = with_detail(changes.state_details or task.state_details, "job_timeout",
+            "Deadline of the job has passed", why)
         Tasks.transition(task, "fail", note_of(job, why), changes)
         end_job(job, why)
         return
@@ -226,7 +228,8 @@ function Tasks.bury(job, death)
         return is_late(job, now_ms()) and "failed" or "retry"
     end
     local why = string.format("given up, its worker died %s times, at last: %s", int(kills), death.evidence)
-    Tasks.transition(task, "fail", note_of(job, why), { state_unready = reasons(why) })
+    Tasks.transition(task, "fail", note_of(job, why), { state_unready = reasons(why),
+        state_details = with_detail(task.state_details, "quarantined", "Job in quarantine", why) })
     redis.call("HINCRBY", COUNTERS, "quarantined", 1)
     move_job(job, "quarantined", int(now_ms()), { reason = clean(why, REASON_MAX), kills = int(kills) })
     return "quarantined"
@@ -436,7 +439,7 @@ local function bury(job, death)
         return is_late(job, now_ms()) and "failed" or "retry"
     end
     local why = string.format("given up, its worker died %s times, at last: %s", int(kills), death.evidence)
-    local changes = {}
+    local changes = { state_details = with_detail(backup.state_details, "quarantined", "Job in quarantine", why) }
     transition(backup, failure_event(job, backup, why, changes), note_of(job, why), changes)
     redis.call("HINCRBY", COUNTERS, "quarantined", 1)
     move_job(job, "quarantined", int(now_ms()), { reason = clean(why, REASON_MAX), kills = int(kills) })

@@ -448,7 +448,7 @@ Test(stage_backup_run, reports_progress_that_only_grows)
 static enum status die_at(void *context, const struct stage_report *report, struct error *err)
 {
     if (strcmp(report->stage, context) == 0)
-        return FAIL_REASON(err, STATUS_LOST, "lease_lost", "somebody else has it");
+        return FAIL_REASON(err, STATUS_LOST, REASON_LEASE_LOST, "somebody else has it");
     return STATUS_OK;
 }
 

@@ -96,7 +96,7 @@ static enum status die(const struct job *job, struct error *err)
     enum store_verdict verdict = STORE_VERDICT_NONE;
     enum status status = store_job_died(store, job, &death, &verdict, err);
     if (status == STATUS_OK && verdict == STORE_VERDICT_NONE) /* a dead job is never refused */
-        return FAIL_REASON(err, STATUS_CONFLICT, "illegal_transition", "left alone");
+        return FAIL_REASON(err, STATUS_CONFLICT, REASON_ILLEGAL_TRANSITION, "left alone");
     return status;
 }
 

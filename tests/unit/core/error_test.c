@@ -23,7 +23,7 @@ Test(error, says_what_went_wrong_from_the_outside_in)
 
 Test(error, keeps_a_reason_of_its_own_on_the_way_up)
 {
-    (void)FAIL_REASON(&err, STATUS_CONFLICT, "name_taken", "name '%s'", "daily");
+    (void)FAIL_REASON(&err, STATUS_CONFLICT, REASON_NAME_TAKEN, "name '%s'", "daily");
     (void)FAIL_IN(&err, "create");
 
     cr_expect(eq(int, (int)err.status, STATUS_CONFLICT));
@@ -31,15 +31,14 @@ Test(error, keeps_a_reason_of_its_own_on_the_way_up)
     cr_expect(eq(str, err.text, "create: name 'daily'"));
 }
 
-Test(error, cuts_a_reason_that_is_too_long)
+Test(error, gets_another_reason_where_it_is_known_better)
 {
-    char reason[2 * ERROR_REASON_MAX];
-    memset(reason, 'r', sizeof(reason) - 1);
-    reason[sizeof(reason) - 1] = '\0';
+    (void)FAIL(&err, STATUS_INVALID, "line 3");
+    enum status status = FAIL_AS(&err, REASON_CONFIGURATION_INVALID);
 
-    (void)FAIL_REASON(&err, STATUS_CONFLICT, reason, "text");
-
-    cr_expect(eq(sz, strlen(err.reason), ERROR_REASON_MAX - 1));
+    cr_expect(eq(int, (int)status, STATUS_INVALID));
+    cr_expect(eq(str, err.reason, "configuration_invalid"));
+    cr_expect(eq(str, err.text, "line 3"));
 }
 
 Test(error, adds_the_text_of_errno)

@@ -68,7 +68,7 @@ Test(detail_add, writes_the_closed_entry_of_the_api)
 {
     json_auto_t *details = json_array();
 
-    detail_add(details, "hook_failed", "Hook failed", "exit code 3", NULL);
+    detail_add(details, REASON_HOOK_FAILED, "Hook failed", "exit code 3", NULL);
 
     CLEANUP(freep) char *text = json_dumps(details, JSON_COMPACT);
     cr_expect(eq(str, text,
@@ -80,7 +80,7 @@ Test(detail_add, takes_the_additional_details)
 {
     json_auto_t *details = json_array();
 
-    detail_add(details, "x", "t", "d", json_pack("{s:i}", "exitCode", 3));
+    detail_add(details, REASON_HOOK_FAILED, "t", "d", json_pack("{s:i}", "exitCode", 3));
 
     const json_t *additional = json_object_get(json_array_get(details, 0), "additionalDetails");
     cr_expect(eq(int, (int)json_integer_value(json_object_get(additional, "exitCode")), 3));
@@ -95,7 +95,7 @@ Test(detail_add, cuts_each_text_to_the_limit_of_the_schema)
         memcpy(text + i, "\xc3\xa4", 2);
     text[sizeof(text) - 1] = '\0';
 
-    detail_add(details, "x", text, text, NULL);
+    detail_add(details, REASON_HOOK_FAILED, text, text, NULL);
 
     cr_expect(eq(sz, strlen(member(details, 0, "title")), 2 * DETAIL_TITLE_MAX));
     cr_expect(eq(sz, strlen(member(details, 0, "detail")), 2 * DETAIL_TEXT_MAX));
@@ -105,7 +105,7 @@ Test(detail_add, has_a_text_where_none_is_given)
 {
     json_auto_t *details = json_array();
 
-    detail_add(details, "x", "", "", NULL);
+    detail_add(details, REASON_HOOK_FAILED, "", "", NULL);
 
     cr_expect(eq(str, (char *)member(details, 0, "title"), "unknown"));
     cr_expect(eq(str, (char *)member(details, 0, "detail"), "unknown"));
@@ -115,9 +115,9 @@ Test(detail_add, adds_an_equal_entry_once)
 {
     json_auto_t *details = json_array();
 
-    detail_add(details, "x", "t", "d", NULL);
-    detail_add(details, "x", "t", "d", NULL);
-    detail_add(details, "x", "t", "other", NULL);
+    detail_add(details, REASON_HOOK_FAILED, "t", "d", NULL);
+    detail_add(details, REASON_HOOK_FAILED, "t", "d", NULL);
+    detail_add(details, REASON_HOOK_FAILED, "t", "other", NULL);
 
     cr_expect(eq(sz, json_array_size(details), 2));
 }
@@ -129,7 +129,7 @@ Test(detail_add, stops_at_the_limit)
     for (int i = 0; i < DETAILS_MAX + 10; i++) {
         char text[16];
         (void)snprintf(text, sizeof(text), "%d", i);
-        detail_add(details, "x", "t", text, json_object());
+        detail_add(details, REASON_HOOK_FAILED, "t", text, json_object());
     }
 
     cr_expect(eq(sz, json_array_size(details), DETAILS_MAX));
@@ -140,7 +140,7 @@ Test(detail_add_error, says_what_failed_and_why)
 {
     json_auto_t *details = json_array();
     struct error err = {0};
-    error_set_reason(&err, STATUS_UNAVAILABLE, "bucket_unreachable", "put 'x': \xff gone");
+    error_set_reason(&err, STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE, "put 'x': \xff gone");
 
     detail_add_error(details, "upload", &err);
 

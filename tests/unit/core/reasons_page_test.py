@@ -1,0 +1,105 @@
+"""docs/reasons.md against the sources: each code is explained there, with the effect that it has, and each that is
+explained can be met. Needs nothing built."""
+
+import glob
+import os
+import re
+import unittest
+
+SOURCE = os.path.dirname(os.path.abspath(__file__)) + "/../../.."
+EFFECTS = {"REASON_ENDS": "**Ends the job**", "REASON_RETRIED": "**Tried again**", "REASON_GOES_ON": "**Goes on**",
+           "REASON_NEWS": "**For information**"}
+TRANSIENT = {"UNAVAILABLE", "TIMEOUT", "LOCKED", "NO_SPACE", "NO_MEMORY"}
+# A request to end is no failure that passes; a file of certificates that cannot be read is one of the configuration.
+OTHERWISE = {("TIMEOUT", "job_timeout"), ("UNAVAILABLE", "worker_stopping"), ("INVALID", "certificate_untrusted")}
+EMPTY_WORD = "*"
+
+
+def read(path):
+    with open(os.path.join(SOURCE, path)) as file:
+        return file.read()
+
+
+def read_all(pattern):
+    return {path: read(path) for path in glob.glob(os.path.join(SOURCE, pattern), recursive=True)}
+
+
+def shape(sentence):
+    """A sentence without what is filled in: %s, or a word in capitals, or the "…" at its end."""
+    return re.sub(r"%[sd]|\b[A-Z]+\b", EMPTY_WORD, sentence).replace("…", "").strip(" :" + EMPTY_WORD)
+
+
+class ReasonsPageTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.page = read("docs/reasons.md")
+        cls.table = dict(re.findall(r'\[REASON_\w+\] = \{"(\w+)", (\w+)\}', read("src/core/reason.c")))
+        cls.code = {path: text for path, text in read_all("src/**/*.[ch]").items()
+                    if not path.endswith("core/reason.c")}
+        cls.lua = "".join(read_all("src/store/functions/*.lua").values())
+
+    def test_each_code_has_a_section_with_its_effect(self):
+        sections = dict(re.findall(r"^### `(\w+)`\n\n(\*\*[\w ]+\*\*)\. \S", self.page, re.M))
+
+        self.assertGreater(len(self.table), 50)
+        self.assertEqual({code: EFFECTS[effect] for code, effect in self.table.items()}, sections)
+        self.assertEqual(len(sections), self.page.count("\n### "))
+
+    def test_each_section_is_about_a_code_that_can_be_met(self):
+        met = {name.lower() for text in self.code.values() for name in re.findall(r"\bREASON_([A-Z_]+)\b", text)}
+        met |= {name.lower() for text in self.code.values() for name in re.findall(r"\bSTATUS_([A-Z_]+)\b", text)}
+        met |= self.codes_of_the_library()
+
+        for code in self.table:
+            self.assertIn(code, met)
+
+    def codes_of_the_library(self):
+        calls = re.findall(r'with_detail\((?:[^()]|\([^()]*\))*?,\s*"([a-z_]+)"', self.lua)
+        self.assertEqual(self.lua.count("with_detail(") - 1, len(calls), "a code is written where it is used")
+        return set(calls)
+
+    def test_the_library_has_no_code_of_its_own(self):
+        self.assertLessEqual(self.codes_of_the_library(), set(self.table))
+
+    def test_nobody_else_writes_a_type(self):
+        users = {os.path.basename(path) for path, text in self.code.items() if "DETAIL_TYPE_PREFIX" in text}
+
+        self.assertEqual({"detail.c"}, users)
+        self.assertEqual(2, self.lua.count("DETAIL_TYPE_PREFIX"), "its value, and with_detail()")
+
+    def test_what_is_said_to_be_tried_again_is(self):
+        pairs = {(status, reason.lower()) for text in self.code.values()
+                 for status, reason in re.findall(r"\bSTATUS_([A-Z_]+),\s*REASON_([A-Z_]+)\b", text)}
+
+        self.assertGreater(len(pairs), 40)
+        for status, reason in pairs - OTHERWISE - {(status, "unset") for status, _ in pairs}:
+            self.assertEqual(self.table[reason] == "REASON_RETRIED", status in TRANSIENT, (status, reason))
+
+    def test_each_sentence_about_waiting_has_a_row(self):
+        said = re.findall(r'(?:reasons\(|unready = (?:string\.format\()?|local why = clean\()\s*"([^"]{8,})"', self.lua)
+        said += re.findall(r'string\.format\("((?:waiting|given up|not done)[^"]*)"', self.lua)
+        said += [re.search(r'"(no living worker;[^"]*)"', self.code[SOURCE + "/src/model/node.c"]).group(1)]
+        rows = {shape(sentence) for sentence in re.findall(r"^\| `([^`]+)`", self.page, re.M)}
+
+        self.assertGreater(len(said), 12, said)
+        for sentence in said:
+            self.assertIn(shape(sentence), rows)
+
+    def test_each_sentence_of_readyz_has_a_row(self):
+        said = re.findall(r'"((?:redis|worker): [^"]+)"', self.code[SOURCE + "/src/api/health.c"])
+
+        self.assertGreater(len(said), 4)
+        for sentence in said:
+            self.assertIn(f"| `{sentence}` |", self.page)
+
+    def test_the_catalog_refers_to_sections(self):
+        for anchor in re.findall(r"reasons\.md#(\w+)", read("systemd/appbackup.catalog")):
+            self.assertIn(anchor, self.table)
+
+    def test_links_within_the_page_lead_somewhere(self):
+        for anchor in re.findall(r"\]\(#(\w+)\)", self.page):
+            self.assertIn(f"### `{anchor}`", self.page)
+
+
+if __name__ == "__main__":
+    unittest.main()
