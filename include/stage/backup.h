@@ -96,6 +96,9 @@ struct stage_plan {
     const char *backup; /* id */
     const char *backup_name;
     const char *account;
+    const char *created_by; /* these three lie beside the data, for a record that is lost */
+    const char *version;    /* of the request; NULL, like the others: not told */
+    const json_t *labels;   /* array of {name, value} */
     const struct app_definition *app; /* NULL for a delete */
     const struct bucket_definition *bucket;
     const char *app_id;

@@ -3,9 +3,10 @@
  * the records of them.
  *
  * Entries   {"backup": id, "name": text, "taken_ms": number, "bytes": number, "snapshot": 64 hex
- *           digits}, one for each snapshot with the tags of ours; others are left out. A snapshot
- *           that cannot be read does not hide the others: it is among the details of the state
- *           (snapshot_unreadable).
+ *           digits}, and where the snapshot tells of them "created_by": id, "version": text,
+ *           "labels": [{"name", "value"}]; one for each snapshot with the tags of ours, others are
+ *           left out. A snapshot that cannot be read does not hide the others: it is among the
+ *           details of the state (snapshot_unreadable).
  * Errors    those of a bucket; no repository is no error: there is no entry.
  */
 #ifndef STAGE_CATALOG_H

@@ -1,6 +1,9 @@
 #include "stage/catalog.h"
 
+#include "commit.h"
 #include "context.h"
+#include "core/json.h"
+#include "model/backup.h"
 #include "model/detail.h"
 #include "model/names.h"
 #include "repository/snapshot.h"
@@ -24,6 +27,43 @@ static bool is_ours(const char *backup, const char *name)
     return backup != NULL && id_is_valid(backup) && name != NULL && name_is_label(name);
 }
 
+static bool is_version(const char *text)
+{
+    size_t len = strlen(text);
+    return len > 0 && len < VERSION_SIZE && strspn(text, "0123456789.") == len;
+}
+
+static bool are_labels(const json_t *labels)
+{
+    size_t i = 0;
+    json_t *label = NULL;
+    json_array_foreach(labels, i,
+                       label) if (!json_is_string(json_object_get(label, "name")) ||
+                                  !json_is_string(json_object_get(label, "value"))) return false;
+    return json_array_size(labels) > 0;
+}
+
+/* What older snapshots do not tell, and what somebody has changed, is left out. */
+static enum status add_request(const struct repository_snapshot *snapshot, json_t *entry,
+                               struct error *err)
+{
+    const char *by = tag_value(snapshot, COMMIT_BY_TAG);
+    const char *version = tag_value(snapshot, COMMIT_VERSION_TAG);
+    const char *text = tag_value(snapshot, COMMIT_LABELS_TAG);
+    struct error ignored = {0};
+    json_auto_t *labels = NULL;
+    bool has_labels = text != NULL &&
+                      json_read(text, strlen(text), &labels, &ignored) == STATUS_OK &&
+                      are_labels(labels);
+    if ((by != NULL && id_is_valid(by) &&
+         json_object_set_new(entry, "created_by", json_string(by)) != 0) ||
+        (version != NULL && is_version(version) &&
+         json_object_set_new(entry, "version", json_string(version)) != 0) ||
+        (has_labels && json_object_set(entry, "labels", labels) != 0))
+        return FAIL(err, STATUS_NO_MEMORY, "catalogue");
+    return STATUS_OK;
+}
+
 static enum status on_snapshot(void *context, const struct repository_snapshot *snapshot,
                                struct error *err)
 {
@@ -40,7 +80,7 @@ static enum status on_snapshot(void *context, const struct repository_snapshot *
                   (json_int_t)taken_ms, "bytes", (json_int_t)snapshot->bytes, "snapshot", id);
     if (json_array_append_new(entries, entry) != 0)
         return FAIL(err, STATUS_NO_MEMORY, "catalogue");
-    return STATUS_OK;
+    return add_request(snapshot, entry, err);
 }
 
 static enum status report(const struct stage_catalog_plan *plan, const struct stage_result *result,

@@ -1,5 +1,7 @@
 #include "commit.h"
 
+#include "core/cleanup.h"
+#include "core/json.h"
 #include "owner.h"
 #include "repository/snapshot.h"
 
@@ -19,11 +21,50 @@ static void name_app(const char *app, char tag[COMMIT_TAG_SIZE])
 
 struct tags {
     char backup[COMMIT_TAG_SIZE], name[COMMIT_TAG_SIZE], app[COMMIT_TAG_SIZE];
-    char account[COMMIT_TAG_SIZE];
+    char account[COMMIT_TAG_SIZE], by[COMMIT_TAG_SIZE], version[COMMIT_TAG_SIZE];
+    char *labels; /* owned */
 };
 
-static void set_tags(const struct stage_plan *plan, struct tags *tags,
-                     struct repository_snapshot *snapshot)
+static void add_tag(struct repository_snapshot *snapshot, const char *tag)
+{
+    size_t count = 0;
+    while (snapshot->tags[count] != NULL)
+        count++;
+    assert(count < SNAPSHOT_TAGS_MAX);
+    snapshot->tags[count] = tag;
+}
+
+static enum status add_labels(const json_t *labels, struct tags *tags,
+                              struct repository_snapshot *snapshot, struct error *err)
+{
+    if (json_array_size(labels) == 0)
+        return STATUS_OK;
+    CLEANUP(freep) char *text = json_write(labels);
+    if (text == NULL || asprintf(&tags->labels, COMMIT_LABELS_TAG "%s", text) < 0) {
+        tags->labels = NULL;
+        return FAIL(err, STATUS_NO_MEMORY, "labels");
+    }
+    add_tag(snapshot, tags->labels);
+    return STATUS_OK;
+}
+
+static enum status add_request(const struct stage_plan *plan, struct tags *tags,
+                               struct repository_snapshot *snapshot, struct error *err)
+{
+    if (plan->created_by != NULL) {
+        (void)snprintf(tags->by, sizeof(tags->by), COMMIT_BY_TAG "%s", plan->created_by);
+        add_tag(snapshot, tags->by);
+    }
+    if (plan->version != NULL) {
+        (void)snprintf(tags->version, sizeof(tags->version), COMMIT_VERSION_TAG "%s",
+                       plan->version);
+        add_tag(snapshot, tags->version);
+    }
+    return add_labels(plan->labels, tags, snapshot, err);
+}
+
+static enum status set_tags(const struct stage_plan *plan, struct tags *tags,
+                            struct repository_snapshot *snapshot, struct error *err)
 {
     commit_tag(plan->backup, tags->backup);
     (void)snprintf(tags->name, sizeof(tags->name), "name=%s", plan->backup_name);
@@ -34,6 +75,7 @@ static void set_tags(const struct stage_plan *plan, struct tags *tags,
     snapshot->tags[2] = tags->name;
     snapshot->tags[3] = tags->app;
     snapshot->tags[4] = tags->account;
+    return add_request(plan, tags, snapshot, err);
 }
 
 static struct timespec time_of(int64_t wall_ms)
@@ -45,7 +87,7 @@ static enum status save(struct stage_context *context, struct error *err)
 {
     const struct app_definition *app = context->plan->app;
     struct owner_cache owners = {0};
-    struct tags tags;
+    struct tags tags = {0};
     struct repository_snapshot snapshot = {
         .time = time_of(context->result->taken_ms),
         .tree = context->tree,
@@ -63,9 +105,12 @@ static enum status save(struct stage_context *context, struct error *err)
         .parent = context->parent.snapshot,
         .bytes = (uint64_t)context->result->bytes_total,
     };
-    set_tags(context->plan, &tags, &snapshot);
-    if (repository_save_snapshot(context->repository, &snapshot, err) != STATUS_OK)
-        return err->status;
+    enum status status = set_tags(context->plan, &tags, &snapshot, err);
+    if (status == STATUS_OK)
+        status = repository_save_snapshot(context->repository, &snapshot, err);
+    free(tags.labels);
+    if (status != STATUS_OK)
+        return status;
     blob_id_to_text(&snapshot.id, context->result->repository_snapshot);
     return STATUS_OK;
 }

@@ -1,6 +1,7 @@
 /*
  * Commit: the snapshot file that makes the uploaded tree a backup, and how it is found again.
- * Tags      appbackup, backup=<id>, name=<name>, app=<app's name>, account=<id>
+ * Tags      appbackup, backup=<id>, name=<name>, app=<app's name>, account=<id>, by=<id of who
+ * asked>, version=<of the request>, and if there are labels, labels=<JSON array of {name, value}>
  */
 #ifndef STAGE_COMMIT_H
 #define STAGE_COMMIT_H
@@ -8,6 +9,10 @@
 #include "context.h"
 
 enum { COMMIT_TAG_SIZE = 128 };
+
+#define COMMIT_BY_TAG      "by="
+#define COMMIT_VERSION_TAG "version="
+#define COMMIT_LABELS_TAG  "labels="
 
 /* "backup=<id>" */
 void commit_tag(const char *backup, char tag[COMMIT_TAG_SIZE]);

@@ -1,3 +1,5 @@
+#include "core/cleanup.h"
+#include "core/json.h"
 #include "core/log.h"
 #include "model/detail.h"
 #include "run.h"
@@ -10,7 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VERDICTS_PAGE = 500 };
+enum {
+    VERDICTS_PAGE = 500,
+    CATALOG_PAGE_BYTES = 1 << 19 /* half of what a call may have; the labels of one fill less */
+};
 
 static enum status undefined_app(const struct run *run, struct error *err)
 {
@@ -208,6 +213,21 @@ static enum status send_verdicts(struct run *run, const char *damage, struct err
     return STATUS_OK;
 }
 
+/* Entries from the first on, as many as may go in one call. */
+static enum status fill_page(const json_t *catalog, size_t first, json_t *page, struct error *err)
+{
+    size_t bytes = 0;
+    size_t count = json_array_size(catalog) - first;
+    for (size_t i = 0; i < count && i < VERDICTS_PAGE && bytes < CATALOG_PAGE_BYTES; i++) {
+        json_t *entry = json_array_get(catalog, first + i);
+        CLEANUP(freep) char *text = json_write(entry);
+        if (text == NULL || json_array_append(page, entry) != 0)
+            return FAIL(err, STATUS_NO_MEMORY, "catalogue");
+        bytes += strlen(text);
+    }
+    return STATUS_OK;
+}
+
 /* In pages, too; then, for people, how many records were missing. */
 static enum status send_catalog(struct run *run, struct error *err)
 {
@@ -216,9 +236,9 @@ static enum status send_catalog(struct run *run, struct error *err)
     for (size_t sent = 0; sent < count;) {
         json_auto_t *page = json_array();
         int64_t created = 0;
-        for (size_t i = 0; i < VERDICTS_PAGE && sent < count; i++, sent++)
-            if (json_array_append(page, json_array_get(run->catalog, sent)) != 0)
-                return FAIL(err, STATUS_NO_MEMORY, "catalogue");
+        if (fill_page(run->catalog, sent, page, err) != STATUS_OK)
+            return err->status;
+        sent += json_array_size(page);
         if (store_catalog_report(run->store, &run->job, page, &created, err) != STATUS_OK)
             return err->status;
         missing += created;

@@ -4,7 +4,9 @@ import json
 import os
 import unittest
 
-from worker_support import Node, NodeTest, wait_until
+from redis_node import RedisNode
+from support import BACKUP, Client
+from worker_support import ACCOUNT, Node, NodeTest, wait_until
 
 KEPT = ("id", "name", "bucketID", "state", "totalBytes", "bytesDone", "percentDone",
         "backupCreationTimestamp")
@@ -57,6 +59,31 @@ class CatalogTest(NodeTest):
                 node.ctl("backup", "delete", backup)
             wait_until(lambda: list(self.backups(node)) == [record["id"]], 20, "the others are deleted")
             self.assertEqual(1, len(json.loads(node.restic("snapshots", "--json"))))
+
+    def test_labels_and_who_asked_come_back_too(self):
+        with RedisNode() as node:
+            node.start_worker()
+            node.start_daemon()
+            app = json.loads(node.ctl("-o", "json", "app", "list").stdout)[0]["id"]
+            path = f"/accounts/{ACCOUNT}/k8s/v1/apps/{app}/appBackups"
+            labels = [{"name": f"{number:03}" + "\U0001f600" * 252, "value": "\U0001f600" * 255}
+                      for number in range(64)]
+            known = {}
+            with Client(node.port, "token") as client:
+                for _ in range(4):  # more than go in one call
+                    body = {"type": BACKUP, "version": "1.1", "metadata": {"labels": labels}}
+                    backup = client.request("POST", path, body).json["id"]
+                    record, _ = node.follow(backup)
+                    self.assertEqual("completed", record["state"], record)
+                    known[backup] = client.get(f"{path}/{backup}").json
+                self.forget_everything(node)
+                wait_until(lambda: len(node.ask().json.get("items", [])) == len(known), 30, "they are back")
+                for backup, before in known.items():
+                    after = client.get(f"{path}/{backup}").json
+                    for name in ("version", "name"):
+                        self.assertEqual(before[name], after[name])
+                    for name in ("labels", "createdBy"):
+                        self.assertEqual(before["metadata"][name], after["metadata"][name], name)
 
     def test_a_worker_that_starts_finds_them_too(self):
         with Node() as node:

@@ -179,10 +179,12 @@ end)
 function Tasks.read_entry(entry)
     local fields = Arguments.of(type(entry) == "table" and { tostring(entry.backup or ""),
         tostring(entry.name or ""), tostring(entry.snapshot or ""), int(tonumber(entry.taken_ms) or -1),
-        int(tonumber(entry.bytes) or -1) } or {})
+        int(tonumber(entry.bytes) or -1), entry.created_by or NIL_ID, entry.version or "1.2",
+        entry.labels and cjson.encode(entry.labels) or "[]" } or {})
     return { id = fields:id("backup"), name = fields:name("name", NAME_MAX),
         repository_snapshot = fields:digest("snapshot"), taken_ms = int(fields:number("taken_ms", 0, BYTES_MAX)),
-        bytes_total = int(fields:number("bytes", 0, BYTES_MAX)) }
+        bytes_total = int(fields:number("bytes", 0, BYTES_MAX)), created_by = fields:id("created_by"),
+        version = fields:name("version", 7), labels = (fields:json_array("labels", JSON_MAX)) }
 end
 
 -- A backup that has a record, in whatever state, keeps it. One that was deleted has nothing in the bucket to be found
@@ -202,11 +204,11 @@ define("catalog_report", WRITES, function(a)
     for _, found in ipairs(entries) do
         if not load_backup(found.id) then
             found.account, found.app, found.app_name, found.bucket = task.account, task.app, task.app_name, task.bucket
-            found.node, found.job, found.created_by, found.version = task.node, job.id, NIL_ID, "1.2"
-            found.labels, found.created_ms, found.bytes_done = "[]", found.taken_ms, found.bytes_total
+            found.node, found.job = task.node, job.id
+            found.created_ms, found.bytes_done = found.taken_ms, found.bytes_total
             found.percent_done = "100"
             found.state_details = with_detail("[]", "record_rebuilt", "Record rebuilt",
-                "its record was lost and has been made from what is in the bucket, without its labels")
+                "its record was lost and has been made from what is in the bucket")
             store_found_backup(found, note_of(job, "found in the bucket"), now)
             AFTER.completion(found)
             count = count + 1

@@ -227,6 +227,10 @@ Test(stage_backup_run, marks_the_snapshot_with_who_what_and_when)
 {
     stage_fixture_add_exclude(&fixture, "*.tmp");
     scratch_shell(&fixture.scratch, "printf 1 >volume/a; printf 2 >volume/b.tmp");
+    json_auto_t *labels = json_pack("[{s:s, s:s}]", "name", "env", "value", "a b");
+    fixture.plan.created_by = FIXTURE_ACCOUNT;
+    fixture.plan.version = "1.1";
+    fixture.plan.labels = labels;
 
     expect_backup();
 
@@ -236,7 +240,8 @@ Test(stage_backup_run, marks_the_snapshot_with_who_what_and_when)
     char *tags = json_dumps(json_object_get(snapshot, "tags"), JSON_COMPACT);
     cr_expect(eq(str, tags,
                  "[\"appbackup\",\"backup=" FIXTURE_BACKUP "\",\"name=shop-1\",\"app=shop\","
-                 "\"account=" FIXTURE_ACCOUNT "\"]"));
+                 "\"account=" FIXTURE_ACCOUNT "\",\"by=" FIXTURE_ACCOUNT "\",\"version=1.1\","
+                 "\"labels=[{\\\"name\\\":\\\"env\\\",\\\"value\\\":\\\"a b\\\"}]\"]"));
     cr_expect(eq(str, (char *)(uintptr_t)json_string_value(json_object_get(snapshot, "id")),
                  result.repository_snapshot));
     char host[256];

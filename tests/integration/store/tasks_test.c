@@ -515,6 +515,25 @@ Test(catalog_report, makes_records_of_what_has_none)
     EXPECT_TEXT(look("EXISTS appbackup:backup:" FOUND_1), "0");
 }
 
+Test(catalog_report, keeps_who_asked_and_how_and_the_labels)
+{
+    struct job job = claim_catalog();
+
+    cr_expect(eq(i64,
+                 report_catalog(&job, "[{\"backup\": \"" FOUND_1 "\", \"name\": \"old\", "
+                                      "\"taken_ms\": 1, \"bytes\": 2, \"snapshot\": \"" SNAPSHOT
+                                      "\", \"created_by\": \"" SHOP "\", \"version\": \"1.1\", "
+                                      "\"labels\": [{\"name\": \"a\", \"value\": \"b\"}]}, " ENTRY(
+                                          FOUND_2, "older") "]"),
+                 2));
+
+    EXPECT_TEXT(backup_field(FOUND_1, "created_by"), SHOP);
+    EXPECT_TEXT(backup_field(FOUND_1, "version"), "1.1");
+    cr_expect(strstr(backup_field(FOUND_1, "labels"), "\"value\":\"b\"") != NULL);
+    EXPECT_TEXT(backup_field(FOUND_2, "created_by"), "00000000-0000-0000-0000-000000000000");
+    EXPECT_TEXT(backup_field(FOUND_2, "version"), "1.2");
+}
+
 Test(catalog_report, leaves_its_job_alone_when_what_it_has_found_is_deleted)
 {
     struct job job = claim_catalog();
