@@ -89,6 +89,8 @@ static void tell_load(const struct safety *safety)
     const char *faults[API_REDIS_FAULTS_MAX];
     describe(safety, load, sizeof(load));
     size_t count = api_redis_faults(&safety->health, faults);
+    if (count == 0 && safety->health.workers == 0)
+        faults[count++] = "worker: none is alive";
     (void)snprintf(text, sizeof(text), "%s%s%s", load, count > 0 ? "; not ready: " : "",
                    count > 0 ? faults[0] : "");
     notify_status(text);

@@ -101,7 +101,7 @@ class NotifyTest(unittest.TestCase):
             with Client(node.port) as client:
                 self.assertEqual(200, client.get("/healthz").status, "ready means that it listens")
             status = manager.wait_for("STATUS")
-            self.assertRegex(manager.heard[status][1]["STATUS"], "^" + LOAD)
+            self.assertRegex(manager.heard[status][1]["STATUS"], f"^{LOAD}; not ready: worker: none is alive$")
             manager.wait_for("WATCHDOG")
 
             def answers():

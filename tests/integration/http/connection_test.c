@@ -280,6 +280,22 @@ Test(connection, is_drained_after_its_request)
     client_close(&idle);
 }
 
+Test(connection, that_was_kept_is_served_once_more_in_a_drain)
+{
+    server_start_plain(usual_limits);
+    struct client kept = client_connect();
+    cr_assert(eq(int, ask(&kept, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
+
+    http_server_drain(world.server, note_drained, &world);
+    struct reply reply = ask(&kept, "GET /hello HTTP/1.1\r\n\r\n");
+
+    cr_assert(eq(int, reply.code, 200));
+    cr_assert(head_has(&reply, "\r\nConnection: close\r\n"));
+    WAIT_FOR(has_ended(&kept));
+    client_close(&kept);
+    WAIT_FOR(world.drained);
+}
+
 Test(connection, in_the_queue_of_the_listener_is_served_before_the_end)
 {
     server_start_plain(usual_limits);

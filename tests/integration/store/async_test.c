@@ -272,11 +272,13 @@ Test(async, gives_up_a_connection_that_stays_silent_and_recovers)
         loop_until(1);
         cr_assert(eq(int, seen.failures, 1));
         cr_assert(lt(i64, clock_mono_ms() - call_ms, 1200));
+        cr_expect(store_async_is_silent(async));
     }
 
     redis_server_thaw(&server);
 
     call_until_it_works();
+    cr_expect(not(store_async_is_silent(async)));
 }
 
 Test(async, fails_at_once_while_redis_is_dead_and_recovers_with_a_new_one)
@@ -290,6 +292,7 @@ Test(async, fails_at_once_while_redis_is_dead_and_recovers_with_a_new_one)
         loop_until(1);
     } while (seen.failures == 0 && waiting(&deadline_ms));
     cr_expect(eq(int, (int)seen.err.status, (int)STATUS_UNAVAILABLE));
+    cr_expect(not(store_async_is_silent(async)), "it is away");
 
     memset(&seen, 0, sizeof(seen));
     int64_t begin_ms = clock_mono_ms();
@@ -418,6 +421,7 @@ Test(async, is_refused_with_a_wrong_password)
 
     cr_expect(eq(int, (int)seen.err.status, (int)STATUS_UNAVAILABLE));
     cr_expect(strstr(seen.err.text, "uthentication") != NULL, "%s", seen.err.text);
+    cr_expect(not(store_async_is_silent(async)), "it answers");
     (void)look("AUTH secret");
     (void)look("CONFIG SET requirepass ''");
 }
