@@ -1,3 +1,4 @@
+#include "actor.h"
 #include "command.h"
 #include "core/clock.h"
 #include "core/utf8.h"
@@ -11,7 +12,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { PAGE = 500 }; /* backups per call: bounds the memory of a list of any length */
 
@@ -199,12 +199,6 @@ enum status command_backup_list(struct session *session, struct error *err)
 
 /* --- cancel, delete --- */
 
-/* For the journal: who did it. */
-static void name_actor(char actor[TEXT_SIZE])
-{
-    (void)snprintf(actor, TEXT_SIZE, "appbackupctl:uid=%u", (unsigned)getuid());
-}
-
 enum status command_backup_cancel(struct session *session, struct error *err)
 {
     const struct arguments *arguments = session->arguments;
@@ -213,8 +207,8 @@ enum status command_backup_cancel(struct session *session, struct error *err)
         return err->status;
     if (arguments->reason != NULL && utf8_count(arguments->reason) > CANCEL_REASON_MAX)
         return FAIL(err, STATUS_INVALID, "a reason may have %d characters", CANCEL_REASON_MAX);
-    char actor[TEXT_SIZE];
-    name_actor(actor);
+    char actor[ACTOR_SIZE];
+    actor_name(actor);
 
     struct store_call call = {0};
     CLEANUP(backup_done) struct backup backup = {0};
@@ -236,8 +230,8 @@ enum status command_backup_delete(struct session *session, struct error *err)
     const char *id = arguments->values[0];
     if (check_id(id, err) != STATUS_OK)
         return err->status;
-    char actor[TEXT_SIZE];
-    name_actor(actor);
+    char actor[ACTOR_SIZE];
+    actor_name(actor);
 
     struct store_call call = {0};
     CLEANUP(reply_freep) redisReply *reply = NULL;

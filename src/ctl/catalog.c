@@ -1,15 +1,14 @@
 /* The catalogue: records of backups, made again from what is in the buckets. */
+#include "actor.h"
 #include "command.h"
 #include "ctl/ctl.h"
 #include "output.h"
 #include "store/calls.h"
 #include "store/replies.h"
-#include "text.h"
 #include "wait.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { TASKS_MAX = 4096 }; /* followed with --wait; more are asked for, but not waited for */
 
@@ -52,10 +51,10 @@ static enum status note(struct rebuild *rebuild, const struct task *task, const 
 static enum status ask(struct rebuild *rebuild, const struct app *app, const struct bucket *bucket,
                        struct error *err)
 {
-    char id[ID_SIZE], job[ID_SIZE], actor[TEXT_SIZE];
+    char id[ID_SIZE], job[ID_SIZE], actor[ACTOR_SIZE];
     id_random(id);
     id_random(job);
-    (void)snprintf(actor, sizeof(actor), "appbackupctl:uid=%u", (unsigned)getuid());
+    actor_name(actor);
     const struct store_task_create create = {
         .id = id,
         .job = job,

@@ -1,4 +1,5 @@
 /* Restores, prunes and verifications: asked for, listed, shown, stopped. */
+#include "actor.h"
 #include "command.h"
 #include "core/clock.h"
 #include "ctl/ctl.h"
@@ -11,12 +12,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-
-static void name_actor(char actor[TEXT_SIZE])
-{
-    (void)snprintf(actor, TEXT_SIZE, "appbackupctl:uid=%u", (unsigned)getuid());
-}
 
 static enum status check_id(const char *argument, const char *noun, struct error *err)
 {
@@ -198,12 +193,12 @@ enum status command_task_list(struct session *session, struct error *err)
 enum status command_task_cancel(struct session *session, struct error *err)
 {
     const char *id = session->arguments->values[0];
-    char actor[TEXT_SIZE];
+    char actor[ACTOR_SIZE];
     struct store_call call = {0};
     CLEANUP(reply_freep) redisReply *reply = NULL;
     if (check_id(id, "task", err) != STATUS_OK)
         return err->status;
-    name_actor(actor);
+    actor_name(actor);
     store_call_task_cancel(&call, session->account, id, actor);
     enum status status = store_run(session->store, &call, &reply, err);
     store_call_done(&call);
@@ -244,11 +239,11 @@ static enum status await(struct session *session, const char *id, struct error *
 static enum status ask(struct session *session, struct store_task_create *create, struct error *err)
 {
     CLEANUP(task_done) struct task task = {0};
-    char id[ID_SIZE], job[ID_SIZE], actor[TEXT_SIZE];
+    char id[ID_SIZE], job[ID_SIZE], actor[ACTOR_SIZE];
     struct store_call call = {0};
     id_random(id);
     id_random(job);
-    name_actor(actor);
+    actor_name(actor);
     create->id = id;
     create->job = job;
     create->account = session->account;
