@@ -84,15 +84,52 @@ void store_call_task_list(struct store_call *call, const char *account,
                           const char *app); /* tasks, newest first, at most STORE_LIST_MAX */
 /* Waiting: it has failed at once; running: its worker is asked to stop. */
 void store_call_task_cancel(struct store_call *call, const char *account, const char *id,
-                            const char *actor); /* nothing */
+                            const char *actor, const char *reason); /* nothing */
 /* health; of what waits, only that of the node counts, if one is given. NULL: of all. */
 void store_call_health(struct store_call *call, const char *node);
+
+/* For admins, of any account. Each lever is checked before anything is written, and answers with a
+ * sentence; actor and reason (NULL for none) stand in the journal. Reply: text. */
+
+struct store_lever {
+    const char *actor;
+    const char *reason;
+};
+
+/* A failed backup or task becomes pending again. */
+void store_call_retry(struct store_call *call, const char *id, const struct store_lever *lever);
+/* id: a job's, or that of its backup or task. force: also one whose worker still has its lease. */
+void store_call_job_requeue(struct store_call *call, const char *id, bool force,
+                            const struct store_lever *lever);
+void store_call_quarantine_release(struct store_call *call, const char *id,
+                                   const struct store_lever *lever);
+void store_call_quarantine_drop(struct store_call *call, const char *id,
+                                const struct store_lever *lever);
+/* kind: "node", "app" or "bucket"; name: or an id. */
+void store_call_pause(struct store_call *call, const char *kind, const char *name,
+                      const struct store_lever *lever);
+void store_call_resume(struct store_call *call, const char *kind, const char *name,
+                       const struct store_lever *lever);
+
+/* Reports. Reply: text, JSON as docs/redis.md has it; of an explanation a list of sentences. */
+void store_call_explain(struct store_call *call, const char *id);
+void store_call_queue(struct store_call *call, const char *node); /* NULL: all nodes */
+void store_call_quarantine(struct store_call *call);
+void store_call_status(struct store_call *call);
+/* The newest first, a page at a time; before: NULL, or where the page before this one ended. */
+void store_call_history(struct store_call *call, const char *id, const char *before);
 
 /* For the worker. A worker's write carries its epoch; a stale one is refused: LOST, "lease_lost".
  */
 
+/* How many jobs it takes at a time, and how often it tries one again: the latter for people. */
+struct store_node_limits {
+    int64_t slots;
+    int64_t retries_max;
+};
+
 void store_call_node_register(struct store_call *call, const char *node, const char *version,
-                              int64_t slots); /* nothing */
+                              const struct store_node_limits *limits); /* nothing */
 void store_call_node_heartbeat(struct store_call *call, const char *node, int64_t running);
 /* The node has exactly these apps; others that it had before are no longer managed. */
 enum status store_call_apps_register(struct store_call *call, const char *node,

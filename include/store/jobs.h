@@ -14,7 +14,8 @@
 #include <stdbool.h>
 
 enum status store_node_register(struct store *store, const char *node, const char *version,
-                                int64_t slots, struct error *err) MUST_CHECK;
+                                const struct store_node_limits *limits, struct error *err)
+    MUST_CHECK;
 enum status store_node_heartbeat(struct store *store, const char *node, int64_t running,
                                  struct error *err) MUST_CHECK;
 enum status store_apps_register(struct store *store, const char *node,

@@ -14,6 +14,7 @@
  *             foreign_snapshot foreign_backup                                     FORBIDDEN
  *             name_taken key_reused already_deleting illegal_transition           CONFLICT
  *             backup_in_use backup_active backup_not_ready task_exists            CONFLICT
+ *             already_paused not_paused lease_held                                CONFLICT
  *             lease_lost                                                          LOST
  *             invalid_argument                                                    INVALID
  *             schema_mismatch                                                     UNSUPPORTED

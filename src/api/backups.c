@@ -193,7 +193,7 @@ static enum status on_wait(struct exchange *exchange, const redisReply *reply, s
     return answer_backup(exchange, exchange->backup, err);
 }
 
-/* One that waits, and whose record does not say for what: that is true only now, so it is asked. */
+/* One that waits: what its record does not say of it is true only now, so it is asked. */
 static enum status ask_wait(struct exchange *exchange, struct backup *backup, struct error *err)
 {
     exchange->backup = malloc(sizeof(*backup));
@@ -213,7 +213,7 @@ static enum status on_record(struct exchange *exchange, const redisReply *reply,
     if (store_reply_backup_record(reply, exchange->account, exchange_app(exchange), &backup, err) !=
         STATUS_OK)
         return err->status;
-    if (backup.state == BACKUP_PENDING && json_array_size(backup.state_unready) == 0)
+    if (backup.state == BACKUP_PENDING)
         return ask_wait(exchange, &backup, err);
     return answer_backup(exchange, &backup, err);
 }

@@ -199,7 +199,7 @@ enum status command_task_cancel(struct session *session, struct error *err)
     if (check_id(id, "task", err) != STATUS_OK)
         return err->status;
     actor_name(actor);
-    store_call_task_cancel(&call, session->account, id, actor);
+    store_call_task_cancel(&call, session->account, id, actor, NULL);
     enum status status = store_run(session->store, &call, &reply, err);
     store_call_done(&call);
     if (status != STATUS_OK || store_reply_nothing(reply, err) != STATUS_OK)

@@ -221,23 +221,119 @@ void store_call_task_list(struct store_call *call, const char *account, const ch
 }
 
 void store_call_task_cancel(struct store_call *call, const char *account, const char *id,
-                            const char *actor)
+                            const char *actor, const char *reason)
 {
     begin_write(call, "appbackup_task_cancel");
     add_text(call, account);
     add_text(call, id);
     add_text(call, actor);
+    add_text(call, reason);
+}
+
+/* Admins */
+
+static void add_lever(struct store_call *call, const struct store_lever *lever)
+{
+    add_text(call, lever->actor);
+    add_text(call, lever->reason);
+}
+
+static void begin_lever(struct store_call *call, const char *function, const char *id,
+                        const struct store_lever *lever)
+{
+    begin_write(call, function);
+    add_text(call, id);
+    add_lever(call, lever);
+}
+
+void store_call_retry(struct store_call *call, const char *id, const struct store_lever *lever)
+{
+    begin_lever(call, "appbackup_retry", id, lever);
+}
+
+void store_call_job_requeue(struct store_call *call, const char *id, bool force,
+                            const struct store_lever *lever)
+{
+    begin_write(call, "appbackup_job_requeue");
+    add_text(call, id);
+    add_text(call, lever->actor);
+    add_number(call, force ? 1 : 0);
+    add_text(call, lever->reason);
+}
+
+void store_call_quarantine_release(struct store_call *call, const char *id,
+                                   const struct store_lever *lever)
+{
+    begin_lever(call, "appbackup_quarantine_release", id, lever);
+}
+
+void store_call_quarantine_drop(struct store_call *call, const char *id,
+                                const struct store_lever *lever)
+{
+    begin_lever(call, "appbackup_quarantine_drop", id, lever);
+}
+
+void store_call_pause(struct store_call *call, const char *kind, const char *name,
+                      const struct store_lever *lever)
+{
+    begin_write(call, "appbackup_pause");
+    add_text(call, kind);
+    add_text(call, name);
+    add_lever(call, lever);
+}
+
+void store_call_resume(struct store_call *call, const char *kind, const char *name,
+                       const struct store_lever *lever)
+{
+    begin_write(call, "appbackup_resume");
+    add_text(call, kind);
+    add_text(call, name);
+    add_lever(call, lever);
+}
+
+void store_call_explain(struct store_call *call, const char *id)
+{
+    begin_read(call, "appbackup_explain");
+    add_text(call, id);
+}
+
+void store_call_queue(struct store_call *call, const char *node)
+{
+    begin_read(call, "appbackup_queue");
+    add_text(call, node);
+    add_text(call, "json");
+}
+
+void store_call_quarantine(struct store_call *call)
+{
+    begin_read(call, "appbackup_quarantine");
+    add_text(call, "json");
+}
+
+void store_call_status(struct store_call *call)
+{
+    begin_read(call, "appbackup_status");
+    add_text(call, "json");
+}
+
+void store_call_history(struct store_call *call, const char *id, const char *before)
+{
+    begin_read(call, "appbackup_history");
+    add_text(call, id);
+    add_text(call, before != NULL ? before : "+");
+    add_text(call, "json");
 }
 
 /* The worker */
 
 void store_call_node_register(struct store_call *call, const char *node, const char *version,
-                              int64_t slots)
+                              const struct store_node_limits *limits)
 {
     begin_write(call, "appbackup_node_register");
     add_text(call, node);
     add_text(call, version);
-    add_number(call, slots);
+    add_number(call, limits->slots);
+    add_number(call, limits->retries_max);
 }
 
 void store_call_node_heartbeat(struct store_call *call, const char *node, int64_t running)

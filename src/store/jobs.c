@@ -34,10 +34,10 @@ static enum status run_for_job(struct store *store, const struct store_call *cal
 }
 
 enum status store_node_register(struct store *store, const char *node, const char *version,
-                                int64_t slots, struct error *err)
+                                const struct store_node_limits *limits, struct error *err)
 {
     CALL(call);
-    store_call_node_register(&call, node, version, slots);
+    store_call_node_register(&call, node, version, limits);
     return run_for_nothing(store, &call, err);
 }
 

@@ -51,8 +51,9 @@ enum status registration_run(struct store *store, const struct setup *setup, boo
                              struct error *err)
 {
     const struct config *config = setup->config;
-    if (store_node_register(store, config->node, APPBACKUP_VERSION, config->worker.slots, err) !=
-        STATUS_OK)
+    const struct store_node_limits limits = {.slots = config->worker.slots,
+                                             .retries_max = config->worker.retries_max};
+    if (store_node_register(store, config->node, APPBACKUP_VERSION, &limits, err) != STATUS_OK)
         return FAIL_IN(err, "register node '%s'", config->node);
     if (register_apps(store, setup, err) != STATUS_OK)
         return FAIL_IN(err, "register apps");

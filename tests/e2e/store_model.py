@@ -18,6 +18,10 @@ UNFINISHED = ("pending", "discovering", "running")
 ENDED = ("completed", "failed", "removed")
 
 
+def bucket_name(bucket):
+    return "bucket" + bucket[-1]
+
+
 class Refused(Exception):
     """The call should be refused with this code."""
 
@@ -79,6 +83,7 @@ class Model:
         self.journal = []  # of this call: (backup, from, to)
         self.create_keys = {}
         self.task_lists = {}
+        self.paused = {}   # "<kind>:<id>" -> name and JSON
         self.verified, self.unreferenced, self.repositories, self.damaged = {}, {}, {}, {}
 
     # --- small parts ---
@@ -123,6 +128,8 @@ class Model:
         self.journal.append((record.backup if is_task else record.id, record.state, state))
         if state != record.state:
             record.since = self.now
+        if (record.state, state) == ("deleting", "failed"):
+            record.delete_failed = True
         record.state = state
         if is_task and state in ("completed", "failed"):
             self.end_task(record)
@@ -297,6 +304,8 @@ class Model:
     def may_run(self, job):
         claimed = [other for other in self.jobs.values() if other.state == "claimed"]
         most = JOBS_MAX[job.bucket]
+        if {"app:" + job.app, "bucket:" + job.bucket} & set(self.paused):
+            return False
         return (all(other.app != job.app for other in claimed)
                 and (most == 0 or sum(other.bucket == job.bucket for other in claimed) < most))
 
@@ -304,6 +313,9 @@ class Model:
         if node not in self.nodes:
             raise Refused("UNKNOWN_NODE")
         self.sweep(kills_max)
+        if "node:" + node in self.paused:
+            assert reply is None, f"the node is paused, and yet: {reply}"
+            return
         ready = [job for job in self.jobs.values()
                  if job.state == "queued" and job.node == node and self.may_run(job)]
         if not ready:
@@ -382,6 +394,141 @@ class Model:
             return "none"
         return self.bury(job, kills_max, delay_ms)
 
+    # --- admins ---
+
+    def queue_afresh(self, job):
+        job.kills = job.failures = job.deadline = 0
+        job.cancel = False
+        job.node = self.node_of(job.app, job.node)
+        self.queue(job)
+
+    def begin_again(self, subject, kind):
+        """A failed backup or task: the job that it has in quarantine, or a new one."""
+        job = self.job_of(subject)
+        self.go(subject, "pending")
+        subject.node = self.apps[subject.app]["node"]
+        if job is not None and job.state == "quarantined":
+            self.queue_afresh(job)
+            return
+        name = "task" if kind != "backup" else "backup"
+        subject.job = self.world[f"{PREFIX}{name}:{subject.id}"]["job"]
+        assert subject.job not in self.jobs, "a retry has a job of its own"
+        self.jobs[subject.job] = Job(subject.job, kind, subject, subject.node, self.now)
+
+    def retry(self, id_):
+        if id_ in self.backups:
+            self.retry_backup(self.backups[id_])
+        elif id_ in self.tasks:
+            self.retry_task(self.tasks[id_])
+        else:
+            raise Refused("UNKNOWN_BACKUP")
+
+    def retry_backup(self, backup):
+        if backup.state != "failed" or backup.percent == 100 or hasattr(backup, "delete_failed"):
+            raise Refused("ILLEGAL_TRANSITION")
+        self.find_app(backup.app)
+        if backup.app == REFUSING and any(other.app == backup.app and other.state in UNFINISHED
+                                          for other in self.backups.values()):
+            raise Refused("BACKUP_ACTIVE")
+        self.begin_again(backup, "backup")
+
+    def retry_task(self, task):
+        if task.state != "failed":
+            raise Refused("ILLEGAL_TRANSITION")
+        self.find_app(task.app)
+        if task.kind == "restore":
+            if self.find_backup(task.backup).state != "completed":
+                raise Refused("BACKUP_NOT_READY")
+        self.check_room(task.kind, task.app, task.bucket, task.target)
+        self.begin_again(task, task.kind)
+        self.mark_app(task, "restoring")
+
+    def find_job(self, id_):
+        subject = self.backups.get(id_) or self.tasks.get(id_)
+        job = self.jobs.get(id_) or (subject and self.job_of(subject))
+        if job is None:
+            raise Refused("UNKNOWN_JOB")
+        return job
+
+    def known_subject(self, job):
+        return (self.tasks if job.is_task else self.backups).get(job.subject)
+
+    def requeue_now(self, id_, force):
+        job = self.find_job(id_)
+        if job.state == "quarantined":
+            self.release(job)
+        elif job.state == "delayed":
+            subject = self.subject_of(job)
+            job.deadline = 0
+            self.queue(job)
+            self.go(subject, subject.state)
+        elif job.state == "claimed":
+            if job.score > self.now and not force:
+                raise Refused("LEASE_HELD")
+            job.deadline = 0
+            if self.is_to_end(job):
+                self.end(self.subject_of(job), job, "failed")
+            else:
+                self.requeue(job, 0)
+        else:
+            raise Refused("ILLEGAL_TRANSITION")
+
+    def release(self, job):
+        subject = self.known_subject(job)
+        if subject is None or subject.job != job.id:
+            raise Refused("ILLEGAL_TRANSITION")
+        if job.is_task:
+            self.retry_task(subject)
+        elif job.kind == "backup":
+            self.retry_backup(subject)
+        else:
+            if any(task.backup == subject.id for task in self.active_tasks(subject.app)):
+                raise Refused("BACKUP_IN_USE")
+            self.go(subject, "deleting")
+            self.queue_afresh(job)
+
+    def quarantined(self, id_):
+        job = self.find_job(id_)
+        if job.state != "quarantined":
+            raise Refused("ILLEGAL_TRANSITION")
+        return job
+
+    def drop(self, id_):
+        job = self.quarantined(id_)
+        subject = self.known_subject(job)
+        state = subject.state if subject else ""
+        backup = (subject.backup if subject else "") if job.is_task else job.subject
+        self.journal.append((backup, state, state))
+        self.move(job, "done")
+
+    def find_named(self, kind, name):
+        if kind == "node":
+            if name not in self.nodes:
+                raise Refused("UNKNOWN_NODE")
+            return name, name
+        known = {app: app_name(app) for app in self.apps} if kind == "app" else \
+            {bucket: bucket_name(bucket) for bucket in BUCKETS}
+        for id_, its_name in known.items():
+            if name in (id_, its_name):
+                return id_, its_name
+        raise Refused("UNKNOWN_" + kind.upper())
+
+    def pause(self, kind, name, who, reason):
+        id_, its_name = self.find_named(kind, name)
+        if f"{kind}:{id_}" in self.paused:
+            raise Refused("ALREADY_PAUSED")
+        text = f'{{"name":"{its_name}","who":"{who}","since_ms":{self.now},"reason":"{reason}"}}'
+        self.paused[f"{kind}:{id_}"] = its_name, text
+        self.journal.append(("", "", ""))
+
+    def resume(self, kind, name):
+        for field, (its_name, _) in self.paused.items():
+            if field.split(":")[0] == kind and name in (field.split(":")[1], its_name):
+                del self.paused[field]
+                self.journal.append(("", "", ""))
+                return
+        raise Refused("NOT_PAUSED")
+
     # --- tasks ---
 
     def task_create(self, id_, job, kind, app, bucket, backup, target):
@@ -398,11 +545,14 @@ class Model:
             app, bucket = source.app, source.bucket
         self.find_app(app)
         bucket = bucket or BUCKETS[0]
+        self.check_room(kind, app, bucket, target)
+        self.queue_task(id_, job, kind, app, bucket, backup if kind == "restore" else "", target)
+
+    def check_room(self, kind, app, bucket, target):
         for other in self.active_tasks(app):
             is_same = (target == "" and other.target == "") if kind == "restore" else bucket == other.bucket
             if other.kind == kind and is_same:
                 raise Refused("TASK_EXISTS")
-        self.queue_task(id_, job, kind, app, bucket, backup if kind == "restore" else "", target)
 
     def queue_task(self, id_, job, kind, app, bucket, backup, target):
         task = Record(id=id_, job=job, kind=kind, app=app, bucket=bucket, backup=backup, target=target,
@@ -557,6 +707,7 @@ class Model:
             world[f"{PREFIX}bucket:{bucket}"] = {"id": bucket, "jobs_max": str(JOBS_MAX[bucket])}
         for name, node in self.nodes.items():
             world[f"{PREFIX}node:{name}"] = {"running": str(node["running"])}
+        world[PREFIX + "paused"] = {field: text for field, (_, text) in self.paused.items()}
         world[PREFIX + "counters"] = {name: str(value) for name, value in self.counters.items()}
         for (app, key), memory in self.create_keys.items():
             world[f"{PREFIX}create-key:{app}:{key}"] = memory

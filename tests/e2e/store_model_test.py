@@ -22,7 +22,7 @@ import uuid
 
 from resp import Connection, ErrorReply, pairs
 from store_model import (ACCOUNT, APPS, BUCKETS, ENDED, JOBS_MAX, NODES, PREFIX, REFUSING, STATES,
-                         Model, Refused, app_name)
+                         Model, Refused, app_name, bucket_name)
 from support import Redis, Scratch
 
 LIBRARY = pathlib.Path(__file__).parent / "../../src/store/functions"
@@ -226,7 +226,8 @@ class Driver:
     STEPS = {
         "create": 14, "create_once": 3, "claim": 22, "renew": 12, "advance": 24, "finish": 24, "died": 6,
         "delete": 6, "cancel": 3, "task_create": 6, "task_cancel": 2, "maintain": 2, "verify_report": 4,
-        "catalog_report": 3, "sweep": 3, "register": 1, "node": 2, "forget": 5, "wait": 2,
+        "catalog_report": 3, "sweep": 3, "register": 1, "node": 2, "forget": 5, "wait": 2, "retry": 3,
+        "requeue": 3, "release": 3, "drop": 1, "pause": 1, "resume": 4,
     }
 
     def step(self):
@@ -351,6 +352,54 @@ class Driver:
     def do_cancel(self):
         id_ = self.any_backup()
         self.call("backup_cancel", ("", "", id_, "admin", ""), lambda reply: self.model.cancel(id_))
+
+    def any_job(self, state):
+        """The id of a job, mostly of one in this state, or of what it works on."""
+        jobs = list(self.model.jobs.values())
+        wanted = [job for job in jobs if job.state == state]
+        job = self.random.choice(wanted if wanted and self.chance(80) else jobs or [None])
+        if job is None or self.chance(3):
+            return self.id()
+        return job.id if self.chance(80) else job.subject
+
+    def do_retry(self):
+        failed = [record.id for record in (*self.model.backups.values(), *self.model.tasks.values())
+                  if record.state == "failed"]
+        id_ = self.random.choice(failed) if failed and self.chance(85) else self.random.choice(
+            [*self.model.tasks, self.any_backup()])
+        self.call("retry", (id_, "admin"), lambda reply: self.model.retry(id_))
+
+    def do_requeue(self):
+        id_, force = self.any_job(self.random.choice(("delayed", "claimed", "quarantined"))), self.chance(50)
+        self.call("job_requeue", (id_, "admin", int(force), "why"),
+                  lambda reply: self.model.requeue_now(id_, force))
+
+    def do_release(self):
+        id_ = self.any_job("quarantined")
+        self.call("quarantine_release", (id_, "admin"),
+                  lambda reply: self.model.release(self.model.quarantined(id_)))
+
+    def do_drop(self):
+        id_ = self.any_job("quarantined")
+        self.call("quarantine_drop", (id_, "admin"), lambda reply: self.model.drop(id_))
+
+    def any_named(self):
+        kind = self.random.choice(("node", "app", "bucket"))
+        ids = {"node": NODES, "app": APPS, "bucket": BUCKETS}[kind]
+        id_ = self.random.choice(ids)
+        name = {"node": str, "app": app_name, "bucket": bucket_name}[kind](id_)
+        return kind, "nowhere" if self.chance(3) else self.random.choice((id_, name))
+
+    def do_pause(self):
+        kind, name = self.any_named()
+        self.call("pause", (kind, name, "admin", "why"),
+                  lambda reply: self.model.pause(kind, name, "admin", "why"))
+
+    def do_resume(self):
+        kind, name = self.any_named()
+        if self.model.paused and self.chance(80):
+            kind, name = self.random.choice(list(self.model.paused)).split(":")
+        self.call("resume", (kind, name, "admin"), lambda reply: self.model.resume(kind, name))
 
     def do_task_create(self):
         kind = self.random.choice(("restore", "restore", "prune", "verify", "catalog"))

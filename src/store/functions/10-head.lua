@@ -64,7 +64,7 @@ local TRANSITIONS = {
     discovering = { run = "running", requeue = "pending", fail = "failed", cancel = "failed", delete = "deleting" },
     running = { complete = "completed", requeue = "pending", fail = "failed", cancel = "failed", delete = "deleting" },
     completed = { delete = "deleting", lose = "removed" }, -- a verification found data gone or damaged
-    failed = { delete = "deleting" },
+    failed = { delete = "deleting", retry = "pending" },
     removed = { delete = "deleting", find = "completed" }, -- another one has read all of it
     unknown = { delete = "deleting" },
     deleting = {

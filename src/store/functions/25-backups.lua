@@ -145,6 +145,16 @@ local function reasons(text)
     return cjson.encode({ clean(text, UNREADY_MAX) })
 end
 
+-- The array's text with one more reason.
+local function with_reason(unready, reason)
+    if reason == "" then
+        return unready
+    elseif unready == "[]" then
+        return reasons(reason)
+    end
+    return unready:sub(1, -2) .. "," .. cjson.encode(clean(reason, UNREADY_MAX)) .. "]"
+end
+
 -- The array's text with one more entry. It is not decoded: empty arrays inside would not survive that.
 local function with_detail(details, reason, title, text)
     local entry = string.format('{"type":%s,"title":%s,"detail":%s}', cjson.encode(DETAIL_TYPE_PREFIX .. reason),

@@ -14,6 +14,7 @@ local Tasks = {
         none = { create = "pending" },
         pending = { run = "running", requeue = "pending", fail = "failed", cancel = "failed" },
         running = { complete = "completed", requeue = "pending", fail = "failed", cancel = "failed" },
+        failed = { retry = "pending" },
     },
     EVENTS = { completed = "complete", failed = "fail", canceled = "cancel", retry = "requeue", released = "requeue" },
     ACTIVE_MAX = 64,         -- waiting or running tasks of an app
@@ -129,6 +130,17 @@ function Tasks.on_end(task, now)
     end
 end
 
+-- One that had ended waits again.
+function Tasks.on_retry(task)
+    redis.call("PERSIST", PREFIX .. "task:" .. task.id)
+    Tasks.on_begin(task)
+end
+
+function Tasks.on_begin(task)
+    redis.call("SADD", PREFIX .. "active-tasks:" .. task.app, task.id)
+    Tasks.mark_app(task, "restoring", with_detail("[]", "restoring", "Restore in progress", Tasks.describe(task)))
+end
+
 -- The one place where a task changes its state. note: {job, epoch, who, why}
 function Tasks.transition(task, event, note, changes)
     Tasks.require_event(task, event)
@@ -137,6 +149,8 @@ function Tasks.transition(task, event, note, changes)
     Tasks.update(task, changes, now)
     if to == "completed" or to == "failed" then
         Tasks.on_end(task, now)
+    elseif event == "retry" then
+        Tasks.on_retry(task)
     end
     journal({ backup = task.backup, job = note.job, app = task.app, account = task.account, from = from, to = to,
         epoch = note.epoch, who = note.who, why = Tasks.describe(task) .. (note.why ~= "" and ": " .. note.why or "") })
@@ -265,7 +279,6 @@ function Tasks.index(task)
         end
     end
     redis.call("ZADD", list, task.created_ms, task.id)
-    redis.call("SADD", PREFIX .. "active-tasks:" .. task.app, task.id)
 end
 
 -- task: as it comes from task_create, without state; checked. who: for the journal.
@@ -277,7 +290,7 @@ function Tasks.queue(task, node, why)
         backup = task.backup, backup_name = task.backup_name }, Tasks.DEFAULTS)
     Tasks.transition(record, "create", { job = task.job, who = task.created_by, why = why }, task)
     Tasks.index(record)
-    Tasks.mark_app(record, "restoring", with_detail("[]", "restoring", "Restore in progress", Tasks.describe(record)))
+    Tasks.on_begin(record)
     queue_new_jobs({ new_job(task.job, task.kind, record, node, int(now)) })
     return record
 end

@@ -113,15 +113,17 @@ define("backup_create", WRITES, create_backups)
 -- Why a backup that looks idle is not running: true only now, so it is not stored.
 local function waiting_reason(backup, now)
     local busy, subject, kind = busy_job(backup.app)
-    if busy and busy ~= backup.job and Tasks.KINDS[kind] then
-        return string.format("waiting for a %s of the same app", kind)
+    if busy and busy == backup.job then
+        return ""
     end
-    if busy and busy ~= backup.job then
+    local paused = Pauses.reason(backup)
+    if paused ~= "" then
+        return paused
+    elseif busy and Tasks.KINDS[kind] then
+        return string.format("waiting for a %s of the same app", kind)
+    elseif busy then
         local name = redis.call("HGET", PREFIX .. "backup:" .. subject, "name")
         return string.format("waiting for backup %s of the same app", name or subject)
-    end
-    if busy then
-        return ""
     end
     local node = clean(backup.node, 70)
     if not node_is_alive(backup.node, now) then
@@ -132,6 +134,15 @@ local function waiting_reason(backup, now)
         return string.format("waiting for a slot on node %s, which works on %s jobs", node, slots[1])
     end
     return bucket_wait(backup.bucket)
+end
+
+-- What there is to add to the reasons that are written in a pending record: whatever it waits for when there are none,
+-- and who holds it back in any case.
+local function added_reason(record, now)
+    if (record.state_unready or "[]") == "[]" then
+        return waiting_reason(record, now)
+    end
+    return Pauses.reason(record)
 end
 
 -- A backup as callers see it: its hash as it comes from Redis, since records are read far more often than anything
@@ -145,13 +156,10 @@ local function visible_backup(account, app, id, now)
     if not known.id or (account ~= "" and known.account ~= account) or (app ~= "" and known.app ~= app) then
         return nil
     end
-    local reason = ""
-    if known.state == "pending" and (known.state_unready or "[]") == "[]" then
-        reason = waiting_reason(known, now)
-    end
+    local reason = known.state == "pending" and added_reason(known, now) or ""
     if reason ~= "" then
         record[#record + 1] = "state_unready" -- the last one counts
-        record[#record + 1] = reasons(reason)
+        record[#record + 1] = with_reason(known.state_unready or "[]", reason)
     end
     return record
 end
@@ -192,15 +200,18 @@ define("backup_get", READS, function(a)
     return record
 end)
 
--- Of one whose record is at hand already: what it waits for, "" for nothing or when it does not wait any more.
+-- Of one whose record is at hand already: what there is to add to its reasons, "" for nothing or when it does not wait
+-- any more.
 define("backup_wait", READS, function(a)
     local id = a:id("backup")
     a:finish()
-    local known = redis.call("HMGET", PREFIX .. "backup:" .. id, "state", "app", "job", "node", "bucket")
+    local known = redis.call("HMGET", PREFIX .. "backup:" .. id, "state", "app", "job", "node", "bucket",
+        "state_unready")
     if known[1] ~= "pending" then
         return ""
     end
-    local reason = waiting_reason({ app = known[2], job = known[3], node = known[4], bucket = known[5] }, now_ms())
+    local reason = added_reason({ app = known[2], job = known[3], node = known[4], bucket = known[5],
+        state_unready = known[6] or nil }, now_ms())
     return clean(reason, UNREADY_MAX)
 end)
 

@@ -2,6 +2,7 @@
 
 define("node_register", WRITES, function(a)
     local node, version, slots = a:name("node", NODE_MAX), clean(a:some_text("version", 31), 31), a:number("slots", 1, 1024)
+    local retries_max = int(a:has_more() and a:number("retries_max", 0, 1e6) or 0)
     a:finish()
     local schema = redis.call("GET", SCHEMA_KEY)
     if schema and schema ~= SCHEMA then
@@ -10,7 +11,7 @@ define("node_register", WRITES, function(a)
     local now = int(now_ms())
     redis.call("SET", SCHEMA_KEY, SCHEMA)
     write_hash(PREFIX .. "node:" .. node, { name = node, version = version, slots = int(slots), running = "0",
-        started_ms = now, heartbeat_ms = now })
+        retries_max = retries_max, started_ms = now, heartbeat_ms = now })
     redis.call("ZADD", NODES, now, node)
     return DONE
 end)
@@ -162,13 +163,14 @@ local function drop_leftover(id, job, node)
     redis.call("ZREM", PREFIX .. "queue:" .. node, id)
 end
 
--- known remembers which apps have a claimed job, and which buckets have as many as they may.
+-- known remembers which apps and buckets are paused, which apps have a claimed job, and which buckets have as many as
+-- they may.
 local function is_kept_waiting(job, known)
     if known[job.app] == nil then
-        known[job.app] = busy_job(job.app) ~= nil
+        known[job.app] = busy_job(job.app) ~= nil or Pauses.holds("app", job.app)
     end
     if known[job.bucket] == nil then
-        known[job.bucket] = bucket_wait(job.bucket) ~= ""
+        known[job.bucket] = bucket_wait(job.bucket) ~= "" or Pauses.holds("bucket", job.bucket)
     end
     return known[job.app] or known[job.bucket]
 end
@@ -198,6 +200,9 @@ define("job_claim", WRITES, function(a)
     a:finish()
     require_node(node)
     sweep(kills_max)
+    if Pauses.holds("node", node) then
+        return false
+    end
     local first, known = 0, {}
     for _ = 1, CLAIM_PAGES do
         local job, skipped, seen = pick(node, first, known)

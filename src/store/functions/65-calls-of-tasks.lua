@@ -64,8 +64,8 @@ end)
 
 -- As callers see it: with what it waits for, which is true only now.
 function Tasks.visible(task, now)
-    if task.state == "pending" and task.state_unready == "[]" then
-        task.state_unready = reasons(waiting_reason(task, now))
+    if task.state == "pending" then
+        task.state_unready = with_reason(task.state_unready, added_reason(task, now))
     end
     return task
 end
@@ -111,11 +111,12 @@ end)
 
 define("task_cancel", WRITES, function(a)
     local account, id = a:optional_id("account"), a:id("task")
-    local actor = clean(a:text("actor", 128), 128)
+    local actor, reason = clean(a:text("actor", 128), 128), a:has_more() and a:sentence("reason") or ""
     a:finish()
     local task = Tasks.find(account, "", id)
     Tasks.require_event(task, "cancel")
-    local job, why = load_job(task.job), "canceled on request"
+    local job = load_job(task.job)
+    local why = clean("canceled on request" .. (reason ~= "" and ": " .. reason or ""), REASON_MAX)
     if job and job.state == "claimed" then
         ask_to_stop(job, actor, why)
     else

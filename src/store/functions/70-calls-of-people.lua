@@ -1,52 +1,98 @@
--- Functions for people with a bare redis-cli ---------------------------------------------------------------------------
+-- Functions for people with a bare redis-cli: one record in sentences ----------------------------------------------------
 
 local function seconds_from(now, ms)
     return string.format("%.1f s", (tonumber(ms) - now) / 1000)
 end
 
+local function clock_text(ms)
+    return utc(tonumber(ms), "%04d-%02d-%02d %02d:%02d:%02d UTC"):sub(12)
+end
+
 local function explain_node(say, name, now)
     local node = read_hash(PREFIX .. "node:" .. name)
     if not node then
-        say("Node %s has never registered a worker. Start appbackup-worker there.", name)
+        say("Blocked: node %s has never registered a worker. Start appbackup-worker there.", name)
     elseif not node_is_alive(name, now) then
-        say("Node %s has no living worker: the last heartbeat was at %s. Start appbackup-worker there.", name,
+        say("Blocked: node %s has no living worker: the last heartbeat was at %s. Start appbackup-worker there.", name,
             time_text(node.heartbeat_ms))
     elseif tonumber(node.running) >= tonumber(node.slots) then
-        say("Node %s works on %s jobs and has %s slots: it takes the next one when a slot is free.", name,
+        say("Blocked: node %s works on %s jobs and has %s slots: it takes the next one when a slot is free.", name,
             node.running, node.slots)
     else
         say("Node %s has a living worker with %s of %s slots in use.", name, node.running, node.slots)
     end
 end
 
-local EXPLAIN_JOB = {}
+local Explain = { JOB = {}, AHEAD_MAX = 3 }
 
-function EXPLAIN_JOB.queued(say, job, now)
-    local queue = PREFIX .. "queue:" .. job.node
-    say("Its %s job %s waits in %s, at place %d of %d, after %s attempts.", job.kind, job.id, queue,
-        (redis.call("ZRANK", queue, job.id) or -1) + 1, redis.call("ZCARD", queue), job.attempt)
+-- "backup nightly of app shop", "prune of app shop"
+function Explain.work(job)
+    if is_task(job) then
+        local task = Tasks.load(job.subject)
+        return task and Tasks.describe(task) or job.kind .. " " .. job.subject
+    end
+    local names = redis.call("HMGET", PREFIX .. "backup:" .. job.subject, "name", "app_name")
+    return string.format("%s %s of app %s", job.kind == "delete" and "delete of backup" or "backup",
+        names[1] or job.subject, names[2] or job.app)
+end
+
+-- Those that the next claims look at before this one.
+function Explain.ahead(say, queue, place)
+    local ids = redis.call("ZRANGE", queue, 0, math.min(place, Explain.AHEAD_MAX) - 1)
+    local works = {}
+    for _, id in ipairs(ids) do
+        local job = load_job(id)
+        works[#works + 1] = job and string.format("%s (job %s)", Explain.work(job), id) or nil
+    end
+    if place > 0 then
+        say("Ahead of it: %s%s.", table.concat(works, ", "), place > #ids and string.format(", and %d more",
+            place - #ids) or "")
+    end
+end
+
+function Explain.pauses(say, job)
+    for _, pause in ipairs(Pauses.of(job)) do
+        say("Blocked: %s, since %s. Let it go on: appbackupctl resume %s %s", Pauses.sentence(pause),
+            time_text(pause.since_ms), pause.kind, pause.name)
+    end
+end
+
+function Explain.blocks(say, job, now)
+    Explain.pauses(say, job)
     local busy, subject, kind = busy_job(job.app)
-    if busy then
-        say("It cannot start yet: job %s works on %s %s of the same app, and an app has one job at a time.",
-            busy, Tasks.KINDS[kind] and kind or "backup", subject)
+    if busy and busy ~= job.id then
+        say("Blocked: job %s works on %s %s of the same app, and an app has one job at a time.", busy,
+            Tasks.KINDS[kind] and kind or "backup", subject)
     end
     local full = bucket_wait(job.bucket)
     if full ~= "" then
-        say("It cannot start yet: %s.", full)
+        say("Blocked: %s.", full)
     end
     explain_node(say, job.node, now)
-    say("Next: the first claim of node %s that finds the app free takes it; a free worker looks at least every second.",
-        job.node)
 end
 
-function EXPLAIN_JOB.delayed(say, job, now)
+function Explain.JOB.queued(say, job, now)
+    local queue = PREFIX .. "queue:" .. job.node
+    local place = redis.call("ZRANK", queue, job.id) or 0
+    say("Its %s job %s waits in %s, at place %d of %d, after %s attempts.", job.kind, job.id, queue, place + 1,
+        redis.call("ZCARD", queue), job.attempt)
+    Explain.ahead(say, queue, place)
+    Explain.blocks(say, job, now)
+    say("Next: the first claim of node %s that finds nothing in its way takes it; a free worker looks at least every "
+        .. "second.", job.node)
+end
+
+function Explain.JOB.delayed(say, job, now)
     local due = redis.call("ZSCORE", DELAYED, job.id) or int(now)
+    local most = redis.call("HGET", PREFIX .. "node:" .. job.node, "retries_max")
     say("Its %s job %s waits for a retry after attempt %s: %s", job.kind, job.id, job.attempt, job.reason)
-    say("Next: it is queued on node %s at %s (in %s).", job.node, time_text(due), seconds_from(now, due))
+    say("Next: retry %s%s at %s (in %s), on node %s. At once: appbackupctl requeue %s", job.failures,
+        most and " of " .. most or "", clock_text(due), seconds_from(now, due), job.node, job.id)
+    Explain.pauses(say, job)
     explain_node(say, job.node, now)
 end
 
-function EXPLAIN_JOB.claimed(say, job, now)
+function Explain.JOB.claimed(say, job, now)
     say("Worker %s has its %s job %s: attempt %s, epoch %s, stage %s.", job.worker, job.kind, job.id, job.attempt,
         job.epoch, job.stage)
     say("Its lease ends at %s (in %s) unless it is renewed; then the job is queued again.",
@@ -57,61 +103,68 @@ function EXPLAIN_JOB.claimed(say, job, now)
     end
 end
 
-function EXPLAIN_JOB.quarantined(say, job)
-    say("Its %s job %s is in quarantine: %s", job.kind, job.id, job.reason)
-    say("Next: nothing happens by itself. Find out why the worker died; then request it again (a failed backup is "
-        .. "deleted first).")
+function Explain.JOB.quarantined(say, job)
+    say("Its %s job %s is in quarantine since %s, after %s kills: %s", job.kind, job.id,
+        time_text(redis.call("ZSCORE", QUARANTINE, job.id) or job.created_ms), job.kills, job.reason)
+    say("Next: nothing happens by itself. Find out why the worker died; then either of:")
+    say("  appbackupctl quarantine release %s   (queue it again)", job.id)
+    say("  appbackupctl quarantine drop %s   (leave it failed)", job.id)
 end
 
-function EXPLAIN_JOB.done(say, job)
+function Explain.JOB.done(say, job)
     say("Its last job %s (%s) is done%s", job.id, job.kind, job.reason ~= "" and ": " .. job.reason or ".")
 end
 
 local NEXT_STEPS = {
     completed = "Next: nothing, it can be restored or deleted.",
-    failed = "Next: nothing happens by itself; request a new backup, or delete this one.",
+    failed = "Next: nothing happens by itself. Try it again: appbackupctl retry %s",
     removed = "Next: a verification of everything (appbackupctl verify APP --all) that finds its data completes it again.",
     unknown = "Next: nothing happens by itself.",
 }
+
+local function explain_progress(say, record)
+    if tonumber(record.bytes_total) >= 0 then
+        say("%s of %s bytes are done (%s %%).", record.bytes_done, record.bytes_total, record.percent_done)
+    end
+    for _, reason in ipairs(cjson.decode(record.state_unready)) do
+        say("Reason: %s", reason)
+    end
+end
+
+-- A backup whose job is in quarantine is told how that is released.
+local function explain_next(say, state, id, job)
+    if NEXT_STEPS[state] and not (job and job.state == "quarantined") then
+        say(NEXT_STEPS[state], id)
+    end
+end
 
 local function explain_backup(say, backup, now)
     say("Backup %s (%s) of app %s on node %s is %s since %s.", backup.name, backup.id, backup.app_name, backup.node,
         backup.state, time_text(redis.call("ZSCORE", PREFIX .. "state:" .. backup.state, backup.id)
             or backup.modified_ms or backup.created_ms))
-    if tonumber(backup.bytes_total) >= 0 then
-        say("%s of %s bytes are done (%s %%).", backup.bytes_done, backup.bytes_total, backup.percent_done)
-    end
     if backup.repository_snapshot ~= "" then
         say("Its data is restic snapshot %s in bucket %s.", backup.repository_snapshot, backup.bucket)
     end
-    for _, reason in ipairs(cjson.decode(backup.state_unready)) do
-        say("Reason: %s", reason)
-    end
+    explain_progress(say, backup)
     local job = load_job(backup.job)
     if job then
-        EXPLAIN_JOB[job.state](say, job, now)
+        Explain.JOB[job.state](say, job, now)
     elseif NEXT_STEPS[backup.state] == nil then
         say("Its job %s does not exist: no worker will pick it up. Delete the backup.", backup.job)
     end
-    if NEXT_STEPS[backup.state] then
-        say("%s", NEXT_STEPS[backup.state])
-    end
+    explain_next(say, backup.state, backup.id, job)
 end
 
 local function explain_task(say, task, now)
     say("Task %s is a %s, asked for by %s, and is %s.", task.id, Tasks.describe(task), task.created_by, task.state)
-    if tonumber(task.bytes_total) >= 0 then
-        say("%s of %s bytes are done (%s %%).", task.bytes_done, task.bytes_total, task.percent_done)
-    end
-    for _, reason in ipairs(cjson.decode(task.state_unready)) do
-        say("Reason: %s", reason)
-    end
+    explain_progress(say, task)
     local job = load_job(task.job)
     if job then
-        EXPLAIN_JOB[job.state](say, job, now)
+        Explain.JOB[job.state](say, job, now)
     elseif task.state == "pending" or task.state == "running" then
         say("Its job %s does not exist: no worker will pick it up. Cancel the task.", task.job)
     end
+    explain_next(say, task.state == "failed" and "failed" or "", task.id, job)
 end
 
 define("explain", READS, function(a)
@@ -137,30 +190,7 @@ define("explain", READS, function(a)
     end
     if job and (not backup or backup.job ~= id) then
         say("About job %s itself:", id)
-        EXPLAIN_JOB[job.state](say, job, now)
-    end
-    return lines
-end)
-
-define("list", READS, function(a)
-    local wanted = STATES
-    if a:has_more() then
-        local known = {}
-        for _, state in ipairs(STATES) do
-            known[state] = true
-        end
-        wanted = { a:choice("state", known) }
-    end
-    a:finish()
-    local lines = {}
-    for _, state in ipairs(wanted) do
-        for _, id in ipairs(redis.call("ZREVRANGE", PREFIX .. "state:" .. state, 0, 99)) do
-            local backup = load_backup(id)
-            if backup then
-                lines[#lines + 1] = string.format("%-11s %3s %%  %s  %s  app %s  node %s  %s", state,
-                    backup.percent_done, time_text(backup.created_ms), backup.name, backup.app_name, backup.node, id)
-            end
-        end
+        Explain.JOB[job.state](say, job, now)
     end
     return lines
 end)

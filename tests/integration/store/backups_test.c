@@ -759,7 +759,7 @@ Test(catalog, forgets_apps_that_a_node_no_longer_has_but_not_their_backups)
 Test(catalog, gives_an_app_to_the_last_node_that_has_it_with_its_waiting_jobs)
 {
     struct made made = make(SHOP, "nightly");
-    MUST(store_node_register(store, "web2", "0.1.0", 1, err));
+    MUST(store_node_register(store, "web2", "0.1.0", &(struct store_node_limits){.slots = 1}, err));
 
     register_apps("web2", (const char *const[]){SHOP}, (const char *const[]){"shop"}, 1);
 
@@ -829,7 +829,8 @@ Test(catalog, has_one_default_bucket_at_a_time)
 
 Test(catalog, lists_nodes_and_tells_health)
 {
-    MUST(store_node_register(store, "alpha", "0.2.0", 4, err));
+    MUST(
+        store_node_register(store, "alpha", "0.2.0", &(struct store_node_limits){.slots = 4}, err));
     MUST(store_node_heartbeat(store, "alpha", 3, err));
     (void)make(SHOP, "nightly");
     (void)look("ZADD appbackup:nodes 1000 " NODE);
@@ -891,6 +892,6 @@ Test(catalog, refuses_a_schema_that_it_does_not_know)
 {
     (void)look("SET appbackup:schema 2");
 
-    REFUSED(store_node_register(store, NODE, "0.1.0", 1, err), STATUS_UNSUPPORTED,
-            "schema_mismatch");
+    REFUSED(store_node_register(store, NODE, "0.1.0", &(struct store_node_limits){.slots = 1}, err),
+            STATUS_UNSUPPORTED, "schema_mismatch");
 }

@@ -98,13 +98,14 @@ Test(connection, authenticates_and_chooses_its_database)
     wanted.database = 3;
     CLEANUP(store_closep) struct store *refused = NULL;
     MUST(store_open(&wanted, &refused, err));
-    REFUSED(store_node_register(refused, "web3", "1", 1, err), STATUS_UNAVAILABLE, "redis_unsafe");
+    REFUSED(store_node_register(refused, "web3", "1", &(struct store_node_limits){.slots = 1}, err),
+            STATUS_UNAVAILABLE, "redis_unsafe");
 
     wanted.username = "worker";
     wanted.password = password;
     CLEANUP(store_closep) struct store *third = NULL;
     MUST(store_open(&wanted, &third, err));
-    MUST(store_node_register(third, "web3", "1", 1, err));
+    MUST(store_node_register(third, "web3", "1", &(struct store_node_limits){.slots = 1}, err));
 
     EXPECT_TEXT(look("EXISTS appbackup:node:web3"), "0");
     (void)look("SELECT 3");

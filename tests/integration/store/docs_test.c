@@ -85,7 +85,7 @@ static void make_once(const char *app, const char *name)
 /* Everything that leaves a key behind. */
 static void play(void)
 {
-    MUST(store_node_register(store, "web2", "0.1.0", 1, err));
+    MUST(store_node_register(store, "web2", "0.1.0", &(struct store_node_limits){.slots = 1}, err));
     struct job done = run(SHOP, "done");
     MUST(finish(&done, STORE_OUTCOME_COMPLETED, "", err));
     struct job failed = run(SHOP, "failed");
@@ -110,6 +110,7 @@ static void play(void)
     make_once(WIKI, "waiting");
     struct job discovering = claim();
     MUST(advance(&discovering, BACKUP_DISCOVERING, err));
+    (void)look("FCALL appbackup_pause 0 app shop admin why");
 }
 
 Test(documentation, names_every_key_that_exists)
@@ -198,7 +199,7 @@ Test(documentation, offers_lines_that_redis_understands)
                           strncmp(reply->str, "UNKNOWN_", strlen("UNKNOWN_")) == 0;
         cr_expect(understood, "%s: %s", argv[1], reply->str != NULL ? reply->str : "");
     }
-    cr_expect(eq(int, lines, 15));
+    cr_expect(eq(int, lines, 20));
 }
 
 /* What it says, all in one text. */
@@ -216,6 +217,14 @@ Test(documentation, explain_says_why_a_backup_waits)
 {
     struct job first = run(SHOP, "first");
     struct made second = make(SHOP, "second");
+
+    struct made third = make(SHOP, "third");
+    (void)look("FCALL appbackup_pause 0 bucket main admin disks");
+    expect_said(explain(third.id), "at place 2 of 2");
+    expect_said(explain(third.id), "Ahead of it: backup second of app shop (job");
+    expect_said(explain(third.id), "Blocked: bucket main is paused by admin: disks, since 2");
+    (void)look("FCALL appbackup_resume 0 bucket main admin");
+    MUST(delete (third.id, err));
 
     const char *text = explain(second.id);
     expect_said(text, "is pending since 2");
@@ -241,13 +250,19 @@ Test(documentation, explain_knows_every_place_of_a_job)
                                        .reason = "bucket unreachable",
                                        .progress = STORE_PROGRESS_NONE};
     MUST(store_job_finish(store, &job, &retry, err));
-    expect_said(explain(job.id), "waits for a retry after attempt 1: bucket unreachable");
+    const char *late = explain(job.id);
+    expect_said(late, "waits for a retry after attempt 1: bucket unreachable");
+    expect_said(late, "Next: retry 1 of 4 at ");
+    expect_said(late, "At once: appbackupctl requeue");
     (void)look("ZADD appbackup:delayed 1 %s", job.id);
     job = claim();
     const struct store_death death = {.evidence = "signal 9", .kills_max = 1};
     enum store_verdict verdict = STORE_VERDICT_NONE;
     MUST(store_job_died(store, &job, &death, &verdict, err));
-    expect_said(explain(job.id), "is in quarantine: given up, its worker died 1 times");
+    const char *doomed = explain(job.id);
+    expect_said(doomed, "is in quarantine since 2");
+    expect_said(doomed, "after 1 kills: given up, its worker died 1 times");
+    expect_said(doomed, "appbackupctl quarantine release");
     MUST(delete (job.subject, err));
     expect_said(explain(job.subject), "Its delete job");
     struct job removal = claim();

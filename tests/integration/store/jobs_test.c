@@ -39,7 +39,7 @@ Test(job_claim, hands_out_the_job_with_a_new_epoch_and_a_lease)
 Test(job_claim, finds_a_job_where_its_app_has_gone_while_another_node_had_it)
 {
     struct job job = run(SHOP, "nightly");
-    MUST(store_node_register(store, "web2", "0.1.0", 2, err));
+    MUST(store_node_register(store, "web2", "0.1.0", &(struct store_node_limits){.slots = 2}, err));
     register_apps("web2", (const char *const[]){SHOP}, (const char *const[]){"shop"}, 1);
 
     (void)look("HSET appbackup:job:%s lease_until_ms 1", job.id);
@@ -55,7 +55,7 @@ Test(job_claim, finds_a_job_where_its_app_has_gone_while_another_node_had_it)
 Test(job_claim, finds_a_job_whose_app_was_dropped_by_one_node_before_another_has_it)
 {
     struct made made = make(SHOP, "nightly");
-    MUST(store_node_register(store, "web2", "0.1.0", 2, err));
+    MUST(store_node_register(store, "web2", "0.1.0", &(struct store_node_limits){.slots = 2}, err));
     register_apps(NODE, (const char *const[]){WIKI}, (const char *const[]){"wiki"}, 1);
 
     register_apps("web2", (const char *const[]){SHOP}, (const char *const[]){"shop"}, 1);

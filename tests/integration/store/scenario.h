@@ -253,7 +253,8 @@ UNUSED static void start_empty(void)
 
 UNUSED static void register_world(void)
 {
-    MUST(store_node_register(store, NODE, "0.1.0", 2, err));
+    MUST(store_node_register(store, NODE, "0.1.0",
+                             &(struct store_node_limits){.slots = 2, .retries_max = 4}, err));
     register_apps(NODE, (const char *const[]){SHOP, WIKI}, (const char *const[]){"shop", "wiki"},
                   2);
     register_bucket(BUCKET, "", "main", true);

@@ -36,7 +36,7 @@ static enum status cancel(const char *id, struct error *err)
 {
     struct store_call call;
     CLEANUP(reply_freep) redisReply *reply = NULL;
-    store_call_task_cancel(&call, ACCOUNT, id, ACTOR);
+    store_call_task_cancel(&call, ACCOUNT, id, ACTOR, NULL);
     return run_call(&call, &reply, err);
 }
 
@@ -238,7 +238,7 @@ Test(task_job, moves_with_its_app_to_another_node)
 {
     struct job backup = completed(SHOP, "nightly");
     struct made made = restore(backup.subject, NULL);
-    MUST(store_node_register(store, "web2", "0.1.0", 2, err));
+    MUST(store_node_register(store, "web2", "0.1.0", &(struct store_node_limits){.slots = 2}, err));
 
     register_apps("web2", (const char *const[]){SHOP}, (const char *const[]){"shop"}, 1);
 
@@ -253,7 +253,7 @@ Test(task_job, is_tried_again_where_its_app_has_gone_meanwhile)
     struct job backup = completed(SHOP, "nightly");
     struct made made = restore(backup.subject, NULL);
     struct job job = claim_running(made.job);
-    MUST(store_node_register(store, "web2", "0.1.0", 2, err));
+    MUST(store_node_register(store, "web2", "0.1.0", &(struct store_node_limits){.slots = 2}, err));
     register_apps("web2", (const char *const[]){SHOP}, (const char *const[]){"shop"}, 1);
 
     MUST(finish(&job, STORE_OUTCOME_RELEASED, "", err));
@@ -390,7 +390,7 @@ Test(maintenance, follows_an_app_to_its_node_and_forgets_one_that_is_gone)
     (void)completed(SHOP, "nightly");
     (void)completed(WIKI, "nightly");
     (void)look("ZADD appbackup:verified:" NODE " 1000 " BUCKET ":" SHOP " 1000 " BUCKET ":" WIKI);
-    MUST(store_node_register(store, "web2", "0.1.0", 2, err));
+    MUST(store_node_register(store, "web2", "0.1.0", &(struct store_node_limits){.slots = 2}, err));
     register_apps("web2", (const char *const[]){SHOP}, (const char *const[]){"shop"}, 1);
     register_apps(NODE, NULL, NULL, 0);
 

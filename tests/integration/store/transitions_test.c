@@ -26,6 +26,7 @@ enum event {
     DELETE_CLAIMED,
     DELETED,
     UNDELETABLE,
+    AGAIN, /* an admin tries it again */
     EVENTS
 };
 
@@ -79,6 +80,7 @@ static const struct {
     {"deleting", DIE, "deleting"},
     {"deleting", DELETED, "gone"},
     {"deleting", UNDELETABLE, "failed"},
+    {"failed", AGAIN, "pending"},
 };
 
 static const char *expected(const char *from, enum event event)
@@ -98,6 +100,15 @@ static enum status die(const struct job *job, struct error *err)
     if (status == STATUS_OK && verdict == STORE_VERDICT_NONE) /* a dead job is never refused */
         return FAIL_REASON(err, STATUS_CONFLICT, REASON_ILLEGAL_TRANSITION, "left alone");
     return status;
+}
+
+static enum status try_again(const char *id, struct error *err)
+{
+    const struct store_lever lever = {.actor = ACTOR};
+    struct store_call call;
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    store_call_retry(&call, id, &lever);
+    return run_call(&call, &reply, err);
 }
 
 static enum status bring_about(enum event event, const struct made *made, const struct job *job,
@@ -127,6 +138,8 @@ static enum status bring_about(enum event event, const struct made *made, const 
     case DELETE_WAITING:
     case DELETE_CLAIMED:
         return delete (made->id, err);
+    case AGAIN:
+        return try_again(made->id, err);
     case EVENTS:
         break;
     }

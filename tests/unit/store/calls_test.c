@@ -58,6 +58,44 @@ Test(call, of_a_worker_carries_its_epoch)
     EXPECT_LINE(&call, "FCALL appbackup_job_died 0 " ID " 42 signal 9 3 1000");
 }
 
+Test(call, of_an_admin_says_who_and_why)
+{
+    const struct store_lever lever = {.actor = "admin"};
+    const struct store_lever because = {.actor = "admin", .reason = "disks"};
+    struct store_call call;
+    spoil(&call);
+
+    store_call_retry(&call, ID, &lever);
+    EXPECT_LINE(&call, "FCALL appbackup_retry 0 " ID " admin ");
+    store_call_job_requeue(&call, ID, true, &because);
+    EXPECT_LINE(&call, "FCALL appbackup_job_requeue 0 " ID " admin 1 disks");
+    store_call_quarantine_release(&call, ID, &because);
+    EXPECT_LINE(&call, "FCALL appbackup_quarantine_release 0 " ID " admin disks");
+    store_call_quarantine_drop(&call, ID, &because);
+    EXPECT_LINE(&call, "FCALL appbackup_quarantine_drop 0 " ID " admin disks");
+    store_call_pause(&call, "node", "web1", &because);
+    EXPECT_LINE(&call, "FCALL appbackup_pause 0 node web1 admin disks");
+    store_call_resume(&call, "node", "web1", &lever);
+    EXPECT_LINE(&call, "FCALL appbackup_resume 0 node web1 admin ");
+}
+
+Test(call, of_a_report_asks_for_json)
+{
+    struct store_call call;
+    spoil(&call);
+
+    store_call_explain(&call, ID);
+    EXPECT_LINE(&call, "FCALL_RO appbackup_explain 0 " ID);
+    store_call_queue(&call, NULL);
+    EXPECT_LINE(&call, "FCALL_RO appbackup_queue 0  json");
+    store_call_quarantine(&call);
+    EXPECT_LINE(&call, "FCALL_RO appbackup_quarantine 0 json");
+    store_call_status(&call);
+    EXPECT_LINE(&call, "FCALL_RO appbackup_status 0 json");
+    store_call_history(&call, ID, NULL);
+    EXPECT_LINE(&call, "FCALL_RO appbackup_history 0 " ID " + json");
+}
+
 Test(call, reports_only_what_is_set)
 {
     struct job job = {.id = ID, .epoch = 1};

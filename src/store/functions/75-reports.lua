@@ -1,0 +1,504 @@
+-- Functions for people with a bare redis-cli: many records at once -------------------------------------------------------
+
+--[[
+Each answers with lines; with a last argument "json", with one JSON text of the same for programs. Nothing here is of one
+account only: these are for who looks after all of it.
+]]
+local Reports = { ROWS_MAX = 1000, PER_STATE_MAX = 100, JOURNAL_PAGE = 5000, FORMS = { lines = true, json = true } }
+
+-- The last argument, and with it the end of them.
+function Reports.wants_json(a)
+    local form = a:has_more() and a:choice("form", Reports.FORMS) or "lines"
+    a:finish()
+    return form == "json"
+end
+
+-- say() collects lines.
+function Reports.lines()
+    local lines = {}
+    return lines, function(text, ...)
+        lines[#lines + 1] = string.format(text, ...)
+    end
+end
+
+define("list", READS, function(a)
+    local wanted = STATES
+    if a:has_more() then
+        local known = {}
+        for _, state in ipairs(STATES) do
+            known[state] = true
+        end
+        wanted = { a:choice("state", known) }
+    end
+    a:finish()
+    local lines, say = Reports.lines()
+    local now = now_ms()
+    for _, state in ipairs(wanted) do
+        local key = PREFIX .. "state:" .. state
+        for _, id in ipairs(redis.call("ZREVRANGE", key, 0, Reports.PER_STATE_MAX - 1)) do
+            local backup = load_backup(id)
+            if backup then
+                local unready = backup.state_unready
+                if state == "pending" then
+                    unready = with_reason(unready, added_reason(backup, now))
+                end
+                local reason = table.concat(cjson.decode(unready), "; ")
+                say("%-11s %3s %%  %s  %s  app %s  node %s  %s%s", state, backup.percent_done,
+                    time_text(backup.created_ms), backup.name, backup.app_name, backup.node, id,
+                    reason ~= "" and "  (" .. reason .. ")" or "")
+            end
+        end
+        local more = redis.call("ZCARD", key) - Reports.PER_STATE_MAX
+        if more > 0 then
+            say("%-11s and %d older ones: ZREVRANGE %s %d -1", state, more, key, Reports.PER_STATE_MAX)
+        end
+    end
+    return lines
+end)
+
+-- Jobs ----------------------------------------------------------------------------------------------------------------
+
+-- What a job waits for, in a few words; "" when nothing is in its way.
+function Reports.wait_of(job, now)
+    if job.state == "claimed" then
+        if job.cancel == "1" then
+            return "being stopped: " .. job.cancel_why
+        end
+        return tonumber(job.lease_until_ms) < now and "its lease is over, it is queued again" or ""
+    elseif job.state == "queued" then
+        return waiting_reason({ app = job.app, job = job.id, node = job.node, bucket = job.bucket }, now)
+    elseif job.state == "delayed" then
+        local paused = Pauses.reason(job)
+        return string.format("retry at %s: %s%s", clock_text(redis.call("ZSCORE", DELAYED, job.id) or now), job.reason,
+            paused ~= "" and "; " .. paused or "")
+    end
+    return job.reason
+end
+
+-- A job with what people call it by, and how far it is.
+function Reports.row(job, place, now)
+    local of_task = is_task(job)
+    local subject = redis.call("HMGET", PREFIX .. (of_task and "task:" or "backup:") .. job.subject, "app_name",
+        of_task and "backup_name" or "name", "bytes_done", "bytes_total", "percent_done", "state")
+    return { job = job, place = place, app = subject[1] or job.app, name = subject[2] or "",
+        done = tonumber(subject[3] or "-1"), total = tonumber(subject[4] or "-1"), percent = tonumber(subject[5] or "0"),
+        subject_state = subject[6] or "gone", wait = Reports.wait_of(job, now) }
+end
+
+function Reports.row_json(row)
+    local job = row.job
+    return Json.object({
+        { "node", job.node }, { "state", job.state == "claimed" and "running" or job.state }, { "place", row.place },
+        { "kind", job.kind }, { "app", row.app }, { "name", row.name }, { "subject", job.subject }, { "job", job.id },
+        { "stage", job.stage }, { "bytes_done", row.done }, { "bytes_total", row.total }, { "percent_done", row.percent },
+        { "attempt", tonumber(job.attempt) }, { "kills", tonumber(job.kills) }, { "epoch", tonumber(job.epoch) },
+        { "worker", job.worker }, { "created_ms", tonumber(job.created_ms) },
+        { "due_ms", job.state == "delayed" and tonumber(redis.call("ZSCORE", DELAYED, job.id) or "0") or nil },
+        { "waits", row.wait },
+    })
+end
+
+function Reports.row_line(row)
+    local job = row.job
+    local state = job.state == "claimed" and "running" or job.state
+    local progress = job.state == "claimed" and string.format("  %s %d %%", job.stage, row.percent) or ""
+    return string.format("%-11s %3s  node %s  %s of app %s%s%s  job %s%s", state, row.place or "", job.node, job.kind,
+        row.app, row.name ~= "" and " (" .. row.name .. ")" or "", progress, job.id,
+        row.wait ~= "" and "  " .. row.wait or "")
+end
+
+-- Those of a zset, of one node or of all, in its order; at most as many as there is still room for.
+function Reports.add_rows(rows, zset, node, now, is_numbered)
+    local ids = redis.call("ZRANGE", zset, 0, -1)
+    for i, id in ipairs(ids) do
+        local is_wanted_here = node == "" or redis.call("HGET", PREFIX .. "job:" .. id, "node") == node
+        if is_wanted_here and #rows >= Reports.ROWS_MAX then
+            rows.left_out = rows.left_out + (is_numbered and #ids - i + 1 or 1)
+            if is_numbered then
+                return
+            end
+        elseif is_wanted_here then
+            local job = load_job(id)
+            rows[#rows + 1] = job and Reports.row(job, is_numbered and i or nil, now) or nil
+        end
+    end
+end
+
+function Reports.queue_rows(node, now)
+    local rows = { left_out = 0 }
+    Reports.add_rows(rows, LEASES, node, now, false)
+    for _, name in ipairs(node ~= "" and { node } or redis.call("ZRANGE", NODES, 0, -1)) do
+        Reports.add_rows(rows, PREFIX .. "queue:" .. name, "", now, true)
+    end
+    Reports.add_rows(rows, DELAYED, node, now, false)
+    return rows
+end
+
+function Reports.rows_as_json(rows)
+    local list = {}
+    for i, row in ipairs(rows) do
+        list[i] = Reports.row_json(row)
+    end
+    return Json.list(list)
+end
+
+function Reports.pauses_as_json()
+    local list = {}
+    for i, pause in ipairs(Pauses.all()) do
+        list[i] = Json.object({ { "kind", pause.kind }, { "name", pause.name }, { "id", pause.id }, { "who", pause.who },
+            { "since_ms", pause.since_ms }, { "reason", pause.reason } })
+    end
+    return Json.list(list)
+end
+
+function Reports.say_pauses(say)
+    for _, pause in ipairs(Pauses.all()) do
+        say("%s, since %s", Pauses.sentence(pause), time_text(pause.since_ms))
+    end
+end
+
+define("queue", READS, function(a)
+    local node = a:has_more() and a:optional_name("node", NODE_MAX) or ""
+    local wants_json, now = Reports.wants_json(a), now_ms()
+    if node ~= "" then
+        require_node(node)
+    end
+    local rows = Reports.queue_rows(node, now)
+    if wants_json then
+        return Json.object({ { "now_ms", now }, { "jobs", Reports.rows_as_json(rows) }, { "left_out", rows.left_out },
+            { "paused", Reports.pauses_as_json() } }).json
+    end
+    local lines, say = Reports.lines()
+    for _, row in ipairs(rows) do
+        lines[#lines + 1] = Reports.row_line(row)
+    end
+    if rows.left_out > 0 then
+        say("and %d more", rows.left_out)
+    end
+    Reports.say_pauses(say)
+    return lines
+end)
+
+function Reports.quarantine_rows(now)
+    local rows = { left_out = 0 }
+    Reports.add_rows(rows, QUARANTINE, "", now, false)
+    return rows
+end
+
+define("quarantine", READS, function(a)
+    local wants_json, now = Reports.wants_json(a), now_ms()
+    local rows = Reports.quarantine_rows(now)
+    if wants_json then
+        return Reports.rows_as_json(rows).json
+    end
+    local lines = {}
+    for i, row in ipairs(rows) do
+        lines[i] = Reports.row_line(row)
+    end
+    return lines
+end)
+
+-- Status --------------------------------------------------------------------------------------------------------------
+
+function Reports.node(name, now)
+    local node = read_hash(PREFIX .. "node:" .. name) or {}
+    return { name = name, version = node.version or "", slots = tonumber(node.slots or "0"),
+        running = tonumber(node.running or "0"), heartbeat_ms = tonumber(node.heartbeat_ms or "0"),
+        alive = node_is_alive(name, now) or false, apps = redis.call("SCARD", PREFIX .. "node-apps:" .. name),
+        queued = redis.call("ZCARD", PREFIX .. "queue:" .. name), paused = Pauses.holds("node", name) }
+end
+
+function Reports.nodes(now)
+    local nodes = {}
+    for i, name in ipairs(redis.call("ZRANGE", NODES, 0, -1)) do
+        nodes[i] = Reports.node(name, now)
+    end
+    table.sort(nodes, by_name)
+    return nodes
+end
+
+-- Buckets that cannot be used, or of which a verification has found something damaged.
+function Reports.failing_buckets()
+    local failing = {}
+    Admin.each_named("bucket", function(bucket)
+        local damaged = redis.call("HVALS", PREFIX .. "damaged:" .. bucket.id)
+        if bucket.state ~= "available" and bucket.state ~= "pending" or damaged[1] then
+            local detail = cjson.decode(bucket.probe_details or "[]")[1]
+            bucket.why = damaged[1] or (detail and detail.detail) or ""
+            bucket.shown = bucket.state == "available" and "damaged" or bucket.state
+            failing[#failing + 1] = bucket
+        end
+    end)
+    table.sort(failing, by_name)
+    return failing
+end
+
+-- Of all nodes: within a priority the queue is in the order of age.
+function Reports.oldest_waiting(now)
+    local oldest
+    for _, name in ipairs(redis.call("ZRANGE", NODES, 0, -1)) do
+        for _, priority in pairs(PRIORITY) do
+            local first = redis.call("ZRANGEBYSCORE", PREFIX .. "queue:" .. name, int(priority * PRIORITY_WEIGHT),
+                int((priority + 1) * PRIORITY_WEIGHT - 1), "LIMIT", 0, 1)[1]
+            local job = first and load_job(first)
+            if job and (not oldest or tonumber(job.created_ms) < tonumber(oldest.created_ms)) then
+                oldest = job
+            end
+        end
+    end
+    return oldest and Reports.row(oldest, nil, now)
+end
+
+function Reports.redis()
+    local persistence, memory, server = info("persistence"), info("memory"), info("server")
+    return { version = server.redis_version or "", uptime_s = tonumber(server.uptime_in_seconds or "0"),
+        append_only = persistence.aof_enabled == "1" and persistence.aof_last_write_status == "ok",
+        never_evicts = memory.maxmemory == "0" or memory.maxmemory_policy == "noeviction",
+        used_bytes = tonumber(memory.used_memory or "0"), max_bytes = tonumber(memory.maxmemory or "0") }
+end
+
+-- What does not get well without a person, a sentence each.
+function Reports.problems(status)
+    local problems, say = Reports.lines()
+    if not status.redis.append_only then
+        say("redis: the append-only file is off or cannot be written: an accepted backup may be lost in a crash")
+    end
+    if not status.redis.never_evicts then
+        say("redis: maxmemory-policy must be noeviction: records may be evicted")
+    end
+    if #status.nodes == 0 then
+        say("no node has registered a worker yet")
+    end
+    for _, node in ipairs(status.nodes) do
+        if not node.alive and (node.apps > 0 or node.queued > 0) then
+            say("node %s: no living worker since %s, %d apps, %d jobs wait for it", node.name,
+                time_text(node.heartbeat_ms), node.apps, node.queued)
+        end
+    end
+    for _, bucket in ipairs(status.buckets) do
+        say("bucket %s: %s%s", bucket.name, bucket.shown, bucket.why ~= "" and ": " .. bucket.why or "")
+    end
+    for _, row in ipairs(status.quarantine) do
+        say("quarantine: %s of app %s, job %s: %s", row.job.kind, row.app, row.job.id, row.job.reason)
+    end
+    return problems
+end
+
+function Reports.status(now)
+    local status = { now_ms = now, redis = Reports.redis(), nodes = Reports.nodes(now), states = {}, queued = 0,
+        buckets = Reports.failing_buckets(), quarantine = Reports.quarantine_rows(now),
+        oldest = Reports.oldest_waiting(now), running = redis.call("ZCARD", LEASES),
+        delayed = redis.call("ZCARD", DELAYED), quarantined = redis.call("ZCARD", QUARANTINE) }
+    for i, state in ipairs(STATES) do
+        status.states[i] = { state, redis.call("ZCARD", PREFIX .. "state:" .. state) }
+    end
+    for _, node in ipairs(status.nodes) do
+        status.queued = status.queued + node.queued
+    end
+    status.problems = Reports.problems(status)
+    return status
+end
+
+function Reports.status_json(status)
+    local nodes, buckets, counters, server = {}, {}, {}, status.redis
+    for i, node in ipairs(status.nodes) do
+        nodes[i] = Json.object({ { "name", node.name }, { "alive", node.alive }, { "version", node.version },
+            { "heartbeat_ms", node.heartbeat_ms }, { "running", node.running }, { "slots", node.slots },
+            { "queued", node.queued }, { "apps", node.apps }, { "paused", node.paused } })
+    end
+    for i, bucket in ipairs(status.buckets) do
+        buckets[i] = Json.object({ { "name", bucket.name }, { "id", bucket.id }, { "state", bucket.shown },
+            { "why", bucket.why } })
+    end
+    for name, value in pairs(read_hash(COUNTERS) or {}) do
+        counters[#counters + 1] = { name, tonumber(value) }
+    end
+    table.sort(counters, function(x, y)
+        return x[1] < y[1]
+    end)
+    return Json.object({
+        { "now_ms", status.now_ms },
+        { "redis", Json.object({ { "version", server.version }, { "append_only", server.append_only },
+            { "never_evicts", server.never_evicts }, { "used_bytes", server.used_bytes },
+            { "max_bytes", server.max_bytes }, { "uptime_s", server.uptime_s } }) },
+        { "nodes", Json.list(nodes) },
+        { "backups", Json.object(status.states) },
+        { "jobs", Json.object({ { "running", status.running }, { "queued", status.queued },
+            { "delayed", status.delayed }, { "quarantined", status.quarantined } }) },
+        { "oldest_waiting", status.oldest and Reports.row_json(status.oldest) },
+        { "quarantine", Reports.rows_as_json(status.quarantine) },
+        { "paused", Reports.pauses_as_json() },
+        { "failing_buckets", Json.list(buckets) },
+        { "counters", Json.object(counters) },
+        { "problems", Json.list(status.problems) },
+    }).json
+end
+
+function Reports.status_lines(status)
+    local lines, say = Reports.lines()
+    say("redis %s  append-only %s  eviction %s  %s bytes", status.redis.version,
+        status.redis.append_only and "on" or "OFF", status.redis.never_evicts and "never" or "POSSIBLE",
+        int(status.redis.used_bytes))
+    for _, node in ipairs(status.nodes) do
+        say("node %s  %s, heartbeat %s  %d of %d slots, %d queued%s", node.name, node.alive and "alive" or "NOT ALIVE",
+            time_text(node.heartbeat_ms), node.running, node.slots, node.queued, node.paused and "  paused" or "")
+    end
+    local counts = {}
+    for i, count in ipairs(status.states) do
+        counts[i] = count[1] .. " " .. count[2]
+    end
+    say("backups: %s", table.concat(counts, ", "))
+    say("jobs: running %d, queued %d, delayed %d, quarantined %d", status.running, status.queued, status.delayed,
+        status.quarantined)
+    if status.oldest then
+        say("oldest waiting: since %s: %s", time_text(status.oldest.job.created_ms), Reports.row_line(status.oldest))
+    end
+    Reports.say_pauses(say)
+    for _, problem in ipairs(status.problems) do
+        say("PROBLEM: %s", problem)
+    end
+    return lines
+end
+
+define("status", READS, function(a)
+    local wants_json, now = Reports.wants_json(a), now_ms()
+    local status = Reports.status(now)
+    return wants_json and Reports.status_json(status) or Reports.status_lines(status)
+end)
+
+-- Limits --------------------------------------------------------------------------------------------------------------
+
+-- The apps and buckets of all, by name, at most as many as fit in a reply.
+function Reports.all_named(kind)
+    local records = {}
+    Admin.each_named(kind, function(record)
+        record.paused = Pauses.holds(kind, record.id)
+        records[#records + 1] = record
+    end)
+    table.sort(records, by_name)
+    records.left_out = math.max(0, #records - Reports.ROWS_MAX)
+    for i = #records, Reports.ROWS_MAX + 1, -1 do
+        records[i] = nil
+    end
+    return records
+end
+
+function Reports.limits(now)
+    local limits = { nodes = Reports.nodes(now), apps = Reports.all_named("app"), buckets = Reports.all_named("bucket") }
+    for _, app in ipairs(limits.apps) do
+        app.job = busy_job(app.id) or ""
+        app.tasks = redis.call("SCARD", PREFIX .. "active-tasks:" .. app.id)
+    end
+    for _, bucket in ipairs(limits.buckets) do
+        bucket.jobs, bucket.jobs_max = redis.call("SCARD", PREFIX .. "bucket-jobs:" .. bucket.id), bucket.jobs_max or "0"
+    end
+    return limits
+end
+
+function Reports.limits_json(limits)
+    local nodes, apps, buckets = {}, {}, {}
+    for i, node in ipairs(limits.nodes) do
+        nodes[i] = Json.object({ { "name", node.name }, { "alive", node.alive }, { "running", node.running },
+            { "slots", node.slots }, { "queued", node.queued }, { "paused", node.paused } })
+    end
+    for i, app in ipairs(limits.apps) do
+        apps[i] = Json.object({ { "name", app.name }, { "id", app.id }, { "node", app.node }, { "job", app.job },
+            { "jobs", app.job ~= "" and 1 or 0 }, { "jobs_max", 1 }, { "tasks", app.tasks },
+            { "tasks_max", Tasks.ACTIVE_MAX }, { "concurrent_backups", app.concurrent_backups },
+            { "paused", app.paused } })
+    end
+    for i, bucket in ipairs(limits.buckets) do
+        buckets[i] = Json.object({ { "name", bucket.name }, { "id", bucket.id }, { "jobs", bucket.jobs },
+            { "jobs_max", tonumber(bucket.jobs_max) }, { "paused", bucket.paused } })
+    end
+    return Json.object({ { "nodes", Json.list(nodes) }, { "apps", Json.list(apps) }, { "buckets", Json.list(buckets) },
+        { "apps_left_out", limits.apps.left_out }, { "paused", Reports.pauses_as_json() } }).json
+end
+
+function Reports.limits_lines(limits)
+    local lines, say = Reports.lines()
+    for _, node in ipairs(limits.nodes) do
+        say("node %s: %d of %d slots in use, %d jobs wait%s%s", node.name, node.running, node.slots, node.queued,
+            node.alive and "" or ", no living worker", node.paused and ", paused" or "")
+    end
+    for _, app in ipairs(limits.apps) do
+        say("app %s on node %s: %s, %d of %d tasks, a second backup is %s%s", app.name, app.node,
+            app.job ~= "" and "job " .. app.job .. " works on it" or "0 of 1 jobs", app.tasks, Tasks.ACTIVE_MAX,
+            app.concurrent_backups == "refuse" and "refused" or "queued", app.paused and ", paused" or "")
+    end
+    if limits.apps.left_out > 0 then
+        say("and %d more apps", limits.apps.left_out)
+    end
+    for _, bucket in ipairs(limits.buckets) do
+        say("bucket %s: %d jobs work on it, %s%s", bucket.name, bucket.jobs,
+            bucket.jobs_max == "0" and "any number may" or "at most " .. bucket.jobs_max .. " may",
+            bucket.paused and ", paused" or "")
+    end
+    Reports.say_pauses(say)
+    return lines
+end
+
+define("limits", READS, function(a)
+    local wants_json = Reports.wants_json(a)
+    local limits = Reports.limits(now_ms())
+    return wants_json and Reports.limits_json(limits) or Reports.limits_lines(limits)
+end)
+
+-- History -------------------------------------------------------------------------------------------------------------
+
+-- The job that entries of a task name; of anything else the id says all.
+function Reports.history_key(id)
+    local task = Tasks.load(id)
+    return task and task.job or id
+end
+
+-- Entries of a page of the journal, the newest first, and where to go on, "" at its beginning. A page at a time keeps
+-- each call short.
+function Reports.history_page(id, before)
+    local entries, last = {}, ""
+    local raw = redis.call("XREVRANGE", JOURNAL, before, "-", "COUNT", Reports.JOURNAL_PAGE)
+    for _, item in ipairs(raw) do
+        local entry = {}
+        for i = 1, #item[2], 2 do
+            entry[item[2][i]] = item[2][i + 1]
+        end
+        if entry.backup == id or entry.job == id then
+            entry.at = item[1]
+            entries[#entries + 1] = entry
+        end
+        last = item[1]
+    end
+    return entries, #raw == Reports.JOURNAL_PAGE and "(" .. last or ""
+end
+
+function Reports.entry_json(entry)
+    return Json.object({ { "time_ms", tonumber(entry.at:match("^%d+")) }, { "backup", entry.backup },
+        { "job", entry.job }, { "from", entry.from }, { "to", entry.to }, { "epoch", tonumber(entry.epoch) },
+        { "who", entry.who }, { "why", entry.why } })
+end
+
+define("history", READS, function(a)
+    local id = a:id("backup, task or job")
+    local before = a:has_more() and a:some_text("before", 64) or "+"
+    if before ~= "+" and not before:find("^%(%d+%-%d+$") then
+        refuse("INVALID_ARGUMENT", "before must be + or where an earlier answer ended")
+    end
+    local wants_json = Reports.wants_json(a)
+    local entries, next_before = Reports.history_page(Reports.history_key(id), before)
+    if wants_json then
+        local list = {}
+        for i, entry in ipairs(entries) do
+            list[i] = Reports.entry_json(entry)
+        end
+        return Json.object({ { "entries", Json.list(list) }, { "before", next_before } }).json
+    end
+    local lines, say = Reports.lines()
+    for _, entry in ipairs(entries) do
+        say("%s  %s -> %s  epoch %s  %s  %s", time_text(entry.at:match("^%d+")), entry.from, entry.to, entry.epoch,
+            entry.who, entry.why)
+    end
+    if next_before ~= "" then
+        say("older: FCALL_RO appbackup_history 0 %s '%s'", id, next_before)
+    end
+    return lines
+end)
