@@ -51,6 +51,8 @@ static const struct option options[] = {
     SWITCH_OPTION("--in-place", 0, OPTION_IN_PLACE, in_place),
     TEXT_OPTION("--reason", 0, OPTION_REASON, reason),
     SWITCH_OPTION("--all", 0, OPTION_ALL, all),
+    SWITCH_OPTION("--force", 0, OPTION_FORCE, force),
+    SWITCH_OPTION("--once", 0, OPTION_ONCE, once),
     SWITCH_OPTION("--help", 'h', 0, help),
     SWITCH_OPTION("--version", 0, 0, version),
     {.name = "--output", .letter = 'o', .offset = offsetof(struct reading, output_text)},
@@ -175,8 +177,8 @@ enum status arguments_read(int argc, char *const *argv, struct arguments *ret_ar
     bool general = reading.arguments.help || reading.arguments.version;
     if (reading.word_count == 0 && !general)
         return FAIL(err, STATUS_INVALID, "a command is expected");
-    if (reading.word_count > 0 && !(general && reading.word_count == 1) &&
-        choose_command(&reading, err) != STATUS_OK)
+    bool is_group = general && reading.word_count == 1 && !command_find(reading.words[0], NULL);
+    if (reading.word_count > 0 && !is_group && choose_command(&reading, err) != STATUS_OK)
         return err->status;
     *ret_arguments = reading.arguments;
     return STATUS_OK;

@@ -22,6 +22,8 @@ enum option_bit {
     OPTION_IN_PLACE = 1 << 5,
     OPTION_ALL = 1 << 6,
     OPTION_REASON = 1 << 7,
+    OPTION_FORCE = 1 << 8,
+    OPTION_ONCE = 1 << 9,
 };
 
 enum output_form { OUTPUT_TABLE = 0, OUTPUT_JSON };
@@ -44,6 +46,8 @@ struct arguments {
     bool wait;
     bool in_place;
     bool all;
+    bool force;
+    bool once;
     bool help;
     bool version;
 };

@@ -14,6 +14,7 @@ struct command {
     const char *usage; /* "APP [--name NAME]": for people */
     size_t arguments_min, arguments_max;
     unsigned options; /* enum option_bit */
+    bool any_account; /* --account need not be said where there are several */
     command_fn *run;
     const char *summary; /* one line */
     const char *help;    /* several; ends with a newline */
@@ -25,7 +26,9 @@ extern const size_t command_count;
 command_fn command_backup_create, command_backup_list, command_backup_show, command_backup_delete,
     command_backup_cancel, command_catalog_rebuild, command_app_list, command_repository_key,
     command_restore, command_prune, command_verify, command_task_list, command_task_show,
-    command_task_cancel;
+    command_task_cancel, command_status, command_queue, command_top, command_explain,
+    command_history, command_cancel, command_retry, command_requeue, command_quarantine_list,
+    command_quarantine_release, command_quarantine_drop, command_pause, command_resume;
 
 enum { COMMAND_NAME_SIZE = 64 };
 

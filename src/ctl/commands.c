@@ -6,6 +6,128 @@
 /* clang-format off */
 const struct command commands[] = {
     {
+        .group = "status", .usage = "",
+        .any_account = true,
+        .run = command_status,
+        .summary = "all on one screen: Redis, nodes, backups, and what needs you",
+        .help = "The exit code is 1 when something needs a person: Redis is not safe, a node with apps\n"
+                "has no living worker, a bucket fails, or a job is in quarantine.\n",
+    },
+    {
+        .group = "top", .usage = "[--once]",
+        .options = OPTION_ONCE,
+        .any_account = true,
+        .run = command_top,
+        .summary = "the jobs live: stage, rate, time left, what blocks",
+        .help = "  --once            one table, of what a second shows, as where stdout is no terminal\n"
+                "Redrawn every second; q or Ctrl-C ends it.\n",
+    },
+    {
+        .group = "queue", .usage = "[NODE]",
+        .arguments_max = 1,
+        .any_account = true,
+        .run = command_queue,
+        .summary = "jobs that run and wait, in order, and what each waits for",
+        .help = "  NODE              the name of one node; without, all of them\n",
+    },
+    {
+        .group = "explain", .usage = "ID",
+        .arguments_min = 1, .arguments_max = 1,
+        .any_account = true,
+        .run = command_explain,
+        .summary = "why a backup, task or job does not run, and what happens next",
+        .help = "  ID                of a backup, task or job\n",
+    },
+    {
+        .group = "history", .usage = "ID",
+        .arguments_min = 1, .arguments_max = 1,
+        .any_account = true,
+        .run = command_history,
+        .summary = "what has happened to a backup, task or job, by whom and why",
+        .help = "  ID                of a backup, task or job\n"
+                "The journal in Redis keeps about the last 100,000 entries of all.\n",
+    },
+    {
+        .group = "cancel", .usage = "ID [--reason TEXT]",
+        .arguments_min = 1, .arguments_max = 1,
+        .options = OPTION_REASON,
+        .any_account = true,
+        .run = command_cancel,
+        .summary = "stop a backup or task that waits or runs",
+        .help = "  ID                of a backup or task\n"
+                "  --reason TEXT     for the record and the journal, at most 255 characters\n",
+    },
+    {
+        .group = "retry", .usage = "ID [--reason TEXT]",
+        .arguments_min = 1, .arguments_max = 1,
+        .options = OPTION_REASON,
+        .any_account = true,
+        .run = command_retry,
+        .summary = "try a failed backup or task again",
+        .help = "  ID                of a backup or task\n"
+                "  --reason TEXT     for the journal, at most 255 characters\n"
+                "It keeps its id and name; what was uploaded before is not sent again.\n",
+    },
+    {
+        .group = "requeue", .usage = "JOB [--force] [--reason TEXT]",
+        .arguments_min = 1, .arguments_max = 1,
+        .options = OPTION_FORCE | OPTION_REASON,
+        .any_account = true,
+        .run = command_requeue,
+        .summary = "put a delayed, claimed or quarantined job into the queue now",
+        .help = "  JOB               its id, or that of its backup or task\n"
+                "  --force           also when its worker still has it: what that one writes from then\n"
+                "                    on is refused, and it stops\n"
+                "  --reason TEXT     for the journal, at most 255 characters\n",
+    },
+    {
+        .group = "quarantine", .verb = "list", .usage = "",
+        .any_account = true,
+        .run = command_quarantine_list,
+        .summary = "the jobs that kept killing their worker, with the evidence",
+        .help = "",
+    },
+    {
+        .group = "quarantine", .verb = "release", .usage = "JOB [--reason TEXT]",
+        .arguments_min = 1, .arguments_max = 1,
+        .options = OPTION_REASON,
+        .any_account = true,
+        .run = command_quarantine_release,
+        .summary = "try one of them again",
+        .help = "  JOB               its id, or that of its backup or task\n"
+                "  --reason TEXT     for the journal, at most 255 characters\n",
+    },
+    {
+        .group = "quarantine", .verb = "drop", .usage = "JOB [--reason TEXT]",
+        .arguments_min = 1, .arguments_max = 1,
+        .options = OPTION_REASON,
+        .any_account = true,
+        .run = command_quarantine_drop,
+        .summary = "forget one of them: its backup or task stays failed",
+        .help = "  JOB               its id, or that of its backup or task\n"
+                "  --reason TEXT     for the journal, at most 255 characters\n",
+    },
+    {
+        .group = "pause", .usage = "node|app|bucket NAME [--reason TEXT]",
+        .arguments_min = 2, .arguments_max = 2,
+        .options = OPTION_REASON,
+        .any_account = true,
+        .run = command_pause,
+        .summary = "let no job of a node, app or bucket begin; what runs goes on",
+        .help = "  NAME              or an id\n"
+                "  --reason TEXT     shown to who waits, and in the journal; at most 255 characters\n",
+    },
+    {
+        .group = "resume", .usage = "node|app|bucket NAME [--reason TEXT]",
+        .arguments_min = 2, .arguments_max = 2,
+        .options = OPTION_REASON,
+        .any_account = true,
+        .run = command_resume,
+        .summary = "let it go on",
+        .help = "  NAME              or an id\n"
+                "  --reason TEXT     for the journal, at most 255 characters\n",
+    },
+    {
         .group = "backup", .verb = "create", .usage = "APP [--name NAME] [--bucket BUCKET] [--wait]",
         .arguments_min = 1, .arguments_max = 1,
         .options = OPTION_NAME | OPTION_BUCKET | OPTION_WAIT,

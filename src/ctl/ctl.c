@@ -17,10 +17,9 @@ static const char general_options[] =
     "  --version\n";
 
 static const char exit_codes[] =
-    "Exit codes: 0 done; 1 failed; 2 wrong arguments; 3 no such app, backup, task or bucket; 4 "
-    "Redis\n"
-    "cannot be reached; 5 wrong configuration; 130 interrupted while waiting (the backup goes "
-    "on).\n";
+    "Exit codes: 0 done; 1 failed, refused, or (status) something needs you; 2 wrong arguments;\n"
+    "3 no such thing; 4 Redis cannot be reached; 5 wrong configuration; 130 interrupted while\n"
+    "waiting (the work goes on).\n";
 
 static void print_help(FILE *out)
 {
@@ -28,7 +27,7 @@ static void print_help(FILE *out)
     for (size_t i = 0; i < command_count; i++) {
         char words[COMMAND_NAME_SIZE];
         command_name(&commands[i], words);
-        (void)fprintf(out, "  %-18s%s\n", words, commands[i].summary);
+        (void)fprintf(out, "  %-20s%s\n", words, commands[i].summary);
     }
     (void)fprintf(out, "\n%s\n%s", general_options, exit_codes);
 }

@@ -1,15 +1,11 @@
 #include "progress.h"
 
+#include "terminal.h"
 #include "text.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 enum {
-    WIDTH_DEFAULT = 80,
-    WIDTH_MIN = 20,
     BAR_MIN = 10,
     BAR_MAX = 40,
     RATE_MS = 500 /* between two measurements */
@@ -17,16 +13,10 @@ enum {
 
 void progress_init(struct progress *progress, FILE *out)
 {
-    /* NOLINTBEGIN(concurrency-mt-unsafe): one thread */
-    const char *no_color = getenv("NO_COLOR");
-    const char *term = getenv("TERM");
-    /* NOLINTEND(concurrency-mt-unsafe) */
-    bool dumb = term != NULL && strcmp(term, "dumb") == 0;
-    bool terminal = isatty(fileno(out)) == 1 && !dumb;
     *progress = (struct progress){
         .out = out,
-        .terminal = terminal,
-        .color = terminal && (no_color == NULL || no_color[0] == '\0'),
+        .terminal = terminal_is(out),
+        .color = terminal_has_color(out),
         .rate_ms = -1,
     };
 }
@@ -55,21 +45,6 @@ static void describe_bytes(const struct progress_sample *sample, char *text, siz
     (void)snprintf(text + used, size - used, "  %s/s  %s left", rate, left);
 }
 
-/* At most max columns: nothing is left of a character that does not fit. */
-static void cut(char *text, size_t max)
-{
-    size_t columns = 0;
-    for (; *text != '\0'; text++) {
-        if (((unsigned char)*text & 0xc0) == 0x80)
-            continue;
-        if (columns == max) {
-            *text = '\0';
-            return;
-        }
-        columns++;
-    }
-}
-
 void progress_render_bar(const struct progress_sample *sample, size_t width,
                          char line[PROGRESS_LINE_SIZE])
 {
@@ -88,7 +63,7 @@ void progress_render_bar(const struct progress_sample *sample, size_t width,
     memset(drawing + filled, '.', bar - filled);
     drawing[bar] = '\0';
     (void)snprintf(line, PROGRESS_LINE_SIZE, "[%s]%s", drawing, tail);
-    cut(line, width);
+    text_cut(line, width);
 }
 
 void progress_render_line(const struct progress_sample *sample, char line[PROGRESS_LINE_SIZE])
@@ -129,14 +104,6 @@ static void measure(struct progress *progress, struct progress_sample *sample, i
     sample->rate = (int64_t)progress->rate;
 }
 
-static size_t terminal_width(FILE *out)
-{
-    struct winsize size = {0};
-    if (ioctl(fileno(out), TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
-        return WIDTH_DEFAULT;
-    return size.ws_col < WIDTH_MIN ? WIDTH_MIN : size.ws_col;
-}
-
 static const char *color_of(enum backup_state state)
 {
     if (state == BACKUP_COMPLETED)
@@ -149,7 +116,7 @@ void progress_update(struct progress *progress, struct progress_sample *sample, 
     char line[PROGRESS_LINE_SIZE];
     measure(progress, sample, now_ms);
     if (progress->terminal) /* one column is kept free: some terminals wrap at the last one */
-        progress_render_bar(sample, terminal_width(progress->out) - 1, line);
+        progress_render_bar(sample, terminal_size(progress->out).columns - 1, line);
     else
         progress_render_line(sample, line);
     if (strcmp(line, progress->last) == 0)

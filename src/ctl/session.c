@@ -1,5 +1,6 @@
 #include "session.h"
 
+#include "command.h"
 #include "store/calls.h"
 #include "store/replies.h"
 
@@ -21,6 +22,8 @@ static enum status choose_account(struct session *session, const char *wanted, s
 {
     const struct config *config = session->config;
     const struct account *account = NULL;
+    if (wanted == NULL && session->arguments->command->any_account)
+        return STATUS_OK;
     if (wanted == NULL && config->account_count != 1)
         return FAIL(err, STATUS_INVALID, "there are %zu accounts: --account ID is needed",
                     config->account_count);

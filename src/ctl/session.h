@@ -12,7 +12,7 @@ struct session {
     const struct arguments *arguments;
     struct config *config;
     struct store *store;
-    char account[ID_SIZE];
+    char account[ID_SIZE]; /* "": any, for commands that look after all of them */
     int exit_code; /* for what is no failure but is not well either: a backup that was waited for
                       has failed */
 };

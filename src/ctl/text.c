@@ -45,3 +45,17 @@ size_t text_width(const char *text)
         width += ((unsigned char)*text & 0xc0) != 0x80;
     return width;
 }
+
+void text_cut(char *text, size_t max)
+{
+    size_t columns = 0;
+    for (; *text != '\0'; text++) {
+        if (((unsigned char)*text & 0xc0) == 0x80)
+            continue;
+        if (columns == max) {
+            *text = '\0';
+            return;
+        }
+        columns++;
+    }
+}

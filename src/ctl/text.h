@@ -13,6 +13,9 @@ void text_bytes(int64_t bytes, char text[TEXT_SIZE]);
 /* "12 s", "3 min", "5 h", "9 d"; below 0: "0 s". */
 void text_duration(int64_t ms, char text[TEXT_SIZE]);
 
+/* At most max columns: nothing is left of a character that does not fit. */
+void text_cut(char *text, size_t max);
+
 /* Characters of UTF-8, one column each: bytes that do not continue another. */
 size_t text_width(const char *text);
 

@@ -212,7 +212,8 @@ class CtlTest(unittest.TestCase):
             for words in ([], ["backup"], ["backup", "eat"], ["backup", "show"], ["--nope"],
                           ["backup", "show", "not-an-id"], ["backup", "list", "--wait"],
                           ["backup", "create", "shop", "--name", "Not A Label"],
-                          ["app", "list", "-o", "xml"]):
+                          ["app", "list", "-o", "xml"], ["explain", "x"], ["pause", "app"], ["top", "--wait"],
+                          ["retry", NIL, "--reason", "x" * 256]):
                 result = node.ctl(*words, check=False)
                 self.assertEqual(2, result.returncode, words)
                 self.assertTrue(result.stderr.startswith("appbackupctl: "), result.stderr)
@@ -238,7 +239,9 @@ class CtlTest(unittest.TestCase):
         general = subprocess.run([CTL, "--help"], capture_output=True, text=True)
         self.assertEqual(0, general.returncode)
         for words in ("backup create", "backup list", "backup show", "backup delete", "app list",
-                      "repository key"):
+                      "repository key", "status", "top", "queue", "explain", "history", "cancel", "retry",
+                      "requeue", "quarantine list", "quarantine release", "quarantine drop", "pause",
+                      "resume"):
             self.assertIn(words, general.stdout)
             one = subprocess.run([CTL, *words.split(), "--help"], capture_output=True, text=True)
             self.assertEqual(0, one.returncode)

@@ -57,6 +57,19 @@ Test(arguments_read, takes_options_anywhere_in_every_form)
     cr_assert(eq(str, (char *)arguments.values[0], "shop"));
 }
 
+Test(arguments_read, knows_commands_of_one_word_and_their_switches)
+{
+    struct arguments status = good(WORDS("ctl", "status"));
+    struct arguments pause = good(WORDS("ctl", "pause", "app", "shop", "--reason", "disks"));
+    struct arguments requeue = good(WORDS("ctl", "requeue", "--force", "id"));
+    struct arguments top = good(WORDS("ctl", "top", "--once"));
+
+    cr_assert(status.command == command_find("status", NULL));
+    cr_assert(eq(str, (char *)pause.values[1], "shop"));
+    cr_assert(eq(str, (char *)pause.reason, "disks"));
+    cr_assert(requeue.force && top.once);
+}
+
 Test(arguments_read, treats_all_behind_two_dashes_as_arguments)
 {
     struct arguments arguments = good(WORDS("ctl", "backup", "show", "--", "--wait"));
@@ -69,10 +82,12 @@ Test(arguments_read, allows_help_without_the_arguments)
     struct arguments command = good(WORDS("ctl", "backup", "create", "--help"));
     struct arguments general = good(WORDS("ctl", "-h"));
     struct arguments group = good(WORDS("ctl", "backup", "--help"));
+    struct arguments word = good(WORDS("ctl", "restore", "--help"));
 
     cr_assert(command.help && command.command == command_find("backup", "create"));
     cr_assert(general.help && general.command == NULL);
     cr_assert(group.help && group.command == NULL);
+    cr_assert(word.help && word.command == command_find("restore", NULL));
 }
 
 Test(arguments_read, says_what_is_wrong)

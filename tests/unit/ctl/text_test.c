@@ -45,3 +45,14 @@ Test(text_width, counts_characters_not_bytes)
     cr_assert(eq(sz, text_width("abc"), 3));
     cr_assert(eq(sz, text_width("gr\xc3\xbc\xc3\x9f"), 4));
 }
+
+Test(text_cut, leaves_whole_characters)
+{
+    char text[] = "a\u00e4\u20acb";
+    text_cut(text, 4);
+    cr_assert(eq(str, text, "a\u00e4\u20acb"));
+    text_cut(text, 3);
+    cr_assert(eq(str, text, "a\u00e4\u20ac"));
+    text_cut(text, 1);
+    cr_assert(eq(str, text, "a"));
+}

@@ -1,0 +1,191 @@
+/* The levers of an admin: each is one call, which checks everything itself. */
+#include "actor.h"
+#include "command.h"
+#include "core/utf8.h"
+#include "model/backup.h"
+#include "output.h"
+#include "report.h"
+#include "store/replies.h"
+
+#include <string.h>
+
+/* What all of them begin with. */
+static enum status prepare(const struct session *session, char actor[ACTOR_SIZE],
+                           struct store_lever *ret_lever, struct error *err)
+{
+    const char *reason = session->arguments->reason;
+    if (reason != NULL && utf8_count(reason) > CANCEL_REASON_MAX)
+        return FAIL(err, STATUS_INVALID, "a reason may have %d characters", CANCEL_REASON_MAX);
+    actor_name(actor);
+    *ret_lever = (struct store_lever){.actor = actor, .reason = reason};
+    return STATUS_OK;
+}
+
+static enum status prepare_for_id(const struct session *session, const char *noun,
+                                  char actor[ACTOR_SIZE], struct store_lever *ret_lever,
+                                  struct error *err)
+{
+    const char *id = session->arguments->values[0];
+    if (!id_is_valid(id))
+        return FAIL(err, STATUS_INVALID, "'%s' is not the id of a %s", id, noun);
+    return prepare(session, actor, ret_lever, err);
+}
+
+static enum status pull(struct session *session, struct store_call *call, struct error *err)
+{
+    json_auto_t *ids = json_pack("{s:s}", "id", session->arguments->values[0]);
+    enum status status = report_done(session, call, ids, err);
+    store_call_done(call);
+    return status;
+}
+
+enum status command_retry(struct session *session, struct error *err)
+{
+    char actor[ACTOR_SIZE];
+    struct store_lever lever = {0};
+    struct store_call call = {0};
+    if (prepare_for_id(session, "backup or task", actor, &lever, err) != STATUS_OK)
+        return err->status;
+    store_call_retry(&call, session->arguments->values[0], &lever);
+    return pull(session, &call, err);
+}
+
+enum status command_requeue(struct session *session, struct error *err)
+{
+    const struct arguments *arguments = session->arguments;
+    char actor[ACTOR_SIZE];
+    struct store_lever lever = {0};
+    struct store_call call = {0};
+    if (prepare_for_id(session, "job", actor, &lever, err) != STATUS_OK)
+        return err->status;
+    store_call_job_requeue(&call, arguments->values[0], arguments->force, &lever);
+    enum status status = pull(session, &call, err);
+    if (status != STATUS_OK && strcmp(err->reason, "lease_held") == 0)
+        return FAIL_IN(err, "without --force");
+    return status;
+}
+
+enum status command_quarantine_release(struct session *session, struct error *err)
+{
+    char actor[ACTOR_SIZE];
+    struct store_lever lever = {0};
+    struct store_call call = {0};
+    if (prepare_for_id(session, "job", actor, &lever, err) != STATUS_OK)
+        return err->status;
+    store_call_quarantine_release(&call, session->arguments->values[0], &lever);
+    return pull(session, &call, err);
+}
+
+enum status command_quarantine_drop(struct session *session, struct error *err)
+{
+    char actor[ACTOR_SIZE];
+    struct store_lever lever = {0};
+    struct store_call call = {0};
+    if (prepare_for_id(session, "job", actor, &lever, err) != STATUS_OK)
+        return err->status;
+    store_call_quarantine_drop(&call, session->arguments->values[0], &lever);
+    return pull(session, &call, err);
+}
+
+/* --- cancel: a backup, or a task --- */
+
+static enum status cancel_backup(struct session *session, const struct store_lever *lever,
+                                 bool *ret_ended, struct error *err)
+{
+    struct store_call call = {0};
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    CLEANUP(backup_done) struct backup backup = {.state = BACKUP_STATE_UNSET};
+    store_call_backup_cancel(&call, session->account, NULL, session->arguments->values[0],
+                             lever->actor, lever->reason);
+    enum status status = store_run(session->store, &call, &reply, err);
+    store_call_done(&call);
+    if (status != STATUS_OK || store_reply_backup(reply, &backup, err) != STATUS_OK)
+        return err->status;
+    *ret_ended = backup.state == BACKUP_FAILED;
+    return STATUS_OK;
+}
+
+static enum status cancel_task(struct session *session, const struct store_lever *lever,
+                               bool *ret_ended, struct error *err)
+{
+    const char *id = session->arguments->values[0];
+    struct store_call call = {0};
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    CLEANUP(reply_freep) redisReply *record = NULL;
+    CLEANUP(task_done) struct task task = {.state = BACKUP_STATE_UNSET};
+    store_call_task_cancel(&call, session->account, id, lever->actor, lever->reason);
+    if (store_run(session->store, &call, &reply, err) != STATUS_OK ||
+        store_reply_nothing(reply, err) != STATUS_OK)
+        return err->status;
+    store_call_task_get(&call, session->account, id);
+    if (store_run(session->store, &call, &record, err) != STATUS_OK ||
+        store_reply_task(record, &task, err) != STATUS_OK)
+        return err->status;
+    *ret_ended = task.state == BACKUP_FAILED;
+    return STATUS_OK;
+}
+
+static enum status print_canceled(const struct session *session, const char *noun, bool ended,
+                                  struct error *err)
+{
+    const char *id = session->arguments->values[0];
+    if (session->arguments->output == OUTPUT_JSON) {
+        json_auto_t *json =
+            json_pack("{s:s, s:s, s:b}", "id", id, "kind", noun, "ended", (int)ended);
+        return output_json(json, err);
+    }
+    (void)printf("%s %s is %s\n", noun, id, ended ? "canceled" : "being canceled");
+    return STATUS_OK;
+}
+
+enum status command_cancel(struct session *session, struct error *err)
+{
+    char actor[ACTOR_SIZE];
+    struct store_lever lever = {0};
+    bool ended = false;
+    if (prepare_for_id(session, "backup or task", actor, &lever, err) != STATUS_OK)
+        return err->status;
+    if (cancel_backup(session, &lever, &ended, err) == STATUS_OK)
+        return print_canceled(session, "backup", ended, err);
+    if (strcmp(err->reason, "unknown_backup") != 0)
+        return err->status;
+    if (cancel_task(session, &lever, &ended, err) == STATUS_OK)
+        return print_canceled(session, "task", ended, err);
+    if (strcmp(err->reason, "unknown_task") == 0)
+        return FAIL_REASON(err, STATUS_NOT_FOUND, "unknown_backup",
+                           "no backup and no task has the id %s", session->arguments->values[0]);
+    return err->status;
+}
+
+/* --- pause, resume --- */
+
+typedef void call_fn(struct store_call *call, const char *kind, const char *name,
+                     const struct store_lever *lever);
+
+static enum status hold(struct session *session, call_fn *build, struct error *err)
+{
+    const char *kind = session->arguments->values[0];
+    const char *name = session->arguments->values[1];
+    char actor[ACTOR_SIZE];
+    struct store_lever lever = {0};
+    struct store_call call = {0};
+    if (strcmp(kind, "node") != 0 && strcmp(kind, "app") != 0 && strcmp(kind, "bucket") != 0)
+        return FAIL(err, STATUS_INVALID, "'%s': node, app or bucket is expected", kind);
+    if (prepare(session, actor, &lever, err) != STATUS_OK)
+        return err->status;
+    build(&call, kind, name, &lever);
+    json_auto_t *ids = json_pack("{s:s, s:s}", "kind", kind, "name", name);
+    enum status status = report_done(session, &call, ids, err);
+    store_call_done(&call);
+    return status;
+}
+
+enum status command_pause(struct session *session, struct error *err)
+{
+    return hold(session, store_call_pause, err);
+}
+
+enum status command_resume(struct session *session, struct error *err)
+{
+    return hold(session, store_call_resume, err);
+}

@@ -1,0 +1,56 @@
+/*
+ * Report: what the store tells as JSON, as it is for programs and as a table for people.
+ * Ownership json_t are the caller's.
+ */
+#ifndef CTL_REPORT_H
+#define CTL_REPORT_H
+
+#include "core/error.h"
+#include "session.h"
+#include "store/calls.h"
+
+#include <jansson.h>
+
+#include <stdint.h>
+#include <stdio.h>
+
+enum report_form {
+    REPORT_TEXT,
+    REPORT_NUMBER, /* -1 is "-" */
+    REPORT_BYTES,
+    REPORT_RATE, /* bytes per second */
+    REPORT_PERCENT,
+    REPORT_AGE,      /* a time in ms: how long ago */
+    REPORT_DURATION, /* ms; -1 is "-" */
+    REPORT_TIME,     /* a time in ms */
+    REPORT_YES_NO
+};
+
+/* A member that is not there is an empty cell. */
+struct report_column {
+    const char *title;
+    const char *field;
+    enum report_form form;
+};
+
+/* Runs the call; its reply is JSON text. */
+enum status report_get(struct session *session, const struct store_call *call, json_t **ret_json,
+                       struct error *err) MUST_CHECK;
+
+/* Runs the call; its reply is a sentence, which is printed: with `ids`, an object that the
+ * sentence becomes the "message" of, as JSON where that is wanted. */
+enum status report_done(struct session *session, const struct store_call *call, json_t *ids,
+                        struct error *err) MUST_CHECK;
+
+/* rows: an array of objects. now_ms: what ages are counted to. */
+enum status report_table(const json_t *rows, const struct report_column *columns, size_t count,
+                         int64_t now_ms, FILE *out, struct error *err) MUST_CHECK;
+
+/* A line for each thing that is paused. */
+void report_pauses(const json_t *pauses, int64_t now_ms, FILE *out);
+
+/* "" and 0 for what is not there. */
+const char *report_text(const json_t *object, const char *field);
+int64_t report_number(const json_t *object, const char *field);
+
+#endif
