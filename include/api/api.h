@@ -7,6 +7,7 @@
 
 #include "core/cleanup.h"
 #include "core/error.h"
+#include "core/reason.h"
 #include "http/server.h"
 #include "model/account.h"
 #include "store/async.h"
@@ -38,9 +39,13 @@ void api_set_accounts(struct api *api, const struct account *accounts, size_t co
 
 enum { API_REDIS_MAJOR_MIN = 7, API_REDIS_FAULTS_MAX = 3 };
 
-/* Why this Redis may lose what it was told, in words for people (static texts): what /readyz says,
- * for the log as well. Returns their number. */
+/* Why this Redis may lose what it was told: what /readyz says, for the log as well. Returns their
+ * number. */
 size_t api_redis_faults(const struct store_health *health,
-                        const char *faults[API_REDIS_FAULTS_MAX]);
+                        enum reason faults[API_REDIS_FAULTS_MAX]);
+
+/* What makes the service not ready, in words for people: one of these, REASON_REDIS_UNAVAILABLE or
+ * REASON_WORKER_ABSENT. */
+const char *api_fault_text(enum reason fault);
 
 #endif

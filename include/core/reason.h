@@ -94,6 +94,10 @@ enum reason {
     REASON_REDIS_UNAVAILABLE,
     REASON_REDIS_UNSAFE,
     REASON_REDIS_ERROR,
+    REASON_REDIS_OUTDATED,
+    REASON_REDIS_NOT_DURABLE,
+    REASON_REDIS_EVICTS,
+    REASON_WORKER_ABSENT,
     REASON_SCHEMA_MISMATCH,
     REASON_ILLEGAL_TRANSITION,
     REASON_INVALID_ARGUMENT,
@@ -122,15 +126,18 @@ enum reason {
     REASON_CONFIGURATION_INVALID,
     REASON_WORKER_RUNNING,
     REASON_ADDRESS_IN_USE,
+    REASON_STATE_DIRECTORY_IN_USE,
+    REASON_PROGRAM_MISSING,
     REASON_COUNT
 };
 
 /* What a reason means for the job that meets it. */
 enum reason_effect {
-    REASON_ENDS = 0, /* it fails, or is refused: somebody has to do something first */
-    REASON_RETRIED,  /* it is tried again by itself, up to worker.retries_max */
-    REASON_GOES_ON,  /* a warning: the rest is done */
-    REASON_NEWS,     /* no failure */
+    REASON_ENDS = 0,  /* it fails, or is refused: somebody has to do something first */
+    REASON_RETRIED,   /* it is tried again by itself, up to worker.retries_max */
+    REASON_GOES_ON,   /* a warning: the rest is done */
+    REASON_NOT_READY, /* of the service, not of a job: /readyz says 503 */
+    REASON_NEWS,      /* no failure */
 };
 
 const char *reason_code(enum reason reason); /* "bucket_unreachable"; "" for unset */

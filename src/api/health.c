@@ -1,7 +1,8 @@
 /*
  * Health: for probes, without a token and with nothing in it that a stranger may not know.
  *   GET /healthz  200 {"status": "ok"} as long as the loop turns
- *   GET /readyz   200 or 503 {"status": "ready" | "not ready", "notReady": ["…"], "redis": {…}, …}
+ *   GET /readyz   200 or 503 {"status": "ready" | "not ready", "notReady": ["…"],
+ *                 "codes": ["…"], "redis": {…}, …}
  */
 #include "api/api.h"
 #include "core/cleanup.h"
@@ -25,12 +26,30 @@ void health_live(void *context, struct http_request *request)
     respond(request, HTTP_CODE_OK, media_type, alive, sizeof(alive) - 1, NULL);
 }
 
-/* facts: what is known of Redis; taken, may be NULL. reasons: taken. */
-static void answer(struct http_request *request, json_t *reasons, json_t *facts)
+/* In words, and by their codes: two arrays side by side. */
+struct faults {
+    json_t *texts, *codes; /* owned */
+};
+
+static struct faults faults_new(void)
 {
-    bool ready = json_array_size(reasons) == 0;
-    json_auto_t *report =
-        json_pack("{s:s, s:o}", "status", ready ? "ready" : "not ready", "notReady", reasons);
+    return (struct faults){.texts = json_array(), .codes = json_array()};
+}
+
+static void add_fault(struct faults *faults, enum reason fault)
+{
+    if (json_array_append_new(faults->texts, json_string(api_fault_text(fault))) != 0 ||
+        json_array_append_new(faults->codes, json_string(reason_code(fault))) != 0) {
+        /* no memory: the report goes out without it */
+    }
+}
+
+/* facts: what is known of Redis; taken, may be NULL. faults: taken. */
+static void answer(struct http_request *request, const struct faults *faults, json_t *facts)
+{
+    bool ready = json_array_size(faults->texts) == 0;
+    json_auto_t *report = json_pack("{s:s, s:o, s:o}", "status", ready ? "ready" : "not ready",
+                                    "notReady", faults->texts, "codes", faults->codes);
     if (facts != NULL && json_object_update_missing_new(report, facts) != 0)
         ready = false;
     CLEANUP(freep) char *text = report == NULL ? NULL : json_write(report);
@@ -43,35 +62,48 @@ static void answer(struct http_request *request, json_t *reasons, json_t *facts)
             ready ? NULL : &headers);
 }
 
-static void add_reason(json_t *reasons, const char *text)
+const char *api_fault_text(enum reason fault)
 {
-    if (json_array_append_new(reasons, json_string(text)) != 0) {
-        /* no memory: the report goes out without it */
-    }
+    static const struct {
+        enum reason fault;
+        const char *text;
+    } texts[] = {
+        {REASON_REDIS_UNAVAILABLE, "redis: no answer"},
+        {REASON_REDIS_OUTDATED, "redis: version 7 or later is needed"},
+        {REASON_REDIS_NOT_DURABLE,
+         "redis: the append-only file is off or failing (appendonly yes)"},
+        {REASON_REDIS_EVICTS, "redis: it may evict records (maxmemory-policy noeviction)"},
+        {REASON_WORKER_ABSENT, "worker: none is alive"},
+    };
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        if (texts[i].fault == fault)
+            return texts[i].text;
+    return reason_code(fault);
 }
 
-size_t api_redis_faults(const struct store_health *health, const char *faults[API_REDIS_FAULTS_MAX])
+size_t api_redis_faults(const struct store_health *health, enum reason faults[API_REDIS_FAULTS_MAX])
 {
     size_t count = 0;
     if (strtol(health->version, NULL, 10) < API_REDIS_MAJOR_MIN)
-        faults[count++] = "redis: version 7 or later is needed";
+        faults[count++] = REASON_REDIS_OUTDATED;
     if (!health->append_only)
-        faults[count++] = "redis: the append-only file is off or failing (appendonly yes)";
+        faults[count++] = REASON_REDIS_NOT_DURABLE;
     if (!health->never_evicts)
-        faults[count++] = "redis: it may evict records (maxmemory-policy noeviction)";
+        faults[count++] = REASON_REDIS_EVICTS;
     return count;
 }
 
-static json_t *find_reasons(const struct store_health *health)
+static struct faults find_faults(const struct store_health *health)
 {
-    json_t *reasons = json_array();
-    const char *faults[API_REDIS_FAULTS_MAX];
-    size_t count = api_redis_faults(health, faults);
+    struct faults faults = faults_new();
+    enum reason of_redis[API_REDIS_FAULTS_MAX];
+    size_t count = api_redis_faults(health, of_redis);
     for (size_t i = 0; i < count; i++)
-        add_reason(reasons, faults[i]);
+        add_fault(&faults, of_redis[i]);
     if (health->workers == 0)
-        add_reason(reasons, "worker: none is alive");
-    return reasons;
+        add_fault(&faults, REASON_WORKER_ABSENT);
+    return faults;
 }
 
 static json_t *write_facts(const struct store_health *health)
@@ -88,14 +120,15 @@ static void on_health(void *context, const redisReply *reply, const struct error
     struct error failure = {.status = STATUS_OK};
     struct store_health health;
     if (err == NULL && store_reply_health(reply, &health, &failure) == STATUS_OK) {
-        answer(request, find_reasons(&health), write_facts(&health));
+        struct faults faults = find_faults(&health);
+        answer(request, &faults, write_facts(&health));
         return;
     }
     /* The text may name addresses: it is for the log of whoever cares, the answer says it plainly.
      */
-    json_t *reasons = json_array();
-    add_reason(reasons, "redis: no answer");
-    answer(request, reasons, NULL);
+    struct faults faults = faults_new();
+    add_fault(&faults, REASON_REDIS_UNAVAILABLE);
+    answer(request, &faults, NULL);
 }
 
 void health_ready(void *context, struct http_request *request)

@@ -32,12 +32,13 @@ void journal_add(struct journal_entry *entry, const char *name, const char *valu
     uint64_t size = htole64(len);
     char binary[sizeof(size)];
     memcpy(binary, &size, sizeof(size));
-    if (memchr(value, '\n', len) == NULL)
+    if (memchr(value, '\n', len) == NULL) {
         add_bytes(entry, (const char *const[]){name, "=", value, "\n"},
                   (const size_t[]){strlen(name), 1, len, 1}, 4);
-    else
-        add_bytes(entry, (const char *const[]){name, "\n", binary, value, "\n"},
-                  (const size_t[]){strlen(name), 1, sizeof(binary), len, 1}, 5);
+        return;
+    }
+    add_bytes(entry, (const char *const[]){name, "\n", binary, value, "\n"},
+              (const size_t[]){strlen(name), 1, sizeof(binary), len, 1}, 5);
 }
 
 static void name_of(const char *key, char name[JOURNAL_KEY_MAX])

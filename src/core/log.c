@@ -133,7 +133,7 @@ static void line_add_field(struct line *line, const struct log_field *field)
     line_add(line, field->key, strlen(field->key));
     line_add(line, "=", 1);
     if (field->text == NULL) {
-        char number[24];
+        char number[24] = "";
         line_add(line, number,
                  (size_t)snprintf(number, sizeof(number), "%lld", (long long)field->number));
     } else if (is_plain(field->text)) {

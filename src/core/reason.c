@@ -87,6 +87,10 @@ static const struct row rows[REASON_COUNT] = {
     [REASON_REDIS_UNAVAILABLE] = {"redis_unavailable", REASON_RETRIED},
     [REASON_REDIS_UNSAFE] = {"redis_unsafe", REASON_RETRIED},
     [REASON_REDIS_ERROR] = {"redis_error", REASON_ENDS},
+    [REASON_REDIS_OUTDATED] = {"redis_outdated", REASON_NOT_READY},
+    [REASON_REDIS_NOT_DURABLE] = {"redis_not_durable", REASON_NOT_READY},
+    [REASON_REDIS_EVICTS] = {"redis_evicts", REASON_NOT_READY},
+    [REASON_WORKER_ABSENT] = {"worker_absent", REASON_NOT_READY},
     [REASON_SCHEMA_MISMATCH] = {"schema_mismatch", REASON_ENDS},
     [REASON_ILLEGAL_TRANSITION] = {"illegal_transition", REASON_ENDS},
     [REASON_INVALID_ARGUMENT] = {"invalid_argument", REASON_ENDS},
@@ -113,6 +117,8 @@ static const struct row rows[REASON_COUNT] = {
     [REASON_CONFIGURATION_INVALID] = {"configuration_invalid", REASON_ENDS},
     [REASON_WORKER_RUNNING] = {"worker_running", REASON_ENDS},
     [REASON_ADDRESS_IN_USE] = {"address_in_use", REASON_ENDS},
+    [REASON_STATE_DIRECTORY_IN_USE] = {"state_directory_in_use", REASON_ENDS},
+    [REASON_PROGRAM_MISSING] = {"program_missing", REASON_ENDS},
 };
 
 /* clang-format on */

@@ -86,13 +86,13 @@ static void tell_load(const struct safety *safety)
 {
     char load[NOTIFY_STATUS_MAX];
     char text[2 * NOTIFY_STATUS_MAX];
-    const char *faults[API_REDIS_FAULTS_MAX];
+    enum reason faults[API_REDIS_FAULTS_MAX];
     describe(safety, load, sizeof(load));
     size_t count = api_redis_faults(&safety->health, faults);
     if (count == 0 && safety->health.workers == 0)
-        faults[count++] = "worker: none is alive";
+        faults[count++] = REASON_WORKER_ABSENT;
     (void)snprintf(text, sizeof(text), "%s%s%s", load, count > 0 ? "; not ready: " : "",
-                   count > 0 ? faults[0] : "");
+                   count > 0 ? api_fault_text(faults[0]) : "");
     notify_status(text);
 }
 

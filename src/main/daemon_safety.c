@@ -18,14 +18,15 @@ static void note_reachable(struct safety *safety, bool reachable, const char *re
         log_known(LOG_LEVEL_NOTICE, EVENT_REDIS_BACK, LOG_TEXT("version", reason));
     else
         log_known(LOG_LEVEL_WARNING, EVENT_REDIS_LOST, LOG_TEXT("meanwhile", "requests get 503"),
+                  LOG_TEXT("code", reason_code(REASON_REDIS_UNAVAILABLE)),
                   LOG_TEXT("reason", reason));
 }
 
-static unsigned fault_bit(const char *fault)
+static unsigned fault_bit(enum reason fault)
 {
-    /* Faults are static texts: an unhealthy answer in which everything is wrong lists them all. */
+    /* An unhealthy answer in which everything is wrong has them all. */
     static const struct store_health worst = {.version = "0"};
-    const char *all[API_REDIS_FAULTS_MAX];
+    enum reason all[API_REDIS_FAULTS_MAX];
     size_t count = api_redis_faults(&worst, all);
     for (size_t i = 0; i < count; i++)
         if (all[i] == fault)
@@ -35,13 +36,15 @@ static unsigned fault_bit(const char *fault)
 
 static void note_faults(struct safety *safety, const struct store_health *health)
 {
-    const char *faults[API_REDIS_FAULTS_MAX];
+    enum reason faults[API_REDIS_FAULTS_MAX];
     size_t count = api_redis_faults(health, faults);
     unsigned now = 0;
     for (size_t i = 0; i < count; i++) {
         now |= fault_bit(faults[i]);
-        if ((safety->faults & fault_bit(faults[i])) == 0)
-            log_known(LOG_LEVEL_WARNING, EVENT_REDIS_UNSAFE, LOG_TEXT("fault", faults[i]));
+        if ((safety->faults & fault_bit(faults[i])) != 0)
+            continue;
+        log_known(LOG_LEVEL_WARNING, EVENT_REDIS_UNSAFE, LOG_TEXT("code", reason_code(faults[i])),
+                  LOG_TEXT("fault", api_fault_text(faults[i])));
     }
     if (now == 0 && safety->faults != 0)
         log_known(LOG_LEVEL_NOTICE, EVENT_REDIS_SAFE, LOG_TEXT("version", health->version));

@@ -105,8 +105,8 @@ static enum status take_lock(const char *directory, const char *name, int64_t wa
         if (errno != EWOULDBLOCK && errno != EINTR)
             return FAIL_ERRNO(err, "lock '%s'", path);
         if (clock_mono_ms() >= deadline)
-            return FAIL(err, STATUS_LOCKED, "'%s' is locked: it is in use by another process",
-                        path);
+            return FAIL_REASON(err, STATUS_LOCKED, REASON_STATE_DIRECTORY_IN_USE,
+                               "'%s' is locked: it is in use by another process", path);
         (void)poll(NULL, 0, LOCK_POLL_MS);
     }
     *ret_fd = STEAL_FD(fd);
@@ -284,11 +284,12 @@ static bool find_in_path(const char *name, char path[PATH_MAX])
 static enum status find_programs(struct standalone *standalone, struct error *err)
 {
     if (!find_in_path("redis-server", standalone->redis_server))
-        return FAIL(err, STATUS_NOT_FOUND,
-                    "no redis-server in PATH (Debian: apt-get install redis-server)");
+        return FAIL_REASON(err, STATUS_NOT_FOUND, REASON_PROGRAM_MISSING,
+                           "no redis-server in PATH (Debian: apt-get install redis-server)");
     if (!find_beside("appbackup-worker", standalone->worker) &&
         !find_in_path("appbackup-worker", standalone->worker))
-        return FAIL(err, STATUS_NOT_FOUND, "no appbackup-worker beside this program, nor in PATH");
+        return FAIL_REASON(err, STATUS_NOT_FOUND, REASON_PROGRAM_MISSING,
+                           "no appbackup-worker beside this program, nor in PATH");
     return STATUS_OK;
 }
 

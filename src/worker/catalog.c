@@ -48,11 +48,12 @@ static enum status ask(struct store *store, const struct app *app, const struct 
     enum status status = store_reply_nothing(reply, err);
     if (status == STATUS_CONFLICT)
         return STATUS_OK;
-    if (status == STATUS_OK)
-        log_known(LOG_LEVEL_NOTICE, EVENT_CATALOG_EMPTY, LOG_TEXT("app", app->id),
-                  LOG_TEXT("app_name", app->name), LOG_TEXT("bucket", bucket->id),
-                  LOG_TEXT("bucket_name", bucket->name));
-    return status;
+    if (status != STATUS_OK)
+        return status;
+    log_known(LOG_LEVEL_NOTICE, EVENT_CATALOG_EMPTY, LOG_TEXT("app", app->id),
+              LOG_TEXT("app_name", app->name), LOG_TEXT("bucket", bucket->id),
+              LOG_TEXT("bucket_name", bucket->name));
+    return STATUS_OK;
 }
 
 static bool may_use(const struct app *app, const struct bucket *bucket)

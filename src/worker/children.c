@@ -81,10 +81,11 @@ static enum status tell(struct supervisor *supervisor, struct slot *slot, struct
                                                           : tell_return(supervisor, slot, err);
     if (status_is_transient(status))
         return status;
-    if (status != STATUS_OK) /* the claim is another's by now, or gone */
+    if (status != STATUS_OK) { /* the claim is another's by now, or gone */
         log_event(LOG_LEVEL_WARNING, "end of a job not told", JOB_FIELDS(&slot->job),
                   LOG_TEXT("evidence", slot->death.evidence), LOG_TEXT("code", err->reason),
                   LOG_TEXT("reason", err->text));
+    }
     slot->phase = SLOT_FREE;
     return STATUS_OK;
 }

@@ -827,6 +827,7 @@ class OtherResources(Service):
         answer = self.client.get("/readyz")
         self.assertEqual(answer.status, 503)
         self.assertIn("append-only", " ".join(answer.json["notReady"]))
+        self.assertIn("redis_not_durable", answer.json["codes"])
         self.assertIn("Retry-After", answer.headers)
         wait_until(lambda: "Redis is not safe" in self.daemon.log, 15, "the log says so as well")
         time_of_first = self.daemon.log.count("Redis is not safe")
@@ -931,7 +932,8 @@ class Configuration(unittest.TestCase):
         daemon.start()
         with Client(self.port, "work") as client:
             self.assertEqual(client.get("/healthz").status, 200)
-            self.assertEqual(client.get("/readyz").json["notReady"], ["redis: no answer"])
+            answer = client.get("/readyz").json
+            self.assertEqual((answer["notReady"], answer["codes"]), (["redis: no answer"], ["redis_unavailable"]))
             started = time.monotonic()
             self.assertEqual(client.get(f"/accounts/{ONE}/k8s/v2/apps").status, 503)
             self.assertLess(time.monotonic() - started, 1.0)

@@ -8,10 +8,12 @@ import unittest
 
 SOURCE = os.path.dirname(os.path.abspath(__file__)) + "/../../.."
 EFFECTS = {"REASON_ENDS": "**Ends the job**", "REASON_RETRIED": "**Tried again**", "REASON_GOES_ON": "**Goes on**",
-           "REASON_NEWS": "**For information**"}
+           "REASON_NOT_READY": "**Not ready**", "REASON_NEWS": "**For information**"}
 TRANSIENT = {"UNAVAILABLE", "TIMEOUT", "LOCKED", "NO_SPACE", "NO_MEMORY"}
-# A request to end is no failure that passes; a file of certificates that cannot be read is one of the configuration.
-OTHERWISE = {("TIMEOUT", "job_timeout"), ("UNAVAILABLE", "worker_stopping"), ("INVALID", "certificate_untrusted")}
+# A request to end is no failure that passes, nor is a start; a file of certificates that cannot be read is one of the
+# configuration.
+OTHERWISE = {("TIMEOUT", "job_timeout"), ("UNAVAILABLE", "worker_stopping"), ("INVALID", "certificate_untrusted"),
+             ("LOCKED", "state_directory_in_use")}
 EMPTY_WORD = "*"
 
 
