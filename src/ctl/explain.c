@@ -103,7 +103,7 @@ enum status command_history(struct session *session, struct error *err)
     if (check_id(id, err) != STATUS_OK || read_all(session, id, entries, err) != STATUS_OK)
         return err->status;
     if (json_array_size(entries) == 0)
-        return FAIL_REASON(err, STATUS_NOT_FOUND, "unknown_backup",
+        return FAIL_REASON(err, STATUS_NOT_FOUND, REASON_UNKNOWN_BACKUP,
                            "the journal has nothing of %s (any more)", id);
     if (session->arguments->output == OUTPUT_JSON)
         return output_json(entries, err);

@@ -152,7 +152,7 @@ enum status command_cancel(struct session *session, struct error *err)
     if (cancel_task(session, &lever, &ended, err) == STATUS_OK)
         return print_canceled(session, "task", ended, err);
     if (strcmp(err->reason, "unknown_task") == 0)
-        return FAIL_REASON(err, STATUS_NOT_FOUND, "unknown_backup",
+        return FAIL_REASON(err, STATUS_NOT_FOUND, REASON_UNKNOWN_BACKUP,
                            "no backup and no task has the id %s", session->arguments->values[0]);
     return err->status;
 }

@@ -34,7 +34,7 @@ static enum status measure(struct session *session, int64_t *ret_us, struct erro
         CLEANUP(reply_freep) redisReply *reply = NULL;
         struct store_health health = {0};
         int64_t started_us = now_us();
-        store_call_health(&call);
+        store_call_health(&call, NULL);
         enum status status = store_run(session->store, &call, &reply, err);
         store_call_done(&call);
         if (status != STATUS_OK || store_reply_health(reply, &health, err) != STATUS_OK)
