@@ -79,7 +79,7 @@ class ReasonsPageTest(unittest.TestCase):
 
     def test_each_sentence_about_waiting_has_a_row(self):
         said = re.findall(r'(?:reasons\(|unready = (?:string\.format\()?|local why = clean\()\s*"([^"]{8,})"', self.lua)
-        said += re.findall(r'string\.format\("((?:waiting|given up|not done)[^"]*)"', self.lua)
+        said += re.findall(r'string\.format\("((?:waiting|given up|not done|%s %s is paused by)[^"]*)"', self.lua)
         said += [re.search(r'"(no living worker;[^"]*)"', self.code[SOURCE + "/src/model/node.c"]).group(1)]
         rows = {shape(sentence) for sentence in re.findall(r"^\| `([^`]+)`", self.page, re.M)}
 
@@ -97,6 +97,15 @@ class ReasonsPageTest(unittest.TestCase):
     def test_the_catalog_refers_to_sections(self):
         for anchor in re.findall(r"reasons\.md#(\w+)", read("systemd/appbackup.catalog")):
             self.assertIn(anchor, self.table)
+
+    def test_the_commands_of_appbackupctl_exist(self):
+        known = {" ".join(words).strip() for words in re.findall(
+            r'\.group = "(\w+)",(?:\s*\.verb = "(\w+)")?', self.code[SOURCE + "/src/ctl/commands.c"])}
+        named = re.findall(r"appbackupctl (\w+)(?: ([a-z]+))?", self.page + read("systemd/appbackup.catalog"))
+
+        self.assertGreater(len(named), 30)
+        for group, verb in named:
+            self.assertTrue(group in known or f"{group} {verb}" in known, (group, verb))
 
     def test_links_within_the_page_lead_somewhere(self):
         for anchor in re.findall(r"\]\(#(\w+)\)", self.page):
