@@ -40,6 +40,15 @@ int cgroups_make(const struct cgroups *cgroups, const char *name,
 /* The calling process goes there, and what it starts from then on. Safe between fork and exec. */
 void cgroups_enter(int group);
 
+/* What all that were ever in it have used. */
+struct cgroup_usage {
+    int64_t cpu_ms;
+    int64_t memory_peak_bytes; /* -1: not counted here */
+};
+
+/* False: there is no such group. */
+bool cgroups_usage(const struct cgroups *cgroups, const char *name, struct cgroup_usage *ret_usage);
+
 /* SIGKILL to all that are in it. */
 void cgroups_kill(const struct cgroups *cgroups, const char *name);
 

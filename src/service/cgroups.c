@@ -176,6 +176,46 @@ void cgroups_enter(int group)
     }
 }
 
+/* The whole of a small file; "" when it cannot be read. */
+static void get(int directory, const char *file, char *text, size_t size)
+{
+    CLEANUP(fd_closep) int fd = openat(directory, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    ssize_t len = fd < 0 ? -1 : read(fd, text, size - 1);
+    text[len > 0 ? len : 0] = '\0';
+}
+
+/* -1: there is none. */
+static int64_t number_behind(const char *text, const char *key)
+{
+    const char *at = strstr(text, key);
+    if (at == NULL)
+        return -1;
+    const char *digits = at + strlen(key);
+    char *end = NULL;
+    long long number = strtoll(digits, &end, 10);
+    return end == digits ? -1 : number;
+}
+
+bool cgroups_usage(const struct cgroups *cgroups, const char *name, struct cgroup_usage *ret_usage)
+{
+    char path[NAME_MAX + 1];
+    char text[TABLE_MAX];
+    if (cgroups == NULL || !write_name(name, path))
+        return false;
+    CLEANUP(fd_closep)
+    int group = openat(cgroups->directory, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (group < 0)
+        return false;
+    get(group, "cpu.stat", text, sizeof(text));
+    int64_t cpu_us = number_behind(text, "usage_usec ");
+    if (cpu_us < 0)
+        return false;
+    get(group, "memory.peak", text, sizeof(text));
+    *ret_usage = (struct cgroup_usage){.cpu_ms = cpu_us / 1000,
+                                       .memory_peak_bytes = number_behind(text, "")};
+    return true;
+}
+
 static void kill_all(int directory, const char *name)
 {
     CLEANUP(fd_closep) int group = openat(directory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

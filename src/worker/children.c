@@ -131,7 +131,7 @@ static void on_job_end(struct supervisor *supervisor, struct slot *slot, int wai
     slot->keys = -1;
     slot->death = death_of(wait_status, slot->stopped);
     supervisor->claim_ms = 0;                        /* a slot is free, or will be soon */
-    cgroups_kill(supervisor->cgroups, slot->job.id); /* what its hooks have left */
+    supervisor_end_group(supervisor, slot->job.id);
     if (slot->death.kind == DEATH_NONE) {
         slot->phase = SLOT_FREE;
         return;

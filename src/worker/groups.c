@@ -1,3 +1,4 @@
+#include "core/log.h"
 #include "supervisor.h"
 
 #include <string.h>
@@ -23,6 +24,23 @@ int supervisor_make_group(const struct supervisor *supervisor, const char *name)
                                          .io_weight = worker->job_io_weight,
                                          .memory_high_bytes = worker->job_memory_high_bytes};
     return cgroups_make(supervisor->cgroups, name, &limits);
+}
+
+/* The memory comes last, and only where it is counted. */
+static void log_usage(const char *name, const struct cgroup_usage *usage)
+{
+    const struct log_field fields[] = {LOG_TEXT("job", name), LOG_NUMBER("cpu_ms", usage->cpu_ms),
+                                       LOG_NUMBER("memory_peak_bytes", usage->memory_peak_bytes)};
+    size_t count = sizeof(fields) / sizeof(fields[0]) - (usage->memory_peak_bytes < 0);
+    log_write(LOG_LEVEL_INFO, "job has used", fields, count);
+}
+
+void supervisor_end_group(const struct supervisor *supervisor, const char *name)
+{
+    struct cgroup_usage usage;
+    if (cgroups_usage(supervisor->cgroups, name, &usage))
+        log_usage(name, &usage);
+    cgroups_kill(supervisor->cgroups, name); /* what its hooks have left */
 }
 
 void supervisor_sweep_groups(struct supervisor *supervisor)

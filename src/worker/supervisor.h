@@ -72,6 +72,7 @@ void supervisor_signal_jobs(struct supervisor *supervisor, int number);
 
 /* Of a job whose process is about to be started; and the end of all that it has left. */
 int supervisor_make_group(const struct supervisor *supervisor, const char *name);
+void supervisor_end_group(const struct supervisor *supervisor, const char *name);
 void supervisor_sweep_groups(struct supervisor *supervisor);
 
 /* One duty towards Redis, if it is due. An error means that Redis is away. */

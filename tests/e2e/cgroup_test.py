@@ -113,6 +113,7 @@ class CgroupTest(unittest.TestCase):
             self.assertEqual("completed", node.follow(backup)[0]["state"])
             wait_until(lambda: process_state(runaway) is None, 20, "the daemon is dead")
             wait_until(lambda: group.subgroups() == ["supervisor"], 20, "the group is removed")
+            self.assertRegex(node.log(), rf'msg="job has used" job={name[4:]} cpu_ms=[1-9]')
 
     def test_what_a_killed_job_left_ends_as_well(self):
         with Node() as node, Group(True) as group:

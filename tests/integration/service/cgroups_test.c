@@ -160,6 +160,8 @@ Test(cgroups, do_nothing_where_nothing_is_delegated)
     cgroups_enter(-1);
     cgroups_kill(cgroups, "first");
     cgroups_sweep(cgroups, NULL, NULL);
+    struct cgroup_usage usage;
+    cr_expect(not(cgroups_usage(cgroups, "first", &usage)));
     cgroups_close(cgroups);
     cr_expect(not(exists("supervisor")));
 }
@@ -181,6 +183,30 @@ Test(cgroups, end_with_all_that_is_in_them)
     expect_end(second);
     cr_expect(exists("job-first")); /* in use, though empty */
     sweep_until_gone(cgroups, NULL, "job-first");
+}
+
+Test(cgroups, count_what_was_used_in_them)
+{
+    if (group[0] == '\0')
+        cr_skip_test("no writable cgroup v2");
+    delegate();
+    CLEANUP(cgroups_closep) struct cgroups *cgroups = open_groups();
+    CLEANUP(fd_closep) int entry = cgroups_make(cgroups, "busy", &limits);
+    pid_t pid = fork();
+    if (pid == 0) {
+        cgroups_enter(entry);
+        while (clock() < CLOCKS_PER_SEC / 10) {
+        }
+        _exit(0);
+    }
+    cr_assert(waitpid(pid, NULL, 0) == pid);
+
+    struct cgroup_usage usage = {0};
+    cr_expect(cgroups_usage(cgroups, "busy", &usage));
+    cr_expect(usage.cpu_ms > 0 && usage.cpu_ms < 60000);
+    cr_expect(usage.memory_peak_bytes == -1 || usage.memory_peak_bytes > 0);
+    cr_expect(not(cgroups_usage(cgroups, "none", &usage)));
+    sweep_until_gone(cgroups, NULL, "job-busy");
 }
 
 Test(cgroups, have_the_weights_that_the_kernel_lets_them_have)
