@@ -1,3 +1,4 @@
+#include "backups.h"
 #include "core/cleanup.h"
 #include "core/json.h"
 #include "core/log.h"
@@ -74,6 +75,46 @@ static enum status run_restore(struct run *run, const struct bucket_definition *
     return stage_restore_run(&plan, &run->result, err);
 }
 
+/* What the removal of snapshots needs besides the backup that they are of. */
+struct forgetting {
+    const struct run *run;
+    struct stage_plan plan;
+};
+
+/* A process that died between commit and report has left its snapshot; where the backup was then
+ * canceled, or given up, nobody else would remove that before the record. */
+static enum status forget_failed(void *context, const struct backup *backup, struct error *err)
+{
+    struct forgetting *forgetting = context;
+    const struct job *job = &forgetting->run->job;
+    if (backup->state != BACKUP_FAILED || backup->bytes_total < 0 ||
+        strcmp(backup->bucket, job->bucket) != 0)
+        return STATUS_OK;
+    forgetting->plan.backup = backup->id;
+    return stage_delete_run(&forgetting->plan, err);
+}
+
+/* No job of the app runs beside this one: what has failed stays so. */
+static enum status forget_all_failed(const struct run *run, const struct bucket_definition *bucket,
+                                     const char *passphrase, struct stage_key *key,
+                                     struct error *err)
+{
+    CLEANUP(store_closep) struct store *store = NULL;
+    struct store_options options = setup_store_options(&run->setup);
+    struct forgetting forgetting = {.run = run,
+                                    .plan = {
+                                        .bucket = bucket,
+                                        .app_id = run->job.app,
+                                        .passphrase = passphrase,
+                                        .bandwidth = run->bandwidth,
+                                        .key = key,
+                                        .cancel = run->cancel,
+                                    }};
+    if (store_open(&options, &store, err) != STATUS_OK)
+        return err->status;
+    return backups_each(store, &run->job, forget_failed, &forgetting, err);
+}
+
 static enum status run_prune(struct run *run, const struct bucket_definition *bucket,
                              const char *passphrase, struct stage_key *key, struct error *err)
 {
@@ -88,6 +129,8 @@ static enum status run_prune(struct run *run, const struct bucket_definition *bu
         .report = run_report,
         .context = run,
     };
+    if (forget_all_failed(run, bucket, passphrase, key, err) != STATUS_OK)
+        return err->status;
     return stage_prune_run(&plan, &run->result, err);
 }
 
@@ -150,8 +193,9 @@ static bool is_known(const json_t *verdicts, const char *backup)
 
 /* A backup that Redis believes to be completed in this bucket, and of which there is no snapshot.
  */
-static enum status judge_absent(struct run *run, const struct backup *backup, struct error *err)
+static enum status judge_absent(void *context, const struct backup *backup, struct error *err)
 {
+    struct run *run = context;
     bool is_meant =
         backup->state == BACKUP_COMPLETED && strcmp(backup->bucket, run->job.bucket) == 0;
     if (!is_meant || is_known(run->verdicts.backups, backup->id))
@@ -162,32 +206,6 @@ static enum status judge_absent(struct run *run, const struct backup *backup, st
     json_t *verdict = json_pack("{s:s, s:s}", "backup", backup->id, "problem", problem);
     if (json_array_append_new(run->verdicts.backups, verdict) != 0)
         return FAIL(err, STATUS_NO_MEMORY, "verdicts");
-    return STATUS_OK;
-}
-
-static enum status judge_page(struct run *run, int64_t offset, size_t *ret_count, struct error *err)
-{
-    CLEANUP(store_call_done) struct store_call call = {0};
-    CLEANUP(reply_freep) redisReply *reply = NULL;
-    store_call_backup_list(&call, run->job.account, run->job.app, offset, VERDICTS_PAGE);
-    if (store_run(run->store, &call, &reply, err) != STATUS_OK ||
-        store_reply_count(reply, ret_count, err) != STATUS_OK)
-        return err->status;
-    for (size_t i = 0; i < *ret_count; i++) {
-        CLEANUP(backup_done) struct backup backup = {0};
-        if (store_reply_backup(reply->element[i], &backup, err) != STATUS_OK ||
-            judge_absent(run, &backup, err) != STATUS_OK)
-            return err->status;
-    }
-    return STATUS_OK;
-}
-
-static enum status judge_all_absent(struct run *run, struct error *err)
-{
-    size_t count = VERDICTS_PAGE;
-    for (int64_t offset = 0; count == VERDICTS_PAGE; offset += VERDICTS_PAGE)
-        if (judge_page(run, offset, &count, err) != STATUS_OK)
-            return err->status;
     return STATUS_OK;
 }
 
@@ -259,7 +277,8 @@ enum status task_tell(struct run *run, enum status status, const struct error *c
         status == STATUS_CORRUPT && strcmp(cause->reason, reason_code(REASON_DATA_DAMAGED)) == 0;
     if (run->job.kind != JOB_VERIFY || (status != STATUS_OK && !damaged))
         return STATUS_OK;
-    if (run->verdicts.complete && judge_all_absent(run, err) != STATUS_OK)
+    if (run->verdicts.complete &&
+        backups_each(run->store, &run->job, judge_absent, run, err) != STATUS_OK)
         return FAIL_IN(err, "backups of the app");
     return send_verdicts(run, damaged ? cause->text : "", err);
 }

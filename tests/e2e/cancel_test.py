@@ -115,6 +115,24 @@ class CancelTest(NodeTest):
             self.assertEqual("1", node.job(backup)["attempt"])
             self.assert_nothing_left(node)
 
+    def test_what_one_left_that_died_after_its_commit_goes_with_the_next_prune(self):
+        with Node() as node:
+            worker = node.start_worker()
+            kept = node.create("--wait")
+            backup, job = node.create_and_stop(worker, "finish:1")
+            node.ctl("backup", "cancel", backup)
+            os.kill(job, signal.SIGKILL)
+            self.assert_canceled(node, backup)
+            self.assertEqual(2, len(json.loads(node.restic("snapshots", "--json"))))
+
+            node.ctl("prune", "shop", "--wait")
+
+            left = json.loads(node.restic("snapshots", "--json"))
+            self.assertEqual([True], ["backup=" + kept in snapshot["tags"] for snapshot in left])
+            self.assertEqual("failed", node.get(backup)["state"])
+            self.assert_restorable(node)
+            self.assert_nothing_left(node)
+
     def test_delete_of_a_running_one_cancels_and_then_deletes(self):
         with Node() as node:
             node.write("block", "")
