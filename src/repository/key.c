@@ -1,6 +1,6 @@
 #include "key.h"
 
-#include "base64.h"
+#include "core/base64.h"
 #include "quote.h"
 #include "stored_json.h"
 #include "timestamp.h"

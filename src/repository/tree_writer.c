@@ -3,7 +3,7 @@
  * the text may move on into a stream, once there is more of it than TEXT_KEEP_BYTES. Most trees
  * are small and never need a stream.
  */
-#include "base64.h"
+#include "core/base64.h"
 #include "core/buffer.h"
 #include "core/hex.h"
 #include "node.h"

@@ -3,7 +3,7 @@
  * it reads: a tree, an index, a key file, a config, a lock, a pack header, a quoted name, zstd.
  * Scrypt is kept out: a key file's parameters are only ever computed if they are tiny.
  */
-#include "../../src/repository/base64.h"
+#include "core/base64.h"
 #include "../../src/repository/blob_index.h"
 #include "../../src/repository/compress.h"
 #include "../../src/repository/config.h"

@@ -1,7 +1,7 @@
 /* The key file and the master key in it were made by restic 0.14: `restic cat masterkey`. */
 #include "src/repository/key.h"
 
-#include "src/repository/base64.h"
+#include "core/base64.h"
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>

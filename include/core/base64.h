@@ -1,6 +1,6 @@
 /* Base64, the padded standard alphabet (RFC 4648 section 4), strict. */
-#ifndef REPOSITORY_BASE64_H
-#define REPOSITORY_BASE64_H
+#ifndef CORE_BASE64_H
+#define CORE_BASE64_H
 
 #include <stdbool.h>
 #include <stddef.h>
