@@ -15,6 +15,7 @@
  *             name_taken key_reused already_deleting illegal_transition           CONFLICT
  *             backup_in_use backup_active backup_not_ready task_exists            CONFLICT
  *             already_paused not_paused lease_held                                CONFLICT
+ *             plan_outdated                                                       CONFLICT
  *             lease_lost                                                          LOST
  *             invalid_argument                                                    INVALID
  *             schema_mismatch                                                     UNSUPPORTED
@@ -45,11 +46,13 @@ struct store_options {
     int64_t timeout_ms; /* to connect, and per command */
 };
 
-enum { STORE_ARGUMENTS_MAX = 64 };
+enum { STORE_ARGUMENTS_MAX = 64, STORE_BYTES_MAX = 8 };
 
-/* One command. Its arguments are borrowed from the caller or lie in the struct: do not copy it. */
+/* One command. Its arguments are borrowed from the caller or lie in the struct: do not copy it.
+ * Lengths count over the blocking connection only. */
 struct store_call {
     const char *argv[STORE_ARGUMENTS_MAX];
+    size_t lengths[STORE_BYTES_MAX]; /* of those first arguments that may hold a NUL; 0: a text */
     size_t argc;
     char key[64]; /* of a record that is read without the library */
     char numbers[16][24];

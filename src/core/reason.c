@@ -110,6 +110,7 @@ static const struct row rows[REASON_COUNT] = {
     [REASON_ALREADY_PAUSED] = {"already_paused", REASON_ENDS},
     [REASON_NOT_PAUSED] = {"not_paused", REASON_ENDS},
     [REASON_LEASE_HELD] = {"lease_held", REASON_ENDS},
+    [REASON_PLAN_OUTDATED] = {"plan_outdated", REASON_ENDS},
     [REASON_BACKUP_ACTIVE] = {"backup_active", REASON_ENDS},
     [REASON_BACKUP_IN_USE] = {"backup_in_use", REASON_ENDS},
     [REASON_BACKUP_NOT_READY] = {"backup_not_ready", REASON_ENDS},

@@ -53,6 +53,8 @@ static const struct option options[] = {
     SWITCH_OPTION("--all", 0, OPTION_ALL, all),
     SWITCH_OPTION("--force", 0, OPTION_FORCE, force),
     SWITCH_OPTION("--once", 0, OPTION_ONCE, once),
+    SWITCH_OPTION("--repair", 0, OPTION_REPAIR, repair),
+    TEXT_OPTION("--undo", 0, OPTION_UNDO, undo),
     SWITCH_OPTION("--help", 'h', 0, help),
     SWITCH_OPTION("--version", 0, 0, version),
     {.name = "--output", .letter = 'o', .offset = offsetof(struct reading, output_text)},

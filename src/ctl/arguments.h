@@ -24,6 +24,8 @@ enum option_bit {
     OPTION_REASON = 1 << 7,
     OPTION_FORCE = 1 << 8,
     OPTION_ONCE = 1 << 9,
+    OPTION_REPAIR = 1 << 10,
+    OPTION_UNDO = 1 << 11,
 };
 
 enum output_form { OUTPUT_TABLE = 0, OUTPUT_JSON };
@@ -48,6 +50,8 @@ struct arguments {
     bool all;
     bool force;
     bool once;
+    bool repair;
+    const char *undo;
     bool help;
     bool version;
 };

@@ -1,4 +1,6 @@
 /* The catalogue: records of backups, made again from what is in the buckets. */
+#include "catalog.h"
+
 #include "actor.h"
 #include "command.h"
 #include "ctl/ctl.h"
@@ -14,8 +16,10 @@ enum { TASKS_MAX = 4096 }; /* followed with --wait; more are asked for, but not 
 
 struct rebuild {
     struct session *session;
-    const char *app;    /* an id; NULL: all */
-    const char *bucket; /* an id; NULL: all */
+    const char *account; /* NULL: all */
+    const char *app;     /* an id; NULL: all */
+    const char *bucket;  /* an id; NULL: all */
+    bool quiet;
     struct output_array array;
     char tasks[TASKS_MAX][ID_SIZE];
     size_t task_count;
@@ -36,6 +40,8 @@ static enum status note(struct rebuild *rebuild, const struct task *task, const 
 {
     if (rebuild->task_count < TASKS_MAX)
         memcpy(rebuild->tasks[rebuild->task_count++], task->id, ID_SIZE);
+    if (rebuild->quiet)
+        return STATUS_OK;
     if (rebuild->session->arguments->output == OUTPUT_JSON) {
         json_auto_t *json = NULL;
         if (task_to_json(task, &json, err) != STATUS_OK)
@@ -47,7 +53,7 @@ static enum status note(struct rebuild *rebuild, const struct task *task, const 
     return STATUS_OK;
 }
 
-/* One that waits or runs already is as good. */
+/* One that waits or runs already is as good. What is only asked for by the way is not told. */
 static enum status ask(struct rebuild *rebuild, const struct app *app, const struct bucket *bucket,
                        struct error *err)
 {
@@ -59,7 +65,7 @@ static enum status ask(struct rebuild *rebuild, const struct app *app, const str
         .id = id,
         .job = job,
         .kind = JOB_CATALOG,
-        .account = rebuild->session->account,
+        .account = app->account,
         .app = app->id,
         .bucket = bucket->id,
         .created_by = actor,
@@ -82,7 +88,8 @@ static enum status ask_for_buckets(struct rebuild *rebuild, const struct app *ap
         struct bucket bucket = {.state = BUCKET_STATE_UNSET};
         if (store_reply_bucket(buckets->element[i], &bucket, err) != STATUS_OK)
             return err->status;
-        bool meant = rebuild->bucket == NULL || strcmp(bucket.id, rebuild->bucket) == 0;
+        bool meant = (rebuild->bucket == NULL || strcmp(bucket.id, rebuild->bucket) == 0) &&
+                     (bucket.account[0] == '\0' || strcmp(bucket.account, app->account) == 0);
         enum status status = meant ? ask(rebuild, app, &bucket, err) : STATUS_OK;
         bucket_done(&bucket);
         if (status != STATUS_OK)
@@ -97,10 +104,10 @@ static enum status ask_for_all(struct rebuild *rebuild, struct error *err)
     CLEANUP(reply_freep) redisReply *apps = NULL;
     CLEANUP(reply_freep) redisReply *buckets = NULL;
     size_t count = 0;
-    store_call_bucket_list(&call, rebuild->session->account);
+    store_call_bucket_list(&call, rebuild->account);
     if (run(rebuild->session, &call, &buckets, &count, err) != STATUS_OK)
         return err->status;
-    store_call_app_list(&call, rebuild->session->account);
+    store_call_app_list(&call, rebuild->account);
     if (run(rebuild->session, &call, &apps, &count, err) != STATUS_OK)
         return err->status;
     for (size_t i = 0; i < count; i++) {
@@ -131,6 +138,17 @@ static enum status await(struct rebuild *rebuild, struct error *err)
     return STATUS_OK;
 }
 
+enum status catalog_ask(struct session *session, const char *app, size_t *ret_count,
+                        struct error *err)
+{
+    static struct rebuild rebuild; /* large, and there is one at a time */
+    rebuild = (struct rebuild){.session = session, .app = app, .quiet = true};
+    if (ask_for_all(&rebuild, err) != STATUS_OK)
+        return err->status;
+    *ret_count = rebuild.task_count;
+    return STATUS_OK;
+}
+
 enum status command_catalog_rebuild(struct session *session, struct error *err)
 {
     static struct rebuild rebuild; /* large, and there is one */
@@ -138,6 +156,7 @@ enum status command_catalog_rebuild(struct session *session, struct error *err)
     struct app app = {.state = APP_STATE_UNSET};
     char bucket[ID_SIZE];
     rebuild.session = session;
+    rebuild.account = session->account;
     if (arguments->count > 0) {
         if (session_find_app(session, arguments->values[0], &app, err) != STATUS_OK)
             return err->status;

@@ -23,6 +23,7 @@ struct command {
 extern const struct command commands[];
 extern const size_t command_count;
 
+command_fn command_doctor;
 command_fn command_backup_create, command_backup_list, command_backup_show, command_backup_delete,
     command_backup_cancel, command_catalog_rebuild, command_app_list, command_repository_key,
     command_restore, command_prune, command_verify, command_task_list, command_task_show,

@@ -240,6 +240,18 @@ const struct command commands[] = {
                 "has no record at all, as after the loss of Redis.\n",
     },
     {
+        .group = "doctor", .usage = "[--repair | --undo FILE]",
+        .options = OPTION_REPAIR | OPTION_UNDO,
+        .run = command_doctor,
+        .summary = "look for what must not be in Redis, and mend it",
+        .help = "  --repair          mend what is found. What is replaced is first written to\n"
+                "                    doctor-TIME.undo in the state directory.\n"
+                "  --undo FILE       put back what such a file holds, where it has not changed since\n"
+                "Works while the service runs, and on all accounts. Exit code 1: something was found\n"
+                "(with --repair: and is not mended; with --undo: and could not be put back). What is\n"
+                "looked at, and which of two values counts: docs/redis.md.\n",
+    },
+    {
         .group = "app", .verb = "list", .usage = "",
         .run = command_app_list,
         .summary = "the apps that can be backed up",

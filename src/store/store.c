@@ -7,6 +7,7 @@
 
 #include <limits.h>
 #include <poll.h>
+#include <string.h>
 
 struct store {
     struct settings settings;
@@ -119,19 +120,23 @@ enum status store_run(struct store *store, const struct store_call *call, redisR
                       struct error *err)
 {
     const char *argv[STORE_ARGUMENTS_MAX];
-    for (size_t i = 0; i < call->argc; i++)
+    size_t lengths[STORE_ARGUMENTS_MAX];
+    for (size_t i = 0; i < call->argc; i++) {
         argv[i] = call->argv[i];
+        bool is_text = i >= STORE_BYTES_MAX || call->lengths[i] == 0;
+        lengths[i] = is_text ? strlen(argv[i]) : call->lengths[i];
+    }
 
     if (connect_to_redis(store, err) != STATUS_OK)
         return err->status;
     CLEANUP(reply_freep) redisReply *reply = NULL;
-    if (command(store, (int)call->argc, argv, NULL, &reply, err) != STATUS_OK)
+    if (command(store, (int)call->argc, argv, lengths, &reply, err) != STATUS_OK)
         return err->status;
     if (library_is_missing(reply)) { /* FUNCTION FLUSH: nothing was executed, so once more */
         freeReplyObject(STEAL(reply));
         if (load_library(store, err) != STATUS_OK)
             return err->status;
-        if (command(store, (int)call->argc, argv, NULL, &reply, err) != STATUS_OK)
+        if (command(store, (int)call->argc, argv, lengths, &reply, err) != STATUS_OK)
             return err->status;
     }
     *ret_reply = STEAL(reply);

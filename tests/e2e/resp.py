@@ -16,7 +16,7 @@ class ErrorReply:
 
 
 class Connection:
-    """RESP 2 on a unix socket."""
+    """RESP 2 on a unix socket. Bytes that are no UTF-8 come and go as Python keeps them in text."""
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
@@ -34,7 +34,7 @@ class Connection:
         for words in commands:
             parts.append(b"*%d\r\n" % len(words))
             for word in words:
-                word = str(word).encode()
+                word = str(word).encode(errors="surrogateescape")
                 parts.append(b"$%d\r\n%s\r\n" % (len(word), word))
         self.socket.sendall(b"".join(parts))
         return [self._reply() for _ in commands]
@@ -45,7 +45,7 @@ class Connection:
         if kind == "-":
             return ErrorReply(text)
         if kind == "$":
-            return self.file.read(int(text) + 2)[:-2].decode() if text != "-1" else None
+            return self.file.read(int(text) + 2)[:-2].decode(errors="surrogateescape") if text != "-1" else None
         if kind == "*":
             return [self._reply() for _ in range(int(text))] if text != "-1" else None
         return int(text) if kind == ":" else text

@@ -9,7 +9,7 @@ Default: 4,000 steps, with a seed that is printed. After each step:
 - the call was answered as the model answers it; a refused one has changed nothing
 - every key is as the model has it, and there is no other: records, indexes, queues, counters
 - the journal has one entry for each transition, and no other
-- and, whatever the model thinks: assert_sound()
+- and, whatever the model thinks: assert_sound(), and now and then the doctor
 """
 
 import json
@@ -34,6 +34,7 @@ OUR_CLOCK = """    return tonumber(redis.call("GET", "clock"))
 ACTOR = "dddddddd-0000-4000-8000-000000000001"
 STEPS = int(os.environ.get("MODEL_STEPS", "4000"))
 SEED = int(os.environ.get("MODEL_SEED", "0")) or random.SystemRandom().randrange(1, 10 ** 6)
+LOOK_EVERY = 25   # steps between two looks of the doctor
 BACKUPS_MAX = 16  # kept: what is compared after each step stays small
 
 # Everything below appbackup: as JSON, and what the journal has got since the last look.
@@ -336,6 +337,8 @@ class Driver:
                                       "retry", "released"))
         delay_ms = self.random.choice((0, 3000))
         fields, done, total = self.bytes()
+        if outcome == "completed":
+            fields = (*fields, "repository_snapshot", "ab" * 32)
         self.call("job_finish", (id_, epoch, outcome, delay_ms, "so it ended", *fields),
                   lambda reply: self.model.finish(id_, epoch, outcome, delay_ms, done, total))
 
@@ -481,6 +484,12 @@ class Driver:
             self.world.must("DEL", *(PREFIX + key for key in gone))
         model.forget(jobs, tasks, keys)
 
+    def assert_doctor_finds_nothing(self):
+        """Whatever has been called, and in whatever order: but for tasks that only this test makes expire early."""
+        _, flat, _ = self.world.must("FCALL_RO", "appbackup_doctor_look", "0", "0", "1000")
+        found = [flat[i:i + 6] for i in range(0, len(flat), 6) if "of a task that is lost" not in flat[i + 3]]
+        assert not found, found
+
     def do_wait(self):
         self.model.now += self.random.choice((1000, 2000, 6000, 30000))
 
@@ -504,6 +513,8 @@ class StoreModelTest(unittest.TestCase):
         try:
             for number in range(STEPS):
                 driver.step()
+                if number % LOOK_EVERY == 0:
+                    driver.assert_doctor_finds_nothing()
         except AssertionError as failure:
             last = "\n".join(str(step) for step in driver.trail)
             raise AssertionError(f"seed {SEED}, step {number}: {failure}\nthe last calls:\n{last}") from failure
@@ -511,7 +522,7 @@ class StoreModelTest(unittest.TestCase):
             driver.world.connection.close()
         for function, outcomes in sorted(driver.calls.items()):
             print(f"  {function}: {outcomes}")
-        writing = set(re.findall(r'define\("(\w+)", WRITES', library_text())) - {"bucket_register"}
+        writing = set(re.findall(r'define\("(\w+)", WRITES', library_text())) - {"bucket_register", "doctor_repair", "doctor_undo"}
         self.assertEqual(writing, set(driver.calls), "every function that writes has been called")
 
 

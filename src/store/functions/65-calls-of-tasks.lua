@@ -188,8 +188,20 @@ function Tasks.read_entry(entry)
         version = fields:name("version", 7), labels = (fields:json_array("labels", JSON_MAX)) }
 end
 
--- A backup that has a record, in whatever state, keeps it. One that was deleted has nothing in the bucket to be found
--- by: its delete job, which no task of the app runs beside, removes that before the record.
+-- A record that the doctor has made again does not know where its data is: it is told that now. True if it is one.
+function Tasks.tell_found(job, backup, found, now)
+    if backup.state ~= "completed" or backup.repository_snapshot ~= "" or backup.app ~= job.app then
+        return false
+    end
+    update_backup(backup, { bucket = job.bucket, repository_snapshot = found.repository_snapshot,
+        taken_ms = found.taken_ms, bytes_total = found.bytes_total, bytes_done = found.bytes_total,
+        percent_done = "100", created_by = found.created_by, version = found.version, labels = found.labels }, now)
+    AFTER.completion(backup)
+    return true
+end
+
+-- Any other backup that has a record, in whatever state, keeps it. One that was deleted has nothing in the bucket to be
+-- found by: its delete job, which no task of the app runs beside, removes that before the record.
 define("catalog_report", WRITES, function(a)
     local id, epoch = a:id("job"), a:number("epoch", 0, BYTES_MAX)
     local _, list = a:json_array("backups", JSON_MAX)
@@ -203,7 +215,10 @@ define("catalog_report", WRITES, function(a)
         entries[i] = Tasks.read_entry(entry)
     end
     for _, found in ipairs(entries) do
-        if not load_backup(found.id) then
+        local known = load_backup(found.id)
+        if known then
+            count = count + (Tasks.tell_found(job, known, found, now) and 1 or 0)
+        else
             found.account, found.app, found.app_name, found.bucket = task.account, task.app, task.app_name, task.bucket
             found.node, found.job = task.node, job.id
             found.created_ms, found.bytes_done = found.taken_ms, found.bytes_total

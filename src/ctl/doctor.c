@@ -1,0 +1,261 @@
+/*
+ * The doctor: looks at all that is in Redis, tells what is wrong with it, and mends it. What is
+ * wrong and how it is mended is decided in Redis, place by place, in the function library; here it
+ * is asked for, kept and told.
+ */
+#include "store/doctor.h"
+
+#include "actor.h"
+#include "catalog.h"
+#include "command.h"
+#include "complaints.h"
+#include "core/cleanup.h"
+#include "ctl/ctl.h"
+#include "output.h"
+#include "store/replies.h"
+#include "table.h"
+#include "undo_file.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    ROUNDS_MAX = 10, /* a repair may bring to light what could not be seen before */
+    ATTEMPTS_MAX = 5 /* of one repair, when others change its place meanwhile */
+};
+
+struct repair {
+    struct session *session;
+    struct undo_file undo;
+    size_t mended;
+    size_t tasks; /* that read the catalogue */
+};
+
+/* --- telling --- */
+
+static enum status print_json(const struct complaints *complaints, struct error *err)
+{
+    struct output_array array = {0};
+    for (size_t i = 0; i < complaints->count; i++) {
+        const struct store_finding *finding = &complaints->items[i].finding;
+        char where[PLACE_TEXT_SIZE];
+        complaint_place_text(&finding->place, where);
+        json_auto_t *json = json_pack("{s:s, s:s, s:s}", "where", where, "what", finding->what,
+                                      "repair", finding->todo);
+        if (json == NULL)
+            return FAIL(err, STATUS_NO_MEMORY, "a finding");
+        if (output_array_add(&array, json, err) != STATUS_OK)
+            return err->status;
+    }
+    output_array_end(&array);
+    return STATUS_OK;
+}
+
+static enum status print_table(const struct complaints *complaints, struct error *err)
+{
+    static const char *const titles[] = {"WHERE", "WHAT", "REPAIR", NULL};
+    CLEANUP(table_done) struct table table;
+    table_init(&table, titles, 0);
+    for (size_t i = 0; i < complaints->count; i++) {
+        const struct store_finding *finding = &complaints->items[i].finding;
+        char where[PLACE_TEXT_SIZE];
+        complaint_place_text(&finding->place, where);
+        if (table_add(&table, (const char *const[]){where, finding->what, finding->todo}, err) !=
+            STATUS_OK)
+            return err->status;
+    }
+    if (complaints->count > 0)
+        table_print(&table, stdout);
+    return STATUS_OK;
+}
+
+static enum status print(const struct session *session, const struct complaints *complaints,
+                         struct error *err)
+{
+    if (session->arguments->output == OUTPUT_JSON)
+        return print_json(complaints, err);
+    return print_table(complaints, err);
+}
+
+/* --- mending --- */
+
+static enum status plan(struct repair *repair, const struct store_finding *finding,
+                        redisReply **ret_reply, struct store_plan *ret_plan, struct error *err)
+{
+    struct store_call call = {0};
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    store_call_doctor_plan(&call, &finding->place);
+    if (store_run(repair->session->store, &call, &reply, err) != STATUS_OK ||
+        store_reply_plan(reply, ret_plan, err) != STATUS_OK)
+        return err->status;
+    *ret_reply = STEAL(reply);
+    return STATUS_OK;
+}
+
+/* *ret_outdated: its place has changed since the plan was made, and nothing was done. */
+static enum status carry_out(struct repair *repair, const struct store_finding *finding,
+                             const struct store_plan *planned, bool *ret_outdated,
+                             struct error *err)
+{
+    struct store_call call = {0};
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    char who[ACTOR_SIZE];
+    actor_name(who);
+    store_call_doctor_repair(&call, &finding->place, planned, who);
+    if (store_run(repair->session->store, &call, &reply, err) != STATUS_OK)
+        return err->status;
+    if (store_reply_traces(reply, planned->part_count, err) != STATUS_OK) {
+        *ret_outdated = strcmp(err->reason, "plan_outdated") == 0;
+        return *ret_outdated ? STATUS_OK : err->status;
+    }
+    *ret_outdated = false;
+    repair->mended++;
+    return undo_file_add_done(&repair->undo, reply, planned->part_count, err);
+}
+
+static enum status mend(struct repair *repair, const struct store_finding *finding,
+                        struct error *err)
+{
+    bool outdated = true;
+    for (int i = 0; i < ATTEMPTS_MAX && outdated; i++) {
+        CLEANUP(reply_freep) redisReply *reply = NULL;
+        struct store_plan planned = {0};
+        if (plan(repair, finding, &reply, &planned, err) != STATUS_OK)
+            return err->status;
+        if (planned.part_count == 0)
+            return STATUS_OK;
+        if (undo_file_add(&repair->undo, finding, &planned, err) != STATUS_OK ||
+            carry_out(repair, finding, &planned, &outdated, err) != STATUS_OK)
+            return err->status;
+    }
+    return STATUS_OK; /* still outdated: the next look finds it again, or not */
+}
+
+/* Each app once: findings of one app are many, and "*" is all of them. */
+static bool is_asked_before(const struct complaints *complaints, size_t index)
+{
+    const char *catalog = complaints->items[index].finding.catalog;
+    for (size_t i = 0; i < index; i++)
+        if (strcmp(complaints->items[i].finding.catalog, catalog) == 0)
+            return true;
+    return false;
+}
+
+static enum status mend_all(struct repair *repair, const struct complaints *complaints,
+                            struct error *err)
+{
+    for (size_t i = 0; i < complaints->count; i++) {
+        const struct store_finding *finding = &complaints->items[i].finding;
+        if (mend(repair, finding, err) != STATUS_OK)
+            return err->status;
+        if (finding->catalog[0] == '\0' || is_asked_before(complaints, i))
+            continue;
+        const char *app = strcmp(finding->catalog, "*") == 0 ? NULL : finding->catalog;
+        size_t tasks = 0;
+        if (catalog_ask(repair->session, app, &tasks, err) != STATUS_OK)
+            return err->status;
+        repair->tasks += tasks;
+    }
+    return STATUS_OK;
+}
+
+static void print_summary(const struct repair *repair, size_t left)
+{
+    if (repair->mended > 0)
+        (void)fprintf(stderr, "%zu repairs; what they replaced is in %s\n", repair->mended,
+                      repair->undo.path);
+    if (repair->tasks > 0)
+        (void)fprintf(stderr, "%zu catalog tasks read from the buckets what is missing\n",
+                      repair->tasks);
+    if (left > 0)
+        (void)fprintf(stderr, "%zu places could not be mended: look again\n", left);
+}
+
+/* Rounds, until a look finds nothing or a round changes nothing. What the first look found is
+ * printed, with what is left in the end. */
+static enum status mend_until_well(struct repair *repair, struct complaints *first,
+                                   struct error *err)
+{
+    size_t left = first->count, before = 0;
+    if (mend_all(repair, first, err) != STATUS_OK)
+        return err->status;
+    for (int i = 1; i < ROUNDS_MAX && left > 0 && repair->mended + repair->tasks > before; i++) {
+        CLEANUP(complaints_done) struct complaints others = {0};
+        before = repair->mended + repair->tasks;
+        if (complaints_look(repair->session->store, &others, err) != STATUS_OK ||
+            mend_all(repair, &others, err) != STATUS_OK)
+            return err->status;
+        left = others.count;
+    }
+    print_summary(repair, left);
+    repair->session->exit_code = left > 0 ? CTL_EXIT_FAILED : CTL_EXIT_OK;
+    return STATUS_OK;
+}
+
+static enum status look_and_mend(struct session *session, struct error *err)
+{
+    CLEANUP(complaints_done) struct complaints complaints = {0};
+    struct repair repair = {.session = session};
+    if (complaints_look(session->store, &complaints, err) != STATUS_OK ||
+        print(session, &complaints, err) != STATUS_OK)
+        return err->status;
+    if (complaints.count == 0)
+        return STATUS_OK;
+    if (!session->arguments->repair) {
+        session->exit_code = CTL_EXIT_FAILED;
+        return STATUS_OK;
+    }
+    undo_file_init(&repair.undo, session->config->state_directory);
+    enum status status = mend_until_well(&repair, &complaints, err);
+    undo_file_close(&repair.undo);
+    return status;
+}
+
+/* --- putting back --- */
+
+struct putting {
+    struct session *session;
+    size_t done, refused;
+};
+
+static enum status put_back(void *context, const struct store_part *part,
+                            const struct store_trace *trace, struct error *err)
+{
+    struct putting *putting = context;
+    struct store_call call = {0};
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    store_call_doctor_undo(&call, part, trace);
+    if (store_run(putting->session->store, &call, &reply, err) != STATUS_OK)
+        return err->status;
+    if (store_reply_nothing(reply, err) == STATUS_OK) {
+        putting->done++;
+        return STATUS_OK;
+    }
+    if (err->status != STATUS_CONFLICT)
+        return err->status;
+    putting->refused++;
+    char where[PLACE_TEXT_SIZE];
+    complaint_place_text(&part->place, where);
+    (void)fprintf(stderr, "left as it is: %s: it has changed since the repair\n", where);
+    return STATUS_OK;
+}
+
+static enum status undo(struct session *session, struct error *err)
+{
+    struct putting putting = {.session = session};
+    if (undo_file_replay(session->arguments->undo, put_back, &putting, err) != STATUS_OK)
+        return err->status;
+    (void)fprintf(stderr, "%zu values are as before the repair, %zu were left as they are\n",
+                  putting.done, putting.refused);
+    if (putting.refused > 0)
+        session->exit_code = CTL_EXIT_FAILED;
+    return STATUS_OK;
+}
+
+enum status command_doctor(struct session *session, struct error *err)
+{
+    const struct arguments *arguments = session->arguments;
+    if (arguments->undo != NULL && arguments->repair)
+        return FAIL(err, STATUS_INVALID, "--repair or --undo: one of them");
+    return arguments->undo != NULL ? undo(session, err) : look_and_mend(session, err);
+}

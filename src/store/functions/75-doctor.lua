@@ -1,0 +1,326 @@
+-- The doctor: what must hold of all that is kept here, and how it is mended when it does not ----------------------------
+
+--[[
+A place is a key, or one member of a key that holds many. Doctor.look() reads what belongs to one place and lists what
+is wrong, each with the commands that mend it; it writes nothing. A repair looks again and does just these commands,
+all in one call: so nothing is judged or mended half-way through what others do.
+
+Before a repair its caller gets the contents that will change (plan), with a token; the repair is refused when they
+have changed meanwhile. What a caller keeps of them can be put back (undo).
+
+Where two values contradict each other, docs/redis.md says which one counts. Three rules stand above all others: no
+backup is forgotten, an epoch never falls, and in doubt a job counts as claimed: a lease that nobody renews ends.
+]]
+
+local Doctor = {
+    PAGE_MAX = 1000,
+    SMALL = 32,           -- members that are looked at together with their key
+    GRACE_MS = 30000,     -- before a job that is made anew starts: whoever had the lost one has stopped by then
+    CLOCK_SLACK_MS = 600000,
+    CONTENT_MAX = 512 * 1024 * 1024, -- of a key that is put back: as much as Redis takes
+    RANKS = { job = 3, names = 4, backups = 4, ["account-backups"] = 4, state = 4, task = 5, backup = 6 },
+    is = {},
+}
+
+-- Values --------------------------------------------------------------------------------------------------------------
+
+function Doctor.is.id(text) return text:find(ID_PATTERN) ~= nil end
+function Doctor.is.optional_id(text) return text == "" or text:find(ID_PATTERN) ~= nil end
+function Doctor.is.digest(text) return #text == 64 and not text:find("[^0-9a-f]") end
+function Doctor.is.optional_digest(text) return text == "" or Doctor.is.digest(text) end
+function Doctor.is.name(text) return #text <= NAME_MAX and text:find("^[A-Za-z0-9._-]+$") ~= nil end
+function Doctor.is.node(text) return #text <= NODE_MAX and text:find("^[A-Za-z0-9._-]+$") ~= nil end
+function Doctor.is.text(text) return #text < JSON_MAX and not text:find("%c") end
+function Doctor.is.some_text(text) return text ~= "" and Doctor.is.text(text) end
+function Doctor.is.flag(text) return text == "0" or text == "1" end
+function Doctor.is.number(text) return #text <= 16 and text:find("^%d+$") ~= nil and tonumber(text) <= BYTES_MAX end
+function Doctor.is.bytes(text) return text == "-1" or Doctor.is.number(text) end
+function Doctor.is.percent(text) return Doctor.is.number(text) and tonumber(text) <= 100 end
+function Doctor.is.time(text) return Doctor.is.number(text) and tonumber(text) > 0 end
+
+function Doctor.is.json(text)
+    if text == "[]" then
+        return true
+    end
+    local ok, value = pcall(cjson.decode, text)
+    return ok and type(value) == "table" and text:sub(1, 1) == "[" and text:sub(-1) == "]"
+end
+
+function Doctor.one_of(...)
+    local choices = {}
+    for _, choice in ipairs({ ... }) do
+        choices[choice] = true
+    end
+    return function(text)
+        return choices[text] ~= nil
+    end
+end
+
+-- The fields of a record; those in `needed` are always there.
+function Doctor.fields(needed, others)
+    local fields = { needed = needed }
+    for _, list in ipairs({ needed, others }) do
+        for field, is in pairs(list) do
+            fields[field] = is
+        end
+    end
+    return fields
+end
+
+-- Made by the first call that needs it: while the library is loaded, Redis has no pairs() for it.
+function Doctor.make_tables()
+    local is, ended = Doctor.is, Doctor.one_of("completed", "failed")
+    local progress = { bytes_done = is.bytes, bytes_total = is.bytes, percent_done = is.percent, taken_ms = is.number,
+        snapshot = is.optional_id, repository_snapshot = is.optional_digest, state_unready = is.json,
+        state_details = is.json, hook_state = Doctor.one_of("", "success", "failed"), hook_state_details = is.json,
+        modified_ms = is.time }
+    local function with_progress(others)
+        for field, check in pairs(progress) do
+            others[field] = check
+        end
+        return others
+    end
+    Doctor.FIELDS = {
+        backup = Doctor.fields({ id = is.id, account = is.id, app = is.id, app_name = is.name, name = is.name,
+            state = Doctor.one_of(unpack(STATES)), bucket = is.id, node = is.node, job = is.id, version = is.name,
+            created_by = is.some_text, created_ms = is.number },
+            with_progress({ labels = is.json, schedule = is.text, revision = is.number })),
+        task = Doctor.fields({ id = is.id, kind = Doctor.one_of("restore", "prune", "verify", "catalog"),
+            account = is.id, app = is.id, app_name = is.name, bucket = is.id, node = is.node, job = is.id,
+            state = Doctor.one_of("pending", "running", "completed", "failed"), created_by = is.some_text,
+            created_ms = is.time, modified_ms = is.time },
+            with_progress({ backup = is.optional_id, backup_name = is.text, target = is.text, includes = is.json,
+                sample = is.percent })),
+        job = Doctor.fields({ id = is.id, kind = function(text) return PRIORITY[text] ~= nil end, subject = is.id,
+            account = is.id, app = is.id, bucket = is.id, node = is.node, created_ms = is.number,
+            state = Doctor.one_of("queued", "delayed", "claimed", "quarantined", "done") },
+            { stage = is.text, worker = is.text, lease_until_ms = is.number, attempt = is.number, failures = is.number,
+                kills = is.number, epoch = is.number, cancel = is.flag, cancel_who = is.text, cancel_why = is.text,
+                deadline_ms = is.number, reason = is.text }),
+        app = Doctor.fields({ id = is.id, account = is.id, name = is.name, node = is.node,
+            concurrent_backups = Doctor.one_of("queue", "refuse"), state = Doctor.one_of("ready", "restoring", "failed"),
+            created_ms = is.time, modified_ms = is.time }, { state_details = is.json }),
+        bucket = Doctor.fields({ id = is.id, account = is.optional_id, name = is.name, provider = is.node,
+            server_url = is.text, bucket_name = is.text, state = function(text) return BUCKET_STATES[text] ~= nil end,
+            state_details = is.json, is_default = is.flag, jobs_max = is.number, created_ms = is.time,
+            modified_ms = is.time }, { probe_details = is.json, verify_ms = is.time }),
+        node = Doctor.fields({ name = is.node, version = is.some_text, slots = is.time, running = is.number,
+            started_ms = is.time, heartbeat_ms = is.time }, { retries_max = is.number }),
+        repository = Doctor.fields({}, { prune_ms = is.time, verify_ms = is.time, catalog_ms = is.time,
+            prune_state = ended, verify_state = ended, catalog_state = ended, damage = is.text }),
+        ["create-key"] = Doctor.fields({ account = is.id, backup = is.id, request = is.digest }, {}),
+        snapshot = Doctor.fields({ app = is.id }, {}),
+    }
+end
+
+-- Each key below appbackup:, by the word behind that: its type, what may follow, and what it is looked at with: record
+-- (as a whole) or member (one by one).
+function Doctor.two_ids(text)
+    local first, second = text:match("^(.-):(.+)$")
+    return first ~= nil and Doctor.is.id(first) and Doctor.is.id(second)
+end
+
+function Doctor.id_and_digest(text)
+    local first, second = text:match("^(.-):(.+)$")
+    return first ~= nil and Doctor.is.id(first) and Doctor.is.digest(second)
+end
+
+function Doctor.is_owner(text)
+    return text == "shared" or Doctor.is.id(text)
+end
+
+function Doctor.is_state(text)
+    return Doctor.FIELDS.backup.state(text)
+end
+
+Doctor.KEYS = {
+    schema = { type = "string", whole = "schema" },
+    accounts = { type = "set", member = "account" },
+    paused = { type = "hash", member = "pause" },
+    nodes = { type = "zset", member = "node_name" },
+    node = { type = "hash", of = Doctor.is.node, whole = "node" },
+    ["node-apps"] = { type = "set", of = Doctor.is.node, member = "node_app" },
+    app = { type = "hash", of = Doctor.is.id, whole = "app" },
+    apps = { type = "zset", of = Doctor.is.id, member = "account_app" },
+    ["app-busy"] = { type = "hash", member = "busy" },
+    ["bucket-jobs"] = { type = "set", of = Doctor.is.id, member = "bucket_job" },
+    bucket = { type = "hash", of = Doctor.is.id, whole = "bucket" },
+    buckets = { type = "zset", of = Doctor.is_owner, member = "owner_bucket" },
+    ["default-buckets"] = { type = "hash", member = "default_bucket" },
+    backup = { type = "hash", of = Doctor.is.id, whole = "backup" },
+    backups = { type = "zset", of = Doctor.is.id, member = "app_backup" },
+    ["account-backups"] = { type = "zset", of = Doctor.is.id, member = "account_backup" },
+    names = { type = "hash", of = Doctor.is.id, member = "backup_name" },
+    ["create-key"] = { type = "hash", of = Doctor.id_and_digest, whole = "create_key" },
+    state = { type = "zset", of = Doctor.is_state, member = "state_backup" },
+    snapshot = { type = "hash", of = Doctor.is.id, whole = "snapshot" },
+    task = { type = "hash", of = Doctor.is.id, whole = "task" },
+    tasks = { type = "zset", of = Doctor.is.id, member = "app_task" },
+    ["active-tasks"] = { type = "set", of = Doctor.is.id, member = "active_task" },
+    repository = { type = "hash", of = Doctor.two_ids, whole = "repository" },
+    verified = { type = "zset", of = Doctor.is.node, member = "verified" },
+    unreferenced = { type = "zset", of = Doctor.is.node, member = "unreferenced" },
+    damaged = { type = "hash", of = Doctor.is.id, member = "damaged" },
+    job = { type = "hash", of = Doctor.is.id, whole = "job" },
+    queue = { type = "zset", of = Doctor.is.node, member = "placed_job" },
+    delayed = { type = "zset", member = "placed_job" },
+    leases = { type = "zset", member = "placed_job" },
+    quarantine = { type = "zset", member = "placed_job" },
+    counters = { type = "hash", member = "counter" },
+    journal = { type = "stream" },
+}
+
+-- The description of a key, and what follows its first word; nil when nobody knows it.
+function Doctor.describe(key)
+    if not Doctor.FIELDS then
+        Doctor.make_tables()
+    end
+    local word, rest = key:match("^appbackup:([a-z-]+)(.*)$")
+    local known = word and Doctor.KEYS[word]
+    if not known or (known.of == nil and rest ~= "") then
+        return nil
+    end
+    if known.of and (rest:sub(1, 1) ~= ":" or not known.of(rest:sub(2))) then
+        return nil
+    end
+    return known, rest:sub(2), word
+end
+
+-- Reading: what has another type than it should is as good as not there, and is found by itself ------------------------
+
+function Doctor.ask(...)
+    local reply = redis.pcall(...)
+    if not reply or (type(reply) == "table" and reply.err) then
+        return nil
+    end
+    return reply
+end
+
+function Doctor.hash(key, defaults)
+    local flat = Doctor.ask("HGETALL", key)
+    if not flat or #flat == 0 then
+        return nil
+    end
+    local hash = defaults and setmetatable({}, defaults) or {}
+    for i = 1, #flat, 2 do
+        hash[flat[i]] = flat[i + 1]
+    end
+    return hash
+end
+
+function Doctor.score(key, member)
+    return tonumber(Doctor.ask("ZSCORE", key, member) or nil)
+end
+
+function Doctor.has(key, member)
+    return Doctor.ask("SISMEMBER", key, member) == 1
+end
+
+function Doctor.backup(id)
+    return Doctor.hash(PREFIX .. "backup:" .. id, BACKUP_DEFAULTS)
+end
+
+function Doctor.task(id)
+    return Doctor.hash(PREFIX .. "task:" .. id, Tasks.DEFAULTS)
+end
+
+function Doctor.job(id)
+    return Doctor.hash(PREFIX .. "job:" .. id, JOB_DEFAULTS)
+end
+
+function Doctor.app(id)
+    local app = Doctor.hash(PREFIX .. "app:" .. id)
+    return app and app.account and app.node and app.name and app or nil
+end
+
+function Doctor.kept_for_ever(key)
+    return redis.call("TTL", key) == -1
+end
+
+-- What is wrong, in words, what is done about it, and the commands that do it.
+function Doctor.find(place, what, todo, ...)
+    place.found[#place.found + 1] = { what = what, todo = todo, commands = { ... } }
+    return place.found[#place.found]
+end
+
+-- The same for a field of the record of this place; the rest of the look goes on with the new value.
+function Doctor.mend(place, record, field, value, why)
+    local old = rawget(record, field)
+    record[field] = value
+    local told = old == nil and "is missing" or string.format("is '%s'", clean(old, 80))
+    Doctor.find(place, string.format("%s %s%s", clean(field, 40), told, why and ", " .. why or ""),
+        value == nil and "remove it" or string.format("set it to '%s'", clean(value, 80)),
+        value == nil and { "HDEL", place.key, field } or { "HSET", place.key, field, value })
+end
+
+function Doctor.life(place, is_kept, seconds)
+    local for_ever = Doctor.kept_for_ever(place.key)
+    if is_kept and not for_ever then
+        Doctor.find(place, "it would expire", "keep it", { "PERSIST", place.key })
+    elseif not is_kept and for_ever then
+        Doctor.find(place, "it would never expire", "let it expire", { "EXPIRE", place.key, seconds })
+    end
+end
+
+-- An entry of a zset that a record must have. is: whether a score will do; nil: it must be `score`.
+function Doctor.entry(place, key, member, score, is)
+    local have = Doctor.score(key, member)
+    if have == nil then
+        Doctor.find(place, "not in " .. key, "add it", { "ZADD", key, int(score), member })
+    elseif (is and not is(have)) or (not is and have ~= tonumber(score)) then
+        Doctor.find(place, string.format("its score in %s is %s", key, string.format("%.17g", have)),
+            "set it to " .. int(score), { "ZADD", key, int(score), member })
+    end
+end
+
+function Doctor.no_entry(place, key, member)
+    if Doctor.score(key, member) then
+        Doctor.find(place, "in " .. key .. ", where it does not belong", "remove it from there",
+            { "ZREM", key, member })
+    end
+end
+
+function Doctor.member_of(place, key, member, belongs)
+    local is = Doctor.has(key, member)
+    if belongs and not is then
+        Doctor.find(place, "not in " .. key, "add it", { "SADD", key, member })
+    elseif is and not belongs then
+        Doctor.find(place, "in " .. key .. ", where it does not belong", "remove it from there",
+            { "SREM", key, member })
+    end
+end
+
+-- The fields of a record by the table. guess: what a needed field should be; whatever it says must be a value of it.
+function Doctor.check_fields(place, kind, record, guess)
+    local fields = Doctor.FIELDS[kind]
+    local names = {}
+    for field in pairs(record) do
+        names[#names + 1] = field
+    end
+    table.sort(names) -- the same commands in the same order each time
+    for _, field in ipairs(names) do
+        local is = field ~= "needed" and fields[field]
+        if not is then
+            Doctor.mend(place, record, field, nil, "which is no field of it")
+        elseif not is(record[field]) and not fields.needed[field] then
+            Doctor.mend(place, record, field, nil, "which cannot be")
+        end
+    end
+    names = {}
+    for field in pairs(fields.needed) do
+        names[#names + 1] = field
+    end
+    table.sort(names)
+    for _, field in ipairs(names) do
+        local value = rawget(record, field)
+        if value == nil or not fields[field](value) then
+            Doctor.mend(place, record, field, guess(field))
+        end
+    end
+end
+
+function Doctor.check_own_id(place, record)
+    if record.id ~= place.id then
+        Doctor.mend(place, record, "id", place.id, "not as its key has it")
+    end
+end

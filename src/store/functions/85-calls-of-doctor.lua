@@ -1,0 +1,285 @@
+-- Looking, mending, putting back --------------------------------------------------------------------------------------
+
+-- A key as a whole. A record that is not there is nobody's mistake: what lacks it is found there.
+function Doctor.look_at_key(key, now)
+    local place = { key = key, found = {}, now = now }
+    local known, id = Doctor.describe(key)
+    local type = redis.call("TYPE", key).ok
+    place.id, place.known = id, known
+    if type == "none" then
+        if key == SCHEMA_KEY and redis.call("EXISTS", NODES) == 1 then
+            Doctor.whole_schema(place, nil)
+        end
+    elseif not known then
+        Doctor.find(place, "nobody knows this key", "remove it", { "DEL", key })
+    elseif type ~= known.type then
+        Doctor.find(place, string.format("it is a %s, and should be a %s", type, known.type),
+            "remove it; what can be told from the rest is made again", { "DEL", key })
+    elseif known.whole == "schema" then
+        Doctor.whole_schema(place, redis.call("GET", key))
+    elseif known.whole then
+        local defaults = ({ backup = BACKUP_DEFAULTS, task = Tasks.DEFAULTS, job = JOB_DEFAULTS })[known.whole]
+        Doctor["whole_" .. known.whole](place, Doctor.hash(key, defaults))
+    elseif known.member then
+        Doctor.life(place, true)
+    end
+    return place
+end
+
+function Doctor.value_of(known, key, member)
+    local command = ({ hash = "HGET", set = "SISMEMBER", zset = "ZSCORE" })[known.type]
+    local value = command and Doctor.ask(command, key, member)
+    return value and value ~= 0 and tostring(value) or nil
+end
+
+-- One member of a key that holds many; value: its score, or what the hash has for it.
+function Doctor.look_at_member(key, member, now)
+    local known, id = Doctor.describe(key)
+    local place = { key = key, member = member, id = id, known = known, found = {}, now = now }
+    local value = known and known.member and Doctor.value_of(known, key, member)
+    if value then
+        Doctor["member_" .. known.member](place, value)
+    end
+    return place
+end
+
+function Doctor.look(key, member, now)
+    if member == "" then
+        return Doctor.look_at_key(key, now)
+    end
+    return Doctor.look_at_member(key, member, now)
+end
+
+-- What is wrong at a place, flat and added to the list: key, member, rank, what, what to do, app whose catalogue is needed.
+function Doctor.tell(list, place)
+    if #place.found == 0 then
+        return
+    end
+    local whats, todos, catalog = {}, {}, ""
+    for i, finding in ipairs(place.found) do
+        whats[i], todos[i] = finding.what, finding.todo
+        catalog = finding.catalog or catalog
+    end
+    local _, _, word = Doctor.describe(place.key)
+    local rank = Doctor.RANKS[word or ""] or (place.member and 7 or 1)
+    if not place.member and not Doctor.RANKS[word or ""] then
+        rank = place.known and place.known.whole and 2 or 1
+    end
+    if #place.found == 1 and place.found[1].commands[1] and place.found[1].commands[1][1] == "DEL" then
+        rank = 1
+    end
+    for _, item in ipairs({ place.key, place.member or "", int(rank), table.concat(whats, "; "), table.concat(todos, "; "),
+        catalog }) do
+        list[#list + 1] = item
+    end
+end
+
+Doctor.SCANS = { hash = "HSCAN", set = "SSCAN", zset = "ZSCAN" }
+Doctor.SIZES = { hash = "HLEN", set = "SCARD", zset = "ZCARD" }
+
+function Doctor.tell_members(list, key, known, cursor, count, now)
+    local reply = Doctor.ask(Doctor.SCANS[known.type], key, cursor, "COUNT", count)
+    if not reply then
+        return "0"
+    end
+    local step = known.type == "set" and 1 or 2
+    for i = 1, #reply[2], step do
+        Doctor.tell(list, Doctor.look_at_member(key, reply[2][i], now))
+    end
+    return reply[1]
+end
+
+-- A page of all keys: where the next begins ("0": that was the last), what is wrong, and the keys with so many members
+-- that those are to be looked at page by page.
+define("doctor_look", READS, function(a)
+    local cursor, count = a:text("cursor", 20), a:number("count", 1, Doctor.PAGE_MAX)
+    a:finish()
+    local now, found, large = now_ms(), {}, {}
+    local page = redis.call("SCAN", cursor, "MATCH", PREFIX .. "*", "COUNT", count)
+    if cursor == "0" then
+        Doctor.tell(found, Doctor.look_at_key(SCHEMA_KEY, now))
+    end
+    for _, key in ipairs(page[2]) do
+        local known = Doctor.describe(key)
+        if key ~= SCHEMA_KEY then
+            Doctor.tell(found, Doctor.look_at_key(key, now))
+        end
+        local size = known and known.member and Doctor.ask(Doctor.SIZES[known.type], key) or 0
+        if size > Doctor.SMALL then
+            large[#large + 1] = key
+        elseif size > 0 then
+            Doctor.tell_members(found, key, known, "0", Doctor.SMALL, now)
+        end
+    end
+    return { page[1], found, large }
+end)
+
+-- A page of the members of one key, in the same shape.
+define("doctor_look_in", READS, function(a)
+    local key, cursor, count = a:text("key", JSON_MAX), a:text("cursor", 20), a:number("count", 1, Doctor.PAGE_MAX)
+    a:finish()
+    local found, known = {}, Doctor.describe(key)
+    local following = "0"
+    if known and known.member then
+        following = Doctor.tell_members(found, key, known, cursor, count, now_ms())
+    end
+    return { following, found, {} }
+end)
+
+-- A command fails on a key of another type: that key is mended first, and this place is looked at once more.
+function Doctor.is_applicable(command)
+    local known = Doctor.describe(command[2])
+    local type = redis.call("TYPE", command[2]).ok
+    return command[1] == "DEL" or type == "none" or (known ~= nil and known.type == type)
+end
+
+function Doctor.commands_of(place)
+    local commands = {}
+    for _, finding in ipairs(place.found) do
+        for _, command in ipairs(finding.commands) do
+            if Doctor.is_applicable(command) then
+                commands[#commands + 1] = command
+            end
+        end
+    end
+    return commands
+end
+
+-- The parts of the world that commands change: keys as a whole, or members of keys that hold many.
+function Doctor.parts_of(commands)
+    local parts, seen = {}, {}
+    local function add(key, known, member)
+        local name = key .. "\0" .. (member or "")
+        if not seen[name] then
+            seen[name] = true
+            parts[#parts + 1] = { key = key, known = known, member = member }
+        end
+    end
+    for _, command in ipairs(commands) do
+        local known = Doctor.describe(command[2])
+        local member = command[1] == "ZADD" and command[4] or command[3]
+        if known and known.member and command[1] ~= "DEL" and command[1] ~= "PERSIST" then
+            add(command[2], known, member)
+        else
+            add(command[2], known, nil)
+        end
+    end
+    return parts
+end
+
+-- Of what a key holds, whatever order Redis keeps a hash in: that is another one after each RESTORE.
+function Doctor.digest_of(key, dump)
+    if redis.call("TYPE", key).ok ~= "hash" then
+        return redis.sha1hex(dump or "")
+    end
+    local flat, lines = redis.call("HGETALL", key), {}
+    for i = 1, #flat, 2 do
+        lines[#lines + 1] = string.format("%d %d %s%s", #flat[i], #flat[i + 1], flat[i], flat[i + 1])
+    end
+    table.sort(lines)
+    return redis.sha1hex(table.concat(lines))
+end
+
+-- A part as it is: kind, key, member, whether it is there, content, when it expires (-1: never), digest.
+function Doctor.content_of(part)
+    if part.member then
+        local value = Doctor.value_of(part.known, part.key, part.member)
+        return { part.known.type, part.key, part.member, value and "1" or "0", value or "", "-1",
+            redis.sha1hex(value or "") }
+    end
+    local dump = redis.call("DUMP", part.key)
+    return { "key", part.key, "", dump and "1" or "0", dump or "", int(redis.call("PEXPIRETIME", part.key)),
+        Doctor.digest_of(part.key, dump) }
+end
+
+function Doctor.plan(key, member, now)
+    local commands = Doctor.commands_of(Doctor.look(key, member, now))
+    local texts, contents = {}, {}
+    for _, command in ipairs(commands) do
+        texts[#texts + 1] = table.concat(command, "\0")
+    end
+    for i, part in ipairs(Doctor.parts_of(commands)) do
+        contents[i] = Doctor.content_of(part)
+        texts[#texts + 1] = table.concat(contents[i], "\0", 1, 5)
+    end
+    return commands, contents, redis.sha1hex(table.concat(texts, "\0\0"))
+end
+
+-- What a repair of a place would change, as it is now; and what the repair is asked for with: a time and a token.
+define("doctor_plan", READS, function(a)
+    local key, member = a:text("key", JSON_MAX), a:text("member", JSON_MAX)
+    a:finish()
+    local now = now_ms()
+    local _, contents, token = Doctor.plan(key, member, now)
+    return { int(now), token, contents }
+end)
+
+-- Replies with whether each part is there now, and the SHA-1 of its content; refused when they are not any more what the plan has shown.
+define("doctor_repair", WRITES, function(a)
+    local key, member = a:text("key", JSON_MAX), a:text("member", JSON_MAX)
+    local now, token, who = a:number("now", 1, BYTES_MAX), a:text("token", 40), clean(a:text("who", 128), 128)
+    a:finish()
+    if math.abs(now_ms() - now) > Doctor.CLOCK_SLACK_MS then
+        refuse("INVALID_ARGUMENT", "the plan is too old")
+    end
+    local place = Doctor.look(key, member, now)
+    local commands, _, current = Doctor.plan(key, member, now)
+    if current ~= token then
+        refuse("PLAN_OUTDATED", "%s has changed meanwhile", clean(key, NAME_MAX))
+    end
+    local parts, contents = Doctor.parts_of(commands), {}
+    for _, command in ipairs(commands) do
+        redis.call(unpack(command))
+    end
+    for i, part in ipairs(parts) do
+        local content = Doctor.content_of(part)
+        contents[i] = { content[4], content[7] }
+    end
+    if #commands > 0 and Doctor.is_applicable({ "XADD", JOURNAL }) then
+        journal({ who = who, why = string.format("doctor: %s %s: %s", clean(key, 120), clean(member, 60),
+            place.found[1].what) })
+    end
+    return contents
+end)
+
+-- content: nil, it was not there.
+function Doctor.put_back(part, kind, content, expires)
+    local key, member = part.key, part.member
+    if not member and content then
+        redis.call("RESTORE", key, expires >= 0 and int(expires) or "0", content, "REPLACE", "ABSTTL")
+    elseif not member then
+        redis.call("DEL", key)
+    elseif not content then
+        redis.call(({ hash = "HDEL", set = "SREM", zset = "ZREM" })[kind], key, member)
+    elseif kind == "hash" then
+        redis.call("HSET", key, member, content)
+    elseif kind == "zset" then
+        redis.call("ZADD", key, content, member)
+    else
+        redis.call("SADD", key, member)
+    end
+end
+
+-- Puts a part back as it was before a repair, if it is still what the repair has made of it. known: whether that was told
+-- (else anything may be there); then whether the part was there after the repair, and its digest.
+define("doctor_undo", WRITES, function(a)
+    local flag = { ["0"] = true, ["1"] = true }
+    local kind = a:choice("kind", { key = true, hash = true, set = true, zset = true })
+    local key, member = a:text("key", JSON_MAX), a:text("member", JSON_MAX)
+    local existed, content = a:choice("existed", flag), a:text("content", Doctor.CONTENT_MAX)
+    local expires, digest = a:number("expires", -2, BYTES_MAX), a:text("digest", 40)
+    local known, after, after_digest = a:choice("known", flag), a:choice("after", flag), a:text("after_digest", 40)
+    a:finish()
+    local part = { key = key, known = Doctor.describe(key), member = kind ~= "key" and member or nil }
+    if key:sub(1, #PREFIX) ~= PREFIX or (part.member and (not part.known or part.known.type ~= kind)) then
+        refuse("INVALID_ARGUMENT", "%s is not a key that a repair changes", clean(key, NAME_MAX))
+    end
+    local current = Doctor.content_of(part)
+    if current[4] == existed and current[7] == digest and current[6] == int(expires) then
+        return DONE
+    elseif known == "1" and (current[4] ~= after or current[7] ~= after_digest) then
+        refuse("PLAN_OUTDATED", "%s has changed since the repair", clean(key, NAME_MAX))
+    end
+    Doctor.put_back(part, kind, existed == "1" and content or nil, expires)
+    return DONE
+end)

@@ -1,0 +1,400 @@
+"""The doctor against random corruptions: each is found, all are mended, no backup is lost, and the undo file puts
+everything back. Redis and the tool are real; the records are made by the library (doctor_world.py).
+
+Default: 160 corruptions, with a seed that is printed. By hand, the long way (10,000 take some minutes):
+
+    CORRUPTIONS=10000 SEED=7 python3 -B tests/e2e/doctor_test.py DoctorTest.test_random_corruptions
+"""
+
+import json
+import os
+import pathlib
+import random
+import re
+import subprocess
+import unittest
+
+from doctor_corruptions import GARBAGE, Corruptor, kind_of, rest_of
+from doctor_world import ACCOUNTS, PREFIX, World
+from resp import Connection, ErrorReply, pairs
+from support import BIN, Redis, Scratch, wait_until
+from worker_support import Node
+
+CORRUPTIONS = int(os.environ.get("CORRUPTIONS", "160"))
+SEED = int(os.environ.get("SEED", "0")) or random.SystemRandom().randrange(1, 10 ** 6)
+TOGETHER = 16  # corruptions that one repair has to do with
+PAGE = pathlib.Path(__file__).parent / "../../docs/redis.md"
+
+# Of each key its type, contents and end of life; but for the order of members, which Redis chooses, that is all of it.
+LOOK = """
+local world = {}
+for _, key in ipairs(redis.call("KEYS", "appbackup:*")) do
+    local kind, content, bytes = redis.call("TYPE", key).ok, {}, ""
+    if kind == "hash" then
+        content = redis.call("HGETALL", key)
+    elseif kind == "set" then
+        content = redis.call("SMEMBERS", key)
+    elseif kind == "zset" then
+        content = redis.call("ZRANGE", key, 0, -1, "WITHSCORES")
+    end
+    if kind == "string" or kind == "list" or kind == "stream" then
+        bytes = redis.sha1hex(redis.call("DUMP", key))
+    end
+    world[#world + 1] = { key, kind, content, redis.call("PEXPIRETIME", key), bytes }
+end
+return cjson.encode(world)
+"""
+
+
+class Patient:
+    """A Redis with the populated world, which can be had again as it was, and the tool to look at it with."""
+
+    def __init__(self):
+        self.scratch = Scratch()
+        self.redis = Redis(self.scratch, appendonly="no")
+        self.redis.start()
+        wait_until(lambda: os.path.exists(self.redis.socket), 10, "Redis listens")
+        self.write_config()
+        self.connection = Connection(self.redis.socket)
+        self.original = Connection(self.redis.socket)
+        self.send(("PING",))
+        self.ctl("app", "list")  # loads the library
+        self.world = World(self.connection)
+        self.world.populate()
+        self.original.send(("SELECT", "1"))
+        self.script, = self.send(("SCRIPT", "LOAD", LOOK))
+        self.keys = sorted(self.world.must("KEYS", PREFIX + "*"))
+        self.send(*[("COPY", key, key, "DB", "1") for key in self.keys])
+        self.healthy = self.look()
+
+    def write_config(self):
+        for name in ("apps.d", "state"):
+            os.makedirs(self.scratch.join(name))
+        pathlib.Path(self.scratch.join("master.key")).write_text("ab" * 32)
+        os.chmod(self.scratch.join("master.key"), 0o600)
+        self.config = self.scratch.join("appbackup.yaml")
+        pathlib.Path(self.config).write_text(json.dumps({
+            "node": "node1", "state_directory": self.scratch.join("state"), "apps_directory": "apps.d",
+            "master_key_file": "master.key", "redis": {"address": "unix:" + self.redis.socket},
+            "accounts": [{"id": id_, "name": f"account{i}"} for i, id_ in enumerate(ACCOUNTS)],
+            "buckets": [{"name": "main", "provider": "directory", "path": self.scratch.join("bucket")}]}))
+
+    def stop(self):
+        self.connection.close()
+        self.original.close()
+        self.redis.stop()
+        self.scratch.remove()
+
+    def send(self, *commands):
+        replies = self.connection.send(*commands)
+        for command, reply in zip(commands, replies):
+            assert not isinstance(reply, ErrorReply), (command, reply)
+        return replies
+
+    def look(self):
+        """key -> (type, contents, end of life, bytes), but the journal, which also tells of repairs."""
+        seen, = self.send(("EVALSHA", self.script, "0"))
+        world = {}
+        for key, kind, content, life, data in json.loads(seen):
+            if key != PREFIX + "journal" or kind != "stream":
+                content = tuple(sorted(pairs(content).items() if kind in ("hash", "zset") else content))
+                world[key] = (kind, content, life, data)
+        return world
+
+    def values(self):
+        """key -> (type, dict): for those who choose corruptions."""
+        return {key: (kind, dict(content) if kind in ("hash", "zset") else dict.fromkeys(content))
+                for key, (kind, content, _, _) in {**self.healthy, PREFIX + "journal": ("stream", (), 0, 0)}.items()}
+
+    def heal(self):
+        self.send(("FLUSHDB",))
+        self.original.send(*[("COPY", key, key, "DB", "0") for key in self.keys])
+
+    def ctl(self, *words):
+        return subprocess.run([os.path.join(BIN, "appbackupctl"), "--config", self.config, "--account", ACCOUNTS[0],
+                               *words], capture_output=True, text=True)
+
+    def examine(self, *words):
+        result = self.ctl("-o", "json", "doctor", *words)
+        assert result.returncode in (0, 1) and "Sanitizer" not in result.stderr, (result.returncode, result.stderr)
+        findings = json.loads(result.stdout)
+        return result, findings
+
+    def findings(self):
+        """The same from the library alone, for the many."""
+        found, cursor = [], "0"
+        while True:
+            reply, = self.send(("FCALL_RO", "appbackup_doctor_look", "0", cursor, 1000))
+            cursor, flat, large = reply
+            found += [flat[i:i + 6] for i in range(0, len(flat), 6)]
+            for key in large:
+                found += self._findings_in(key)
+            if cursor == "0":
+                return found
+
+    def _findings_in(self, key):
+        found, cursor = [], "0"
+        while True:
+            reply, = self.send(("FCALL_RO", "appbackup_doctor_look_in", "0", key, cursor, 100))
+            cursor, flat, _ = reply
+            found += [flat[i:i + 6] for i in range(0, len(flat), 6)]
+            if cursor == "0":
+                return found
+
+
+class DoctorTest(unittest.TestCase):
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.patient = Patient()
+        cls.addClassCleanup(cls.patient.stop)
+
+    def setUp(self):
+        self.patient.heal()
+
+    def undo_files(self):
+        return sorted(pathlib.Path(self.patient.scratch.join("state")).glob("doctor-*.undo"))
+
+    def repair(self):
+        """Mends; the undo file."""
+        before = self.undo_files()
+        result, _ = self.patient.examine("--repair")
+        self.assertEqual(0, result.returncode, result.stderr)
+        made = [path for path in self.undo_files() if path not in before]
+        self.assertEqual(1, len(made), result.stderr)
+        self.assertIn(str(made[0]), result.stderr)
+        self.assertEqual(0o600, made[0].stat().st_mode & 0o777)
+        return made[0]
+
+    def test_a_healthy_world_has_nothing(self):
+        result, findings = self.patient.examine()
+        self.assertEqual((0, []), (result.returncode, findings))
+        self.assertEqual("", self.patient.ctl("doctor").stdout)
+        states = {dict(content)["state"] for key, (_, content, _, _) in self.patient.healthy.items()
+                  if kind_of(key) == "backup"}
+        self.assertEqual({"pending", "running", "completed", "failed", "removed", "deleting"}, states)
+
+    def test_random_corruptions(self):
+        print(f"CORRUPTIONS={CORRUPTIONS} SEED={SEED}", flush=True)
+        corruptor = Corruptor(random.Random(SEED), self.patient.values())
+        done = 0
+        while done < CORRUPTIONS:
+            self.patient.heal()
+            chosen = [corruptor.make() for _ in range(min(TOGETHER, CORRUPTIONS - done))]
+            for name, commands in chosen:
+                self.assert_found(name, commands)
+            try:
+                self.assert_mended_and_undone([commands for _, commands in chosen])
+            except AssertionError as failure:
+                raise AssertionError(f"SEED={SEED}, after {done}: {chosen}: {failure}") from failure
+            done += len(chosen)
+
+    def assert_found(self, name, commands):
+        self.patient.send(*commands)
+        self.assertTrue(self.patient.findings(), (name, commands))
+        key = commands[0][1]
+        self.patient.send(("DEL", key))
+        self.patient.original.send(("COPY", key, key, "DB", "0"))
+
+    def assert_mended_and_undone(self, corruptions):
+        self.patient.heal()
+        for commands in corruptions:
+            self.patient.connection.send(*commands)  # one may find what another has left, and fail
+        sick = self.patient.look()
+        result, findings = self.patient.examine()
+        self.assertEqual(1, result.returncode)
+        self.assertTrue(findings)
+        self.assert_same(sick, self.patient.look())
+
+        undo = self.repair()
+        result, findings = self.patient.examine()
+        self.assertEqual((0, []), (result.returncode, findings), "mended")
+        mended = self.patient.look()
+        self.assert_no_backup_is_lost(mended)
+        self.assert_epochs_do_not_fall(mended, corruptions)
+
+        self.drop_catalog_tasks()
+        result = self.patient.ctl("doctor", "--undo", str(undo))
+        self.assertEqual(0, result.returncode, result.stderr)
+        self.assert_same(sick, self.patient.look())
+        undo.unlink()
+
+    def assert_same(self, expected, world):
+        differences = {key: (expected.get(key), world.get(key)) for key in {*expected, *world}
+                       if expected.get(key) != world.get(key)}
+        self.assertEqual({}, differences)
+
+    def assert_no_backup_is_lost(self, world):
+        for key, (_, content, _, _) in self.patient.healthy.items():
+            if kind_of(key) == "backup" and key not in world:
+                asked = [dict(task)["app"] for at, (_, task, _, _) in world.items() if kind_of(at) == "task"
+                         and dict(task)["kind"] == "catalog" and dict(task)["state"] == "pending"]
+                self.assertIn(dict(content)["app"], asked, f"{key} is lost, and nobody looks for it")
+            elif kind_of(key) == "backup":
+                new = dict(world[key][1])
+                self.assertTrue(new.get("job") and new.get("state"), new)
+
+    def assert_epochs_do_not_fall(self, world, corruptions):
+        changed = {(command[1], word) for commands in corruptions for command in commands for word in command[2:]}
+        for key, (_, content, _, _) in self.patient.healthy.items():
+            old = dict(content) if kind_of(key) == "job" else {}
+            if "epoch" in old and key in world and not {(key, "epoch"), (key, "attempt")} <= changed:
+                self.assertGreaterEqual(int(dict(world[key][1]).get("epoch", "0")), int(old["epoch"]), key)
+
+    def drop_catalog_tasks(self):
+        """What the doctor has asked workers for is no repair, and stays after an undo."""
+        before = self.patient.healthy
+        for key, (_, content, _, _) in self.patient.look().items():
+            if kind_of(key) == "task" and key not in before and dict(content).get("kind") == "catalog":
+                task = dict(content)
+                self.patient.send(("DEL", key, f"{PREFIX}job:{task['job']}"),
+                                  ("ZREM", f"{PREFIX}tasks:{task['app']}", rest_of(key)),
+                                  ("SREM", f"{PREFIX}active-tasks:{task['app']}", rest_of(key)),
+                                  ("ZREM", f"{PREFIX}queue:{task['node']}", task["job"]))
+
+    # --- what is worth to be seen one by one ---
+
+    def completed(self):
+        return next(rest_of(key) for key, (_, content, _, _) in sorted(self.patient.healthy.items())
+                    if kind_of(key) == "backup" and dict(content)["name"] == "kept1")
+
+    def test_people_see_a_table(self):
+        self.patient.send(("HSET", PREFIX + "counters", "kills", GARBAGE), ("SET", PREFIX + "mine", "x"))
+        files = self.undo_files()
+        result = self.patient.ctl("doctor")
+        self.assertEqual(1, result.returncode)
+        lines = result.stdout.splitlines()
+        self.assertEqual(["WHERE", "WHAT", "REPAIR"], lines[0].split())
+        self.assertEqual(["appbackup:counters kills  no number              count from 0 again",
+                          "appbackup:mine            nobody knows this key  remove it"], sorted(lines[1:]))
+        self.assertEqual(files, self.undo_files())
+
+    def test_a_lost_record_is_made_again_from_its_indexes(self):
+        backup = self.completed()
+        old = dict(self.patient.healthy[f"{PREFIX}backup:{backup}"][1])
+        self.patient.send(("DEL", f"{PREFIX}backup:{backup}"))
+        self.repair()
+        new = dict(self.patient.look()[f"{PREFIX}backup:{backup}"][1])
+        for field in ("id", "account", "app", "app_name", "name", "state", "bucket", "node", "created_ms"):
+            self.assertEqual(old[field], new[field], field)
+        self.assertIn("record_rebuilt", new["state_details"])
+        self.assertNotIn("repository_snapshot", new)
+        tasks = [dict(content) for key, (_, content, _, _) in self.patient.look().items() if kind_of(key) == "task"]
+        self.assertEqual({self.patient.world.shared, self.patient.world.own},
+                         {task["bucket"] for task in tasks if task["kind"] == "catalog"
+                          and task["app"] == old["app"] and task["state"] == "pending"})
+
+    def test_a_live_claim_stays_with_its_worker(self):
+        jobs = [key for key, (_, content, _, _) in sorted(self.patient.healthy.items())
+                if kind_of(key) == "job" and dict(content)["state"] == "claimed" and dict(content)["kind"] == "backup"]
+        for field, value in (("state", "queued"), ("worker", ""), ("lease_until_ms", "1"),
+                             ("app", self.patient.world.app("wiki"))):
+            self.patient.heal()
+            self.patient.send(("HSET", jobs[0], field, value))
+            self.repair()
+            old, new = dict(self.patient.healthy[jobs[0]][1]), dict(self.patient.look()[jobs[0]][1])
+            self.assertEqual(("claimed", old["epoch"], old["app"]), (new["state"], new["epoch"], new["app"]))
+            self.patient.world.call("job_renew", rest_of(jobs[0]), old["epoch"], 1000)
+
+    def test_a_claim_whose_epoch_is_lost_is_given_up(self):
+        job = next(key for key, (_, content, _, _) in sorted(self.patient.healthy.items())
+                   if kind_of(key) == "job" and dict(content)["state"] == "claimed")
+        old = int(dict(self.patient.healthy[job][1])["epoch"])
+        self.patient.send(("HDEL", job, "epoch"))
+        self.repair()
+        self.assertGreater(int(dict(self.patient.look()[job][1])["epoch"]), old + 1000)
+        reply, = self.patient.connection.send(("FCALL", "appbackup_job_renew", "0", rest_of(job), old, 1000))
+        self.assertEqual("LEASE_LOST", reply.code)
+
+    def test_a_new_job_waits_until_whoever_had_the_lost_one_has_stopped(self):
+        job = next(key for key, (_, content, _, _) in sorted(self.patient.healthy.items())
+                   if kind_of(key) == "job" and dict(content)["state"] == "claimed" and dict(content)["kind"] == "backup"
+                   and dict(content).get("cancel") != "1")
+        backup = f"{PREFIX}backup:{dict(self.patient.healthy[job][1])['subject']}"
+        self.patient.send(("DEL", job))
+        self.repair()
+        record = dict(self.patient.look()[backup][1])
+        self.assertEqual("pending", record["state"])
+        now, = self.patient.send(("TIME",))
+        due = float(self.patient.world.must("ZSCORE", PREFIX + "delayed", record["job"]))
+        self.assertGreater(due, int(now[0]) * 1000 + 20000)
+
+    def test_an_undo_leaves_alone_what_has_changed_since(self):
+        backup = f"{PREFIX}backup:{self.completed()}"
+        self.patient.send(("HSET", backup, "labels", GARBAGE), ("SET", PREFIX + "mine", "x"))
+        undo = self.repair()
+        self.patient.send(("HSET", backup, "labels", "[]"))
+        result = self.patient.ctl("doctor", "--undo", str(undo))
+        self.assertEqual(1, result.returncode)
+        self.assertIn(backup, result.stderr)
+        self.assertEqual("[]", self.patient.world.must("HGET", backup, "labels"))
+        self.assertEqual("x", self.patient.world.must("GET", PREFIX + "mine"))
+
+    def test_an_undo_takes_no_other_file(self):
+        result = self.patient.ctl("doctor", "--undo", self.patient.config)
+        self.assertEqual(2, result.returncode)
+        self.assertIn("no undo file", result.stderr)
+        self.assertEqual(2, self.patient.ctl("doctor", "--undo", "x", "--repair").returncode)
+
+    def test_with_workers_at_work_nothing_is_found_and_the_buckets_tell_what_is_lost(self):
+        with Node() as node:
+            node.start_worker()
+            backups = [node.create("--name", f"b{i}") for i in range(3)]
+
+            def have_ended():
+                looked = node.ctl("doctor", check=False)
+                self.assertEqual((0, ""), (looked.returncode, looked.stdout))
+                return all(node.get(backup)["state"] == "completed" for backup in backups)
+            wait_until(have_ended, 60, "all are completed")
+
+            old = node.get(backups[1])
+            node.redis_cli("DEL", f"appbackup:backup:{backups[1]}")
+            self.assertIsNone(node.get(backups[1]))
+            node.ctl("doctor", "--repair")
+            key = f"appbackup:backup:{backups[1]}"
+            wait_until(lambda: node.redis_cli("HGET", key, "repository_snapshot"), 30, "the catalogue has been read")
+            new = node.get(backups[1])
+            for field in ("id", "name", "state", "bucketID", "totalBytes", "percentDone"):
+                self.assertEqual(old[field], new[field], field)
+            self.assertEqual("", node.ctl("doctor").stdout)
+            node.restic("check", "--read-data")
+
+    # --- the page ---
+
+    def test_it_knows_every_key_and_field_that_the_page_names(self):
+        text = PAGE.read_text()
+        id_, digest = self.completed(), "ab" * 32
+        names = re.findall(r"^\| `(appbackup:[^`]*)` \| (\w+) \|", text, re.M)
+        self.assertGreater(len(names), 30)
+        for name, kind in names:
+            for what in ("<id>", "<account>", "<app>", "<bucket>", "<owner>"):
+                name = name.replace(what, id_)
+            name = name.replace("<digest>", digest).replace("<state>", "failed").replace("<node>", "n1")
+            if "node" in name:
+                name = name.replace("<name>", "n1")
+            self.assertNotIn("<", name)
+            self.patient.send(("DEL", name), {
+                "string": ("SET", name, "1"), "hash": ("HSET", name, "x", "1"), "set": ("SADD", name, "x"),
+                "zset": ("ZADD", name, "1", "x"), "stream": ("XADD", name, "*", "x", "1")}[kind])
+        whats = {found[0]: found[3] for found in self.patient.findings()}
+        for name, kind in names:
+            for key, what in whats.items():
+                self.assertNotIn("nobody knows", what, key)
+                self.assertNotIn("should be a", what, key)
+
+    def test_it_knows_every_field_that_the_page_names(self):
+        text = PAGE.read_text()
+        for title, kind in (("backup", "backup"), ("job", "job"), ("task", "task")):
+            section = text.split(f"### Fields of a {title}\n")[1].split("\n#")[0]
+            fields = {field for row in re.findall(r"^\| (`.*?) \|", section, re.M) for field in re.findall(r"`(\w+)`", row)}
+            self.assertGreater(len(fields), 10)
+            key = next(key for key in self.patient.keys if kind_of(key) == kind)
+            for field in fields - {"id"}:
+                self.patient.send(("HSETNX", key, field, "?"))
+            told = " ".join(found[3] for found in self.patient.findings() if found[0] == key)
+            self.assertNotIn("no field of it", told)
+
+
+if __name__ == "__main__":
+    unittest.main()
