@@ -137,8 +137,13 @@ enum status complaints_look(struct store *store, struct complaints *complaints, 
 
 static size_t append(char text[PLACE_TEXT_SIZE], size_t len, const char *bytes, size_t count)
 {
-    for (size_t i = 0; i < count && len < PLACE_TEXT_SIZE - 1; i++)
-        text[len++] = bytes[i] >= ' ' && bytes[i] <= '~' ? bytes[i] : '?';
+    for (size_t i = 0; i < count && len < PLACE_TEXT_SIZE - 1; i++) {
+        bool printable = bytes[i] >= ' ' && bytes[i] <= '~';
+        text[len] = '?';
+        if (printable)
+            text[len] = bytes[i];
+        len++;
+    }
     return len;
 }
 

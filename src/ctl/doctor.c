@@ -141,22 +141,31 @@ static bool is_asked_before(const struct complaints *complaints, size_t index)
     return false;
 }
 
-static enum status mend_all(struct repair *repair, const struct complaints *complaints,
-                            struct error *err)
+static enum status ask_catalogs(struct repair *repair, const struct complaints *complaints,
+                                struct error *err)
 {
     for (size_t i = 0; i < complaints->count; i++) {
-        const struct store_finding *finding = &complaints->items[i].finding;
-        if (mend(repair, finding, err) != STATUS_OK)
-            return err->status;
-        if (finding->catalog[0] == '\0' || is_asked_before(complaints, i))
+        const char *catalog = complaints->items[i].finding.catalog;
+        if (catalog[0] == '\0' || is_asked_before(complaints, i))
             continue;
-        const char *app = strcmp(finding->catalog, "*") == 0 ? NULL : finding->catalog;
         size_t tasks = 0;
+        const char *app = strcmp(catalog, "*") == 0 ? NULL : catalog;
         if (catalog_ask(repair->session, app, &tasks, err) != STATUS_OK)
             return err->status;
         repair->tasks += tasks;
     }
     return STATUS_OK;
+}
+
+/* Tasks are asked for when all is mended: the library tidies up a little where it makes one, and no
+ * undo file would have that. */
+static enum status mend_all(struct repair *repair, const struct complaints *complaints,
+                            struct error *err)
+{
+    for (size_t i = 0; i < complaints->count; i++)
+        if (mend(repair, &complaints->items[i].finding, err) != STATUS_OK)
+            return err->status;
+    return ask_catalogs(repair, complaints, err);
 }
 
 static void print_summary(const struct repair *repair, size_t left)

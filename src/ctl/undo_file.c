@@ -82,6 +82,9 @@ enum status undo_file_add(struct undo_file *file, const struct store_finding *fi
 {
     json_auto_t *parts = json_array();
     char where[PLACE_TEXT_SIZE];
+    if (make(file, err) != STATUS_OK)
+        return err->status;
+    file->repairs++;
     for (size_t i = 0; i < plan->part_count; i++) {
         struct store_part part = {0};
         if (store_plan_part(plan, i, &part, err) != STATUS_OK ||
@@ -89,14 +92,11 @@ enum status undo_file_add(struct undo_file *file, const struct store_finding *fi
             return err->status;
     }
     complaint_place_text(&finding->place, where);
-    json_auto_t *line = json_pack("{s:I, s:s, s:s, s:O}", "repair", (json_int_t)(file->repairs + 1),
+    json_auto_t *line = json_pack("{s:I, s:s, s:s, s:O}", "repair", (json_int_t)file->repairs,
                                   "where", where, "what", finding->what, "parts", parts);
     if (line == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "undo file");
-    if (make(file, err) != STATUS_OK || write_line(file, line, err) != STATUS_OK)
-        return err->status;
-    file->repairs++;
-    return STATUS_OK;
+    return write_line(file, line, err);
 }
 
 enum status undo_file_add_done(struct undo_file *file, const redisReply *traces, size_t count,
@@ -197,10 +197,11 @@ static enum status replay_repair(const struct replay *replay, const json_t *part
     size_t count = json_array_size(parts);
     if (done != NULL && json_array_size(done) != count)
         return not_one(replay->path, err);
-    for (size_t i = count; i-- > 0;)
-        if (replay_part(replay, json_array_get(parts, i), json_array_get(done, i), err) !=
-            STATUS_OK)
+    for (size_t i = count; i-- > 0;) {
+        const json_t *trace = json_array_get(done, i);
+        if (replay_part(replay, json_array_get(parts, i), trace, err) != STATUS_OK)
             return err->status;
+    }
     return STATUS_OK;
 }
 

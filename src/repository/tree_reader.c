@@ -3,8 +3,8 @@
  * into as many bytes as its text has, so one arena of that size serves it, and nothing in there
  * moves before the next node.
  */
-#include "core/base64.h"
 #include "blob_stream.h"
+#include "core/base64.h"
 #include "core/buffer.h"
 #include "core/hex.h"
 #include "json_scanner.h"

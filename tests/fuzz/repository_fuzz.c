@@ -3,7 +3,6 @@
  * it reads: a tree, an index, a key file, a config, a lock, a pack header, a quoted name, zstd.
  * Scrypt is kept out: a key file's parameters are only ever computed if they are tiny.
  */
-#include "core/base64.h"
 #include "../../src/repository/blob_index.h"
 #include "../../src/repository/compress.h"
 #include "../../src/repository/config.h"
@@ -14,6 +13,7 @@
 #include "../../src/repository/quote.h"
 #include "../../src/repository/snapshot_file.h"
 #include "../../src/repository/timestamp.h"
+#include "core/base64.h"
 #include "repository/tree.h"
 
 #include <stdbool.h>
