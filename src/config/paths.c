@@ -62,10 +62,16 @@ static char *path_of_credential(const char *name)
     return asprintf(&path, "%s/%s", directory, name) < 0 ? NULL : path;
 }
 
+static const char credential[] = "credential:";
+
+bool path_is_credential(const char *path)
+{
+    return strncmp(path, credential, sizeof(credential) - 1) == 0;
+}
+
 char *path_from(const char *file, const char *path)
 {
-    static const char credential[] = "credential:";
-    if (strncmp(path, credential, sizeof(credential) - 1) == 0)
+    if (path_is_credential(path))
         return path_of_credential(path + sizeof(credential) - 1);
     const char *slash = strrchr(file, '/');
     if (*path == '/' || slash == NULL)

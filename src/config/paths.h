@@ -13,6 +13,9 @@ char *path_clean(const char *path);
  * read for that, where we were not started by it. NULL only without memory. Caller frees. */
 char *path_from(const char *file, const char *path);
 
+/* Does it say "credential:NAME"? */
+bool path_is_credential(const char *path);
+
 /* Is the path the other one, or below it? Both are clean. */
 bool path_is_below(const char *path, const char *other);
 

@@ -135,6 +135,23 @@ static enum status read_password(const struct document *document, const char *fi
     return STATUS_OK;
 }
 
+/* A name that is not the same for all programs of a host is a credential, beside the password. */
+static enum status read_username(const struct document *document, const char *name,
+                                 struct config *config, struct error *err)
+{
+    if (name == NULL || !path_is_credential(name))
+        return read_text(document, name, NULL, &config->redis.username, err);
+    if (document->without_secrets)
+        return STATUS_OK;
+    CLEANUP(freep) char *path = NULL;
+    CLEANUP(secret_freep) struct secret *text = NULL;
+    if (read_path(document, config, name, &path, err) != STATUS_OK)
+        return err->status;
+    if (secret_read(path, &text, err) != STATUS_OK)
+        return document_refuse_in(document, "redis.username", err);
+    return read_text(document, secret_text(text), NULL, &config->redis.username, err);
+}
+
 static enum status read_redis(const struct document *document, const struct raw_redis *raw,
                               struct config *config, struct error *err)
 {
@@ -147,7 +164,7 @@ static enum status read_redis(const struct document *document, const struct raw_
     if (!address_is_unix(redis->address) && !address_is_host(redis->address))
         return document_refuse(document, "redis.address", err,
                                "'unix:/path' or 'host:port' is expected, not '%s'", redis->address);
-    if (read_text(document, raw->username, NULL, &redis->username, err) != STATUS_OK)
+    if (read_username(document, raw->username, config, err) != STATUS_OK)
         return err->status;
     if (raw->username != NULL && raw->password_file == NULL)
         return document_refuse(document, "redis.password_file", err,

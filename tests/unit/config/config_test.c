@@ -189,12 +189,14 @@ Test(config, gives_accounts_and_tokens_their_ids_and_roles)
 Test(config, takes_secrets_from_systemd)
 {
     char path[128];
-    scratch_shell(&scratch, "umask 077; mkdir credentials; echo secret >credentials/redis");
+    scratch_shell(&scratch, "umask 077; mkdir credentials; echo secret >credentials/redis; "
+                            "echo worker >credentials/user");
     (void)snprintf(path, sizeof(path), "%s", scratch_path(&scratch, "credentials"));
     setenv("CREDENTIALS_DIRECTORY", path, 1);
     CLEANUP(config_freep)
     struct config *config = load("master_key_file: credential:key\n"
                                  "redis:\n"
+                                 "  username: credential:user\n"
                                  "  password_file: credential:redis\n"
                                  "http:\n"
                                  "  listeners:\n"
@@ -215,7 +217,7 @@ Test(config, is_read_without_secrets_where_none_are_given)
     struct error err = {0};
     setenv("CREDENTIALS_DIRECTORY", "/nonexistent", 1);
     scratch_write(&scratch, "appbackup.yaml",
-                  "redis:\n  password_file: credential:redis\n"
+                  "redis:\n  username: credential:user\n  password_file: credential:redis\n"
                   "accounts:\n  - id: " ID1 "\n    name: main\n",
                   0644);
     const char *path = scratch_path(&scratch, "appbackup.yaml");
