@@ -38,6 +38,7 @@ install(FILES ${PACKAGED_CONFIG} ${debian}/redis.conf DESTINATION /etc/appbackup
 install(FILES config/apps.d/postgresql.yaml config/apps.d/website.yaml
     DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/appbackup/examples/apps.d)
 install(DIRECTORY DESTINATION /etc/appbackup/apps.d)
+install(DIRECTORY DESTINATION /etc/appbackup/tokens.d)
 install(FILES ${debian}/users.acl DESTINATION ${CMAKE_INSTALL_DATADIR}/appbackup RENAME redis-acl.conf)
 install(FILES ${debian}/appbackup-redis.service DESTINATION ${SYSTEMD_UNIT_DIR})
 install(FILES ${debian}/appbackupd-redis.conf

@@ -72,6 +72,7 @@ struct config {
     char *node; /* default: the host name */
     char *state_directory;
     char *apps_directory;
+    char *tokens_directory;
     char *master_key_file;
     struct config_redis redis;
     struct config_http http;
@@ -99,6 +100,18 @@ DEFINE_CLEANUP(struct config *, config_free)
 /* May files be restored to this path? It is clean, and one of worker.restore_directories or below.
  */
 bool config_allows_target(const struct config *config, const char *path);
+
+/* Tokens that stand in files of their own, which the front end reads when it is told to reload. */
+enum { CONFIG_TOKEN_SIZE = 65 };
+
+/* Makes a token and its file, durably; only its SHA-256 is kept. Errors: INVALID for the name,
+ * CONFLICT where the account has a token of it. */
+enum status config_token_create(const struct config *config, const struct account *account,
+                                const char *name, enum role role, char ret_token[CONFIG_TOKEN_SIZE],
+                                struct error *err) MUST_CHECK;
+/* Errors: NOT_FOUND; CONFLICT for one that stands in the configuration file itself. */
+enum status config_token_revoke(const struct config *config, const struct account *account,
+                                const char *name, struct error *err) MUST_CHECK;
 
 /* NULL: no such account. */
 const struct account *config_find_account(const struct config *config, const char *id);

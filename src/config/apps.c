@@ -2,90 +2,18 @@
 #include "config/config.h"
 #include "schema.h"
 #include "trusted.h"
+#include "yaml_listing.h"
 
-#include <dirent.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-enum { APPS_MAX = 4096 };
-
-#define ENDING ".yaml"
-
-/* The names of the files, in their order. */
-struct listing {
-    char *names[APPS_MAX];
-    size_t count;
-};
-
-static void listing_free(struct listing *listing)
-{
-    for (size_t i = 0; i < listing->count; i++)
-        free(listing->names[i]);
-    free(listing);
-}
-DEFINE_CLEANUP(struct listing *, listing_free)
-
-/* Hidden files are those of editors and package managers on their way. */
-static bool is_app_file(const char *name)
-{
-    size_t len = strlen(name);
-    size_t ending = strlen(ENDING);
-    return *name != '.' && len > ending && strcmp(name + len - ending, ENDING) == 0;
-}
-
-static int compare_names(const void *one, const void *other)
-{
-    return strcmp(*(const char *const *)one, *(const char *const *)other);
-}
-
-static enum status read_names(DIR *directory, struct listing *listing, struct error *err)
-{
-    for (;;) {
-        errno = 0;
-        const struct dirent *entry = readdir(directory); // cppcheck-suppress readdirCalled
-        if (entry == NULL && errno != 0)
-            return FAIL_ERRNO(err, "read");
-        if (entry == NULL)
-            return STATUS_OK;
-        if (!is_app_file(entry->d_name))
-            continue;
-        if (listing->count == APPS_MAX)
-            return FAIL(err, STATUS_TOO_LARGE, "at most %d apps are expected", APPS_MAX);
-        listing->names[listing->count] = strdup(entry->d_name);
-        if (listing->names[listing->count] == NULL)
-            return FAIL(err, STATUS_NO_MEMORY, "apps");
-        listing->count++;
-    }
-}
-
-/* The descriptor stays open for openat(2); the stream gets its own. */
-static enum status list_files(int directory, struct listing **ret_listing, struct error *err)
-{
-    int copy = fcntl(directory, F_DUPFD_CLOEXEC, 0);
-    CLEANUP(dir_closep) DIR *stream = copy < 0 ? NULL : fdopendir(copy);
-    if (stream == NULL) {
-        (void)FAIL_ERRNO(err, "read");
-        fd_closep(&copy);
-        return error_status(err);
-    }
-    CLEANUP(listing_freep) struct listing *listing = calloc(1, sizeof(*listing));
-    if (listing == NULL)
-        return FAIL(err, STATUS_NO_MEMORY, "apps");
-    if (read_names(stream, listing, err) != STATUS_OK)
-        return error_status(err);
-    qsort(listing->names, listing->count, sizeof(listing->names[0]), compare_names);
-    *ret_listing = STEAL(listing);
-    return STATUS_OK;
-}
 
 static enum status read_document(const struct document *document, const char *file,
                                  const struct config *config, struct app_definition **ret_app,
                                  struct error *err)
 {
-    CLEANUP(freep) char *name = strndup(file, strlen(file) - strlen(ENDING));
+    CLEANUP(freep) char *name = strndup(file, strlen(file) - strlen(YAML_LISTING_ENDING));
     if (name == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "%s", document->path);
     void *raw = NULL;
@@ -133,7 +61,7 @@ static enum status load_app(int directory, const char *file, const struct config
     return status;
 }
 
-static enum status load_all(int directory, const struct listing *listing,
+static enum status load_all(int directory, const struct yaml_listing *listing,
                             const struct config *config, struct config_apps **ret_apps,
                             struct error *err)
 {
@@ -157,8 +85,8 @@ enum status config_load_apps(const struct config *config, struct config_apps **r
     CLEANUP(fd_closep) int directory = -1;
     if (trusted_open(AT_FDCWD, path, S_IFDIR, path, &directory, err) != STATUS_OK)
         return error_status(err);
-    CLEANUP(listing_freep) struct listing *listing = NULL;
-    if (list_files(directory, &listing, err) != STATUS_OK)
+    CLEANUP(yaml_listing_freep) struct yaml_listing *listing = NULL;
+    if (yaml_listing_read(directory, &listing, err) != STATUS_OK)
         return FAIL_IN(err, "%s", path);
     return load_all(directory, listing, config, ret_apps, err);
 }

@@ -6,6 +6,7 @@
 #include "schema.h"
 #include "settings.h"
 #include "tenants.h"
+#include "tokens.h"
 #include "trusted.h"
 
 #include <fcntl.h>
@@ -39,7 +40,8 @@ static enum status read_config(const struct document *document, const struct raw
         return FAIL_ERRNO(err, "%s: absolute path", document->path);
     if (settings_read(document, raw, config, err) != STATUS_OK)
         return err->status;
-    if (tenants_read(document, raw, config, err) != STATUS_OK)
+    if (tenants_read(document, raw, config, err) != STATUS_OK ||
+        tokens_read(config, err) != STATUS_OK)
         return err->status;
     *ret_config = STEAL(config);
     return STATUS_OK;
@@ -141,6 +143,7 @@ void config_free(struct config *config)
     free(config->accounts);
     free(config->buckets);
     free(config->master_key_file);
+    free(config->tokens_directory);
     free(config->apps_directory);
     free(config->state_directory);
     free(config->node);

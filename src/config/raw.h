@@ -99,6 +99,7 @@ struct raw_config {
     char *node;
     char *state_directory;
     char *apps_directory;
+    char *tokens_directory;
     char *master_key_file;
     struct raw_redis *redis;
     struct raw_http *http;
@@ -156,7 +157,8 @@ enum {
 /* The last two as in stage/exclude.h. */
 enum { ARGUMENTS_MAX = 256, EXCLUDES_MAX = 1024, EXCLUDE_BYTES_MAX = 1024 };
 
-extern const cyaml_schema_value_t raw_config_schema; /* of a struct raw_config * */
-extern const cyaml_schema_value_t raw_app_schema;    /* of a struct raw_app * */
+extern const cyaml_schema_value_t raw_config_schema;     /* of a struct raw_config * */
+extern const cyaml_schema_value_t raw_app_schema;        /* of a struct raw_app * */
+extern const cyaml_schema_value_t raw_token_file_schema; /* of a struct raw_token *, no name */
 
 #endif

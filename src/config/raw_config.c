@@ -110,6 +110,16 @@ static const cyaml_schema_value_t token_schema = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_token, token_fields),
 };
 
+/* One in a file of its own: the file's name says whose it is and how it is called. */
+static const cyaml_schema_field_t token_file_fields[] = {
+    REQUIRED_TEXT("sha256", struct raw_token, sha256),
+    CYAML_FIELD_ENUM("role", CYAML_FLAG_STRICT, struct raw_token, role, roles, COUNT_OF(roles)),
+    CYAML_FIELD_END,
+};
+const cyaml_schema_value_t raw_token_file_schema = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_token, token_file_fields),
+};
+
 static const cyaml_schema_field_t account_fields[] = {
     REQUIRED_TEXT("id", struct raw_account, id),
     REQUIRED_TEXT("name", struct raw_account, name),
@@ -152,6 +162,7 @@ static const cyaml_schema_field_t config_fields[] = {
     TEXT("node", struct raw_config, node),
     TEXT("state_directory", struct raw_config, state_directory),
     TEXT("apps_directory", struct raw_config, apps_directory),
+    TEXT("tokens_directory", struct raw_config, tokens_directory),
     TEXT("master_key_file", struct raw_config, master_key_file),
     CYAML_FIELD_MAPPING_PTR("redis", OPTIONAL, struct raw_config, redis, redis_fields),
     CYAML_FIELD_MAPPING_PTR("http", OPTIONAL, struct raw_config, http, http_fields),

@@ -111,12 +111,16 @@ static enum status read_directories(const struct document *document, const struc
 {
     const char *state = raw->state_directory;
     const char *apps = raw->apps_directory;
+    const char *tokens = raw->tokens_directory;
     const char *key = raw->master_key_file;
     if (read_path(document, config, state == NULL ? DEFAULT_STATE_DIRECTORY : state,
                   &config->state_directory, err) != STATUS_OK)
         return err->status;
     if (read_path(document, config, apps == NULL ? DEFAULT_APPS_DIRECTORY : apps,
                   &config->apps_directory, err) != STATUS_OK)
+        return err->status;
+    if (read_path(document, config, tokens == NULL ? DEFAULT_TOKENS_DIRECTORY : tokens,
+                  &config->tokens_directory, err) != STATUS_OK)
         return err->status;
     return read_path(document, config, key == NULL ? DEFAULT_MASTER_KEY_FILE : key,
                      &config->master_key_file, err);

@@ -6,11 +6,12 @@
 #include "number.h"
 #include "raw.h"
 
-#define DEFAULT_STATE_DIRECTORY "/var/lib/appbackup"
-#define DEFAULT_APPS_DIRECTORY  "apps.d"
-#define DEFAULT_MASTER_KEY_FILE "master.key"
-#define DEFAULT_LISTENER        "127.0.0.1:8080"
-#define DEFAULT_REDIS           "127.0.0.1:6379"
+#define DEFAULT_STATE_DIRECTORY  "/var/lib/appbackup"
+#define DEFAULT_APPS_DIRECTORY   "apps.d"
+#define DEFAULT_TOKENS_DIRECTORY "tokens.d"
+#define DEFAULT_MASTER_KEY_FILE  "master.key"
+#define DEFAULT_LISTENER         "127.0.0.1:8080"
+#define DEFAULT_REDIS            "127.0.0.1:6379"
 
 enum { SETTING_NUMBER_COUNT = 22 };
 

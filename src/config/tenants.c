@@ -1,7 +1,7 @@
 #include "tenants.h"
 
 #include "buckets.h"
-#include "core/hex.h"
+#include "tokens.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,10 +55,9 @@ static enum status read_token(const struct document *document, size_t account,
     if (read_label(document, KEY("accounts[%zu].tokens[%zu].name", account, index), raw->name,
                    token->name, err) != STATUS_OK)
         return err->status;
-    if (strlen(raw->sha256) != (size_t)2 * TOKEN_HASH_SIZE ||
-        !hex_decode(raw->sha256, token->hash, TOKEN_HASH_SIZE))
-        return document_refuse(document, KEY("accounts[%zu].tokens[%zu].sha256", account, index),
-                               err, "the SHA-256 of the token is expected: 64 digits 0-9 and a-f");
+    if (token_read_hash(document, KEY("accounts[%zu].tokens[%zu].sha256", account, index),
+                        raw->sha256, token, err) != STATUS_OK)
+        return err->status;
     token->role = (enum role)raw->role;
     token_id(owner->id, token->name, token->id);
     return check_token_is_new(document, account, owner->tokens, index, err);

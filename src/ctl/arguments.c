@@ -50,6 +50,7 @@ static const struct option options[] = {
     {.name = "--include", .bit = OPTION_INCLUDE, .is_list = true},
     SWITCH_OPTION("--in-place", 0, OPTION_IN_PLACE, in_place),
     TEXT_OPTION("--reason", 0, OPTION_REASON, reason),
+    TEXT_OPTION("--role", 0, OPTION_ROLE, role),
     SWITCH_OPTION("--all", 0, OPTION_ALL, all),
     SWITCH_OPTION("--force", 0, OPTION_FORCE, force),
     SWITCH_OPTION("--once", 0, OPTION_ONCE, once),

@@ -26,6 +26,7 @@ enum option_bit {
     OPTION_ONCE = 1 << 9,
     OPTION_REPAIR = 1 << 10,
     OPTION_UNDO = 1 << 11,
+    OPTION_ROLE = 1 << 12,
 };
 
 enum output_form { OUTPUT_TABLE = 0, OUTPUT_JSON };
@@ -42,6 +43,7 @@ struct arguments {
     const char *bucket;
     const char *target;
     const char *reason;
+    const char *role;
     const char *includes[INCLUDES_MAX];
     size_t include_count;
     enum output_form output;

@@ -29,7 +29,8 @@ command_fn command_backup_create, command_backup_list, command_backup_show, comm
     command_restore, command_prune, command_verify, command_task_list, command_task_show,
     command_task_cancel, command_status, command_queue, command_top, command_explain,
     command_history, command_cancel, command_retry, command_requeue, command_quarantine_list,
-    command_quarantine_release, command_quarantine_drop, command_pause, command_resume;
+    command_quarantine_release, command_quarantine_drop, command_pause, command_resume,
+    command_token_create, command_token_list, command_token_revoke, command_config_check;
 
 enum { COMMAND_NAME_SIZE = 64 };
 

@@ -267,6 +267,40 @@ const struct command commands[] = {
                 "Works without Redis for the apps of this node. The output is a secret:\n"
                 "  eval \"$(appbackupctl repository key shop)\" && restic snapshots\n",
     },
+    {
+        .group = "token", .verb = "create", .usage = "NAME --role ROLE",
+        .arguments_min = 1, .arguments_max = 1,
+        .options = OPTION_ROLE,
+        .run = command_token_create,
+        .summary = "make a token for a caller of the API, and print it, once",
+        .help = "  NAME              1-63 characters a-z 0-9 and '-'\n"
+                "  --role ROLE       viewer (sees), member (backs up and deletes), admin, owner\n"
+                "Only its SHA-256 is kept, in tokens.d. It is valid when the front end has read that:\n"
+                "  systemctl reload appbackupd\n"
+                "Other hosts with a front end need a copy of the file.\n",
+    },
+    {
+        .group = "token", .verb = "list", .usage = "",
+        .run = command_token_list,
+        .summary = "the tokens of the account, and what they may do",
+        .help = "",
+    },
+    {
+        .group = "token", .verb = "revoke", .usage = "NAME",
+        .arguments_min = 1, .arguments_max = 1,
+        .run = command_token_revoke,
+        .summary = "remove a token that was made here",
+        .help = "  NAME              as `token list` shows it\n"
+                "It is refused when the front end has read that: systemctl reload appbackupd\n",
+    },
+    {
+        .group = "config", .verb = "check", .usage = "",
+        .any_account = true,
+        .run = command_config_check,
+        .summary = "is the configuration in order, for the front end and the worker?",
+        .help = "Reads all that both read: the file, tokens.d, apps.d, passwords and the master key. A\n"
+                "mistake is told with its file, line and key; the exit code is 5 then.\n",
+    },
 };
 /* clang-format on */
 

@@ -40,6 +40,27 @@ def run_on_terminal(words, columns=100, **environment):
 
 
 class CtlTest(unittest.TestCase):
+    def test_tokens_and_the_configuration_without_redis(self):
+        with Node() as node:
+            node.redis.kill()
+            made = node.ctl("token", "create", "cron", "--role", "member")
+            self.assertRegex(made.stdout, r"^[0-9a-f]{64}\n$")
+            self.assertIn("systemctl reload appbackupd", made.stderr)
+            listed = json.loads(node.ctl("-o", "json", "token", "list").stdout)
+            self.assertIn(("cron", "member"), [(one["name"], one["role"]) for one in listed])
+            self.assertNotIn(made.stdout.strip(), json.dumps(listed))
+            self.assert_exit(1, node.ctl("token", "create", "cron", "--role", "viewer", check=False), "already")
+            self.assert_exit(2, node.ctl("token", "create", "other", "--role", "king", check=False), "--role")
+            self.assertIn("in order", node.ctl("config", "check").stdout)
+
+            wrong = os.path.join(os.path.dirname(node.config), "tokens.d", "main.wrong.yaml")
+            with open(wrong, "w", encoding="utf-8") as file:
+                file.write("role: viewer\nsha256: 1\n")
+            self.assert_exit(5, node.ctl("config", "check", check=False), "main.wrong.yaml:2: sha256")
+            os.remove(wrong)
+            node.ctl("token", "revoke", "cron")
+            self.assertNotIn("cron", node.ctl("token", "list").stdout)
+
     def assert_exit(self, code, result, text):
         self.assertEqual(code, result.returncode, result.stderr)
         self.assertIn(text, result.stderr)

@@ -61,9 +61,10 @@ static const struct {
     {ACCOUNT "redis:\n  database: 1\n\n  zzz: x\n",
      ":7: redis.zzz: unknown key, expected one of: address, username, password_file, database, "
      "timeout_ms"},
-    {"colour: red\n" ACCOUNT, ":1: colour: unknown key, expected one of: node, state_directory, "
-                              "apps_directory, master_key_file, redis, http, worker, accounts, "
-                              "buckets"},
+    {"colour: red\n" ACCOUNT,
+     ":1: colour: unknown key, expected one of: node, state_directory, "
+     "apps_directory, tokens_directory, master_key_file, redis, http, worker, accounts, "
+     "buckets"},
     {ACCOUNT "worker:\n  restore_directories: [/a, b]\n",
      ":5: worker.restore_directories[1]: an absolute path without '..' is expected, not 'b'"},
     {"node: a\n", ":1: accounts: required, but missing"},

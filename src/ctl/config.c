@@ -1,0 +1,38 @@
+#include "command.h"
+#include "output.h"
+
+#include <stdio.h>
+
+/* What the worker reads besides: the apps, and the key from which passphrases are made. */
+static enum status read_rest(const struct config *config, struct config_apps **ret_apps,
+                             struct error *err)
+{
+    CLEANUP(secret_freep) struct secret *passphrase = NULL;
+    if (config_load_apps(config, ret_apps, err) != STATUS_OK ||
+        config_repository_passphrase(config, ID_NIL, &passphrase, err) != STATUS_OK) {
+        (void)snprintf(err->reason, sizeof(err->reason), "config");
+        return err->status;
+    }
+    return STATUS_OK;
+}
+
+/* The file itself was read when the session began. */
+enum status command_config_check(struct session *session, struct error *err)
+{
+    const struct config *config = session->config;
+    CLEANUP(config_apps_freep) struct config_apps *apps = NULL;
+    if (read_rest(config, &apps, err) != STATUS_OK)
+        return err->status;
+    if (session->arguments->output == OUTPUT_JSON) {
+        json_auto_t *json =
+            json_pack("{s:s, s:I, s:I, s:I}", "config", config->path, "accounts",
+                      (json_int_t)config->account_count, "buckets",
+                      (json_int_t)config->bucket_count, "apps", (json_int_t)apps->count);
+        if (json == NULL)
+            return FAIL(err, STATUS_INVALID, "%s: the path is not UTF-8", config->path);
+        return output_json(json, err);
+    }
+    (void)printf("%s: in order: %zu accounts, %zu buckets, %zu apps\n", config->path,
+                 config->account_count, config->bucket_count, apps->count);
+    return STATUS_OK;
+}

@@ -1,0 +1,99 @@
+#include "command.h"
+#include "output.h"
+#include "table.h"
+
+#include <stdio.h>
+
+static const char hint[] = "In force with the next reload of the front end: systemctl reload "
+                           "appbackupd\n";
+
+static const struct account *account_of(const struct session *session)
+{
+    return config_find_account(session->config, session->account);
+}
+
+static enum status read_role(const char *text, enum role *ret_role, struct error *err)
+{
+    enum role role = text == NULL ? ROLE_NONE : role_from_name(text);
+    if (role == ROLE_NONE)
+        return FAIL(err, STATUS_INVALID, "--role viewer, member, admin or owner is expected");
+    *ret_role = role;
+    return STATUS_OK;
+}
+
+static enum status print_token(enum output_form form, const char *name, enum role role,
+                               const char *token, struct error *err)
+{
+    if (form == OUTPUT_JSON) {
+        json_auto_t *json =
+            json_pack("{s:s, s:s, s:s}", "name", name, "role", role_name(role), "token", token);
+        if (json == NULL)
+            return FAIL(err, STATUS_NO_MEMORY, "token");
+        return output_json(json, err);
+    }
+    (void)puts(token);
+    return STATUS_OK;
+}
+
+enum status command_token_create(struct session *session, struct error *err)
+{
+    const struct arguments *arguments = session->arguments;
+    char token[CONFIG_TOKEN_SIZE];
+    enum role role = ROLE_NONE;
+    if (read_role(arguments->role, &role, err) != STATUS_OK ||
+        config_token_create(session->config, account_of(session), arguments->values[0], role, token,
+                            err) != STATUS_OK ||
+        print_token(arguments->output, arguments->values[0], role, token, err) != STATUS_OK)
+        return err->status;
+    (void)fputs(hint, stderr);
+    return STATUS_OK;
+}
+
+enum status command_token_revoke(struct session *session, struct error *err)
+{
+    if (config_token_revoke(session->config, account_of(session), session->arguments->values[0],
+                            err) != STATUS_OK)
+        return err->status;
+    (void)fputs(hint, stderr);
+    return STATUS_OK;
+}
+
+static enum status list_json(const struct account *account, struct error *err)
+{
+    struct output_array array = {0};
+    for (size_t i = 0; i < account->token_count; i++) {
+        const struct token *token = &account->tokens[i];
+        json_auto_t *json = json_pack("{s:s, s:s, s:s}", "name", token->name, "role",
+                                      role_name(token->role), "id", token->id);
+        if (json == NULL)
+            return FAIL(err, STATUS_NO_MEMORY, "tokens");
+        if (output_array_add(&array, json, err) != STATUS_OK)
+            return err->status;
+    }
+    output_array_end(&array);
+    return STATUS_OK;
+}
+
+static enum status list_table(const struct account *account, struct error *err)
+{
+    static const char *const titles[] = {"NAME", "ROLE", "ID", NULL};
+    struct table table;
+    table_init(&table, titles, 0);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < account->token_count && status == STATUS_OK; i++) {
+        const struct token *token = &account->tokens[i];
+        status = table_add(&table, (const char *[]){token->name, role_name(token->role), token->id},
+                           err);
+    }
+    if (status == STATUS_OK)
+        table_print(&table, stdout);
+    table_done(&table);
+    return status;
+}
+
+enum status command_token_list(struct session *session, struct error *err)
+{
+    const struct account *account = account_of(session);
+    return session->arguments->output == OUTPUT_JSON ? list_json(account, err)
+                                                     : list_table(account, err);
+}
