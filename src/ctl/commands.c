@@ -297,7 +297,7 @@ const struct command commands[] = {
         .group = "config", .verb = "check", .usage = "",
         .any_account = true,
         .run = command_config_check,
-        .summary = "is the configuration in order, for the front end and the worker?",
+        .summary = "say whether front end and worker can use the configuration",
         .help = "Reads all that both read: the file, tokens.d, apps.d, passwords and the master key. A\n"
                 "mistake is told with its file, line and key; the exit code is 5 then.\n",
     },
