@@ -9,10 +9,8 @@ static enum status read_rest(const struct config *config, struct config_apps **r
 {
     CLEANUP(secret_freep) struct secret *passphrase = NULL;
     if (config_load_apps(config, ret_apps, err) != STATUS_OK ||
-        config_repository_passphrase(config, ID_NIL, &passphrase, err) != STATUS_OK) {
-        (void)snprintf(err->reason, sizeof(err->reason), "config");
-        return err->status;
-    }
+        config_repository_passphrase(config, ID_NIL, &passphrase, err) != STATUS_OK)
+        return FAIL_AS(err, REASON_CONFIGURATION_INVALID);
     return STATUS_OK;
 }
 
