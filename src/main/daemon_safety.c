@@ -14,12 +14,12 @@ static void note_reachable(struct safety *safety, bool reachable, const char *re
     if (safety->unreachable == !reachable)
         return;
     safety->unreachable = !reachable;
-    if (reachable)
+    if (reachable) {
         log_known(LOG_LEVEL_NOTICE, EVENT_REDIS_BACK, LOG_TEXT("version", reason));
-    else
-        log_known(LOG_LEVEL_WARNING, EVENT_REDIS_LOST, LOG_TEXT("meanwhile", "requests get 503"),
-                  LOG_TEXT("code", reason_code(REASON_REDIS_UNAVAILABLE)),
-                  LOG_TEXT("reason", reason));
+        return;
+    }
+    log_known(LOG_LEVEL_WARNING, EVENT_REDIS_LOST, LOG_TEXT("meanwhile", "requests get 503"),
+              LOG_TEXT("code", reason_code(REASON_REDIS_UNAVAILABLE)), LOG_TEXT("reason", reason));
 }
 
 static unsigned fault_bit(enum reason fault)
