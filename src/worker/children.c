@@ -130,7 +130,7 @@ static void on_job_end(struct supervisor *supervisor, struct slot *slot, int wai
     fd_closep(&slot->keys);
     slot->keys = -1;
     slot->death = death_of(wait_status, slot->stopped);
-    supervisor->claim_ms = 0;                        /* a slot is free, or will be soon */
+    supervisor->claim_ms = 0; /* a slot is free, or will be soon */
     supervisor_end_group(supervisor, slot->job.id);
     if (slot->death.kind == DEATH_NONE) {
         slot->phase = SLOT_FREE;
