@@ -75,6 +75,7 @@ struct stage_report {
     enum hook_state hook_state;
     const json_t *hook_state_details;
     const json_t *state_details;
+    bool confirm; /* what follows cannot be taken back: ask now whether the claim still holds */
 };
 
 /* A failure stops the backup: the fence is lost (LOST), the store has been away too long. */

@@ -117,9 +117,13 @@ static enum status save(struct stage_context *context, struct error *err)
 
 enum status commit_run(struct stage_context *context, struct error *err)
 {
-    if (repository_flush(context->repository, err) != STATUS_OK ||
-        context_report(context, err) != STATUS_OK || save(context, err) != STATUS_OK)
+    if (repository_flush(context->repository, err) != STATUS_OK)
         return err->status;
+    context->confirm = true; /* a snapshot that nobody waits for would have no record */
+    enum status status = context_report(context, err);
+    context->confirm = false;
+    if (status != STATUS_OK || save(context, err) != STATUS_OK)
+        return error_status(err);
     context->committed = true;
     context->result->bytes_done = context->result->bytes_total;
     return STATUS_OK;

@@ -19,6 +19,7 @@ enum status context_report(struct stage_context *context, struct error *err)
         .hook_state = result->hook_state,
         .hook_state_details = result->hook_state_details,
         .state_details = result->state_details,
+        .confirm = context->confirm,
     };
     struct error refusal = {0};
     bool refused =

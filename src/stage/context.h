@@ -30,6 +30,7 @@ struct stage_context {
     struct preparation preparation;
     bool locked;
     bool committed; /* the backup is in the repository: nothing can make it fail any more */
+    bool confirm;   /* with the next report: see struct stage_report */
     struct exclude *exclude;
     struct undo_record record; /* what is owed; record.snapshots: one per volume, in their order */
     struct snapshot_plan *volumes; /* the same, for as long as they are read */

@@ -44,6 +44,8 @@ enum status run_report(void *context, const struct stage_report *report, struct 
     struct run *run = context;
     job_log_report(&run->log, report);
     lease_report(run->lease, report);
+    if (report->confirm)
+        lease_confirm(run->lease);
     return cancel_check(&cancel, err);
 }
 

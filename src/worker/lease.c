@@ -29,11 +29,14 @@ struct lease {
     bool running;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
+    pthread_cond_t asked; /* a round has ended */
     /* Under the mutex. */
     struct news news;
     bool fresh;  /* news that have not been sent */
     bool urgent; /* among them a change of state */
     bool stop;
+    bool ended;                  /* the thread asks no more */
+    int64_t begun, done, wanted; /* rounds of asking; one is due until wanted are done */
     /* The thread's own. */
     enum backup_state announced; /* the state that Redis knows */
     int64_t sent_ms;
@@ -179,7 +182,7 @@ static enum status renew(struct lease *lease, struct error *err)
 /* With the mutex held: when the next message is due. */
 static int64_t due_ms(const struct lease *lease)
 {
-    if (lease->urgent && !lease->away)
+    if ((lease->urgent || lease->begun < lease->wanted) && !lease->away)
         return 0;
     return lease->sent_ms + (lease->fresh || lease->away ? LEASE_NEWS_MS : LEASE_RENEW_MS);
 }
@@ -193,8 +196,18 @@ static bool wait_until_due(struct lease *lease)
         (void)pthread_cond_timedwait(&lease->changed, &lease->mutex, &until);
     }
     bool go_on = !lease->stop;
+    lease->begun++;
     (void)pthread_mutex_unlock(&lease->mutex);
     return go_on;
+}
+
+static void end_round(struct lease *lease, bool ended)
+{
+    (void)pthread_mutex_lock(&lease->mutex);
+    lease->done = lease->begun;
+    lease->ended = ended;
+    (void)pthread_mutex_unlock(&lease->mutex);
+    (void)pthread_cond_broadcast(&lease->asked);
 }
 
 static void *lease_main(void *context)
@@ -205,10 +218,22 @@ static void *lease_main(void *context)
         enum status status = renew(lease, &err);
         if (status != STATUS_OK)
             on_failure(lease, &err);
+        end_round(lease, status == STATUS_LOST);
         if (status == STATUS_LOST)
             break;
     }
     return NULL;
+}
+
+void lease_confirm(struct lease *lease)
+{
+    (void)pthread_mutex_lock(&lease->mutex);
+    int64_t round = lease->begun + 1; /* one under way may have been answered before */
+    lease->wanted = round > lease->wanted ? round : lease->wanted;
+    (void)pthread_cond_signal(&lease->changed);
+    while (!lease->ended && lease->done < round)
+        (void)pthread_cond_wait(&lease->asked, &lease->mutex);
+    (void)pthread_mutex_unlock(&lease->mutex);
 }
 
 static enum status lease_init(struct lease *lease, struct error *err)
@@ -219,6 +244,7 @@ static enum status lease_init(struct lease *lease, struct error *err)
     (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&lease->changed, &attributes);
     (void)pthread_condattr_destroy(&attributes);
+    (void)pthread_cond_init(&lease->asked, NULL);
     (void)pthread_mutex_init(&lease->mutex, NULL);
     return STATUS_OK;
 }
@@ -285,6 +311,7 @@ void lease_free(struct lease *lease)
     lease_stop(lease);
     news_done(&lease->news);
     (void)pthread_cond_destroy(&lease->changed);
+    (void)pthread_cond_destroy(&lease->asked);
     (void)pthread_mutex_destroy(&lease->mutex);
     free(lease);
 }

@@ -47,6 +47,10 @@ void lease_report(struct lease *lease, const struct stage_report *report);
 
 /* Ends the thread; what was reported and not sent yet is left to the caller, who finishes the
  * claim. NULL, and a second call, are no-ops. */
+/* Waits until Redis has been asked for the claim anew. If it is lost, the job has been cancelled;
+ * if Redis was not there, the lease decides, as ever. */
+void lease_confirm(struct lease *lease);
+
 void lease_stop(struct lease *lease);
 void lease_free(struct lease *lease);
 DEFINE_CLEANUP(struct lease *, lease_free)
