@@ -871,7 +871,8 @@ Test(catalog, lists_nodes_and_tells_health)
 
 Test(catalog, tells_how_long_the_oldest_in_a_queue_waits)
 {
-    MUST(store_node_register(store, "alpha", "0.2.0", 4, err));
+    MUST(
+        store_node_register(store, "alpha", "0.2.0", &(struct store_node_limits){.slots = 4}, err));
     /* A restore is next, whatever its age; the oldest is a delete behind it. */
     (void)look("ZADD appbackup:queue:alpha 20000000009000 " ID1 " 60000000005000 " ID2);
     (void)make(SHOP, "nightly");
