@@ -42,16 +42,18 @@ static enum status read_file_name(const char *file, const struct document *docum
     for (size_t i = 0; i < config->account_count; i++)
         if (strcmp(config->accounts[i].name, account) == 0)
             *ret_account = &config->accounts[i];
-    if (*ret_account == NULL)
+    if (*ret_account == NULL) {
         return document_refuse(document, "", err,
                                "'<account>.<name>.yaml' is expected, and there is no account '%s'",
                                account);
+    }
     if (name_len < sizeof(token->name))
         (void)snprintf(token->name, sizeof(token->name), "%.*s", (int)name_len, name);
-    if (strcmp(name + name_len, ".yaml") != 0 || !name_is_label(token->name))
+    if (strcmp(name + name_len, ".yaml") != 0 || !name_is_label(token->name)) {
         return document_refuse(document, "", err,
                                "'<account>.<name>.yaml' is expected, with a name of 1 to 63 "
                                "characters a-z, 0-9 and '-'");
+    }
     return STATUS_OK;
 }
 
@@ -60,10 +62,11 @@ static enum status check_is_new(const struct document *document, const struct ac
 {
     for (size_t i = 0; i < account->token_count; i++) {
         const struct token *other = &account->tokens[i];
-        if (strcmp(other->name, token->name) == 0)
+        if (strcmp(other->name, token->name) == 0) {
             return document_refuse(document, "", err,
                                    "'%s' is the name of a token of the account already",
                                    token->name);
+        }
         if (memcmp(other->hash, token->hash, TOKEN_HASH_SIZE) == 0)
             return document_refuse(document, "sha256", err, "this is the token of '%s' already",
                                    other->name);
