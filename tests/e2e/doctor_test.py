@@ -270,6 +270,11 @@ class DoctorTest(unittest.TestCase):
                           "appbackup:mine            nobody knows this key  remove it"], sorted(lines[1:]))
         self.assertEqual(files, self.undo_files())
 
+    def test_a_journal_that_is_none_is_begun_anew(self):
+        self.patient.send(("SET", PREFIX + "journal", "x"), ("SET", PREFIX + "mine", "x"))
+        self.repair()
+        self.assertEqual("stream", self.patient.world.must("TYPE", PREFIX + "journal"))
+
     def test_a_lost_record_is_made_again_from_its_indexes(self):
         backup = self.completed()
         old = dict(self.patient.healthy[f"{PREFIX}backup:{backup}"][1])

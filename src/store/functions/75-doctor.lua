@@ -18,7 +18,9 @@ local Doctor = {
     GRACE_MS = 30000,     -- before a job that is made anew starts: whoever had the lost one has stopped by then
     CLOCK_SLACK_MS = 600000,
     CONTENT_MAX = 512 * 1024 * 1024, -- of a key that is put back: as much as Redis takes
-    RANKS = { job = 3, names = 4, backups = 4, ["account-backups"] = 4, state = 4, task = 5, backup = 6 },
+    RANKS = { job = 3, names = 4, backups = 4, ["account-backups"] = 5, state = 5, task = 5, backup = 6 },
+    JOURNAL_PAGE = 5000,  -- entries that are searched for what is told of one backup
+    SEARCHES_MAX = 2,     -- such searches in one look
     is = {},
 }
 

@@ -332,20 +332,49 @@ function Doctor.is_sound_job(job, subject)
         and Doctor.FIELDS.job.state(rawget(job, "state") or "")
 end
 
--- The account and the app whose indexes have this backup: hints first, then all there are.
+-- The last that the journal tells of a backup: its account and app, or that it is gone. Searched by a repair, and by a look
+-- that finds much only for the first ones: that would take too long.
+function Doctor.last_words(place, id)
+    if place.budget and place.budget.searches == 0 then
+        return nil
+    elseif place.budget then
+        place.budget.searches = place.budget.searches - 1
+    end
+    for _, item in ipairs(Doctor.ask("XREVRANGE", JOURNAL, "+", "-", "COUNT", Doctor.JOURNAL_PAGE) or {}) do
+        local entry = {}
+        for i = 1, #item[2], 2 do
+            entry[item[2][i]] = item[2][i + 1]
+        end
+        if entry.backup == id and Doctor.is.id(entry.app or "") and Doctor.is.id(entry.account or "") then
+            return entry
+        end
+    end
+    return nil
+end
+
+-- The app, of those of an account, whose index has this backup.
+function Doctor.app_with(account, id)
+    for _, app in ipairs(Doctor.ask("ZRANGE", PREFIX .. "apps:" .. account, 0, -1) or {}) do
+        if Doctor.score(PREFIX .. "backups:" .. app, id) then
+            return app
+        end
+    end
+    return nil
+end
+
+-- The account, the app and the state whose indexes have this backup: hints first, then all there are.
 function Doctor.find_indexes(id, hints)
-    local account, app = hints.account, hints.app
-    for _, other in ipairs(Doctor.ask("SMEMBERS", ACCOUNTS) or {}) do
+    local account, app, state = hints.account, hints.app, nil
+    local accounts = Doctor.ask("SMEMBERS", ACCOUNTS) or {}
+    table.sort(accounts)
+    for _, other in ipairs(accounts) do
         if not account and Doctor.score(PREFIX .. "account-backups:" .. other, id) then
             account = other
         end
     end
-    for _, other in ipairs(not app and account and Doctor.ask("ZRANGE", PREFIX .. "apps:" .. account, 0, -1) or {}) do
-        if not app and Doctor.score(PREFIX .. "backups:" .. other, id) then
-            app = other
-        end
+    for _, other in ipairs(account and { account } or accounts) do
+        app = app or Doctor.app_with(other, id)
     end
-    local state
     for _, other in ipairs(STATES) do
         if Doctor.score(PREFIX .. "state:" .. other, id) then
             state = state or other
@@ -398,7 +427,16 @@ function Doctor.make_backup(place, id, hints)
     local account, app, state = Doctor.find_indexes(id, hints)
     local known = app and Doctor.app(app)
     account = known and known.account or account
-    if Doctor.signs_of(id, hints, account, app, state) < 2 then
+    local signs = Doctor.signs_of(id, hints, account, app, state)
+    if signs < 2 or not app or not account then
+        local last = Doctor.last_words(place, id)
+        if last and last.to == "gone" then
+            return false
+        elseif last then
+            account, app, signs = account or last.account, app or last.app, signs + 1
+        end
+    end
+    if signs < 2 then
         return false
     end
     local what = "the record of backup " .. id .. " is lost"

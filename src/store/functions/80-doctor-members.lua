@@ -119,7 +119,8 @@ function Doctor.backup_of_index(place, id, hints)
     end
     if redis.call("EXISTS", PREFIX .. "backup:" .. id) == 0 then
         hints.remove = Doctor.removal(place)
-        if not Doctor.make_backup({ key = place.key, id = id, now = place.now, found = place.found }, id, hints) then
+        local lost = { key = place.key, id = id, now = place.now, found = place.found, budget = place.budget }
+        if not Doctor.make_backup(lost, id, hints) then
             Doctor.stray(place, "of a backup that nothing else knows")
         end
         return nil

@@ -1,8 +1,8 @@
 -- Looking, mending, putting back --------------------------------------------------------------------------------------
 
 -- A key as a whole. A record that is not there is nobody's mistake: what lacks it is found there.
-function Doctor.look_at_key(key, now)
-    local place = { key = key, found = {}, now = now }
+function Doctor.look_at_key(key, now, budget)
+    local place = { key = key, found = {}, now = now, budget = budget }
     local known, id = Doctor.describe(key)
     local type = redis.call("TYPE", key).ok
     place.id, place.known = id, known
@@ -33,9 +33,9 @@ function Doctor.value_of(known, key, member)
 end
 
 -- One member of a key that holds many; value: its score, or what the hash has for it.
-function Doctor.look_at_member(key, member, now)
+function Doctor.look_at_member(key, member, now, budget)
     local known, id = Doctor.describe(key)
-    local place = { key = key, member = member, id = id, known = known, found = {}, now = now }
+    local place = { key = key, member = member, id = id, known = known, found = {}, now = now, budget = budget }
     local value = known and known.member and Doctor.value_of(known, key, member)
     if value then
         Doctor["member_" .. known.member](place, value)
@@ -77,14 +77,14 @@ end
 Doctor.SCANS = { hash = "HSCAN", set = "SSCAN", zset = "ZSCAN" }
 Doctor.SIZES = { hash = "HLEN", set = "SCARD", zset = "ZCARD" }
 
-function Doctor.tell_members(list, key, known, cursor, count, now)
-    local reply = Doctor.ask(Doctor.SCANS[known.type], key, cursor, "COUNT", count)
+function Doctor.tell_members(list, page, key, known, cursor)
+    local reply = Doctor.ask(Doctor.SCANS[known.type], key, cursor, "COUNT", page.count)
     if not reply then
         return "0"
     end
     local step = known.type == "set" and 1 or 2
     for i = 1, #reply[2], step do
-        Doctor.tell(list, Doctor.look_at_member(key, reply[2][i], now))
+        Doctor.tell(list, Doctor.look_at_member(key, reply[2][i], page.now, page))
     end
     return reply[1]
 end
@@ -94,24 +94,25 @@ end
 define("doctor_look", READS, function(a)
     local cursor, count = a:text("cursor", 20), a:number("count", 1, Doctor.PAGE_MAX)
     a:finish()
-    local now, found, large = now_ms(), {}, {}
-    local page = redis.call("SCAN", cursor, "MATCH", PREFIX .. "*", "COUNT", count)
+    local found, large = {}, {}
+    local page = { now = now_ms(), count = Doctor.SMALL, searches = Doctor.SEARCHES_MAX }
+    local scanned = redis.call("SCAN", cursor, "MATCH", PREFIX .. "*", "COUNT", count)
     if cursor == "0" then
-        Doctor.tell(found, Doctor.look_at_key(SCHEMA_KEY, now))
+        Doctor.tell(found, Doctor.look_at_key(SCHEMA_KEY, page.now, page))
     end
-    for _, key in ipairs(page[2]) do
+    for _, key in ipairs(scanned[2]) do
         local known = Doctor.describe(key)
         if key ~= SCHEMA_KEY then
-            Doctor.tell(found, Doctor.look_at_key(key, now))
+            Doctor.tell(found, Doctor.look_at_key(key, page.now, page))
         end
         local size = known and known.member and Doctor.ask(Doctor.SIZES[known.type], key) or 0
         if size > Doctor.SMALL then
             large[#large + 1] = key
         elseif size > 0 then
-            Doctor.tell_members(found, key, known, "0", Doctor.SMALL, now)
+            Doctor.tell_members(found, page, key, known, "0")
         end
     end
-    return { page[1], found, large }
+    return { scanned[1], found, large }
 end)
 
 -- A page of the members of one key, in the same shape.
@@ -121,7 +122,8 @@ define("doctor_look_in", READS, function(a)
     local found, known = {}, Doctor.describe(key)
     local following = "0"
     if known and known.member then
-        following = Doctor.tell_members(found, key, known, cursor, count, now_ms())
+        local page = { now = now_ms(), count = count, searches = Doctor.SEARCHES_MAX }
+        following = Doctor.tell_members(found, page, key, known, cursor)
     end
     return { following, found, {} }
 end)
