@@ -3,6 +3,7 @@
 #include "core/clock.h"
 #include "text.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -101,10 +102,14 @@ void screen_draw(const char *text)
     (void)fflush(stdout);
 }
 
+/* So is that there will be no other one: the terminal is gone. */
 static bool is_end_key(void)
 {
     char key = '\0';
-    return read(STDIN_FILENO, &key, 1) == 1 && (key == 'q' || key == 'Q');
+    ssize_t got = read(STDIN_FILENO, &key, 1);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN))
+        return false;
+    return got <= 0 || key == 'q' || key == 'Q';
 }
 
 bool screen_wait(const struct screen *screen, int64_t ms)

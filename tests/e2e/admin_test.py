@@ -23,15 +23,20 @@ NIL = "00000000-0000-0000-0000-000000000000"
 class Terminal:
     """A program with all of its three streams on a terminal of its own."""
 
-    def __init__(self, words, rows=24, columns=100):
+    def __init__(self, words, rows=24, columns=100, hangup=signal.SIG_DFL):
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.before = termios.tcgetattr(slave)
         self.slave = slave
         self.process = subprocess.Popen([CTL, *words], stdin=slave, stdout=slave, stderr=slave,
                                         env={**os.environ, "TERM": "xterm"}, start_new_session=True,
-                                        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+                                        preexec_fn=lambda: self._take_terminal(hangup))
         self.written = ""
+
+    @staticmethod
+    def _take_terminal(hangup):
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        signal.signal(signal.SIGHUP, hangup)
 
     def read_until(self, pattern, seconds=20):
         """Everything from now on until the pattern has come."""
@@ -134,6 +139,15 @@ class AdminTest(unittest.TestCase):
             self.assertEqual(0, top.end()[0])
             os.unlink(node.path("block"))
             self.assertEqual("completed", node.follow(backup)[0]["state"])
+
+    def test_top_ends_with_its_terminal(self):
+        """Also where nobody hears the hang-up, as under nohup."""
+        with Node() as node:
+            top = Terminal(["--config", node.config, "top"], hangup=signal.SIG_IGN)
+            top.read_until("0 running")
+            os.close(top.slave)
+            os.close(top.master)
+            top.process.wait(20)
 
     def test_a_pause_holds_back_what_has_not_begun(self):
         with Node() as node:
