@@ -409,7 +409,7 @@ Test(stage_backup_run, refuses_a_wrong_passphrase_before_it_touches_the_applicat
     fixture.plan.passphrase = "another";
     fixture.plan.backup = "55555555-5555-4555-8555-555555555555";
 
-    fail_backup(STATUS_FORBIDDEN, "forbidden");
+    fail_backup(STATUS_FORBIDDEN, "repository_key_wrong");
 
     cr_expect(eq(str, (char *)(uintptr_t)stage_fixture_log(&fixture), ""));
 }
