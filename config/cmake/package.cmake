@@ -39,11 +39,7 @@ install(FILES config/apps.d/postgresql.yaml config/apps.d/website.yaml
     DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/appbackup/examples/apps.d)
 install(DIRECTORY DESTINATION /etc/appbackup/apps.d)
 install(DIRECTORY DESTINATION /etc/appbackup/tokens.d)
-set(users config/redis-acl.conf)
-if(NOT EXISTS ${PROJECT_SOURCE_DIR}/${users})
-    set(users ${debian}/users.acl)
-endif()
-install(FILES ${users} DESTINATION ${CMAKE_INSTALL_DATADIR}/appbackup RENAME redis-acl.conf)
+install(FILES config/redis-acl.conf DESTINATION ${CMAKE_INSTALL_DATADIR}/appbackup)
 install(FILES ${debian}/appbackup-redis.service DESTINATION ${SYSTEMD_UNIT_DIR})
 install(FILES ${debian}/appbackupd-redis.conf
     DESTINATION ${SYSTEMD_UNIT_DIR}/appbackupd.service.d RENAME redis.conf)

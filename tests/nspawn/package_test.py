@@ -189,7 +189,7 @@ class PackageTest(unittest.TestCase):
             restarts += 1
             time.sleep(max(0, started + 1 - time.monotonic()))
         load.send_signal(signal.SIGTERM)
-        seen = json.loads(load.communicate(timeout=200)[0])
+        seen = json.loads(load.communicate(timeout=500)[0])
         print(f"{restarts} restarts of 3 units: {seen}", file=sys.stderr)
         self.assertEqual(seen["failed"], [])
         self.assertGreater(seen["created"], restarts)
