@@ -36,6 +36,24 @@ void clock_format(int64_t wall_ms, char text[CLOCK_TEXT_SIZE])
     (void)strftime(text, CLOCK_TEXT_SIZE, "%Y-%m-%dT%H:%M:%SZ", &utc);
 }
 
+void clock_describe(int64_t ms, char text[CLOCK_DURATION_SIZE])
+{
+    static const struct {
+        int64_t seconds;
+        const char *unit;
+    } units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}};
+
+    int64_t seconds = ms < 0 ? 0 : ms / 1000;
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (seconds >= 2 * units[i].seconds) {
+            (void)snprintf(text, CLOCK_DURATION_SIZE, "%lld %s",
+                           (long long)(seconds / units[i].seconds), units[i].unit);
+            return;
+        }
+    }
+    (void)snprintf(text, CLOCK_DURATION_SIZE, "%lld s", (long long)seconds);
+}
+
 int clock_left_ms(int64_t deadline_mono_ms)
 {
     int64_t left = deadline_mono_ms - clock_mono_ms();

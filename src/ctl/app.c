@@ -11,7 +11,7 @@
 static enum status add_row(struct table *table, const struct app *app, struct error *err)
 {
     char age[TEXT_SIZE];
-    text_duration(clock_wall_ms() - app->created_ms, age);
+    clock_describe(clock_wall_ms() - app->created_ms, age);
     return table_add(
         table, (const char *[]){app->name, app_state_name(app->state), app->node, age, app->id},
         err);

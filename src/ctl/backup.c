@@ -41,7 +41,7 @@ static void print_time(const char *label, int64_t wall_ms)
     if (wall_ms <= 0)
         return;
     clock_format(wall_ms, when);
-    text_duration(clock_wall_ms() - wall_ms, age);
+    clock_describe(clock_wall_ms() - wall_ms, age);
     (void)printf("%-12s%s (%s ago)\n", label, when, age);
 }
 
@@ -131,7 +131,7 @@ static enum status list_one(struct listing *listing, const struct backup *backup
     char percent[TEXT_SIZE], size[TEXT_SIZE], age[TEXT_SIZE];
     (void)snprintf(percent, sizeof(percent), "%lld %%", (long long)backup->percent_done);
     text_bytes(backup->bytes_total, size);
-    text_duration(clock_wall_ms() - backup->created_ms, age);
+    clock_describe(clock_wall_ms() - backup->created_ms, age);
     return table_add(&listing->table,
                      (const char *[]){backup->app_name, backup->name,
                                       backup_state_name(backup->state), percent, size, age,

@@ -1,5 +1,6 @@
 #include "progress.h"
 
+#include "core/clock.h"
 #include "terminal.h"
 #include "text.h"
 
@@ -40,7 +41,7 @@ static void describe_bytes(const struct progress_sample *sample, char *text, siz
     if (sample->state != BACKUP_RUNNING || sample->rate <= 0)
         return;
     text_bytes(sample->rate, rate);
-    text_duration((sample->bytes_total - sample->bytes_done) / sample->rate * 1000, left);
+    clock_describe((sample->bytes_total - sample->bytes_done) / sample->rate * 1000, left);
     size_t used = strlen(text);
     (void)snprintf(text + used, size - used, "  %s/s  %s left", rate, left);
 }

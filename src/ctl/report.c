@@ -58,7 +58,7 @@ void report_pauses(const json_t *pauses, int64_t now_ms, FILE *out)
     {
         char age[TEXT_SIZE];
         const char *reason = report_text(pause, "reason");
-        text_duration(now_ms - report_number(pause, "since_ms"), age);
+        clock_describe(now_ms - report_number(pause, "since_ms"), age);
         (void)fprintf(out, "paused    %s %s, by %s, %s ago%s%s\n", report_text(pause, "kind"),
                       report_text(pause, "name"), report_text(pause, "who"), age,
                       reason[0] == '\0' ? "" : ": ", reason);
@@ -81,10 +81,10 @@ static void format_number(enum report_form form, int64_t number, int64_t now_ms,
         (void)snprintf(text, TEXT_SIZE, "%lld %%", (long long)number);
         break;
     case REPORT_AGE:
-        text_duration(now_ms - number, text);
+        clock_describe(now_ms - number, text);
         break;
     case REPORT_DURATION:
-        text_duration(number, text);
+        clock_describe(number, text);
         break;
     case REPORT_TIME:
         clock_format(number, text);

@@ -1,5 +1,6 @@
 /* Status: all on one screen, and whether somebody has to look after it. */
 #include "command.h"
+#include "core/clock.h"
 #include "ctl/ctl.h"
 #include "output.h"
 #include "report.h"
@@ -8,16 +9,8 @@
 #include "text.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 enum { LATENCY_SAMPLES = 5 };
-
-static int64_t now_us(void)
-{
-    struct timespec now = {0};
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 static int compare(const void *left, const void *right)
 {
@@ -33,13 +26,13 @@ static enum status measure(struct session *session, int64_t *ret_us, struct erro
         struct store_call call = {0};
         CLEANUP(reply_freep) redisReply *reply = NULL;
         struct store_health health = {0};
-        int64_t started_us = now_us();
+        int64_t started_us = clock_mono_us();
         store_call_health(&call, NULL);
         enum status status = store_run(session->store, &call, &reply, err);
         store_call_done(&call);
         if (status != STATUS_OK || store_reply_health(reply, &health, err) != STATUS_OK)
             return err->status;
-        samples[i] = now_us() - started_us;
+        samples[i] = clock_mono_us() - started_us;
     }
     qsort(samples, LATENCY_SAMPLES, sizeof(samples[0]), compare);
     *ret_us = samples[LATENCY_SAMPLES / 2];
@@ -98,7 +91,7 @@ static void print_oldest(const json_t *job, int64_t now_ms)
     if (job == NULL)
         return;
     const char *wait = report_text(job, "waits");
-    text_duration(now_ms - report_number(job, "created_ms"), age);
+    clock_describe(now_ms - report_number(job, "created_ms"), age);
     (void)printf("oldest    waiting for %s: %s of app %s, job %s%s%s\n", age,
                  report_text(job, "kind"), report_text(job, "app"), report_text(job, "job"),
                  wait[0] == '\0' ? "" : ": ", wait);

@@ -37,7 +37,7 @@ static void print_time(const char *label, int64_t wall_ms)
 {
     char when[CLOCK_TEXT_SIZE], age[TEXT_SIZE];
     clock_format(wall_ms, when);
-    text_duration(clock_wall_ms() - wall_ms, age);
+    clock_describe(clock_wall_ms() - wall_ms, age);
     (void)printf("%-12s%s (%s ago)\n", label, when, age);
 }
 
@@ -121,7 +121,7 @@ static enum status add_row(struct table *table, const struct task *task, struct 
     const char *target = task->target[0] == '\0' ? "in place" : task->target;
     (void)snprintf(percent, sizeof(percent), "%lld %%", (long long)task->percent_done);
     text_bytes(task->bytes_total, size);
-    text_duration(clock_wall_ms() - task->created_ms, age);
+    clock_describe(clock_wall_ms() - task->created_ms, age);
     return table_add(table,
                      (const char *[]){task->app_name, job_kind_name(task->kind),
                                       backup_state_name(task->state), percent, size, age,

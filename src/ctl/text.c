@@ -20,24 +20,6 @@ void text_bytes(int64_t bytes, char text[TEXT_SIZE])
     (void)snprintf(text, TEXT_SIZE, "%.*f %s", decimals, value, units[unit]);
 }
 
-void text_duration(int64_t ms, char text[TEXT_SIZE])
-{
-    static const struct {
-        int64_t seconds;
-        const char *unit;
-    } units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}};
-
-    int64_t seconds = ms < 0 ? 0 : ms / 1000;
-    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-        if (seconds >= 2 * units[i].seconds) {
-            (void)snprintf(text, TEXT_SIZE, "%lld %s", (long long)(seconds / units[i].seconds),
-                           units[i].unit);
-            return;
-        }
-    }
-    (void)snprintf(text, TEXT_SIZE, "%lld s", (long long)seconds);
-}
-
 size_t text_width(const char *text)
 {
     size_t width = 0;

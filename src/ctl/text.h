@@ -10,9 +10,6 @@ enum { TEXT_SIZE = 32 };
 /* "0 B", "1023 B", "1.0 KiB", "12 MiB"; below 0 (not known yet): "-". */
 void text_bytes(int64_t bytes, char text[TEXT_SIZE]);
 
-/* "12 s", "3 min", "5 h", "9 d"; below 0: "0 s". */
-void text_duration(int64_t ms, char text[TEXT_SIZE]);
-
 /* At most max columns: nothing is left of a character that does not fit. */
 void text_cut(char *text, size_t max);
 

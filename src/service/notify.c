@@ -1,10 +1,11 @@
 #include "service/notify.h"
 
+#include "core/clock.h"
+
 #include <systemd/sd-daemon.h>
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 bool notify_is_on(void)
 {
@@ -25,11 +26,9 @@ void notify_ready(void)
 
 void notify_reloading(void)
 {
-    struct timespec now = {0};
-    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
     char text[64];
     (void)snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%lld",
-                   (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+                   (long long)clock_mono_us());
     say(text);
 }
 

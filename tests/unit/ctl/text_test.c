@@ -10,13 +10,6 @@ static const char *bytes(int64_t number)
     return text;
 }
 
-static const char *duration(int64_t ms)
-{
-    static char text[TEXT_SIZE];
-    text_duration(ms, text);
-    return text;
-}
-
 Test(text_bytes, picks_the_unit_that_reads_best)
 {
     cr_assert(eq(str, (char *)bytes(-1), "-"));
@@ -27,16 +20,6 @@ Test(text_bytes, picks_the_unit_that_reads_best)
     cr_assert(eq(str, (char *)bytes(1024 * 1024 - 1), "1.0 MiB"));
     cr_assert(eq(str, (char *)bytes(5LL << 30), "5.0 GiB"));
     cr_assert(eq(str, (char *)bytes(INT64_MAX), "8.0 EiB"));
-}
-
-Test(text_duration, picks_the_unit_that_reads_best)
-{
-    cr_assert(eq(str, (char *)duration(-5), "0 s"));
-    cr_assert(eq(str, (char *)duration(999), "0 s"));
-    cr_assert(eq(str, (char *)duration(119999), "119 s"));
-    cr_assert(eq(str, (char *)duration(120000), "2 min"));
-    cr_assert(eq(str, (char *)duration(7200000), "2 h"));
-    cr_assert(eq(str, (char *)duration(3 * 86400000LL), "3 d"));
 }
 
 Test(text_width, counts_characters_not_bytes)
