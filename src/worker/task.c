@@ -75,27 +75,70 @@ static enum status run_restore(struct run *run, const struct bucket_definition *
     return stage_restore_run(&plan, &run->result, err);
 }
 
+static enum status run_catalog(struct run *run, const struct bucket_definition *bucket,
+                               const char *passphrase, struct stage_key *key, struct error *err)
+{
+    const struct stage_catalog_plan plan = {
+        .bucket = bucket,
+        .app_id = run->job.app,
+        .passphrase = passphrase,
+        .bandwidth = run->bandwidth,
+        .key = key,
+        .cancel = run->cancel,
+        .report = run_report,
+        .context = run,
+    };
+    return stage_catalog_run(&plan, &run->result, run->catalog, err);
+}
+
+/* Of verdicts, or of a catalogue. */
+static bool is_known(const json_t *entries, const char *backup)
+{
+    size_t index;
+    const json_t *entry;
+    json_array_foreach(entries, index,
+                       entry) if (strcmp(json_string_value(json_object_get(entry, "backup")),
+                                         backup) == 0) return true;
+    return false;
+}
+
 /* What the removal of snapshots needs besides the backup that they are of. */
 struct forgetting {
-    const struct run *run;
+    struct run *run;
     struct stage_plan plan;
+    bool looked; /* run->catalog says of which backups there are snapshots */
 };
+
+/* All snapshots are read once, and not again for each backup that has failed. */
+static enum status look_once(struct forgetting *forgetting, struct error *err)
+{
+    const struct stage_plan *plan = &forgetting->plan;
+    if (!forgetting->looked &&
+        run_catalog(forgetting->run, plan->bucket, plan->passphrase, plan->key, err) != STATUS_OK)
+        return err->status;
+    forgetting->looked = true;
+    return STATUS_OK;
+}
 
 /* A process that died between commit and report has left its snapshot; where the backup was then
  * canceled, or given up, nobody else would remove that before the record. */
 static enum status forget_failed(void *context, const struct backup *backup, struct error *err)
 {
     struct forgetting *forgetting = context;
-    const struct job *job = &forgetting->run->job;
+    const struct run *run = forgetting->run;
     if (backup->state != BACKUP_FAILED || backup->bytes_total < 0 ||
-        strcmp(backup->bucket, job->bucket) != 0)
+        strcmp(backup->bucket, run->job.bucket) != 0)
+        return STATUS_OK;
+    if (look_once(forgetting, err) != STATUS_OK)
+        return err->status;
+    if (!is_known(run->catalog, backup->id))
         return STATUS_OK;
     forgetting->plan.backup = backup->id;
     return stage_delete_run(&forgetting->plan, err);
 }
 
 /* No job of the app runs beside this one: what has failed stays so. */
-static enum status forget_all_failed(const struct run *run, const struct bucket_definition *bucket,
+static enum status forget_all_failed(struct run *run, const struct bucket_definition *bucket,
                                      const char *passphrase, struct stage_key *key,
                                      struct error *err)
 {
@@ -151,22 +194,6 @@ static enum status run_verify(struct run *run, const struct bucket_definition *b
     return stage_verify_run(&plan, &run->result, &run->verdicts, err);
 }
 
-static enum status run_catalog(struct run *run, const struct bucket_definition *bucket,
-                               const char *passphrase, struct stage_key *key, struct error *err)
-{
-    const struct stage_catalog_plan plan = {
-        .bucket = bucket,
-        .app_id = run->job.app,
-        .passphrase = passphrase,
-        .bandwidth = run->bandwidth,
-        .key = key,
-        .cancel = run->cancel,
-        .report = run_report,
-        .context = run,
-    };
-    return stage_catalog_run(&plan, &run->result, run->catalog, err);
-}
-
 enum status task_run(struct run *run, const struct bucket_definition *bucket,
                      const char *passphrase, struct stage_key *key, struct error *err)
 {
@@ -180,16 +207,6 @@ enum status task_run(struct run *run, const struct bucket_definition *bucket,
 }
 
 /* --- what a verification has found --- */
-
-static bool is_known(const json_t *verdicts, const char *backup)
-{
-    size_t index;
-    const json_t *verdict;
-    json_array_foreach(verdicts, index,
-                       verdict) if (strcmp(json_string_value(json_object_get(verdict, "backup")),
-                                           backup) == 0) return true;
-    return false;
-}
 
 /* A backup that Redis believes to be completed in this bucket, and of which there is no snapshot.
  */
