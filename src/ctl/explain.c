@@ -81,9 +81,8 @@ static enum status read_all(struct session *session, const char *id, json_t *ent
         struct store_call call = {0};
         json_auto_t *page = NULL;
         store_call_history(&call, id, before);
-        enum status status = report_get(session, &call, &page, err);
-        store_call_done(&call);
-        if (status != STATUS_OK || take_page(entries, page, err) != STATUS_OK)
+        if (report_get(session, &call, &page, err) != STATUS_OK ||
+            take_page(entries, page, err) != STATUS_OK)
             return err->status;
         (void)snprintf(before, sizeof(before), "%s", report_text(page, "before"));
     }

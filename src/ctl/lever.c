@@ -34,9 +34,7 @@ static enum status prepare_for_id(const struct session *session, const char *nou
 static enum status pull(struct session *session, struct store_call *call, struct error *err)
 {
     json_auto_t *ids = json_pack("{s:s}", "id", session->arguments->values[0]);
-    enum status status = report_done(session, call, ids, err);
-    store_call_done(call);
-    return status;
+    return report_done(session, call, ids, err);
 }
 
 enum status command_retry(struct session *session, struct error *err)
@@ -175,9 +173,7 @@ static enum status hold(struct session *session, call_fn *build, struct error *e
         return err->status;
     build(&call, kind, name, &lever);
     json_auto_t *ids = json_pack("{s:s, s:s}", "kind", kind, "name", name);
-    enum status status = report_done(session, &call, ids, err);
-    store_call_done(&call);
-    return status;
+    return report_done(session, &call, ids, err);
 }
 
 enum status command_pause(struct session *session, struct error *err)

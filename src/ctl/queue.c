@@ -9,9 +9,7 @@ static enum status get_queue(struct session *session, json_t **ret_queue, struct
     const struct arguments *arguments = session->arguments;
     struct store_call call = {0};
     store_call_queue(&call, arguments->count > 0 ? arguments->values[0] : NULL);
-    enum status status = report_get(session, &call, ret_queue, err);
-    store_call_done(&call);
-    return status;
+    return report_get(session, &call, ret_queue, err);
 }
 
 enum status command_queue(struct session *session, struct error *err)
@@ -51,10 +49,8 @@ enum status command_quarantine_list(struct session *session, struct error *err)
     json_auto_t *rows = NULL;
     struct store_call call = {0};
     store_call_quarantine(&call);
-    enum status status = report_get(session, &call, &rows, err);
-    store_call_done(&call);
-    if (status != STATUS_OK)
-        return status;
+    if (report_get(session, &call, &rows, err) != STATUS_OK)
+        return err->status;
     if (session->arguments->output == OUTPUT_JSON)
         return output_json(rows, err);
     return report_table(rows, columns, sizeof(columns) / sizeof(columns[0]), clock_wall_ms(),

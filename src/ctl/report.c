@@ -9,26 +9,36 @@
 
 #include <string.h>
 
-enum status report_get(struct session *session, const struct store_call *call, json_t **ret_json,
+/* *ret_text is a part of the reply, which is the caller's. */
+static enum status ask(struct session *session, struct store_call *call, redisReply **ret_reply,
+                       const char **ret_text, struct error *err)
+{
+    enum status status = store_run(session->store, call, ret_reply, err);
+    store_call_done(call);
+    if (status != STATUS_OK)
+        return status;
+    return store_reply_text(*ret_reply, ret_text, err);
+}
+
+enum status report_get(struct session *session, struct store_call *call, json_t **ret_json,
                        struct error *err)
 {
     CLEANUP(reply_freep) redisReply *reply = NULL;
+    const char *function = call->argv[1];
     const char *text = "";
-    if (store_run(session->store, call, &reply, err) != STATUS_OK ||
-        store_reply_text(reply, &text, err) != STATUS_OK)
+    if (ask(session, call, &reply, &text, err) != STATUS_OK)
         return err->status;
     if (json_read(text, strlen(text), ret_json, err) != STATUS_OK)
-        return FAIL(err, STATUS_CORRUPT, "redis: %s answered with what is no JSON", call->argv[1]);
+        return FAIL(err, STATUS_CORRUPT, "redis: %s answered with what is no JSON", function);
     return STATUS_OK;
 }
 
-enum status report_done(struct session *session, const struct store_call *call, json_t *ids,
+enum status report_done(struct session *session, struct store_call *call, json_t *ids,
                         struct error *err)
 {
     CLEANUP(reply_freep) redisReply *reply = NULL;
     const char *text = "";
-    if (store_run(session->store, call, &reply, err) != STATUS_OK ||
-        store_reply_text(reply, &text, err) != STATUS_OK)
+    if (ask(session, call, &reply, &text, err) != STATUS_OK)
         return err->status;
     if (session->arguments->output == OUTPUT_JSON) {
         if (json_object_set_new(ids, "message", json_string(text)) != 0)

@@ -33,13 +33,13 @@ struct report_column {
     enum report_form form;
 };
 
-/* Runs the call; its reply is JSON text. */
-enum status report_get(struct session *session, const struct store_call *call, json_t **ret_json,
+/* Runs the call, and takes what it owns; its reply is JSON text. */
+enum status report_get(struct session *session, struct store_call *call, json_t **ret_json,
                        struct error *err) MUST_CHECK;
 
-/* Runs the call; its reply is a sentence, which is printed: with `ids`, an object that the
+/* The same for a call whose reply is a sentence, which is printed: with `ids`, an object that the
  * sentence becomes the "message" of, as JSON where that is wanted. */
-enum status report_done(struct session *session, const struct store_call *call, json_t *ids,
+enum status report_done(struct session *session, struct store_call *call, json_t *ids,
                         struct error *err) MUST_CHECK;
 
 /* rows: an array of objects. now_ms: what ages are counted to. */

@@ -45,9 +45,8 @@ static enum status get_status(struct session *session, json_t **ret_status, stru
     json_auto_t *json = NULL;
     int64_t latency_us = 0;
     store_call_status(&call);
-    enum status status = report_get(session, &call, &json, err);
-    store_call_done(&call);
-    if (status != STATUS_OK || measure(session, &latency_us, err) != STATUS_OK)
+    if (report_get(session, &call, &json, err) != STATUS_OK ||
+        measure(session, &latency_us, err) != STATUS_OK)
         return err->status;
     json_t *redis = json_object_get(json, "redis");
     if (json_object_set_new(redis, "latency_us", json_integer(latency_us)) != 0)

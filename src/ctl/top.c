@@ -140,9 +140,8 @@ static enum status look(struct session *session, json_t **queue, struct error *e
     struct store_call call = {0};
     json_auto_t *seen = NULL;
     store_call_queue(&call, NULL);
-    enum status status = report_get(session, &call, &seen, err);
-    store_call_done(&call);
-    if (status != STATUS_OK || top_measure(seen, *queue, err) != STATUS_OK)
+    if (report_get(session, &call, &seen, err) != STATUS_OK ||
+        top_measure(seen, *queue, err) != STATUS_OK)
         return err->status;
     json_decref(*queue);
     *queue = json_incref(seen);
