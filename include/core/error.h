@@ -71,6 +71,7 @@ void error_set(struct error *err, enum status status, const char *format, ...) P
 void error_set_reason(struct error *err, enum status status, enum reason reason, const char *format,
                       ...) PRINTF_LIKE(4, 5);
 void error_set_code(struct error *err, enum reason reason);
+bool error_is(const struct error *err, enum reason reason);
 void error_set_errno(struct error *err, int error_number, const char *format, ...)
     PRINTF_LIKE(3, 4);
 void error_wrap(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);

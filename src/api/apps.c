@@ -111,7 +111,7 @@ static enum status on_restoring(struct exchange *exchange, const redisReply *rep
         exchange_deleted(exchange);
         return STATUS_OK;
     }
-    if (strcmp(err->reason, "unknown_backup") != 0)
+    if (!error_is(err, REASON_UNKNOWN_BACKUP))
         return err->status;
     CLEANUP(problem_done) struct problem problem = {.number = PROBLEM_NONE};
     problem_set(&problem, PROBLEM_BACKUP_NOT_FOUND);

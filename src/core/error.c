@@ -112,6 +112,11 @@ void error_set_code(struct error *err, enum reason reason)
     (void)snprintf(err->reason, sizeof(err->reason), "%s", reason_code(reason));
 }
 
+bool error_is(const struct error *err, enum reason reason)
+{
+    return strcmp(err->reason, reason_code(reason)) == 0;
+}
+
 void error_set_errno(struct error *err, int error_number, const char *format, ...)
 {
     enum status status = status_from_errno(error_number);

@@ -78,7 +78,7 @@ static enum status ask(struct rebuild *rebuild, const struct app *app, const str
         return err->status;
     if (store_reply_task(reply, &task, err) == STATUS_OK)
         return note(rebuild, &task, bucket->name, err);
-    return strcmp(err->reason, "task_exists") == 0 ? STATUS_OK : err->status;
+    return error_is(err, REASON_TASK_EXISTS) ? STATUS_OK : err->status;
 }
 
 static enum status ask_for_buckets(struct rebuild *rebuild, const struct app *app,

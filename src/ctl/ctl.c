@@ -6,7 +6,6 @@
 #include "session.h"
 
 #include <stdio.h>
-#include <string.h>
 
 static const char general_options[] =
     "Options for all commands:\n"
@@ -42,7 +41,7 @@ static void print_command_help(const struct command *command)
 
 static int exit_code_of(const struct error *err)
 {
-    if (strcmp(err->reason, reason_code(REASON_CONFIGURATION_INVALID)) == 0)
+    if (error_is(err, REASON_CONFIGURATION_INVALID))
         return CTL_EXIT_CONFIG;
     switch ((int)err->status) {
     case STATUS_NOT_FOUND:

@@ -105,7 +105,7 @@ static enum status carry_out(struct repair *repair, const struct store_finding *
     if (store_run(repair->session->store, &call, &reply, err) != STATUS_OK)
         return err->status;
     if (store_reply_traces(reply, planned->part_count, err) != STATUS_OK) {
-        *ret_outdated = strcmp(err->reason, "plan_outdated") == 0;
+        *ret_outdated = error_is(err, REASON_PLAN_OUTDATED);
         return *ret_outdated ? STATUS_OK : err->status;
     }
     *ret_outdated = false;

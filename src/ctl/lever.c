@@ -58,7 +58,7 @@ enum status command_requeue(struct session *session, struct error *err)
         return err->status;
     store_call_job_requeue(&call, arguments->values[0], arguments->force, &lever);
     enum status status = pull(session, &call, err);
-    if (status != STATUS_OK && strcmp(err->reason, "lease_held") == 0)
+    if (status != STATUS_OK && error_is(err, REASON_LEASE_HELD))
         return FAIL_IN(err, "without --force");
     return status;
 }
@@ -145,11 +145,11 @@ enum status command_cancel(struct session *session, struct error *err)
         return err->status;
     if (cancel_backup(session, &lever, &ended, err) == STATUS_OK)
         return print_canceled(session, "backup", ended, err);
-    if (strcmp(err->reason, "unknown_backup") != 0)
+    if (!error_is(err, REASON_UNKNOWN_BACKUP))
         return err->status;
     if (cancel_task(session, &lever, &ended, err) == STATUS_OK)
         return print_canceled(session, "task", ended, err);
-    if (strcmp(err->reason, "unknown_task") == 0)
+    if (error_is(err, REASON_UNKNOWN_TASK))
         return FAIL_REASON(err, STATUS_NOT_FOUND, REASON_UNKNOWN_BACKUP,
                            "no backup and no task has the id %s", session->arguments->values[0]);
     return err->status;

@@ -290,8 +290,7 @@ enum status task_tell(struct run *run, enum status status, const struct error *c
 {
     if (run->job.kind == JOB_CATALOG && status == STATUS_OK)
         return send_catalog(run, err);
-    bool damaged =
-        status == STATUS_CORRUPT && strcmp(cause->reason, reason_code(REASON_DATA_DAMAGED)) == 0;
+    bool damaged = status == STATUS_CORRUPT && error_is(cause, REASON_DATA_DAMAGED);
     if (run->job.kind != JOB_VERIFY || (status != STATUS_OK && !damaged))
         return STATUS_OK;
     if (run->verdicts.complete &&

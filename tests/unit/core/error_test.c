@@ -169,3 +169,10 @@ Test(status, follows_from_errno)
         cr_expect(eq(int, (int)status_from_errno(rows[i].error_number), (int)rows[i].status),
                   "errno %d", rows[i].error_number);
 }
+
+Test(error_is, goes_by_the_code)
+{
+    error_set_reason(&err, STATUS_NOT_FOUND, REASON_UNKNOWN_TASK, "none");
+    cr_expect(error_is(&err, REASON_UNKNOWN_TASK));
+    cr_expect(not(error_is(&err, REASON_UNKNOWN_BACKUP)));
+}
