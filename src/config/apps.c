@@ -42,16 +42,8 @@ static enum status add_app(const struct document *document, struct config_apps *
 static enum status load_app(int directory, const char *file, const struct config *config,
                             struct config_apps *apps, struct error *err)
 {
-    CLEANUP(freep) char *path = NULL;
-    if (asprintf(&path, "%s/%s", config->apps_directory, file) < 0) {
-        path = NULL; /* asprintf leaves it undefined */
-        return FAIL(err, STATUS_NO_MEMORY, "%s", file);
-    }
-    CLEANUP(fd_closep) int fd = -1;
-    if (trusted_open(directory, file, S_IFREG, path, &fd, err) != STATUS_OK)
-        return error_status(err);
     struct document document = {0};
-    if (document_read(fd, path, &document, err) != STATUS_OK)
+    if (yaml_listing_open(directory, config->apps_directory, file, &document, err) != STATUS_OK)
         return error_status(err);
     struct app_definition *app = NULL;
     enum status status = read_document(&document, file, config, &app, err);

@@ -113,16 +113,8 @@ static enum status read_document(const struct document *document, const char *fi
 static enum status read_token_file(int directory, const char *file, struct config *config,
                                    struct error *err)
 {
-    CLEANUP(freep) char *path = NULL;
-    if (asprintf(&path, "%s/%s", config->tokens_directory, file) < 0) {
-        path = NULL; /* asprintf leaves it undefined */
-        return FAIL(err, STATUS_NO_MEMORY, "%s", file);
-    }
-    CLEANUP(fd_closep) int fd = -1;
-    if (trusted_open(directory, file, S_IFREG, path, &fd, err) != STATUS_OK)
-        return err->status;
     struct document document = {0};
-    if (document_read(fd, path, &document, err) != STATUS_OK)
+    if (yaml_listing_open(directory, config->tokens_directory, file, &document, err) != STATUS_OK)
         return err->status;
     enum status status = read_document(&document, file, config, err);
     document_done(&document);

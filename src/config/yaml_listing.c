@@ -1,10 +1,14 @@
 #include "yaml_listing.h"
 
+#include "trusted.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 void yaml_listing_free(struct yaml_listing *listing)
 {
@@ -66,4 +70,18 @@ enum status yaml_listing_read(int directory, struct yaml_listing **ret_listing, 
     qsort(listing->names, listing->count, sizeof(listing->names[0]), compare_names);
     *ret_listing = STEAL(listing);
     return STATUS_OK;
+}
+
+enum status yaml_listing_open(int directory, const char *path, const char *file,
+                              struct document *ret_document, struct error *err)
+{
+    CLEANUP(freep) char *whole = NULL;
+    if (asprintf(&whole, "%s/%s", path, file) < 0) {
+        whole = NULL; /* asprintf leaves it undefined */
+        return FAIL(err, STATUS_NO_MEMORY, "%s", file);
+    }
+    CLEANUP(fd_closep) int fd = -1;
+    if (trusted_open(directory, file, S_IFREG, whole, &fd, err) != STATUS_OK)
+        return error_status(err);
+    return document_read(fd, whole, ret_document, err);
 }
