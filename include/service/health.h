@@ -35,4 +35,9 @@ struct health {
  * deadline, and is no reason to end them. */
 const char *health_find_fault(const struct health *health);
 
+/* Tells the service manager that we are alive, unless there is a fault, which is kept in *fault
+ * (NULL at first) for the next beat. The fault, if there was none before: to be told to people
+ * once, not with every beat; else NULL. */
+const char *health_beat(const struct health *health, const char **fault);
+
 #endif

@@ -10,21 +10,11 @@
 
 #include <stdio.h>
 
-enum { BEATS_PER_WATCHDOG = 4 };
-
 static enum health_redis redis_of(const struct safety *safety)
 {
     if (store_async_is_silent(safety->store))
         return HEALTH_REDIS_SILENT;
     return safety->unreachable ? HEALTH_REDIS_AWAY : HEALTH_REDIS_ANSWERS;
-}
-
-/* Said once, not with every beat. */
-static void note_fault(struct pulse *pulse, const char *fault)
-{
-    if (fault != NULL && pulse->fault == NULL)
-        log_known(LOG_LEVEL_WARNING, EVENT_SERVICE_FAULT, LOG_TEXT("fault", fault));
-    pulse->fault = fault;
 }
 
 static void plan(struct pulse *pulse)
@@ -43,10 +33,9 @@ static void on_beat(evutil_socket_t fd, short what, void *context)
         .lag_ms = clock_mono_ms() - pulse->due_ms,
         .redis = redis_of(pulse->safety),
     };
-    const char *fault = health_find_fault(&health);
-    note_fault(pulse, fault);
-    if (fault == NULL)
-        notify_alive();
+    const char *news = health_beat(&health, &pulse->fault);
+    if (news != NULL)
+        log_known(LOG_LEVEL_WARNING, EVENT_SERVICE_FAULT, LOG_TEXT("fault", news));
     plan(pulse);
 }
 
@@ -54,7 +43,7 @@ enum status pulse_init(struct pulse *pulse, struct event_base *base, const struc
                        struct error *err)
 {
     pulse->safety = safety;
-    pulse->period_ms = notify_watchdog_ms() / BEATS_PER_WATCHDOG;
+    pulse->period_ms = notify_beat_ms();
     if (pulse->period_ms <= 0)
         return STATUS_OK;
     pulse->timer = evtimer_new(base, on_beat, pulse);

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { BEATS_PER_WATCHDOG = 4 };
+
 bool notify_is_on(void)
 {
     return getenv("NOTIFY_SOCKET") != NULL; /* NOLINT(concurrency-mt-unsafe): nobody changes it */
@@ -61,6 +63,11 @@ int64_t notify_watchdog_ms(void)
 {
     uint64_t usec = 0;
     return sd_watchdog_enabled(0, &usec) > 0 ? (int64_t)(usec / 1000) : 0;
+}
+
+int64_t notify_beat_ms(void)
+{
+    return notify_watchdog_ms() / BEATS_PER_WATCHDOG;
 }
 
 void notify_alive(void)

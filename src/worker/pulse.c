@@ -15,8 +15,7 @@
 enum {
     LOOK_MS = 2000,
     PATIENCE_MS = 15000, /* asked for again long before it is over */
-    PATIENCE_PERIOD_MS = 2000,
-    BEATS_PER_WATCHDOG = 4
+    PATIENCE_PERIOD_MS = 2000
 };
 
 static enum status read_bytes(struct store *store, const struct job *job, int64_t *ret_bytes,
@@ -113,14 +112,6 @@ static void count_motion(const struct slots *slots, struct health *health)
     }
 }
 
-/* Said once, not with every beat. */
-static void note_fault(struct supervisor_pulse *pulse, const char *fault)
-{
-    if (fault != NULL && pulse->fault == NULL)
-        log_known(LOG_LEVEL_WARNING, EVENT_SERVICE_FAULT, LOG_TEXT("fault", fault));
-    pulse->fault = fault;
-}
-
 static void beat(struct supervisor *supervisor)
 {
     struct supervisor_pulse *pulse = &supervisor->pulse;
@@ -128,10 +119,9 @@ static void beat(struct supervisor *supervisor)
     if (!supervisor->stopping)
         health.unclaimed_ms = clock_mono_ms() - pulse->claimed_ms;
     count_motion(&supervisor->slots, &health);
-    const char *fault = health_find_fault(&health);
-    note_fault(pulse, fault);
-    if (fault == NULL)
-        notify_alive();
+    const char *news = health_beat(&health, &pulse->fault);
+    if (news != NULL)
+        log_known(LOG_LEVEL_WARNING, EVENT_SERVICE_FAULT, LOG_TEXT("fault", news));
     pulse->lag_ms = 0;
 }
 
@@ -149,7 +139,7 @@ void supervisor_pulse_turn(struct supervisor *supervisor, int64_t began_ms)
         pulse->lag_ms = took_ms;
     if (supervisor->stopping && supervisor_is_due(&pulse->patience_ms, PATIENCE_PERIOD_MS))
         notify_patience(PATIENCE_MS);
-    int64_t period_ms = notify_watchdog_ms() / BEATS_PER_WATCHDOG;
+    int64_t period_ms = notify_beat_ms();
     if (period_ms > 0 && supervisor_is_due(&pulse->beat_ms, period_ms))
         beat(supervisor);
 }

@@ -57,3 +57,18 @@ Test(health, is_lost_when_all_jobs_hang_but_not_for_one_beside_others)
     cr_expect(eq(str, (char *)fault_of(&some), "none"));
     cr_expect(eq(str, (char *)fault_of(&all), "no job moves"));
 }
+
+Test(health, tells_a_fault_once_until_it_is_mended)
+{
+    const struct health sound = {0};
+    const struct health late = {.lag_ms = HEALTH_LAG_MAX_MS + 1};
+    const char *fault = NULL;
+
+    cr_expect(eq(ptr, (void *)(uintptr_t)health_beat(&sound, &fault), NULL));
+    const char *news = health_beat(&late, &fault);
+    cr_assert(ne(ptr, (void *)(uintptr_t)news, NULL));
+    cr_expect(eq(str, (char *)(uintptr_t)news, "the loop is late"));
+    cr_expect(eq(ptr, (void *)(uintptr_t)health_beat(&late, &fault), NULL));
+    cr_expect(eq(ptr, (void *)(uintptr_t)health_beat(&sound, &fault), NULL));
+    cr_expect(ne(ptr, (void *)(uintptr_t)health_beat(&late, &fault), NULL));
+}
