@@ -11,12 +11,10 @@
 #include "chunker_wide.h"
 #include "polynomial.h"
 
-enum { WINDOW = 64, DEGREE = 53, SHIFT = DEGREE - 8 };
+enum { SHIFT = DEGREE - 8 };
 
 static const size_t strip_bytes = 4096;
 static const size_t block_bytes = 16384; /* four strips */
-
-static const uint64_t boundary_mask = (UINT64_C(1) << 20) - 1;
 
 void chunker_init(struct chunker *chunker, uint64_t polynomial)
 {

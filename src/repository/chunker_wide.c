@@ -23,10 +23,7 @@
 /* NOLINTNEXTLINE(readability-identifier-naming): it reads like an attribute */
 #define wide_target __attribute__((target("avx512f,avx512bw,avx512vbmi,gfni")))
 
-enum { WINDOW = 64, DEGREE = 53, SCALE = 3, TOP = (DEGREE + SCALE) / 8 - 1 };
-
-/* The low 20 bits of a fingerprint, times x^3. */
-static const uint64_t boundary_mask = ((UINT64_C(1) << 20) - 1) << SCALE;
+enum { SCALE = 3, TOP = (DEGREE + SCALE) / 8 - 1 };
 
 /* One of each strip, WINDOW times. */
 struct columns {
@@ -57,26 +54,57 @@ void chunker_wide_init(struct chunker *chunker, uint64_t polynomial)
     set_matrices(chunker->enter, 0, polynomial);
 }
 
-/* The next WINDOW bytes of each of eight strips. */
-wide_target static inline void read_columns(struct columns *columns, const unsigned char *at)
+/* What all steps of a block use; made once for it. */
+struct maps {
+    __m512i leave, reduce, enter;
+    __m512i mask;       /* the bits that are zero at a boundary */
+    __m512i strips;     /* where eight strips begin */
+    __m512i transposed; /* the order of bytes that makes columns of rows */
+};
+
+wide_target static __m512i boundary_bytes(void)
 {
-    const long long strip = WIDE_STRIP_BYTES;
-    const __m512i strips = _mm512_set_epi64(7 * strip, 6 * strip, 5 * strip, 4 * strip, 3 * strip,
-                                            2 * strip, strip, 0);
+    uint64_t bytes[8] = {0};
+    for (unsigned n = 0; n < 3; n++)
+        bytes[n] = (boundary_mask << SCALE >> 8 * n & 0xff) * UINT64_C(0x0101010101010101);
+    return _mm512_loadu_si512(bytes);
+}
+
+wide_target static __m512i transposed_order(void)
+{
     unsigned char order[64];
     for (unsigned n = 0; n < sizeof(order); n++)
         order[n] = (unsigned char)(n % 8 * 8 + n / 8);
-    const __m512i transposed = _mm512_loadu_si512(order);
+    return _mm512_loadu_si512(order);
+}
+
+wide_target static struct maps make_maps(const struct chunker *chunker)
+{
+    const long long strip = WIDE_STRIP_BYTES;
+    return (struct maps){.leave = _mm512_loadu_si512(chunker->leave),
+                         .reduce = _mm512_loadu_si512(chunker->reduce),
+                         .enter = _mm512_loadu_si512(chunker->enter),
+                         .mask = boundary_bytes(),
+                         .strips = _mm512_set_epi64(7 * strip, 6 * strip, 5 * strip, 4 * strip,
+                                                    3 * strip, 2 * strip, strip, 0),
+                         .transposed = transposed_order()};
+}
+
+/* The next WINDOW bytes of each of eight strips. */
+wide_target static inline void read_columns(const struct maps *maps, struct columns *columns,
+                                            const unsigned char *at)
+{
     for (size_t n = 0; n < WINDOW; n += 8) {
-        __m512i rows = _mm512_i64gather_epi64(strips, at + n, 1);
-        _mm512_storeu_si512(&columns->bytes[n], _mm512_permutexvar_epi8(transposed, rows));
+        __m512i rows = _mm512_i64gather_epi64(maps->strips, at + n, 1);
+        _mm512_storeu_si512(&columns->bytes[n], _mm512_permutexvar_epi8(maps->transposed, rows));
     }
 }
 
-wide_target static inline void read_both(struct columns columns[2], const unsigned char *at)
+wide_target static inline void read_both(const struct maps *maps, struct columns columns[2],
+                                         const unsigned char *at)
 {
-    read_columns(&columns[0], at);
-    read_columns(&columns[1], at + WIDE_BLOCK_BYTES / 2);
+    read_columns(maps, &columns[0], at);
+    read_columns(maps, &columns[1], at + WIDE_BLOCK_BYTES / 2);
 }
 
 /* The eight bytes, each of them in all places of its strip. */
@@ -102,18 +130,6 @@ wide_target static inline uint64_t boundaries(__m512i digests, __m512i mask)
     return zeros & zeros >> 8 & zeros >> 16;
 }
 
-wide_target static __m512i boundary_bytes(void)
-{
-    uint64_t bytes[8] = {0};
-    for (unsigned n = 0; n < 3; n++)
-        bytes[n] = (boundary_mask >> 8 * n & 0xff) * UINT64_C(0x0101010101010101);
-    return _mm512_loadu_si512(bytes);
-}
-
-struct maps {
-    __m512i leave, reduce, enter;
-};
-
 wide_target static inline __m512i step(const struct maps *maps, uint64_t past, uint64_t now,
                                        __m512i digests)
 {
@@ -126,12 +142,11 @@ wide_target static inline __m512i step(const struct maps *maps, uint64_t past, u
 wide_target static inline uint64_t roll(const struct maps *maps, const struct columns past[2],
                                         const struct columns now[2], __m512i digests[2])
 {
-    const __m512i mask = boundary_bytes();
     __m512i first = digests[0];
     __m512i second = digests[1];
     uint64_t found = 0;
     for (size_t i = 0; i < WINDOW; i++) {
-        found |= boundaries(first, mask) | boundaries(second, mask);
+        found |= boundaries(first, maps->mask) | boundaries(second, maps->mask);
         first = step(maps, past[0].bytes[i], now[0].bytes[i], first);
         second = step(maps, past[1].bytes[i], now[1].bytes[i], second);
     }
@@ -142,17 +157,15 @@ wide_target static inline uint64_t roll(const struct maps *maps, const struct co
 
 wide_target bool chunker_wide_has_boundary(const struct chunker *chunker, const unsigned char *from)
 {
-    const struct maps maps = {.leave = _mm512_loadu_si512(chunker->leave),
-                              .reduce = _mm512_loadu_si512(chunker->reduce),
-                              .enter = _mm512_loadu_si512(chunker->enter)};
+    const struct maps maps = make_maps(chunker);
     static const struct columns nothing[2];
     struct columns columns[2][2];
     __m512i digests[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
 
-    read_both(columns[0], from - WINDOW);
+    read_both(&maps, columns[0], from - WINDOW);
     (void)roll(&maps, nothing, columns[0], digests);
     for (size_t n = 0; n < WIDE_STRIP_BYTES / WINDOW; n++) {
-        read_both(columns[(n + 1) % 2], from + n * WINDOW);
+        read_both(&maps, columns[(n + 1) % 2], from + n * WINDOW);
         if (roll(&maps, columns[n % 2], columns[(n + 1) % 2], digests) != 0)
             return true;
     }

@@ -14,6 +14,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Of the fingerprint: bytes of its window, degree of its polynomial, and how many of its lowest
+ * bits are zero at a boundary. */
+enum { WINDOW = 64, DEGREE = 53 };
+
+static const uint64_t boundary_mask = (UINT64_C(1) << 20) - 1;
+
 enum {
     WIDE_STRIPS = 16,
     WIDE_STRIP_BYTES = 2048,
