@@ -80,9 +80,8 @@ local function time_text(ms)
     return utc(tonumber(ms), "%04d-%02d-%02d %02d:%02d:%02d UTC")
 end
 
--- nil when there is none. defaults: what a field is when the record does not have it.
-local function read_hash(key, defaults)
-    local flat = redis.call("HGETALL", key)
+-- Of field, value, field, value ...; nil when there is none. defaults: what a field is when the record does not have it.
+local function unflatten(flat, defaults)
     if #flat == 0 then
         return nil
     end
@@ -91,6 +90,10 @@ local function read_hash(key, defaults)
         hash[flat[i]] = flat[i + 1]
     end
     return hash
+end
+
+local function read_hash(key, defaults)
+    return unflatten(redis.call("HGETALL", key), defaults)
 end
 
 local function flatten(hash)

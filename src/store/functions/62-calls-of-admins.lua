@@ -67,22 +67,27 @@ function Admin.check_retry(backup)
     end
 end
 
--- The job in quarantine that it may have, queued again; else a new one. What has been done stays counted as done.
-function Admin.retry_backup(backup, actor, why)
-    Admin.check_retry(backup)
-    local old, now = own_job(backup), now_ms()
-    local node = node_of(backup.app, backup.node)
+-- The job in quarantine that a subject may have, queued again; else a new one. What has been done stays counted as done.
+-- move: transition() of what it is; seed: of the new job's id.
+function Admin.start_again(subject, kind, move, seed, actor, why)
+    local old, now = own_job(subject), now_ms()
+    local node = node_of(subject.app, subject.node)
     local changes = { state_unready = "[]", state_details = "[]", hook_state = "", hook_state_details = "[]",
         node = node }
     if old and old.state == "quarantined" then
-        transition(backup, "retry", Admin.note(old, actor, why), changes)
+        move(subject, "retry", Admin.note(old, actor, why), changes)
         queue_job(old, Admin.fresh(old, why))
         return old.id
     end
-    changes.job = derived_id("retry" .. backup.id .. backup.revision .. int(now))
-    transition(backup, "retry", { job = changes.job, who = actor, why = why }, changes)
-    queue_new_jobs({ new_job(changes.job, "backup", backup, node, int(now)) })
+    changes.job = derived_id("retry" .. seed .. int(now))
+    move(subject, "retry", { job = changes.job, who = actor, why = why }, changes)
+    queue_new_jobs({ new_job(changes.job, kind, subject, node, int(now)) })
     return changes.job
+end
+
+function Admin.retry_backup(backup, actor, why)
+    Admin.check_retry(backup)
+    return Admin.start_again(backup, "backup", transition, backup.id .. backup.revision, actor, why)
 end
 
 function Admin.retry_task(task, actor, why)
@@ -93,19 +98,7 @@ function Admin.retry_task(task, actor, why)
         Tasks.read_restore({ account = "", app = task.app, backup = task.backup })
     end
     Tasks.check_room(task)
-    local old, now = load_job(task.job), now_ms()
-    local node = node_of(task.app, task.node)
-    local changes = { state_unready = "[]", state_details = "[]", hook_state = "", hook_state_details = "[]",
-        node = node }
-    if old and old.state == "quarantined" then
-        Tasks.transition(task, "retry", Admin.note(old, actor, why), changes)
-        queue_job(old, Admin.fresh(old, why))
-        return old.id
-    end
-    changes.job = derived_id("retry" .. task.id .. int(now))
-    Tasks.transition(task, "retry", { job = changes.job, who = actor, why = why }, changes)
-    queue_new_jobs({ new_job(changes.job, task.kind, task, node, int(now)) })
-    return changes.job
+    return Admin.start_again(task, task.kind, Tasks.transition, task.id, actor, why)
 end
 
 define("retry", WRITES, function(a)

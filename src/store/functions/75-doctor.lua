@@ -199,15 +199,7 @@ function Doctor.ask(...)
 end
 
 function Doctor.hash(key, defaults)
-    local flat = Doctor.ask("HGETALL", key)
-    if not flat or #flat == 0 then
-        return nil
-    end
-    local hash = defaults and setmetatable({}, defaults) or {}
-    for i = 1, #flat, 2 do
-        hash[flat[i]] = flat[i + 1]
-    end
-    return hash
+    return unflatten(Doctor.ask("HGETALL", key) or {}, defaults)
 end
 
 function Doctor.score(key, member)

@@ -59,29 +59,29 @@ function Doctor.make_app(place, id)
         "created_ms", score >= 1 and int(score) or now, "modified_ms", now })
 end
 
-function Doctor.member_node_app(place)
-    local key = PREFIX .. "app:" .. place.member
-    if not Doctor.is.id(place.member) then
-        return Doctor.stray(place, "no app's id")
-    elseif redis.call("EXISTS", key) == 0 then
-        return Doctor.make_app(place, place.member)
-    end
-    local app = Doctor.app(place.member)
-    if app and app.node ~= place.id and Doctor.has(PREFIX .. "node-apps:" .. app.node, place.member) then
-        Doctor.stray(place, "that app is on another node")
-    end
-end
-
-function Doctor.member_account_app(place)
+-- In an index of apps: that of the node or the account that the record names in this field.
+function Doctor.member_app(place, field, has_own, what)
     if not Doctor.is.id(place.member) then
         return Doctor.stray(place, "no app's id")
     elseif redis.call("EXISTS", PREFIX .. "app:" .. place.member) == 0 then
         return Doctor.make_app(place, place.member)
     end
     local app = Doctor.app(place.member)
-    if app and app.account ~= place.id and Doctor.score(PREFIX .. "apps:" .. app.account, place.member) then
-        Doctor.stray(place, "that app is another account's")
+    if app and app[field] ~= place.id and has_own(app[field], place.member) then
+        Doctor.stray(place, what)
     end
+end
+
+function Doctor.member_node_app(place)
+    Doctor.member_app(place, "node", function(node, id)
+        return Doctor.has(PREFIX .. "node-apps:" .. node, id)
+    end, "that app is on another node")
+end
+
+function Doctor.member_account_app(place)
+    Doctor.member_app(place, "account", function(account, id)
+        return Doctor.score(PREFIX .. "apps:" .. account, id)
+    end, "that app is another account's")
 end
 
 function Doctor.member_owner_bucket(place)
