@@ -676,6 +676,10 @@ class Model:
             old = self.apps.get(app, {"node": None, "state": "ready", "created": self.now})
             if old["node"] not in (None, node):
                 self.journal.append(("", "", ""))
+            if app not in self.apps:
+                for backup in self.backups.values():
+                    if backup.app == app and backup.state == "completed":
+                        self.verified.setdefault(node, {}).setdefault(f"{backup.bucket}:{app}", self.now)
             self.apps[app] = {**old, "node": node}
             for job in self.waits_elsewhere(app, node):  # it would wait for ever
                 job.node = self.subject_of(job).node = node

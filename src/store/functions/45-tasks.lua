@@ -302,6 +302,17 @@ function Tasks.on_completed(backup)
     Tasks.on_backup(backup.app)
 end
 
+-- While an app is defined nowhere its repositories drop out of verified: (queue_due). Defined again, they are as after
+-- a first backup.
+function Tasks.on_defined(app, node, now)
+    for _, id in ipairs(redis.call("ZRANGE", PREFIX .. "backups:" .. app, 0, -1)) do
+        local state, bucket = unpack(redis.call("HMGET", PREFIX .. "backup:" .. id, "state", "bucket"))
+        if state == "completed" and bucket then
+            redis.call("ZADD", PREFIX .. "verified:" .. node, "NX", int(now), bucket .. ":" .. app)
+        end
+    end
+end
+
 function Tasks.on_purged(backup, node)
     redis.call("ZINCRBY", PREFIX .. "unreferenced:" .. node, 1, backup.bucket .. ":" .. backup.app)
 end

@@ -84,6 +84,9 @@ local function register_app(app, node, now)
     if not old or old.node ~= node then
         move_all_waiting(app.id, node)
     end
+    if not old then
+        Tasks.on_defined(app.id, node, now)
+    end
     redis.call("ZADD", PREFIX .. "apps:" .. app.account, old and old.created_ms or int(now), app.id)
     redis.call("SADD", PREFIX .. "node-apps:" .. node, app.id)
     redis.call("SADD", ACCOUNTS, app.account)

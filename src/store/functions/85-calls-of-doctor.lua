@@ -169,14 +169,21 @@ function Doctor.parts_of(commands)
     return parts
 end
 
--- Of what a key holds, whatever order Redis keeps a hash in: that is another one after each RESTORE.
+-- Of what a key holds, whatever order Redis keeps a hash or a set in: that is another one after each RESTORE, and while a
+-- table grows or shrinks.
 function Doctor.digest_of(key, dump)
-    if redis.call("TYPE", key).ok ~= "hash" then
+    local type, lines = redis.call("TYPE", key).ok, {}
+    if type == "hash" then
+        local flat = redis.call("HGETALL", key)
+        for i = 1, #flat, 2 do
+            lines[#lines + 1] = string.format("%d %d %s%s", #flat[i], #flat[i + 1], flat[i], flat[i + 1])
+        end
+    elseif type == "set" then
+        for i, member in ipairs(redis.call("SMEMBERS", key)) do
+            lines[i] = string.format("%d %s", #member, member)
+        end
+    else
         return redis.sha1hex(dump or "")
-    end
-    local flat, lines = redis.call("HGETALL", key), {}
-    for i = 1, #flat, 2 do
-        lines[#lines + 1] = string.format("%d %d %s%s", #flat[i], #flat[i + 1], flat[i], flat[i + 1])
     end
     table.sort(lines)
     return redis.sha1hex(table.concat(lines))
@@ -201,8 +208,9 @@ function Doctor.plan(key, member, now)
         texts[#texts + 1] = table.concat(command, "\0")
     end
     for i, part in ipairs(Doctor.parts_of(commands)) do
-        contents[i] = Doctor.content_of(part)
-        texts[#texts + 1] = table.concat(contents[i], "\0", 1, 5)
+        local content = Doctor.content_of(part)
+        contents[i] = content
+        texts[#texts + 1] = table.concat(content, "\0", 1, 4) .. "\0" .. table.concat(content, "\0", 6)
     end
     return commands, contents, redis.sha1hex(table.concat(texts, "\0\0"))
 end

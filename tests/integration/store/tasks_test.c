@@ -401,6 +401,21 @@ Test(maintenance, follows_an_app_to_its_node_and_forgets_one_that_is_gone)
     EXPECT_TEXT(look("ZCARD appbackup:queue:" NODE), "0");
 }
 
+Test(maintenance, verifies_again_an_app_that_is_defined_again)
+{
+    (void)completed(SHOP, "nightly");
+    (void)look("ZADD appbackup:verified:" NODE " 1000 " BUCKET ":" SHOP);
+    register_apps(NODE, NULL, NULL, 0);
+    look_after(0, DAY_MS);
+    EXPECT_TEXT(look("ZCARD appbackup:verified:" NODE), "0");
+
+    register_apps(NODE, (const char *const[]){SHOP}, (const char *const[]){"shop"}, 1);
+
+    EXPECT_TEXT(look("ZRANGE appbackup:verified:" NODE " 0 -1"), BUCKET ":" SHOP);
+    look_after(0, DAY_MS);
+    EXPECT_TEXT(look("ZCARD appbackup:queue:" NODE), "0"); /* an interval later */
+}
+
 static void judge(const struct job *job, bool complete, const char *backup, const char *problem)
 {
     json_auto_t *list = json_pack("[{s:s, s:s}]", "backup", backup, "problem", problem);
