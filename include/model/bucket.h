@@ -52,6 +52,13 @@ enum bucket_compression {
     BUCKET_COMPRESSION_COUNT
 };
 
+/* Which of the blobs on their way there are read back first. */
+enum bucket_extra_verify {
+    BUCKET_EXTRA_VERIFY_UNSET = 0, /* as sample */
+    BUCKET_EXTRA_VERIFY_SAMPLE,
+    BUCKET_EXTRA_VERIFY_ALL
+};
+
 /* Redis hash bucket:<id>: id account name provider server_url bucket_name state state_details
  * is_default jobs_max created_ms modified_ms. account "" = every account may use it. */
 struct bucket {
@@ -85,6 +92,7 @@ struct bucket_definition {
     struct bucket_s3 s3;                  /* all but BUCKET_DIRECTORY */
     int64_t upload_limit, download_limit; /* bytes per second; 0: none */
     enum bucket_compression compression;
+    enum bucket_extra_verify extra_verify;
 };
 
 const char *bucket_state_name(enum bucket_state state);

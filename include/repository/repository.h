@@ -111,6 +111,19 @@ enum compression {
 /* Before anything is saved; COMPRESSION_AUTO otherwise. */
 void repository_set_compression(struct repository *repository, enum compression compression);
 
+/* Which blobs are decrypted, expanded and compared once more, after they were sealed and before
+ * anything refers to them: an error of memory, processor or library shows at once, and the backup
+ * fails. Trees always are. */
+enum extra_verify {
+    EXTRA_VERIFY_SAMPLE, /* one in EXTRA_VERIFY_EVERY */
+    EXTRA_VERIFY_ALL,
+};
+
+enum { EXTRA_VERIFY_EVERY = 16 };
+
+/* Before anything is saved; EXTRA_VERIFY_SAMPLE otherwise. */
+void repository_set_extra_verify(struct repository *repository, enum extra_verify extra_verify);
+
 /* How many packs are stored at the same time, each by a thread of its own and out of memory of its
  * own: what is asked of a bucket that answers late. At least 1, which is the default. Before
  * anything is saved. */
@@ -135,6 +148,7 @@ struct repository_statistics {
     uint64_t data_blobs, tree_blobs; /* stored by this handle, known ones not counted */
     uint64_t bytes_added;            /* plaintext of those */
     uint64_t bytes_stored;           /* what they take in packs */
+    uint64_t blobs_verified;         /* of those: read back before they were stored */
 };
 
 void repository_get_statistics(struct repository *repository,

@@ -91,8 +91,9 @@ struct raw_bucket {
     char *upload_limit;
     char *download_limit;
     char *jobs_max;
-    int compression; /* enum bucket_compression */
-    int is_default;  /* enum raw_boolean */
+    int compression;  /* enum bucket_compression */
+    int extra_verify; /* enum bucket_extra_verify */
+    int is_default;   /* enum raw_boolean */
 };
 
 struct raw_config {

@@ -40,6 +40,11 @@ static const cyaml_strval_t compressions[] = {
     {"off", BUCKET_COMPRESSION_OFF},
 };
 
+static const cyaml_strval_t extra_verifies[] = {
+    {"sample", BUCKET_EXTRA_VERIFY_SAMPLE},
+    {"all", BUCKET_EXTRA_VERIFY_ALL},
+};
+
 static const cyaml_schema_field_t listener_fields[] = {
     REQUIRED_TEXT("address", struct raw_listener, address),
     TEXT("certificate", struct raw_listener, certificate),
@@ -149,6 +154,8 @@ static const cyaml_schema_field_t bucket_fields[] = {
     NUMBER("download_limit", struct raw_bucket, download_limit),
     CYAML_FIELD_ENUM("compression", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct raw_bucket,
                      compression, compressions, COUNT_OF(compressions)),
+    CYAML_FIELD_ENUM("extra_verify", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct raw_bucket,
+                     extra_verify, extra_verifies, COUNT_OF(extra_verifies)),
     NUMBER("jobs_max", struct raw_bucket, jobs_max),
     CYAML_FIELD_ENUM("default", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct raw_bucket,
                      is_default, booleans, COUNT_OF(booleans)),

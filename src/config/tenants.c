@@ -180,6 +180,8 @@ static enum status read_bucket(const struct document *document, const struct raw
     bucket->state = BUCKET_AVAILABLE;
     definition->compression =
         raw->compression == 0 ? BUCKET_COMPRESSION_AUTO : (enum bucket_compression)raw->compression;
+    definition->extra_verify = raw->extra_verify == 0 ? BUCKET_EXTRA_VERIFY_SAMPLE
+                                                      : (enum bucket_extra_verify)raw->extra_verify;
     if (bucket_place_read(document, index, raw, config, definition, err) != STATUS_OK)
         return err->status;
     bucket_id(bucket->account, bucket->name, bucket->id);

@@ -11,6 +11,13 @@
 
 static const size_t blob_max = INT32_MAX;
 
+/* What is saved: bytes, or, if there is one, a stream. */
+struct plaintext {
+    const void *bytes;
+    size_t len;
+    struct text_stream *stream;
+};
+
 /* Any chunk fits into an open pack, which holds less than PACK_TARGET_BYTES. Whole pages, and at
  * the start of one: so a bucket can write it without copying. */
 enum { PAGE_BYTES = 4096 };
@@ -112,15 +119,46 @@ static void set_place(struct repository *repository, struct blob_entry *entry, s
     repository_release(repository);
 }
 
-/* What lies there must read back to the id, before anything refers to it. */
-static enum status verify(struct packer *packer, const struct segment *segments, size_t count,
-                          const struct blob_id *id, struct error *err)
+static void count_verified(struct repository *repository)
 {
+    repository_guard(repository);
+    repository->statistics.blobs_verified++;
+    repository_release(repository);
+}
+
+/* What lies there must read back to the id, before anything refers to it. */
+static enum status verify_stream(struct repository *repository, struct packer *packer,
+                                 const struct text_stream *stream, const struct blob_id *id,
+                                 struct error *err)
+{
+    size_t count = 0;
+    const struct segment *segments = text_stream_segments(stream, &count);
     struct blob_id found = {{0}};
     if (sealer_digest(&packer->sealer, segments, count, 0, found.bytes, err) != STATUS_OK)
         return error_status(err);
     if (memcmp(&found, id, sizeof(found)) != 0)
         return FAIL(err, STATUS_CORRUPT, "what was to be stored does not read back the same");
+    count_verified(repository);
+    return STATUS_OK;
+}
+
+/* The first of each pack is in the sample: what goes wrong always shows in the first backup. */
+static bool is_to_verify(const struct repository *repository, const struct packer *packer)
+{
+    return packer->type == BLOB_TREE || repository->extra_verify == EXTRA_VERIFY_ALL ||
+           packer->count % EXTRA_VERIFY_EVERY == 0;
+}
+
+static enum status verify_sealed(struct repository *repository, struct packer *packer,
+                                 const struct segment *sealed, bool compressed,
+                                 const struct plaintext *plain, struct error *err)
+{
+    if (!is_to_verify(repository, packer))
+        return STATUS_OK;
+    if (sealer_compare(&packer->sealer, sealed, compressed, plain->bytes, plain->len, err) !=
+        STATUS_OK)
+        return error_status(err);
+    count_verified(repository);
     return STATUS_OK;
 }
 
@@ -139,7 +177,7 @@ static void enter(struct repository *repository, struct packer *packer, struct b
 }
 
 static enum status save_in_pack(struct repository *repository, struct packer *packer,
-                                struct blob_entry *entry, const void *bytes, size_t len,
+                                struct blob_entry *entry, const struct plaintext *plain,
                                 struct error *err)
 {
     struct segment sealed = {.bytes = packer->bytes + packer->len};
@@ -149,10 +187,11 @@ static enum status save_in_pack(struct repository *repository, struct packer *pa
             ? COMPRESSION_AUTO /* as restic: trees always are */
             : repository->compression;
     if (compressor_choose(packer->sealer.compressor, compression, err) != STATUS_OK ||
-        sealer_seal(&packer->sealer, bytes, len, &sealed, &compressed, err) != STATUS_OK ||
-        sealer_compare(&packer->sealer, &sealed, compressed, bytes, len, err) != STATUS_OK)
+        sealer_seal(&packer->sealer, plain->bytes, plain->len, &sealed, &compressed, err) !=
+            STATUS_OK ||
+        verify_sealed(repository, packer, &sealed, compressed, plain, err) != STATUS_OK)
         return error_status(err);
-    enter(repository, packer, entry, sealed.len, compressed ? len : 0);
+    enter(repository, packer, entry, sealed.len, compressed ? plain->len : 0);
     return STATUS_OK;
 }
 
@@ -194,11 +233,10 @@ static enum status save_stream(struct repository *repository, struct packer *pac
 {
     size_t count = 0;
     size_t len = 0;
-    if (text_stream_seal(stream, packer->sealer.crypto, err) != STATUS_OK)
+    if (text_stream_seal(stream, packer->sealer.crypto, err) != STATUS_OK ||
+        verify_stream(repository, packer, stream, &entry->id, err) != STATUS_OK)
         return error_status(err);
     const struct segment *segments = text_stream_segments(stream, &count);
-    if (verify(packer, segments, count, &entry->id, err) != STATUS_OK)
-        return error_status(err);
     for (size_t i = 0; i < count; i++)
         len += segments[i].len;
     if (len > sealed_max(CHUNK_MAX_BYTES))
@@ -221,13 +259,6 @@ static enum status save_large(struct repository *repository, struct packer *pack
     return save_stream(repository, packer, entry, stream, err);
 }
 
-/* From bytes, or, if there is one, from the stream. */
-struct plaintext {
-    const void *bytes;
-    size_t len;
-    struct text_stream *stream;
-};
-
 static enum status store(struct repository *repository, struct packer *packer,
                          struct blob_entry *entry, const struct plaintext *plain, struct error *err)
 {
@@ -235,7 +266,7 @@ static enum status store(struct repository *repository, struct packer *packer,
         return save_stream(repository, packer, entry, plain->stream, err);
     if (plain->len > CHUNK_MAX_BYTES)
         return save_large(repository, packer, entry, plain->bytes, plain->len, err);
-    return save_in_pack(repository, packer, entry, plain->bytes, plain->len, err);
+    return save_in_pack(repository, packer, entry, plain, err);
 }
 
 static enum status save_with(struct repository *repository, struct packer *packer,

@@ -418,6 +418,11 @@ void repository_set_compression(struct repository *repository, enum compression 
     repository->compression = compression;
 }
 
+void repository_set_extra_verify(struct repository *repository, enum extra_verify extra_verify)
+{
+    repository->extra_verify = extra_verify;
+}
+
 void repository_get_statistics(struct repository *repository,
                                struct repository_statistics *ret_statistics)
 {

@@ -77,6 +77,7 @@ struct repository {
     struct crypto_keys keys;
     struct repository_config config;
     enum compression compression;
+    enum extra_verify extra_verify;
     /* Of the calling thread, which also holds the lock and reads. */
     struct sealer sealer;
     struct held_lock lock;

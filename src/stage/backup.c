@@ -152,6 +152,10 @@ static enum status open_repository(struct stage_context *context, bool *ret_foun
         commit_find(context, ret_found, err) != STATUS_OK)
         return FAIL_IN(err, "open");
     repository_set_compression(context->repository, compressions[plan->bucket->compression]);
+    repository_set_extra_verify(context->repository,
+                                plan->bucket->extra_verify == BUCKET_EXTRA_VERIFY_ALL
+                                    ? EXTRA_VERIFY_ALL
+                                    : EXTRA_VERIFY_SAMPLE);
     return STATUS_OK;
 }
 

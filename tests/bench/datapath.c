@@ -69,6 +69,12 @@ static unsigned threads(void)
     return text == NULL ? 0 : (unsigned)strtoul(text, NULL, 10);
 }
 
+static enum bucket_extra_verify extra_verify(void)
+{
+    return getenv("APPBACKUP_BENCH_VERIFY_ALL") == NULL ? BUCKET_EXTRA_VERIFY_SAMPLE
+                                                        : BUCKET_EXTRA_VERIFY_ALL;
+}
+
 /* What both have in common. */
 struct bench {
     struct bucket_definition bucket;
@@ -138,6 +144,7 @@ static int run(bool is_restore, char **argv)
     id_random(bench.job);
     id_random(bench.backup);
     define(&bench.bucket, argv[2]);
+    bench.bucket.extra_verify = extra_verify();
     (void)snprintf(bench.app.app.name, sizeof(bench.app.app.name), "benchmark");
     if (mkdtemp(bench.undo) == NULL || stage_result_init(&result, &err) != STATUS_OK)
         return EXIT_FAILURE;

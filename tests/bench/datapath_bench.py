@@ -3,6 +3,8 @@
 Each repository of restic's format passes restic check --read-data, and each restored tree of ours is compared
 with what was backed up; in the last round restic restores ours and we restore restic's as well.
 
+"read back" is ours with every blob decrypted, expanded and compared before it is stored, as restic does from 0.17 on.
+
 Usage: tests/bench/run datapath|s3 [--work DIR] [--rounds N] [--quick] [--only TOOL]...
 s3: a Ceph RGW on this machine in place of a directory, without borg.
 """
@@ -70,6 +72,15 @@ class Ours(Tool):
 
     def close(self):
         os.close(self.key)
+
+
+class OursVerified(Ours):
+    """With extra_verify: all."""
+    name = "read back"
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.environment = {**self.environment, "APPBACKUP_BENCH_VERIFY_ALL": "1"}
 
 
 class Restic(Tool):
@@ -184,7 +195,7 @@ class Bench:
     def check(self, repositories, is_last):
         ours = next((r for r in repositories if isinstance(r, Ours)), None)
         restic = next((r for r in repositories if isinstance(r, Restic)), None)
-        for repository in (r for r in (ours, restic) if r):
+        for repository in (r for r in repositories if isinstance(r, (Ours, Restic))):
             repository.seen_by(Restic).check()
             self.verified += 1
         if is_last and ours and restic:
@@ -233,7 +244,8 @@ def arguments_of(name, rounds):
                         help="for the tree (2 GB, made once) and a round's repositories and restores (9 GB)")
     parser.add_argument("--rounds", type=int, default=rounds)
     parser.add_argument("--quick", action="store_true", help="a small tree, one round")
-    parser.add_argument("--only", action="append", help="appbackup, restic or borg; more than once")
+    parser.add_argument("--only", action="append",
+                        help="appbackup, \"read back\" (the same with extra_verify: all), restic or borg; more than once")
     parser.add_argument("--json", help="write the single figures to this file")
     return parser.parse_args()
 
@@ -261,4 +273,4 @@ def run(arguments, tools, places_in):
 
 
 if __name__ == "__main__":
-    run(arguments_of("datapath", 5), [Ours, Restic, Borg], Directories)
+    run(arguments_of("datapath", 5), [Ours, OursVerified, Restic, Borg], Directories)

@@ -184,6 +184,8 @@ static const struct {
      ":8: buckets[0].upload_limit: a number from 16384 to 1000000000000 is expected, not '100'"},
     {ACCOUNT "buckets:\n" BUCKET("a") "    compression: max\n",
      ":8: buckets[0].compression: expected one of: auto, fast, better, off"},
+    {ACCOUNT "buckets:\n" BUCKET("a") "    extra_verify: none\n",
+     ":8: buckets[0].extra_verify: expected one of: sample, all"},
     {ACCOUNT "buckets:\n" S3("generic-s3") "    path: /b\n",
      ":7: buckets[0].path: not a setting of provider 'generic-s3'"},
     {ACCOUNT "buckets:\n" S3("generic-s3"), ":5: buckets[0].server_url: required, but missing"},

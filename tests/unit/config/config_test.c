@@ -260,7 +260,8 @@ static const char s3_buckets[] = "accounts:\n"
                                  "    ca_file: ca.pem\n"
                                  "    credentials_file: keys\n"
                                  "    upload_limit: 20000\n"
-                                 "    compression: better\n";
+                                 "    compression: better\n"
+                                 "    extra_verify: all\n";
 
 Test(config, says_where_s3_buckets_are)
 {
@@ -278,6 +279,7 @@ Test(config, says_where_s3_buckets_are)
     cr_expect(not(amazon->s3.path_style));
     cr_expect(zero(i64, amazon->upload_limit));
     cr_expect(eq(int, (int)amazon->compression, (int)BUCKET_COMPRESSION_AUTO));
+    cr_expect(eq(int, (int)amazon->extra_verify, (int)BUCKET_EXTRA_VERIFY_SAMPLE));
     cr_expect(eq(str, (char *)own->bucket.server_url, "https://grid:8082"));
     cr_expect(eq(str, own->s3.prefix, "backups/web1"));
     cr_expect(eq(str, own->s3.region, "us-east-1"));
@@ -288,6 +290,7 @@ Test(config, says_where_s3_buckets_are)
     cr_expect(eq(i64, own->upload_limit, 20000));
     cr_expect(zero(i64, own->download_limit));
     cr_expect(eq(int, (int)own->compression, (int)BUCKET_COMPRESSION_BETTER));
+    cr_expect(eq(int, (int)own->extra_verify, (int)BUCKET_EXTRA_VERIFY_ALL));
     cr_expect(zero(i64, own->bucket.jobs_max));
 }
 

@@ -189,6 +189,33 @@ Test(repository_save_blob, stores_once)
     cr_expect(known, "after a reopening");
 }
 
+static uint64_t verified_of(size_t count)
+{
+    struct repository_statistics before, after;
+    static uint32_t number;
+    repository_get_statistics(f.repository, &before);
+    for (size_t i = 0; i < count; i++, number++)
+        (void)save(BLOB_DATA, &number, sizeof(number));
+    repository_get_statistics(f.repository, &after);
+    return after.blobs_verified - before.blobs_verified;
+}
+
+Test(repository_save_blob, reads_back_a_sample_or_all)
+{
+    size_t count = (size_t)EXTRA_VERIFY_EVERY * 5;
+
+    cr_expect(eq(u64, verified_of(1), (uint64_t)1), "the first of a pack");
+    cr_expect(eq(u64, verified_of(count - 1), (uint64_t)4));
+    (void)save(BLOB_TREE, "t", 1);
+    (void)save(BLOB_TREE, "tt", 2);
+    struct repository_statistics statistics;
+    repository_get_statistics(f.repository, &statistics);
+    cr_expect(eq(u64, statistics.blobs_verified, (uint64_t)5 + 2), "and all trees");
+
+    repository_set_extra_verify(f.repository, EXTRA_VERIFY_ALL);
+    cr_expect(eq(u64, verified_of(count), (uint64_t)count));
+}
+
 Test(repository_save_blob, refuses_an_empty_blob)
 {
     struct blob_id id;
