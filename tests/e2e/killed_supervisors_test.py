@@ -3,7 +3,7 @@
 Both supervisors are of one node and share its queue, each with a state directory of its own; about every second one
 of them, or one job process, gets SIGKILL. By hand, and the long way (some ten minutes with a release build):
 
-    JOBS=10000 KILL_SEED=7 APPBACKUP_BIN=build/release python3 -B tests/e2e/killed_supervisors_test.py
+    JOBS=10000 SEED=7 APPBACKUP_BIN=build/release python3 -B tests/e2e/killed_supervisors_test.py
 
 Default: 100 jobs. The seed, which is printed, chooses whom to kill; when that hits differs from run to run.
 """
@@ -18,10 +18,11 @@ import unittest
 import uuid
 
 from resp import Connection, ErrorReply, pairs
+from support import seed
 from worker_support import ACCOUNT, BIN, Node, NodeTest, wait_until
 
 JOBS = int(os.environ.get("JOBS", "100"))
-SEED = int(os.environ.get("KILL_SEED", "0")) or random.SystemRandom().randrange(1, 10 ** 6)
+SEED = seed()
 APPS = 4
 BATCH = 64  # creates in one call
 ACTOR = "dddddddd-0000-4000-8000-000000000001"
@@ -71,7 +72,7 @@ class KilledSupervisorsTest(NodeTest):
             for number in range(APPS):
                 node.write(f"app{number}/data.txt", f"data of app {number}\n" * 1000)
                 node.write_app(f"app{number}", node.path(f"app{number}"))
-            print(f"KILL_SEED={SEED} JOBS={JOBS}", flush=True)
+            print(f"SEED={SEED} JOBS={JOBS}", flush=True)
             started = time.monotonic()
             supervisors = Supervisors(node, SEED)
             redis = Connection(node.path("redis.sock"))

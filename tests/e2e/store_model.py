@@ -680,6 +680,8 @@ class Model:
                 for backup in self.backups.values():
                     if backup.app == app and backup.state == "completed":
                         self.verified.setdefault(node, {}).setdefault(f"{backup.bucket}:{app}", self.now)
+                if any(task.kind == "restore" and task.target == "" for task in self.active_tasks(app)):
+                    old["state"] = "restoring"
             self.apps[app] = {**old, "node": node}
             for job in self.waits_elsewhere(app, node):  # it would wait for ever
                 job.node = self.subject_of(job).node = node

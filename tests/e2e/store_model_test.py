@@ -3,9 +3,9 @@
 The library runs in a real Redis; only its clock is ours, so that leases, retries and deadlines come due when the test
 says so, and a seed always gives the same run. By hand, and the long way (100,000 steps take several minutes):
 
-    MODEL_STEPS=100000 MODEL_SEED=7 python3 -B tests/e2e/store_model_test.py
+    MODEL_STEPS=100000 SEED=7 python3 -B tests/e2e/store_model_test.py
 
-Default: 4,000 steps, with a seed that is printed. After each step:
+Default: 4,000 steps. SEED=random takes other ones each time, and prints which. After each step:
 - the call was answered as the model answers it; a refused one has changed nothing
 - every key is as the model has it, and there is no other: records, indexes, queues, counters
 - the journal has one entry for each transition, and no other
@@ -23,7 +23,7 @@ import uuid
 from resp import Connection, ErrorReply, pairs
 from store_model import (ACCOUNT, APPS, BUCKETS, ENDED, JOBS_MAX, NODES, PREFIX, REFUSING, STATES,
                          Model, Refused, app_name, bucket_name)
-from support import Redis, Scratch
+from support import Redis, Scratch, seed
 
 LIBRARY = pathlib.Path(__file__).parent / "../../src/store/functions"
 ITS_CLOCK = """    local time = redis.call("TIME")
@@ -33,7 +33,7 @@ OUR_CLOCK = """    return tonumber(redis.call("GET", "clock"))
 """
 ACTOR = "dddddddd-0000-4000-8000-000000000001"
 STEPS = int(os.environ.get("MODEL_STEPS", "4000"))
-SEED = int(os.environ.get("MODEL_SEED", "0")) or random.SystemRandom().randrange(1, 10 ** 6)
+SEED = seed()
 LOOK_EVERY = 25   # steps between two looks of the doctor
 BACKUPS_MAX = 16  # kept: what is compared after each step stays small
 
@@ -500,7 +500,7 @@ class StoreModelTest(unittest.TestCase):
         redis = Redis(scratch, appendonly="no")
         redis.start()
         try:
-            print(f"MODEL_SEED={SEED} MODEL_STEPS={STEPS}", flush=True)
+            print(f"SEED={SEED} MODEL_STEPS={STEPS}", flush=True)
             self.run_steps(redis.socket)
         finally:
             redis.stop()

@@ -5,6 +5,7 @@ import hashlib
 import http.client
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -15,6 +16,13 @@ import time
 BIN = os.path.abspath(os.environ.get(
     "APPBACKUP_BIN", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build/gcc")))
 BACKUP = "application/astra-appBackup"
+
+
+def seed():
+    """What random tests begin with: SEED. Without it the same for everybody, so that a change is judged by itself and not by
+    luck; SEED=random: another one each time."""
+    given = os.environ.get("SEED", "1")
+    return random.SystemRandom().randrange(1, 10 ** 6) if given == "random" else int(given)
 
 
 def free_port():

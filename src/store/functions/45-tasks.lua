@@ -136,9 +136,13 @@ function Tasks.on_retry(task)
     Tasks.on_begin(task)
 end
 
+function Tasks.mark_restoring(task)
+    Tasks.mark_app(task, "restoring", with_detail("[]", "restoring", "Restore in progress", Tasks.describe(task)))
+end
+
 function Tasks.on_begin(task)
     redis.call("SADD", PREFIX .. "active-tasks:" .. task.app, task.id)
-    Tasks.mark_app(task, "restoring", with_detail("[]", "restoring", "Restore in progress", Tasks.describe(task)))
+    Tasks.mark_restoring(task)
 end
 
 -- The one place where a task changes its state. note: {job, epoch, who, why}
@@ -302,9 +306,10 @@ function Tasks.on_completed(backup)
     Tasks.on_backup(backup.app)
 end
 
--- While an app is defined nowhere its repositories drop out of verified: (queue_due). Defined again, they are as after
--- a first backup.
+-- An app that was defined nowhere, and so had no record, may have a restore; and its repositories have dropped out of
+-- verified: (queue_due): they are as after a first backup.
 function Tasks.on_defined(app, node, now)
+    Tasks.each_active(app, Tasks.mark_restoring)
     for _, id in ipairs(redis.call("ZRANGE", PREFIX .. "backups:" .. app, 0, -1)) do
         local state, bucket = unpack(redis.call("HMGET", PREFIX .. "backup:" .. id, "state", "bucket"))
         if state == "completed" and bucket then

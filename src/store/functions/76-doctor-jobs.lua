@@ -62,7 +62,8 @@ function Doctor.is_unfinished(record)
     return state == "pending" or state == "discovering" or state == "running" or state == "deleting"
 end
 
--- The backup or task of its app that says that this is its job.
+-- The backup or task of its app that says that this is its job. Backups that a catalog has found say so of its job, which
+-- is not theirs.
 function Doctor.find_subject(job)
     local app = job.app or ""
     for _, id in ipairs(Doctor.ask("SMEMBERS", PREFIX .. "active-tasks:" .. app) or {}) do
@@ -70,7 +71,8 @@ function Doctor.find_subject(job)
             return id
         end
     end
-    for _, id in ipairs(Doctor.ask("ZREVRANGE", PREFIX .. "backups:" .. app, 0, Doctor.PAGE_MAX - 1) or {}) do
+    local backups = job.kind ~= "catalog" and Doctor.ask("ZREVRANGE", PREFIX .. "backups:" .. app, 0, Doctor.PAGE_MAX - 1)
+    for _, id in ipairs(backups or {}) do
         if Doctor.ask("HGET", PREFIX .. "backup:" .. id, "job") == job.id then
             return id
         end
@@ -294,7 +296,7 @@ function Doctor.whole_job(place, job)
     local epoch = rawget(job, "epoch")
     place.epoch_was_bad = epoch ~= nil and not Doctor.is.number(epoch)
     if rawget(job, "subject") == nil or not Doctor.is.id(job.subject) then
-        local subject = Doctor.find_subject({ app = rawget(job, "app"), id = place.id })
+        local subject = Doctor.find_subject({ app = rawget(job, "app"), kind = rawget(job, "kind"), id = place.id })
         if not subject then
             Doctor.find(place, "a job of nothing that could be found", "remove it", { "DEL", place.key })
             return
@@ -303,7 +305,7 @@ function Doctor.whole_job(place, job)
     end
     local subject = Doctor.subject(job)
     if rawget(job, "state") ~= "done" and (not subject or subject.job ~= place.id) then
-        local better = Doctor.find_subject({ app = rawget(job, "app"), id = place.id })
+        local better = Doctor.find_subject({ app = rawget(job, "app"), kind = rawget(job, "kind"), id = place.id })
         if better and better ~= job.subject then
             Doctor.mend(place, job, "subject", better, "but that one's job is this")
             subject = Doctor.subject(job)

@@ -291,6 +291,17 @@ Test(task_app, has_failed_with_its_restore_until_something_succeeds)
     EXPECT_TEXT(look("HGET appbackup:app:" SHOP " state"), "ready");
 }
 
+Test(task_app, is_restoring_when_it_is_defined_again)
+{
+    struct job backup = completed(SHOP, "nightly");
+    (void)restore(backup.subject, NULL);
+    register_apps(NODE, NULL, NULL, 0);
+
+    register_apps(NODE, (const char *const[]){SHOP}, (const char *const[]){"shop"}, 1);
+
+    EXPECT_TEXT(look("HGET appbackup:app:" SHOP " state"), "restoring");
+}
+
 Test(task_cancel, of_a_waiting_one_ends_it_at_once)
 {
     struct job backup = completed(SHOP, "nightly");
