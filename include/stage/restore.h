@@ -10,7 +10,7 @@
  *           check          what an earlier attempt left is compared with the blobs' hashes
  *           restore        content, pack by pack, in as many threads as there are processors
  *           finish         hard links; owners, modes and times of directories, deepest first
- *           swap           in place: everything durable, then new for old
+ *           swap           in place: everything durable; is the claim still ours; new for old
  *           post-restore   hooks: the application goes on
  *           cleanup        in place: the old is removed
  * Target    as restic does: DIR/srv/shop/data. DIR is made if need be. What is there and not in

@@ -229,6 +229,15 @@ static void finish_inside(struct restore *restore)
     }
 }
 
+/* Who has lost the claim meanwhile must not put its data in the place of another's. */
+static enum status confirm_claim(struct restore *restore, struct error *err)
+{
+    restore->confirm = true;
+    enum status status = restore_report(restore, err);
+    restore->confirm = false;
+    return status;
+}
+
 enum status inplace_swap(struct restore *restore, struct error *err)
 {
     struct undo_record *record = &restore->record;
@@ -236,9 +245,9 @@ enum status inplace_swap(struct restore *restore, struct error *err)
         sync_places(restore, err) != STATUS_OK)
         return err->status;
     record->phase = RESTORE_SWAP;
-    if (write_record(restore, err) != STATUS_OK) {
-        record->phase = RESTORE_BESIDE;
-        return err->status;
+    if (write_record(restore, err) != STATUS_OK || confirm_claim(restore, err) != STATUS_OK) {
+        record->phase = RESTORE_BESIDE; /* nothing is exchanged yet */
+        return error_status(err);
     }
     if (swap_places(restore, err) != STATUS_OK)
         return err->status;

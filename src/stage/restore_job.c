@@ -23,6 +23,7 @@ enum status restore_report(struct restore *restore, struct error *err)
         .hook_state = result->hook_state,
         .hook_state_details = result->hook_state_details,
         .state_details = result->state_details,
+        .confirm = restore->confirm,
     };
     struct error refusal = {0};
     bool refused =

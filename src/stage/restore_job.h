@@ -33,6 +33,7 @@ struct restore {
     struct object_store *store;
     struct repository *repository;
     bool locked;
+    bool confirm;            /* with the next report: see struct stage_report */
     bool committed;          /* the new is in its place: nothing can make the restore fail */
     struct exclude *include; /* NULL: everything */
     struct blob_id root;     /* the snapshot's tree */

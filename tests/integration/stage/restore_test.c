@@ -616,6 +616,37 @@ ParameterizedTest(size_t *index, restore_in_place,
     expect_clean();
 }
 
+/* As Redis would answer whose claim another has by now, when it is asked. */
+static enum status lose_claim(void *context, const struct stage_report *report, struct error *err)
+{
+    bool *asked = context;
+    if (!report->confirm)
+        return STATUS_OK;
+    *asked = true;
+    return FAIL_REASON(err, STATUS_LOST, REASON_LEASE_LOST, "epoch 1 no longer holds it");
+}
+
+Test(restore_in_place, exchanges_nothing_without_its_claim)
+{
+    bool asked = false;
+    struct error err = {0};
+    two_volumes();
+    plan.report = lose_claim;
+    plan.context = &asked;
+
+    fail_restore(STATUS_LOST, "lease_lost");
+
+    cr_expect(asked);
+    expect_output("o o ", show_volumes);
+    expect_output("1", "grep -c '\"phase\": *\"beside\"' undo/*.json");
+    cr_expect(eq(str, (char *)(uintptr_t)stage_fixture_log(&fixture),
+                 "pre-restore stop restore; post-restore start undo"));
+    cr_assert(eq(int, (int)stage_restore_discard(plan.undo_directory, JOB, &err), STATUS_OK), "%s",
+              err.text);
+    expect_output("o o ", show_volumes);
+    expect_clean();
+}
+
 Test(restore_in_place, is_discarded_with_all_that_it_left)
 {
     struct error err = {0};
