@@ -35,4 +35,10 @@ typedef bool stage_undo_wanted_fn(void *context, const char *job);
 enum status stage_undo_all(const char *undo_directory, stage_undo_wanted_fn *wanted, void *context,
                            size_t *ret_count, struct error *err) MUST_CHECK;
 
+typedef void stage_undo_visit_fn(void *context, const char *job);
+
+/* Each job that has a record, which may be unwound meanwhile. */
+enum status stage_undo_each(const char *undo_directory, stage_undo_visit_fn *visit, void *context,
+                            struct error *err) MUST_CHECK;
+
 #endif

@@ -124,6 +124,30 @@ static bool is_of_job(const char *name, const char *suffix, char job[ID_SIZE])
     return id_is_valid(job);
 }
 
+/* With the names in the undo directory, and a descriptor of it. */
+typedef void entry_fn(void *context, int directory, const char *name);
+
+static enum status each_entry(const char *undo_directory, entry_fn *on_entry, void *context,
+                              struct error *err)
+{
+    bool exists = false;
+    if (check_directory(undo_directory, &exists, err) != STATUS_OK)
+        return err->status;
+    CLEANUP(dir_closep) DIR *directory = exists ? opendir(undo_directory) : NULL;
+    if (exists && directory == NULL)
+        return FAIL_ERRNO(err, "open undo directory '%s'", undo_directory);
+    while (directory != NULL) {
+        errno = 0;
+        const struct dirent *entry = readdir(directory);
+        if (entry == NULL && errno != 0)
+            return FAIL_ERRNO(err, "read undo directory '%s'", undo_directory);
+        if (entry == NULL)
+            break;
+        on_entry(context, dirfd(directory), entry->d_name);
+    }
+    return STATUS_OK;
+}
+
 struct sweep {
     const char *directory;
     stage_undo_wanted_fn *wanted;
@@ -132,8 +156,9 @@ struct sweep {
     struct error first;
 };
 
-static void sweep_entry(struct sweep *sweep, int directory, const char *name)
+static void sweep_entry(void *context, int directory, const char *name)
 {
+    struct sweep *sweep = context;
     char job[ID_SIZE];
     bool record = is_of_job(name, record_suffix, job);
     bool temporary = !record && is_of_job(name, temporary_suffix, job);
@@ -155,25 +180,32 @@ enum status stage_undo_all(const char *undo_directory, stage_undo_wanted_fn *wan
                            size_t *ret_count, struct error *err)
 {
     struct sweep sweep = {.directory = undo_directory, .wanted = wanted, .context = context};
-    bool exists = false;
-    if (check_directory(undo_directory, &exists, err) != STATUS_OK)
+    if (each_entry(undo_directory, sweep_entry, &sweep, err) != STATUS_OK)
         return err->status;
-    CLEANUP(dir_closep) DIR *directory = exists ? opendir(undo_directory) : NULL;
-    if (exists && directory == NULL)
-        return FAIL_ERRNO(err, "open undo directory '%s'", undo_directory);
-    while (directory != NULL) {
-        errno = 0;
-        const struct dirent *entry = readdir(directory);
-        if (entry == NULL && errno != 0)
-            return FAIL_ERRNO(err, "read undo directory '%s'", undo_directory);
-        if (entry == NULL)
-            break;
-        sweep_entry(&sweep, dirfd(directory), entry->d_name);
-    }
     if (sweep.first.status != STATUS_OK) {
         *err = sweep.first;
         return err->status;
     }
     *ret_count = sweep.count;
     return STATUS_OK;
+}
+
+struct visit {
+    stage_undo_visit_fn *visit;
+    void *context;
+};
+
+static void visit_entry(void *context, int directory UNUSED, const char *name)
+{
+    const struct visit *visit = context;
+    char job[ID_SIZE];
+    if (is_of_job(name, record_suffix, job))
+        visit->visit(visit->context, job);
+}
+
+enum status stage_undo_each(const char *undo_directory, stage_undo_visit_fn *visit, void *context,
+                            struct error *err)
+{
+    struct visit each = {.visit = visit, .context = context};
+    return each_entry(undo_directory, visit_entry, &each, err);
 }

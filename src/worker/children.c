@@ -3,6 +3,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "job_log.h"
+#include "leftovers.h"
 #include "model/event.h"
 #include "probe.h"
 #include "run.h"
@@ -87,6 +88,7 @@ static enum status tell(struct supervisor *supervisor, struct slot *slot, struct
                   LOG_TEXT("reason", err->text));
     }
     slot->phase = SLOT_FREE;
+    supervisor->leftovers_ms = 0;
     return STATUS_OK;
 }
 
@@ -134,6 +136,7 @@ static void on_job_end(struct supervisor *supervisor, struct slot *slot, int wai
     supervisor_end_group(supervisor, slot->job.id);
     if (slot->death.kind == DEATH_NONE) {
         slot->phase = SLOT_FREE;
+        supervisor->leftovers_ms = 0;
         return;
     }
     struct error err = {0};
@@ -164,6 +167,9 @@ static void reap_helpers(struct supervisor *supervisor)
     if (has_ended(&supervisor->catalog, &wait_status) && supervisor->catalog_ms > 0 &&
         wait_status != 0)
         supervisor->catalog_ms = clock_mono_ms() + CATALOG_AGAIN_MS;
+    if (has_ended(&supervisor->leftovers, &wait_status) && supervisor->leftovers_ms > 0 &&
+        wait_status != 0)
+        supervisor->leftovers_ms = clock_mono_ms() + LEFTOVERS_AGAIN_MS;
     (void)has_ended(&supervisor->recovery, &wait_status);
 }
 

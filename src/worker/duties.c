@@ -2,6 +2,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "job_log.h"
+#include "leftovers.h"
 #include "model/event.h"
 #include "probe.h"
 #include "registration.h"
@@ -140,6 +141,7 @@ enum status supervisor_register(struct supervisor *supervisor, struct error *err
     if (is_anew) {
         supervisor->probe_ms = 0;
         supervisor->catalog_ms = 0;
+        supervisor->leftovers_ms = 0;
     }
     return registration_run(supervisor->store, &supervisor->setup, is_anew, err);
 }
@@ -179,5 +181,21 @@ enum status supervisor_catalog(struct supervisor *supervisor, struct error *err)
                   LOG_TEXT("reason", cause.text));
         supervisor->catalog_ms = clock_mono_ms() + CATALOG_AGAIN_MS;
     }
+    return STATUS_OK;
+}
+
+/* After the end of a job, and now and then, since a job that waits for its next attempt may end
+ * without a process. */
+enum status supervisor_settle(struct supervisor *supervisor, struct error *err)
+{
+    (void)err;
+    if (supervisor->stopping || supervisor->leftovers > 0 ||
+        !supervisor_is_due(&supervisor->leftovers_ms, LEFTOVERS_ROUTINE_MS) ||
+        !leftovers_may_exist(&supervisor->setup, &supervisor->slots))
+        return STATUS_OK;
+    struct error cause = {0};
+    if (leftovers_start(&supervisor->setup, &supervisor->leftovers, &cause) != STATUS_OK)
+        log_event(LOG_LEVEL_WARNING, "what ended jobs left is not looked at, trying again",
+                  LOG_TEXT("reason", cause.text));
     return STATUS_OK;
 }

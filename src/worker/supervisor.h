@@ -46,15 +46,16 @@ struct supervisor {
     struct cgroups *cgroups; /* NULL: jobs have no groups of their own */
     struct job_lock lock;
     int signals;
-    pid_t recovery; /* unwinds what was found at the start; 0: done */
-    pid_t probe;    /* looks at S3 buckets; 0: none */
-    pid_t catalog;  /* looks for backups without records; 0: none */
-    bool away;      /* Redis was, at the last look */
+    pid_t recovery;  /* unwinds what was found at the start; 0: done */
+    pid_t probe;     /* looks at S3 buckets; 0: none */
+    pid_t catalog;   /* looks for backups without records; 0: none */
+    pid_t leftovers; /* removes what jobs without a next attempt left; 0: none */
+    bool away;       /* Redis was, at the last look */
     bool stopping;
     struct supervisor_pulse pulse;
     int64_t stop_kill_ms; /* all deadlines are monotonic */
     int64_t claim_ms, heartbeat_ms, register_ms, maintain_ms, probe_ms, probe_kill_ms, retry_ms,
-        wake_ms, catalog_ms, catalog_kill_ms;
+        wake_ms, catalog_ms, catalog_kill_ms, leftovers_ms;
 };
 
 /* True once per period: the first time at once, then when the deadline has come. */
@@ -78,7 +79,7 @@ void supervisor_sweep_groups(struct supervisor *supervisor);
 /* One duty towards Redis, if it is due. An error means that Redis is away. */
 typedef enum status supervisor_duty_fn(struct supervisor *supervisor, struct error *err);
 supervisor_duty_fn supervisor_tell, supervisor_register, supervisor_probe, supervisor_catalog,
-    supervisor_heartbeat, supervisor_maintain, supervisor_claim, supervisor_look;
+    supervisor_heartbeat, supervisor_maintain, supervisor_claim, supervisor_settle, supervisor_look;
 
 void supervisor_open_wake(struct supervisor *supervisor);
 void supervisor_close_wake(struct supervisor *supervisor);

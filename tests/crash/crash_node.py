@@ -15,7 +15,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "e2e"), os.path.join(HERE, "..", "support")]
 from redis_node import RedisNode  # noqa: E402
-from worker_support import wait_until  # noqa: E402
+from worker_support import contents, wait_until  # noqa: E402
 
 PATIENCE_S = 60
 ENDED = ("completed", "failed", "gone")
@@ -99,20 +99,6 @@ class Watch(threading.Thread):
     def stop(self):
         self.done.set()
         self.join()
-
-
-def contents(directory):
-    found = {}
-    for parent, directories, names in os.walk(directory):
-        for name in names + directories:
-            path = os.path.join(parent, name)
-            relative = os.path.relpath(path, directory)
-            if os.path.islink(path):
-                found[relative] = os.readlink(path)
-            elif os.path.isfile(path):
-                with open(path, "rb") as file:
-                    found[relative] = file.read()
-    return found
 
 
 class CrashNode(RedisNode):

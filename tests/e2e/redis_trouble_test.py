@@ -8,7 +8,7 @@ import unittest
 
 from redis_node import RedisNode
 from support import Client
-from worker_support import (ACCOUNT, NodeTest, assert_progress_is_true, process_state,
+from worker_support import (ACCOUNT, NodeTest, assert_progress_is_true, contents, process_state,
                             wait_until)
 
 
@@ -58,6 +58,50 @@ class RedisTroubleTest(NodeTest):
             record, _ = node.follow(node.create())
             self.assertEqual("completed", record["state"], record)
             self.assert_restorable(node)
+            self.assert_nothing_left(node)
+
+    def stop_restore(self, node, worker, point):
+        """Of a backup over data that have changed since: what is live, and the pid of the job."""
+        backup = node.create("--wait")
+        node.write("data/0.bin", "changed")
+        live = contents(node.data)
+        node.arm(point)
+        node.ctl("restore", backup, "--in-place")
+        job = node.wait_for_job(worker, "T")
+        node.disarm()
+        self.assertEqual(1, len(node.undo_records()))
+        return live, job
+
+    def assert_no_restore_left(self, node, live):
+        wait_until(lambda: node.undo_records() == [], 20, "the record of the restore is settled")
+        self.assertEqual(live, contents(node.data))
+        self.assertEqual(["data"], [name for name in os.listdir(node.directory) if "data" in name])
+
+    def test_a_forgotten_restore_exchanges_nothing_and_leaves_nothing(self):
+        with RedisNode() as node:
+            worker = node.start_worker()
+            live, job = self.stop_restore(node, worker, "swap:1")
+            node.redis_cli("FLUSHALL")
+            node.redis_cli("FUNCTION", "FLUSH")
+
+            os.kill(job, signal.SIGCONT)
+
+            wait_until(lambda: process_state(job) is None, 10, "the job has stopped")
+            self.assert_no_restore_left(node, live)
+            self.assert_nothing_left(node)
+
+    def test_the_next_worker_removes_what_a_forgotten_restore_left(self):
+        with RedisNode() as node:
+            worker = node.start_worker()
+            live, job = self.stop_restore(node, worker, "finish:1")
+            worker.kill()
+            worker.wait()
+            os.kill(job, signal.SIGKILL)
+            node.redis_cli("FLUSHALL")
+
+            node.start_worker()
+
+            self.assert_no_restore_left(node, live)
             self.assert_nothing_left(node)
 
     def test_a_full_memory_refuses_and_recovers(self):

@@ -6,21 +6,7 @@ import signal
 import unittest
 
 from support import wait_until
-from worker_support import Node, NodeTest, assert_progress_is_true
-
-
-def contents(directory):
-    found = {}
-    for parent, directories, names in os.walk(directory):
-        for name in names + directories:
-            path = os.path.join(parent, name)
-            relative = os.path.relpath(path, directory)
-            if os.path.islink(path):
-                found[relative] = os.readlink(path)
-            elif os.path.isfile(path):
-                with open(path, "rb") as file:
-                    found[relative] = file.read()
-    return found
+from worker_support import Node, NodeTest, assert_progress_is_true, contents
 
 
 class RestoreJobTest(NodeTest):

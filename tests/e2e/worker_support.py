@@ -31,6 +31,20 @@ def process_state(pid):
     return None if state == "Z" and threads <= 1 else state
 
 
+def contents(directory):
+    found = {}
+    for parent, directories, names in os.walk(directory):
+        for name in names + directories:
+            path = os.path.join(parent, name)
+            relative = os.path.relpath(path, directory)
+            if os.path.islink(path):
+                found[relative] = os.readlink(path)
+            elif os.path.isfile(path):
+                with open(path, "rb") as file:
+                    found[relative] = file.read()
+    return found
+
+
 class Node:
     """with Node() as node: ...
 

@@ -49,6 +49,7 @@ static char *list(const char *what)
 }
 
 TestSuite(stage_undo_all, .init = set_up, .fini = tear_down);
+TestSuite(stage_undo_each, .init = set_up, .fini = tear_down);
 TestSuite(stage_undo_job, .init = set_up, .fini = tear_down);
 
 Test(stage_undo_job, does_nothing_where_there_is_nothing)
@@ -164,4 +165,27 @@ Test(stage_undo_all, counts_none_where_there_is_no_directory)
     scratch_shell(&scratch, "rmdir undo");
     cr_expect(eq(int, (int)stage_undo_all(undo, NULL, NULL, &count, &err), STATUS_OK));
     cr_expect(eq(sz, count, 0));
+}
+
+static void unwind(void *context, const char *job)
+{
+    size_t *count = context;
+    struct error err = {0};
+    (*count)++;
+    cr_expect(eq(int, (int)stage_undo_job(undo, job, &err), STATUS_OK), "%s", err.text);
+}
+
+Test(stage_undo_each, names_each_job_with_a_record_once_though_it_is_unwound)
+{
+    size_t count = 0;
+    struct error err = {0};
+    write_record(FIXTURE_JOB, "true");
+    write_record(OTHER, "true");
+    scratch_write(&scratch, "undo/" OTHER ".json.tmp", "{", 0600);
+    scratch_write(&scratch, "undo/note.json", "{}", 0600);
+
+    cr_assert(eq(int, (int)stage_undo_each(undo, unwind, &count, &err), STATUS_OK), "%s", err.text);
+
+    cr_expect(eq(sz, count, 2));
+    cr_expect(eq(str, list("undo"), OTHER ".json.tmp note.json "));
 }

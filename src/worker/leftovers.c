@@ -1,0 +1,121 @@
+#include "leftovers.h"
+
+#include "aside.h"
+#include "core/log.h"
+#include "job_lock.h"
+#include "job_log.h"
+#include "model/event.h"
+#include "stage/restore.h"
+#include "stage/undo.h"
+#include "store/jobs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct search {
+    const struct slots *slots;
+    bool found;
+};
+
+static void look_at(void *context, const char *job)
+{
+    struct search *search = context;
+    for (size_t i = 0; i < search->slots->count; i++) {
+        const struct slot *slot = &search->slots->items[i];
+        if (slot->phase != SLOT_FREE && strcmp(slot->job.id, job) == 0)
+            return;
+    }
+    search->found = true;
+}
+
+bool leftovers_may_exist(const struct setup *setup, const struct slots *slots)
+{
+    struct search search = {.slots = slots};
+    struct error err = {0};
+    if (stage_undo_each(setup->places.undo, look_at, &search, &err) != STATUS_OK)
+        return true; /* whoever looks closer says why */
+    return search.found;
+}
+
+struct settling {
+    const struct places *places;
+    struct store *store;
+    size_t settled;
+    struct error first; /* why one is left */
+};
+
+static enum status has_next_attempt(struct store *store, const char *id, bool *ret_has,
+                                    struct error *err)
+{
+    struct job job = {0};
+    enum status status = store_job_get(store, id, &job, err);
+    if (status != STATUS_OK && !error_is(err, REASON_UNKNOWN_JOB))
+        return status;
+    *ret_has = status == STATUS_OK && strcmp(job.state, "done") != 0;
+    return STATUS_OK;
+}
+
+/* No id is given twice, and what is done stays done: whoever still works on the job is about to
+ * learn that, and has its lock until then. */
+static enum status discard(struct settling *settling, const char *job, struct error *err)
+{
+    struct job_lock lock = JOB_LOCK_NONE;
+    bool has_next = true;
+    if (has_next_attempt(settling->store, job, &has_next, err) != STATUS_OK)
+        return err->status;
+    if (has_next)
+        return STATUS_OK;
+    if (job_lock_try(&lock, settling->places->locks, job, err) != STATUS_OK)
+        return err->status;
+    enum status status = stage_restore_discard(settling->places->undo, job, err);
+    job_lock_release(&lock);
+    settling->settled++;
+    return status;
+}
+
+static void settle(void *context, const char *job)
+{
+    struct settling *settling = context;
+    struct error err = {0};
+    if (discard(settling, job, &err) != STATUS_OK && settling->first.status == STATUS_OK)
+        settling->first = err;
+}
+
+static enum status settle_all(const struct setup *setup, struct settling *settling,
+                              struct error *err)
+{
+    CLEANUP(store_closep) struct store *store = NULL;
+    struct store_options options = setup_store_options(setup);
+    if (store_open(&options, &store, err) != STATUS_OK)
+        return err->status;
+    settling->places = &setup->places;
+    settling->store = store;
+    if (stage_undo_each(setup->places.undo, settle, settling, err) != STATUS_OK)
+        return err->status;
+    if (settling->first.status == STATUS_OK)
+        return STATUS_OK;
+    *err = settling->first;
+    return error_status(err);
+}
+
+/* Returns the exit code. */
+static int run(const struct setup *setup)
+{
+    struct settling settling = {0};
+    struct error err = {0};
+    job_log_hooks();
+    enum status status = settle_all(setup, &settling, &err);
+    if (settling.settled > 0)
+        log_known(LOG_LEVEL_NOTICE, EVENT_UNWOUND, LOG_NUMBER("jobs", (int64_t)settling.settled));
+    if (status == STATUS_OK)
+        return EXIT_SUCCESS;
+    if (status != STATUS_LOCKED)
+        log_known(LOG_LEVEL_WARNING, EVENT_UNWIND_FAILED, LOG_TEXT("code", err.reason),
+                  LOG_TEXT("reason", err.text));
+    return EXIT_FAILURE;
+}
+
+enum status leftovers_start(const struct setup *setup, pid_t *ret_pid, struct error *err)
+{
+    return aside_start(run, setup, ret_pid, err);
+}
