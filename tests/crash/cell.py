@@ -63,7 +63,7 @@ class Cell:
 
     # --- until the fault has gone ---
 
-    def _make_one(self):
+    def make_one(self):
         backup = self.node.create("--wait")
         self.node.kept[backup] = contents(self.node.data)
         return backup
@@ -73,7 +73,7 @@ class Cell:
         self.fault.begin(self)
         node.change_data()
         if kind != "backup" and not node.kept:
-            self._make_one()
+            self.make_one()
         backup = next(reversed(node.kept)) if kind != "backup" else None
         self.known = dict(node.kept)
         self.hooks_before = len(node.hook_log())
