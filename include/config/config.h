@@ -104,8 +104,10 @@ bool config_allows_target(const struct config *config, const char *path);
 /* Tokens that stand in files of their own, which the front end reads when it is told to reload. */
 enum { CONFIG_TOKEN_SIZE = 65 };
 
-/* Makes a token and its file, durably; only its SHA-256 is kept. Errors: INVALID for the name,
- * CONFLICT where the account has a token of it. */
+/* Makes a token and its file, durably; only its SHA-256 is kept. The file, and its directory if it
+ * is made, may be read by the front end's group where root makes it and there is a user of that
+ * name, by nobody else. Errors: INVALID for the name, CONFLICT where the account has a token of it.
+ */
 enum status config_token_create(const struct config *config, const struct account *account,
                                 const char *name, enum role role, char ret_token[CONFIG_TOKEN_SIZE],
                                 struct error *err) MUST_CHECK;

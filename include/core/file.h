@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#define FILE_GROUP_KEPT ((gid_t)-1) /* the one that the system gives it */
+
 /* Up to max bytes from fd to its end. Errors: TOO_LARGE when there are more. */
 enum status file_read_all(int fd, void *bytes, size_t max, size_t *ret_len, struct error *err)
     MUST_CHECK;
@@ -25,6 +27,10 @@ enum status file_write_all(int fd, const void *bytes, size_t len, struct error *
 /* Durably gives path these contents, or leaves it as it was. The temporary is "<path>.tmp". */
 enum status file_replace(const char *path, const void *bytes, size_t len, mode_t mode,
                          struct error *err) MUST_CHECK;
+
+/* The same, of a file that others may read: group is its owner's, or FILE_GROUP_KEPT. */
+enum status file_replace_in_group(const char *path, const void *bytes, size_t len, mode_t mode,
+                                  gid_t group, struct error *err) MUST_CHECK;
 
 /* Durably removes; that it does not exist is success. */
 enum status file_remove(const char *path, struct error *err) MUST_CHECK;

@@ -2,6 +2,7 @@
 
 #include "core/file.h"
 #include "core/hex.h"
+#include "core/user.h"
 #include "paths.h"
 #include "raw.h"
 #include "schema.h"
@@ -17,6 +18,8 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+static const char front_end_user[] = "appbackup"; /* of appbackupd.service */
 
 enum status token_read_hash(const struct document *document, const char *key, const char *text,
                             struct token *token, struct error *err)
@@ -180,6 +183,35 @@ static enum status make_token(enum role role, char token[CONFIG_TOKEN_SIZE], cha
     return STATUS_OK;
 }
 
+/* Root makes tokens for a front end that is another user, where the system has one for it. Whoever
+ * else makes them has a front end of his own. */
+static enum status front_end_group(gid_t *ret_group, struct error *err)
+{
+    gid_t group = FILE_GROUP_KEPT;
+    if (geteuid() == 0) {
+        struct user user;
+        enum status status = user_find(front_end_user, &user, err);
+        if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+            return status;
+        if (status == STATUS_OK)
+            group = user.gid;
+        *err = (struct error){0};
+    }
+    *ret_group = group;
+    return STATUS_OK;
+}
+
+/* Whatever the umask is. One that is there is an admin's, and stays as it is. */
+static enum status make_directory(const char *path, gid_t group, struct error *err)
+{
+    if (mkdir(path, 0700) != 0)
+        return errno == EEXIST ? STATUS_OK : FAIL_ERRNO(err, "make directory '%s'", path);
+    CLEANUP(fd_closep) int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fchown(fd, (uid_t)-1, group) != 0 || fchmod(fd, 0750) != 0)
+        return FAIL_ERRNO(err, "directory '%s'", path);
+    return file_sync_directory_of(path, err);
+}
+
 enum status config_token_create(const struct config *config, const struct account *account,
                                 const char *name, enum role role, char ret_token[CONFIG_TOKEN_SIZE],
                                 struct error *err)
@@ -192,11 +224,13 @@ enum status config_token_create(const struct config *config, const struct accoun
                     name);
     CLEANUP(freep) char *path = NULL;
     CLEANUP(freep) char *text = NULL;
+    gid_t group = FILE_GROUP_KEPT;
     if (file_of(config, account, name, &path, err) != STATUS_OK ||
         make_token(role, ret_token, &text, err) != STATUS_OK ||
-        file_make_directories(config->tokens_directory, 0755, err) != STATUS_OK)
+        front_end_group(&group, err) != STATUS_OK ||
+        make_directory(config->tokens_directory, group, err) != STATUS_OK)
         return err->status;
-    return file_replace(path, text, strlen(text), 0644, err);
+    return file_replace_in_group(path, text, strlen(text), 0640, group, err);
 }
 
 enum status config_token_revoke(const struct config *config, const struct account *account,

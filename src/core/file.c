@@ -118,7 +118,7 @@ enum status file_sync_directory_of(const char *path, struct error *err)
 }
 
 static enum status write_synced(const char *path, const void *bytes, size_t len, mode_t mode,
-                                struct error *err)
+                                gid_t group, struct error *err)
 {
     int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
     CLEANUP(fd_closep) int fd = open(path, flags, mode);
@@ -126,6 +126,8 @@ static enum status write_synced(const char *path, const void *bytes, size_t len,
         return FAIL_ERRNO(err, "create");
     if (file_write_all(fd, bytes, len, err) != STATUS_OK)
         return err->status;
+    if (fchown(fd, (uid_t)-1, group) != 0)
+        return FAIL_ERRNO(err, "chown");
     if (fchmod(fd, mode) != 0)
         return FAIL_ERRNO(err, "chmod");
     if (fsync(fd) != 0)
@@ -136,11 +138,17 @@ static enum status write_synced(const char *path, const void *bytes, size_t len,
 enum status file_replace(const char *path, const void *bytes, size_t len, mode_t mode,
                          struct error *err)
 {
+    return file_replace_in_group(path, bytes, len, mode, FILE_GROUP_KEPT, err);
+}
+
+enum status file_replace_in_group(const char *path, const void *bytes, size_t len, mode_t mode,
+                                  gid_t group, struct error *err)
+{
     char temporary[PATH_MAX];
     if (snprintf(temporary, sizeof(temporary), "%s.tmp", path) >= (int)sizeof(temporary))
         return FAIL(err, STATUS_TOO_LARGE, "replace '%s': the path is too long", path);
 
-    if (write_synced(temporary, bytes, len, mode, err) != STATUS_OK)
+    if (write_synced(temporary, bytes, len, mode, group, err) != STATUS_OK)
         goto fail;
     if (rename(temporary, path) != 0) {
         (void)FAIL_ERRNO(err, "rename");

@@ -275,7 +275,8 @@ const struct command commands[] = {
         .summary = "make a token for a caller of the API, and print it, once",
         .help = "  NAME              1-63 characters a-z 0-9 and '-'\n"
                 "  --role ROLE       viewer (sees), member (backs up and deletes), admin, owner\n"
-                "Only its SHA-256 is kept, in tokens.d. It is valid when the front end has read that:\n"
+                "Only its SHA-256 is kept, in tokens.d, which root and the front end's group may read.\n"
+                "It is valid when the front end has read that:\n"
                 "  systemctl reload appbackupd\n"
                 "Other hosts with a front end need a copy of the file.\n",
     },

@@ -61,6 +61,27 @@ class CtlTest(unittest.TestCase):
             node.ctl("token", "revoke", "cron")
             self.assertNotIn("cron", node.ctl("token", "list").stdout)
 
+    def test_a_token_made_by_root_is_read_by_the_front_end_and_by_nobody_else(self):
+        """Whatever the umask is. The machine has a user for the front end here, in a mount namespace of its own."""
+        front_end, others = 4242, 4343
+        with Node() as node:
+            os.chmod(node.directory, 0o755)
+            os.chmod(node.path("etc"), 0o755)
+            node.write("etc/passwd", f"root:x:0:0::/root:/bin/sh\nappbackup:x:{front_end}:{front_end}::/:/bin/false\n", 0o644)
+            def run(words, uid):
+                return subprocess.run(
+                    ["unshare", "--mount", "sh", "-c", 'umask 077; mount --bind "$1" /etc/passwd; shift; exec "$@"', "sh",
+                     node.path("etc/passwd"), "setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", *words],
+                    capture_output=True, text=True, timeout=60)
+            made = run([CTL, "--config", node.config, "token", "create", "cron", "--role", "member"], 0)
+            self.assertEqual(0, made.returncode, made.stderr)
+            check = [os.path.join(BIN, "appbackupd"), "--config", node.config, "--check"]
+            seen = run(check, front_end)
+            self.assertEqual(0, seen.returncode, seen.stderr)
+            seen = run(check, others)
+            self.assertEqual(78, seen.returncode, seen.stderr)
+            self.assertIn("tokens.d: open: Permission denied", seen.stderr)
+
     def assert_exit(self, code, result, text):
         self.assertEqual(code, result.returncode, result.stderr)
         self.assertIn(text, result.stderr)

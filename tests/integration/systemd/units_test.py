@@ -98,6 +98,9 @@ class UnitsTest(unittest.TestCase):
             self.assertRegex(read(root + "/etc/passwd"), r"(?m)^appbackup:x:\d+:\d+:")
             self.assertEqual(0o700, os.stat(root + "/var/lib/appbackup").st_mode & 0o777)
             self.assertEqual(0o755, os.stat(root + "/run/appbackup").st_mode & 0o777)
+            tokens = os.stat(root + "/etc/appbackup/tokens.d")
+            self.assertEqual(0o750, tokens.st_mode & 0o777)
+            self.assertIn(f"\nappbackup:x:{tokens.st_gid}:", read(root + "/etc/group"))
         finally:
             shutil.rmtree(root)
 

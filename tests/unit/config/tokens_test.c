@@ -5,8 +5,8 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
-#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define ID1    "5a8cbf4e-7d5b-4f44-9b4e-0d8e9b1c2d3f"
 #define HASH_A "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
@@ -72,10 +72,46 @@ Test(tokens, are_made_and_are_there_at_the_next_reading)
     hex_encode(account->tokens[1].hash, TOKEN_HASH_SIZE, digits);
     CLEANUP(freep) char *expected = scratch_output(&scratch, "printf %%s %s | sha256sum", token);
     cr_expect(eq(int, strncmp(expected, digits, 64), 0));
-    char mode[8];
-    CLEANUP(freep) char *seen = scratch_output(&scratch, "stat -c %%a tokens.d/main.cron.yaml");
-    (void)snprintf(mode, sizeof(mode), "%s", seen);
-    cr_expect(eq(str, mode, "644"));
+}
+
+Test(tokens, are_read_by_their_group_and_by_nobody_else_whatever_the_umask_is)
+{
+    CLEANUP(config_freep) struct config *config = load();
+    char token[CONFIG_TOKEN_SIZE];
+    struct error err = {0};
+    (void)umask(077);
+
+    cr_assert(
+        eq(int,
+           (int)config_token_create(config, &config->accounts[0], "cron", ROLE_MEMBER, token, &err),
+           (int)STATUS_OK),
+        "%s", err.text);
+
+    CLEANUP(freep)
+    char *modes = scratch_output(&scratch, "stat -c %%a tokens.d tokens.d/main.cron.yaml | xargs");
+    cr_expect(eq(str, modes, "750 640"));
+    CLEANUP(freep)
+    char *expected = scratch_output(&scratch, "id -g appbackup 2>/dev/null || id -g");
+    CLEANUP(freep)
+    char *groups = scratch_output(&scratch, "stat -c %%g tokens.d tokens.d/main.cron.yaml | uniq");
+    cr_expect(eq(str, groups, expected));
+}
+
+Test(tokens, leave_a_directory_of_an_admin_as_it_is)
+{
+    CLEANUP(config_freep) struct config *config = load();
+    char token[CONFIG_TOKEN_SIZE];
+    struct error err = {0};
+    scratch_shell(&scratch, "mkdir -m 0700 tokens.d");
+
+    cr_assert(
+        eq(int,
+           (int)config_token_create(config, &config->accounts[0], "cron", ROLE_MEMBER, token, &err),
+           (int)STATUS_OK),
+        "%s", err.text);
+
+    CLEANUP(freep) char *mode = scratch_output(&scratch, "stat -c %%a tokens.d");
+    cr_expect(eq(str, mode, "700"));
 }
 
 Test(tokens, are_revoked_and_are_gone_at_the_next_reading)
