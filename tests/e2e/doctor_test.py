@@ -52,6 +52,14 @@ class Patient:
     def __init__(self):
         self.scratch = Scratch()
         self.redis = Redis(self.scratch, appendonly="no")
+        try:
+            self.set_up()
+        except BaseException:
+            self.redis.kill()
+            self.scratch.remove()
+            raise
+
+    def set_up(self):
         self.redis.start()
         wait_until(lambda: os.path.exists(self.redis.socket), 10, "Redis listens")
         self.write_config()
