@@ -15,7 +15,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+/* Redis keeps 512 MiB at most in a string, which are 683 MiB as base64. */
+static const size_t line_bytes_max = (size_t)1 << 30;
 
 void undo_file_init(struct undo_file *file, const char *directory)
 {
@@ -48,6 +53,9 @@ static enum status write_line(struct undo_file *file, const json_t *json, struct
     CLEANUP(freep) char *text = json_write(json);
     if (text == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "undo file");
+    if (strlen(text) >= line_bytes_max)
+        return FAIL(err, STATUS_TOO_LARGE, "undo file: a repair of more than %zu bytes",
+                    line_bytes_max);
     if (file_write_all(file->fd, text, strlen(text), err) != STATUS_OK ||
         file_write_all(file->fd, "\n", 1, err) != STATUS_OK)
         return FAIL_IN(err, "undo file '%s'", file->path);
@@ -122,26 +130,72 @@ static enum status not_one(const char *path, struct error *err)
     return FAIL(err, STATUS_INVALID, "'%s' is no undo file of the doctor's", path);
 }
 
-/* All lines: an array of objects. The last one may be cut short: its repair did not happen. */
-static enum status read_lines(const char *path, json_t **ret_lines, struct error *err)
+/* A file that is mapped, and so of any size; what is read of it at a time is a line. */
+struct text {
+    char *bytes;
+    size_t len;
+};
+
+static void text_unmap(const struct text *text)
 {
-    CLEANUP(file_closep) FILE *file = fopen(path, "re");
-    if (file == NULL)
+    if (text->len > 0)
+        (void)munmap(text->bytes, text->len);
+}
+
+static enum status map_file(const char *path, struct text *ret_text, struct error *err)
+{
+    struct stat info;
+    CLEANUP(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &info) != 0)
         return FAIL_ERRNO(err, "undo file '%s'", path);
-    CLEANUP(freep) char *line = NULL;
-    size_t size = 0;
-    json_auto_t *lines = json_array();
-    for (ssize_t len = 0; (len = getline(&line, &size, file)) > 0;) {
-        json_t *json = NULL;
-        bool is_whole = line[len - 1] == '\n';
-        if (is_whole && json_read(line, (size_t)len, &json, err) != STATUS_OK)
-            return not_one(path, err);
-        if (is_whole && json_array_append_new(lines, json) != 0)
-            return FAIL(err, STATUS_NO_MEMORY, "undo file '%s'", path);
-    }
-    if (json_array_size(lines) == 0)
+    if (!S_ISREG(info.st_mode) || info.st_size == 0)
         return not_one(path, err);
-    *ret_lines = STEAL(lines);
+    char *bytes = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (bytes == MAP_FAILED)
+        return FAIL_ERRNO(err, "undo file '%s'", path);
+    *ret_text = (struct text){.bytes = bytes, .len = (size_t)info.st_size};
+    return bytes[0] == '{' ? STATUS_OK : not_one(path, err);
+}
+
+/* Where the last line of so many bytes begins; 0, if that is further away than a line is long. */
+static size_t last_line(const char *bytes, size_t len)
+{
+    size_t from = len > line_bytes_max ? len - line_bytes_max : 0;
+    const char *newline = memrchr(bytes + from, '\n', len - from);
+    return newline == NULL ? 0 : (size_t)(newline - bytes) + 1;
+}
+
+/* A line that was cut short, without a newline, is of a repair that did not happen. */
+static struct text whole_lines(const struct text *text)
+{
+    return (struct text){.bytes = text->bytes, .len = last_line(text->bytes, text->len)};
+}
+
+/* Takes the last line, an object, from the lines. */
+static enum status cut_line(const char *path, struct text *lines, json_t **ret_line,
+                            struct error *err)
+{
+    size_t start = last_line(lines->bytes, lines->len - 1);
+    size_t len = lines->len - start;
+    json_auto_t *json = NULL;
+    if (len > line_bytes_max || json_read(lines->bytes + start, len, &json, err) != STATUS_OK ||
+        !json_is_integer(json_object_get(json, "repair")))
+        return not_one(path, err);
+    lines->len = start;
+    *ret_line = STEAL(json);
+    return STATUS_OK;
+}
+
+/* Nothing is put back from what is no undo file, not even from its last lines. */
+static enum status check_lines(const char *path, struct text lines, struct error *err)
+{
+    if (lines.len == 0)
+        return not_one(path, err);
+    while (lines.len > 0) {
+        json_auto_t *line = NULL;
+        if (cut_line(path, &lines, &line, err) != STATUS_OK)
+            return err->status;
+    }
     return STATUS_OK;
 }
 
@@ -205,22 +259,31 @@ static enum status replay_repair(const struct replay *replay, const json_t *part
     return STATUS_OK;
 }
 
+static enum status replay_lines(const struct replay *replay, struct text lines, struct error *err)
+{
+    json_auto_t *done = NULL; /* it comes behind the parts, and so before them here */
+    while (lines.len > 0) {
+        json_auto_t *line = NULL;
+        if (cut_line(replay->path, &lines, &line, err) != STATUS_OK)
+            return err->status;
+        const json_t *parts = json_object_get(line, "parts");
+        if (parts != NULL && replay_repair(replay, parts, done, err) != STATUS_OK)
+            return err->status;
+        json_decref(done);
+        done = parts == NULL ? json_incref(json_object_get(line, "done")) : NULL;
+    }
+    return STATUS_OK;
+}
+
 enum status undo_file_replay(const char *path, undo_part_fn *on_part, void *context,
                              struct error *err)
 {
     const struct replay replay = {.path = path, .on_part = on_part, .context = context};
-    json_auto_t *lines = NULL;
-    if (read_lines(path, &lines, err) != STATUS_OK)
+    CLEANUP(text_unmap) struct text text = {0};
+    if (map_file(path, &text, err) != STATUS_OK)
         return err->status;
-    const json_t *done = NULL; /* it comes behind the parts, and so before them here */
-    for (size_t i = json_array_size(lines); i-- > 0;) {
-        const json_t *line = json_array_get(lines, i);
-        const json_t *parts = json_object_get(line, "parts");
-        if (!json_is_integer(json_object_get(line, "repair")))
-            return not_one(path, err);
-        if (parts != NULL && replay_repair(&replay, parts, done, err) != STATUS_OK)
-            return err->status;
-        done = parts == NULL ? json_object_get(line, "done") : NULL;
-    }
-    return STATUS_OK;
+    struct text lines = whole_lines(&text);
+    if (check_lines(path, lines, err) != STATUS_OK)
+        return err->status;
+    return replay_lines(&replay, lines, err);
 }

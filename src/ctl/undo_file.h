@@ -41,7 +41,8 @@ enum status undo_file_add_done(struct undo_file *file, const redisReply *traces,
 typedef enum status undo_part_fn(void *context, const struct store_part *part,
                                  const struct store_trace *trace, struct error *err);
 
-/* Calls on_part for all parts, the last first. Errors: INVALID, no undo file. */
+/* Calls on_part for all parts, the last first. A last line that was cut short is no error. Errors:
+ * INVALID, no undo file: then on_part was not called unless a part itself makes no sense. */
 enum status undo_file_replay(const char *path, undo_part_fn *on_part, void *context,
                              struct error *err) MUST_CHECK;
 
