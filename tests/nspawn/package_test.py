@@ -20,6 +20,8 @@ from machine import TOP, Machine, base_tree, package_dependencies, wait_until
 ACCOUNT = "6f8e7a52-3c1d-4b9e-8f27-5d0c9b1a4e63"
 RESTART_SECONDS = int(os.environ.get("NSPAWN_SECONDS", "8"))
 MIB = 1024 * 1024
+# As started here, with the drop-ins of the package.
+EXPOSURE_MAX = {"appbackupd.service": 2.0, "appbackup-worker.service": 4.0, "appbackup-recover.service": 4.0}
 
 # It says that it is held still, and cannot be held twice.
 APP = """volumes: [/srv/shop]
@@ -140,6 +142,11 @@ class PackageTest(unittest.TestCase):
         self.assertEqual(run("systemctl --failed --plain --no-legend"), "")
         self.assertEqual(run(
             "systemd-analyze verify /lib/systemd/system/appbackup*.{service,socket,target,slice} 2>&1 | grep appbackup || true"), "")
+        for unit, limit in EXPOSURE_MAX.items():
+            seen = run("systemd-analyze security --no-pager " + unit)
+            exposure = float(re.search(r"exposure level for \S+: ([\d.]+)", seen).group(1))
+            print(f"{unit}: {exposure}", file=sys.stderr)
+            self.assertLessEqual(exposure, limit, seen)
         self.assertNotEqual(self.machine.try_run(
             "redis-cli -s /run/appbackup-redis/redis.sock HGETALL appbackup:schema").stdout.find("NOAUTH"), -1)
 
@@ -149,7 +156,9 @@ class PackageTest(unittest.TestCase):
         self.new_data()
         self.machine.write("/srv/shop/photos/cat", "meow")
         self.machine.write("/etc/appbackup/apps.d/shop.yaml", APP)
-        type(self).token = run("appbackupctl token create test --role member").strip()
+        type(self).token = run("umask 077; appbackupctl token create test --role member").strip()
+        self.assertEqual(run("stat -c '%a %U %G' /etc/appbackup/tokens.d /etc/appbackup/tokens.d/*").splitlines(),
+                         ["750 root appbackup", "640 root appbackup"])
         run("appbackupctl config check")
         run("systemctl reload appbackupd appbackup-worker")
         wait_until(lambda: self.ctl("app list"), "the app is known")
