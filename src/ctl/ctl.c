@@ -35,8 +35,11 @@ static void print_command_help(const struct command *command)
 {
     char name[COMMAND_NAME_SIZE];
     command_name(command, name);
-    (void)printf("Usage: appbackupctl %s %s\n\n%s.\n\n%s\n%s\n%s", name, command->usage,
-                 command->summary, command->help, general_options, exit_codes);
+    (void)printf("Usage: appbackupctl %s%s%s\n\n%s.\n\n", name,
+                 command->usage[0] == '\0' ? "" : " ", command->usage, command->summary);
+    if (command->help[0] != '\0')
+        (void)printf("%s\n", command->help);
+    (void)printf("%s\n%s", general_options, exit_codes);
 }
 
 static int exit_code_of(const struct error *err)

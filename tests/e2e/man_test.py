@@ -83,6 +83,8 @@ class ManTest(unittest.TestCase):
             self.assertIn("--config", self.complete(*command.split(), "-"))
         self.assertIn("--role", self.complete("token", "create", "x", "--ro"))
         self.assertEqual(self.complete("token", "create", "x", "--role", "me"), ["member"])
+        self.assertEqual(self.complete("pause", ""), ["node", "app", "bucket"])
+        self.assertEqual(self.complete("resume", "b"), ["bucket"])
 
 
 if __name__ == "__main__":
