@@ -54,7 +54,8 @@ enum status store_page_finding(const struct store_page *page, size_t index,
                                struct store_finding *ret_finding, struct error *err) MUST_CHECK;
 struct store_bytes store_page_large(const struct store_page *page, size_t index);
 
-/* What a repair changes: a key as a whole (kind "key"), or a member of one of that type. */
+/* What a repair changes: a key as a whole (kind "key"), when it expires ("life"), or a member of
+ * one of that type. */
 struct store_part {
     const char *kind;
     struct store_place place;

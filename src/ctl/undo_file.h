@@ -6,8 +6,8 @@
  * "<base64>", "member": "", "existed": true, "content": "<base64>", "expires_ms": -1, "digest":
  * "<SHA-1>"}]}
  *             {"repair": 1, "done": [{"exists": true, "digest": "<SHA-1>"}]}
- *           kind "key": the content is what DUMP gives, for RESTORE; hash, set, zset: a member of
- *           such a key, and its value or score.
+ *           kind "key": the content is what DUMP gives, for RESTORE; "life": only when it expires;
+ *           hash, set, zset: a member of such a key, and its value or score.
  * Mode      0600: it holds what the keys held.
  */
 #ifndef CTL_UNDO_FILE_H

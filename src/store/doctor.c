@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-    PAGE = 64, /* keys or members: a call of a few ms at most */
+    PAGE = 16, /* keys or members: a call of a few ms, between which Redis serves others */
     FINDING_FIELDS = 6,
     PART_FIELDS = 7
 };

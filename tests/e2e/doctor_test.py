@@ -358,13 +358,13 @@ class DoctorTest(unittest.TestCase):
 
     def test_an_undo_minds_no_order_of_members(self):
         """Redis keeps a set in another order when its table has grown or shrunk meanwhile."""
-        key = max((key for key, (kind, _, _, _) in self.patient.healthy.items() if kind == "set"),
-                  key=lambda key: len(self.patient.healthy[key][1]))
-        self.patient.send(("EXPIRE", key, "5000"))
+        key = PREFIX + "mine"
+        self.patient.send(("SADD", key, *[f"member{i}" for i in range(200)]))
         sick = self.patient.look()
         undo = self.repair()
-        mended, size = self.patient.world.must("DUMP", key), 100
-        while self.patient.world.must("DUMP", key) == mended:
+        self.assertEqual(0, self.patient.ctl("doctor", "--undo", str(undo)).returncode)
+        before, size = self.patient.world.must("DUMP", key), 100
+        while self.patient.world.must("DUMP", key) == before:
             self.assertLess(size, 10 ** 6, "the order stays")
             others = [f"other{i}" for i in range(size)]
             self.patient.send(("SADD", key, *others), ("SREM", key, *others))
@@ -372,6 +372,19 @@ class DoctorTest(unittest.TestCase):
         result = self.patient.ctl("doctor", "--undo", str(undo))
         self.assertEqual((0, ""), (result.returncode, re.sub("^.*values are.*\n", "", result.stderr)))
         self.assertEqual(sick, self.patient.look())
+
+    def test_of_a_large_key_that_would_expire_nothing_is_read_but_that(self):
+        key = f"{PREFIX}backups:{self.patient.world.app('shop')}"
+        expires = 4102444800000
+        self.patient.send(("PEXPIREAT", key, expires))
+        undo = self.repair()
+        self.assertEqual(-1, self.patient.world.must("TTL", key))
+        parts, = [json.loads(line)["parts"] for line in undo.read_text().splitlines() if "parts" in line]
+        self.assertEqual([("life", "", expires)], [(part["kind"], part["content"], part["expires_ms"]) for part in parts])
+        self.patient.send(("ZADD", key, "1", "another"))
+        self.assertEqual(0, self.patient.ctl("doctor", "--undo", str(undo)).returncode)
+        self.assertEqual(expires, self.patient.world.must("PEXPIRETIME", key))
+        self.assertEqual("1", self.patient.world.must("ZSCORE", key, "another"))
 
     def test_an_undo_takes_no_other_file(self):
         result = self.patient.ctl("doctor", "--undo", self.patient.config)

@@ -147,20 +147,23 @@ function Doctor.commands_of(place)
     return commands
 end
 
--- The parts of the world that commands change: keys as a whole, or members of keys that hold many.
+-- The parts of the world that commands change: keys as a whole, members of keys that hold many, or when a key expires:
+-- what a large one holds is not read for that.
 function Doctor.parts_of(commands)
     local parts, seen = {}, {}
-    local function add(key, known, member)
-        local name = key .. "\0" .. (member or "")
+    local function add(key, known, member, is_life)
+        local name = key .. (is_life and "\0\0" or "\0") .. (member or "")
         if not seen[name] then
             seen[name] = true
-            parts[#parts + 1] = { key = key, known = known, member = member }
+            parts[#parts + 1] = { key = key, known = known, member = member, is_life = is_life }
         end
     end
     for _, command in ipairs(commands) do
         local known = Doctor.describe(command[2])
         local member = command[1] == "ZADD" and command[4] or command[3]
-        if known and known.member and command[1] ~= "DEL" and command[1] ~= "PERSIST" then
+        if command[1] == "PERSIST" or command[1] == "EXPIRE" then
+            add(command[2], known, nil, true)
+        elseif known and known.member and command[1] ~= "DEL" then
             add(command[2], known, member)
         else
             add(command[2], known, nil)
@@ -196,9 +199,12 @@ function Doctor.content_of(part)
         return { part.known.type, part.key, part.member, value and "1" or "0", value or "", "-1",
             redis.sha1hex(value or "") }
     end
+    local expires = redis.call("PEXPIRETIME", part.key)
+    if part.is_life then
+        return { "life", part.key, "", expires ~= -2 and "1" or "0", "", int(expires), redis.sha1hex("") }
+    end
     local dump = redis.call("DUMP", part.key)
-    return { "key", part.key, "", dump and "1" or "0", dump or "", int(redis.call("PEXPIRETIME", part.key)),
-        Doctor.digest_of(part.key, dump) }
+    return { "key", part.key, "", dump and "1" or "0", dump or "", int(expires), Doctor.digest_of(part.key, dump) }
 end
 
 function Doctor.plan(key, member, now)
@@ -255,7 +261,11 @@ end)
 -- content: nil, it was not there.
 function Doctor.put_back(part, kind, content, expires)
     local key, member = part.key, part.member
-    if not member and content then
+    if kind == "life" and expires >= 0 then
+        redis.call("PEXPIREAT", key, int(expires))
+    elseif kind == "life" then
+        redis.call("PERSIST", key)
+    elseif not member and content then
         redis.call("RESTORE", key, expires >= 0 and int(expires) or "0", content, "REPLACE", "ABSTTL")
     elseif not member then
         redis.call("DEL", key)
@@ -274,13 +284,14 @@ end
 -- (else anything may be there); then whether the part was there after the repair, and its digest.
 define("doctor_undo", WRITES, function(a)
     local flag = { ["0"] = true, ["1"] = true }
-    local kind = a:choice("kind", { key = true, hash = true, set = true, zset = true })
+    local kind = a:choice("kind", { key = true, life = true, hash = true, set = true, zset = true })
     local key, member = a:text("key", JSON_MAX), a:text("member", JSON_MAX)
     local existed, content = a:choice("existed", flag), a:text("content", Doctor.CONTENT_MAX)
     local expires, digest = a:number("expires", -2, BYTES_MAX), a:text("digest", 40)
     local known, after, after_digest = a:choice("known", flag), a:choice("after", flag), a:text("after_digest", 40)
     a:finish()
-    local part = { key = key, known = Doctor.describe(key), member = kind ~= "key" and member or nil }
+    local part = { key = key, known = Doctor.describe(key), is_life = kind == "life",
+        member = kind ~= "key" and kind ~= "life" and member or nil }
     if key:sub(1, #PREFIX) ~= PREFIX or (part.member and (not part.known or part.known.type ~= kind)) then
         refuse("INVALID_ARGUMENT", "%s is not a key that a repair changes", clean(key, NAME_MAX))
     end
