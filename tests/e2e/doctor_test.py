@@ -373,6 +373,23 @@ class DoctorTest(unittest.TestCase):
         self.assertEqual((0, ""), (result.returncode, re.sub("^.*values are.*\n", "", result.stderr)))
         self.assertEqual(sick, self.patient.look())
 
+    def test_a_large_key_is_left_to_a_person(self):
+        """A copy of it for an undo would hold up Redis."""
+        keys = [PREFIX + "mine", f"{PREFIX}tasks:{self.patient.world.app('shop')}", PREFIX + "text"]
+        members = [f"member{i}" for i in range(2001)]
+        self.patient.send(("DEL", *keys), ("SADD", keys[0], *members), ("RPUSH", keys[1], *members),
+                          ("SET", keys[2], "x" * (1024 * 1024 + 1)))
+        result, findings = self.patient.examine("--repair")
+        self.assertEqual(1, result.returncode)
+        told = {finding["where"]: finding["repair"] for finding in findings}
+        for key in keys:
+            self.assertIn("RENAME", told[key])
+            self.assertEqual(1, self.patient.world.must("EXISTS", key))
+            self.patient.send(("RENAME", key, "old:" + key))
+        self.repair()
+        self.assertEqual(0, self.patient.ctl("doctor").returncode)
+        self.patient.send(*[("DEL", "old:" + key) for key in keys])
+
     def test_of_a_large_key_that_would_expire_nothing_is_read_but_that(self):
         key = f"{PREFIX}backups:{self.patient.world.app('shop')}"
         expires = 4102444800000

@@ -17,6 +17,8 @@ local Doctor = {
     SMALL = 32,           -- members that are looked at together with their key
     GRACE_MS = 30000,     -- before a job that is made anew starts: whoever had the lost one has stopped by then
     CLOCK_SLACK_MS = 600000,
+    COPY_MEMBERS_MAX = 2000, -- of a key that is removed: DUMP takes about 2 us each
+    COPY_BYTES_MAX = 1024 * 1024,
     CONTENT_MAX = 512 * 1024 * 1024, -- of a key that is put back: as much as Redis takes
     RANKS = { job = 3, names = 4, backups = 4, ["account-backups"] = 5, state = 5, task = 5, backup = 6 },
     JOURNAL_PAGE = 5000,  -- entries that are searched for what is told of one backup

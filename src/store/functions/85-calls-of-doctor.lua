@@ -1,5 +1,18 @@
 -- Looking, mending, putting back --------------------------------------------------------------------------------------
 
+Doctor.SCANS = { hash = "HSCAN", set = "SSCAN", zset = "ZSCAN" }
+Doctor.SIZES = { hash = "HLEN", set = "SCARD", zset = "ZCARD", list = "LLEN", stream = "XLEN", string = "STRLEN" }
+
+-- What is removed is kept for an undo. A copy of much would hold up all others, and so that is left to a person.
+function Doctor.remove(place, type, what, todo)
+    local size = Doctor.SIZES[type] and Doctor.ask(Doctor.SIZES[type], place.key) or 0
+    if size > (type == "string" and Doctor.COPY_BYTES_MAX or Doctor.COPY_MEMBERS_MAX) then
+        Doctor.find(place, what, "too large to keep a copy of: RENAME it to a name that does not begin with " .. PREFIX)
+    else
+        Doctor.find(place, what, todo, { "DEL", place.key })
+    end
+end
+
 -- A key as a whole. A record that is not there is nobody's mistake: what lacks it is found there.
 function Doctor.look_at_key(key, now, budget)
     local place = { key = key, found = {}, now = now, budget = budget }
@@ -11,10 +24,10 @@ function Doctor.look_at_key(key, now, budget)
             Doctor.whole_schema(place, nil)
         end
     elseif not known then
-        Doctor.find(place, "nobody knows this key", "remove it", { "DEL", key })
+        Doctor.remove(place, type, "nobody knows this key", "remove it")
     elseif type ~= known.type then
-        Doctor.find(place, string.format("it is a %s, and should be a %s", type, known.type),
-            "remove it; what can be told from the rest is made again", { "DEL", key })
+        Doctor.remove(place, type, string.format("it is a %s, and should be a %s", type, known.type),
+            "remove it; what can be told from the rest is made again")
     elseif known.whole == "schema" then
         Doctor.whole_schema(place, redis.call("GET", key))
     elseif known.whole then
@@ -73,9 +86,6 @@ function Doctor.tell(list, place)
         list[#list + 1] = item
     end
 end
-
-Doctor.SCANS = { hash = "HSCAN", set = "SSCAN", zset = "ZSCAN" }
-Doctor.SIZES = { hash = "HLEN", set = "SCARD", zset = "ZCARD" }
 
 function Doctor.tell_members(list, page, key, known, cursor)
     local reply = Doctor.ask(Doctor.SCANS[known.type], key, cursor, "COUNT", page.count)
