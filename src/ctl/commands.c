@@ -246,6 +246,7 @@ const struct command commands[] = {
         .summary = "look for what must not be in Redis, and mend it",
         .help = "  --repair          mend what is found. What is replaced is first written to\n"
                 "                    doctor-TIME.undo in the state directory.\n"
+                "                    A large key that does not belong there is left to a person.\n"
                 "  --undo FILE       put back what such a file holds, where it has not changed since\n"
                 "Works while the service runs, and on all accounts. Exit code 1: something was found\n"
                 "(with --repair: and is not mended; with --undo: and could not be put back). What is\n"

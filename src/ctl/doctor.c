@@ -177,7 +177,8 @@ static void print_summary(const struct repair *repair, size_t left)
         (void)fprintf(stderr, "%zu catalog tasks read from the buckets what is missing\n",
                       repair->tasks);
     if (left > 0)
-        (void)fprintf(stderr, "%zu places could not be mended: look again\n", left);
+        (void)fprintf(stderr, "%zu places are not mended: \"appbackupctl doctor\" says why\n",
+                      left);
 }
 
 /* Rounds, until a look finds nothing or a round changes nothing. What the first look found is
