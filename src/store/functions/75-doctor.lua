@@ -21,8 +21,7 @@ local Doctor = {
     COPY_BYTES_MAX = 1024 * 1024,
     CONTENT_MAX = 512 * 1024 * 1024, -- of a key that is put back: as much as Redis takes
     RANKS = { job = 3, names = 4, backups = 4, ["account-backups"] = 5, state = 5, task = 5, backup = 6 },
-    JOURNAL_PAGE = 5000,  -- entries that are searched for what is told of one backup
-    SEARCHES_MAX = 2,     -- such searches in one look
+    JOURNAL_PAGE = 1000,  -- entries that are searched for what is told of one backup
     is = {},
 }
 

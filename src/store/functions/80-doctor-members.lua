@@ -119,9 +119,10 @@ function Doctor.backup_of_index(place, id, hints)
     end
     if redis.call("EXISTS", PREFIX .. "backup:" .. id) == 0 then
         hints.remove = Doctor.removal(place)
-        local lost = { key = place.key, id = id, now = place.now, found = place.found, budget = place.budget }
+        local lost = { key = place.key, id = id, now = place.now, found = place.found, page = place.page }
         if not Doctor.make_backup(lost, id, hints) then
-            Doctor.stray(place, "of a backup that nothing else knows")
+            Doctor.find(place, "of a backup that nothing else knows",
+                place.page and "remove it, unless the journal tells of it" or "remove it", hints.remove)
         end
         return nil
     end

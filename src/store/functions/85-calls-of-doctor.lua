@@ -14,8 +14,8 @@ function Doctor.remove(place, type, what, todo)
 end
 
 -- A key as a whole. A record that is not there is nobody's mistake: what lacks it is found there.
-function Doctor.look_at_key(key, now, budget)
-    local place = { key = key, found = {}, now = now, budget = budget }
+function Doctor.look_at_key(key, now, page)
+    local place = { key = key, found = {}, now = now, page = page }
     local known, id = Doctor.describe(key)
     local type = redis.call("TYPE", key).ok
     place.id, place.known = id, known
@@ -46,9 +46,9 @@ function Doctor.value_of(known, key, member)
 end
 
 -- One member of a key that holds many; value: its score, or what the hash has for it.
-function Doctor.look_at_member(key, member, now, budget)
+function Doctor.look_at_member(key, member, now, page)
     local known, id = Doctor.describe(key)
-    local place = { key = key, member = member, id = id, known = known, found = {}, now = now, budget = budget }
+    local place = { key = key, member = member, id = id, known = known, found = {}, now = now, page = page }
     local value = known and known.member and Doctor.value_of(known, key, member)
     if value then
         Doctor["member_" .. known.member](place, value)
@@ -105,7 +105,7 @@ define("doctor_look", READS, function(a)
     local cursor, count = a:text("cursor", 20), a:number("count", 1, Doctor.PAGE_MAX)
     a:finish()
     local found, large = {}, {}
-    local page = { now = now_ms(), count = Doctor.SMALL, searches = Doctor.SEARCHES_MAX }
+    local page = { now = now_ms(), count = Doctor.SMALL }
     local scanned = redis.call("SCAN", cursor, "MATCH", PREFIX .. "*", "COUNT", count)
     if cursor == "0" then
         Doctor.tell(found, Doctor.look_at_key(SCHEMA_KEY, page.now, page))
@@ -132,7 +132,7 @@ define("doctor_look_in", READS, function(a)
     local found, known = {}, Doctor.describe(key)
     local following = "0"
     if known and known.member then
-        local page = { now = now_ms(), count = count, searches = Doctor.SEARCHES_MAX }
+        local page = { now = now_ms(), count = count }
         following = Doctor.tell_members(found, page, key, known, cursor)
     end
     return { following, found, {} }
@@ -218,7 +218,8 @@ function Doctor.content_of(part)
 end
 
 function Doctor.plan(key, member, now)
-    local commands = Doctor.commands_of(Doctor.look(key, member, now))
+    local place = Doctor.look(key, member, now)
+    local commands = Doctor.commands_of(place)
     local texts, contents = {}, {}
     for _, command in ipairs(commands) do
         texts[#texts + 1] = table.concat(command, "\0")
@@ -228,7 +229,7 @@ function Doctor.plan(key, member, now)
         contents[i] = content
         texts[#texts + 1] = table.concat(content, "\0", 1, 4) .. "\0" .. table.concat(content, "\0", 6)
     end
-    return commands, contents, redis.sha1hex(table.concat(texts, "\0\0"))
+    return commands, contents, redis.sha1hex(table.concat(texts, "\0\0")), place
 end
 
 -- What a repair of a place would change, as it is now; and what the repair is asked for with: a time and a token.
@@ -248,8 +249,7 @@ define("doctor_repair", WRITES, function(a)
     if math.abs(now_ms() - now) > Doctor.CLOCK_SLACK_MS then
         refuse("INVALID_ARGUMENT", "the plan is too old")
     end
-    local place = Doctor.look(key, member, now)
-    local commands, _, current = Doctor.plan(key, member, now)
+    local commands, _, current, place = Doctor.plan(key, member, now)
     if current ~= token then
         refuse("PLAN_OUTDATED", "%s has changed meanwhile", clean(key, NAME_MAX))
     end
