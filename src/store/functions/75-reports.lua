@@ -4,7 +4,7 @@
 Each answers with lines; with a last argument "json", with one JSON text of the same for programs. Nothing here is of one
 account only: these are for who looks after all of it.
 ]]
-local Reports = { ROWS_MAX = 1000, PER_STATE_MAX = 100, JOURNAL_PAGE = 5000, FORMS = { lines = true, json = true } }
+local Reports = { ROWS_MAX = 1000, PER_STATE_MAX = 100, JOURNAL_PAGE = 2000, FORMS = { lines = true, json = true } }
 
 -- The last argument, and with it the end of them.
 function Reports.wants_json(a)
@@ -458,11 +458,9 @@ function Reports.history_page(id, before)
     local entries, last = {}, ""
     local raw = redis.call("XREVRANGE", JOURNAL, before, "-", "COUNT", Reports.JOURNAL_PAGE)
     for _, item in ipairs(raw) do
-        local entry = {}
-        for i = 1, #item[2], 2 do
-            entry[item[2][i]] = item[2][i + 1]
-        end
-        if entry.backup == id or entry.job == id then
+        local fields = item[2]
+        if fields[2] == id or fields[4] == id then -- backup and job: journal() has them in front
+            local entry = unflatten(fields)
             entry.at = item[1]
             entries[#entries + 1] = entry
         end

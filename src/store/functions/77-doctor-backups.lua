@@ -339,10 +339,7 @@ function Doctor.last_words(place, id)
         return nil
     end
     for _, item in ipairs(Doctor.ask("XREVRANGE", JOURNAL, "+", "-", "COUNT", Doctor.JOURNAL_PAGE) or {}) do
-        local entry = {}
-        for i = 1, #item[2], 2 do
-            entry[item[2][i]] = item[2][i + 1]
-        end
+        local entry = item[2][2] == id and unflatten(item[2]) or {} -- journal() has the backup in front
         if entry.backup == id and Doctor.is.id(entry.app or "") and Doctor.is.id(entry.account or "") then
             return entry
         end
