@@ -288,29 +288,28 @@ end
 -- The fields of a record by the table. guess: what a needed field should be; whatever it says must be a value of it.
 function Doctor.check_fields(place, kind, record, guess)
     local fields = Doctor.FIELDS[kind]
-    local names = {}
-    for field in pairs(record) do
-        names[#names + 1] = field
-    end
-    table.sort(names) -- the same commands in the same order each time
-    for _, field in ipairs(names) do
+    local wrong = {}
+    for field, value in pairs(record) do
         local is = field ~= "needed" and fields[field]
-        if not is then
-            Doctor.mend(place, record, field, nil, "which is no field of it")
-        elseif not is(record[field]) and not fields.needed[field] then
-            Doctor.mend(place, record, field, nil, "which cannot be")
+        if not is or (not fields.needed[field] and not is(value)) then
+            wrong[#wrong + 1] = field
         end
     end
-    names = {}
-    for field in pairs(fields.needed) do
-        names[#names + 1] = field
+    table.sort(wrong) -- the same commands in the same order each time
+    for _, field in ipairs(wrong) do
+        local is = field ~= "needed" and fields[field]
+        Doctor.mend(place, record, field, nil, is and "which cannot be" or "which is no field of it")
     end
-    table.sort(names)
-    for _, field in ipairs(names) do
+    wrong = {}
+    for field, is in pairs(fields.needed) do
         local value = rawget(record, field)
-        if value == nil or not fields[field](value) then
-            Doctor.mend(place, record, field, guess(field))
+        if value == nil or not is(value) then
+            wrong[#wrong + 1] = field
         end
+    end
+    table.sort(wrong)
+    for _, field in ipairs(wrong) do
+        Doctor.mend(place, record, field, guess(field))
     end
 end
 

@@ -49,6 +49,9 @@ function Doctor.backup_state(place, backup, job, live)
     local candidates = {}
     if Doctor.is_state(rawget(backup, "state") or "") then
         candidates[1] = backup.state
+        if Doctor.is_plausible(backup.state, job, live) and (live or Doctor.fits(backup.state, backup)) then
+            return backup.state -- as nearly all are: the indexes need not be asked
+        end
     end
     for _, state in ipairs(STATES) do
         if Doctor.score(PREFIX .. "state:" .. state, place.id) and state ~= candidates[1] then
