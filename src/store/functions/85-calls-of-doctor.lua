@@ -14,6 +14,7 @@ function Doctor.remove(place, type, what, todo)
 end
 
 -- A key as a whole. A record that is not there is nobody's mistake: what lacks it is found there.
+-- page: that of a look at many places; nil where this one alone is asked for.
 function Doctor.look_at_key(key, now, page)
     local place = { key = key, found = {}, now = now, page = page }
     local known, id = Doctor.describe(key)
