@@ -373,6 +373,15 @@ class DoctorTest(unittest.TestCase):
         self.assertEqual((0, ""), (result.returncode, re.sub("^.*values are.*\n", "", result.stderr)))
         self.assertEqual(sick, self.patient.look())
 
+    def test_a_job_without_a_kind_of_a_backup_without_a_state(self):
+        job = next(key for key, (_, content, _, _) in sorted(self.patient.healthy.items())
+                   if kind_of(key) == "job" and dict(content)["state"] == "queued" and dict(content)["kind"] == "backup")
+        backup = f"{PREFIX}backup:{dict(self.patient.healthy[job][1])['subject']}"
+        self.patient.send(("HDEL", job, "kind"), ("HDEL", backup, "state"))
+        self.repair()
+        self.assertEqual(["backup", "pending"], [self.patient.world.must("HGET", job, "kind"),
+                                                 self.patient.world.must("HGET", backup, "state")])
+
     def test_a_large_key_is_left_to_a_person(self):
         """A copy of it for an undo would hold up Redis."""
         keys = [PREFIX + "mine", f"{PREFIX}tasks:{self.patient.world.app('shop')}", PREFIX + "text"]

@@ -94,7 +94,7 @@ function Doctor.job_kind(job, subject)
     if Tasks.KINDS[subject.kind] then
         return subject.kind
     end
-    if subject.job ~= job.id or not Doctor.score(PREFIX .. "state:" .. subject.state, subject.id) then
+    if subject.job ~= job.id or not Doctor.score(PREFIX .. "state:" .. (subject.state or ""), subject.id) then
         return nil
     end
     if subject.state == "deleting" then
