@@ -1,7 +1,8 @@
 """Many jobs through two supervisors that are killed again and again: each job ends exactly once.
 
 Both supervisors are of one node and share its queue, each with a state directory of its own; about every second one
-of them, or one job process, gets SIGKILL. By hand, and the long way (10 to 15 minutes with a release build):
+of them, or one job process, gets SIGKILL. By hand, and the long way (11 minutes at 15 jobs a second, with a release
+build and two cores that others leave free):
 
     JOBS=10000 SEED=7 APPBACKUP_BIN=build/release python3 -B tests/e2e/killed_supervisors_test.py
 
