@@ -111,7 +111,8 @@ static int start_runaway(const struct cgroups *cgroups, const char *name)
         if (fork() == 0) {
             (void)setsid();
             (void)signal(SIGTERM, SIG_IGN);
-            (void)write(ends[1], "x", 1);
+            if (write(ends[1], "x", 1) != 1)
+                _exit(1);
             for (;;)
                 (void)pause();
         }
