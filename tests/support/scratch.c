@@ -90,11 +90,19 @@ void scratch_read(const struct scratch *scratch, const char *name, char *text, s
     (void)close(fd);
 }
 
+/* For shell commands: the byte is another one then, whatever it was. */
+static const char change_byte[] = "change_byte() { # file offset\n"
+                                  "    byte=$(($(od -An -tu1 -j \"$2\" -N 1 \"$1\") ^ 255))\n"
+                                  "    printf \"\\\\$(printf %o $byte)\" |\n"
+                                  "        dd of=\"$1\" bs=1 seek=\"$2\" conv=notrunc status=none\n"
+                                  "}\n";
+
 static char *shell(const struct scratch *scratch, const char *format, va_list args)
 {
     char *script = NULL, *command = NULL;
     cr_assert(vasprintf(&script, format, args) >= 0);
-    cr_assert(asprintf(&command, "exec 2>&1; cd '%s' && { %s\n}", scratch->path, script) >= 0);
+    cr_assert(asprintf(&command, "%sexec 2>&1; cd '%s' && { %s\n}", change_byte, scratch->path,
+                       script) >= 0);
     FILE *stream = popen(command, "re");
     cr_assert(stream != NULL, "popen: %s", strerror(errno));
 

@@ -27,7 +27,8 @@ void scratch_write(const struct scratch *scratch, const char *name, const char *
 /* Its contents, cut to size - 1 bytes; "" if there is no such file. */
 void scratch_read(const struct scratch *scratch, const char *name, char *text, size_t size);
 
-/* Runs a shell command in the directory; ends the test if it fails. */
+/* Runs a shell command in the directory; ends the test if it fails. "change_byte FILE OFFSET" in it
+ * damages a file: what is written over it by hand may be what is there. */
 void scratch_shell(const struct scratch *scratch, const char *format, ...)
     __attribute__((__format__(__printf__, 2, 3)));
 

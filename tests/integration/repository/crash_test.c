@@ -177,7 +177,7 @@ Test(crash, of_a_disk_shows_as_damage_with_the_place_in_clear_words)
     fixture_end(&f);
     scratch_shell(&f.scratch,
                   "p=$(find bucket/shop/data -type f); chmod 600 $p; "
-                  "printf '\\001' | dd of=$p bs=1 seek=18 conv=notrunc 2>/dev/null; "
+                  "change_byte $p 18; "
                   "! " RESTIC "check --read-data >log 2>&1",
                   f.scratch.path);
     buffer_init(&buffer, 100);

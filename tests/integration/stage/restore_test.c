@@ -252,10 +252,8 @@ Test(restore, puts_right_what_has_changed_since)
     back_up();
     restore();
     scratch_shell(&fixture.scratch,
-                  "cd out$PWD/volume && printf X | dd of=large bs=1 seek=9000000 conv=notrunc "
-                  "status=none && printf HELLO >a/b/c/small && rm h2 && echo >>text && "
-                  "rm rel && touch rel && printf X | dd of=hole bs=1 seek=3000000 conv=notrunc "
-                  "status=none");
+                  "cd out$PWD/volume && change_byte large 9000000 && printf HELLO >a/b/c/small && "
+                  "rm h2 && echo >>text && rm rel && touch rel && change_byte hole 3000000");
 
     restore();
 

@@ -72,8 +72,8 @@ Test(repository_open, tells_what_is_wrong)
 
     scratch_shell(&f.scratch, "cd bucket/shop; mv keys away");
     EXPECT_STATUS(&f, repository_open(f.store, PASSPHRASE, &none, &f.err), STATUS_FORBIDDEN);
-    scratch_shell(&f.scratch, "cd bucket/shop; mv away keys; chmod 600 config; "
-                              "printf x | dd of=config bs=1 seek=40 conv=notrunc 2>/dev/null");
+    scratch_shell(&f.scratch,
+                  "cd bucket/shop; mv away keys; chmod 600 config; change_byte config 40");
     EXPECT_STATUS(&f, repository_open(f.store, PASSPHRASE, &none, &f.err), STATUS_CORRUPT);
     cr_expect(strstr(f.err.text, "config") != NULL, "%s", f.err.text);
     cr_expect(none == NULL);
@@ -359,7 +359,7 @@ static void damage(const char *how)
 
 Test(repository_load_blob, notices_a_changed_byte)
 {
-    damage("printf '\\377' | dd of=$p bs=1 seek=20 conv=notrunc 2>/dev/null");
+    damage("change_byte $p 20");
     cr_expect(strstr(f.err.text, "pack ") != NULL, "%s", f.err.text);
 }
 
@@ -398,8 +398,8 @@ Test(repository_load_index, notices_damage_and_knows_nothing_then)
 {
     struct blob_id id = save(BLOB_DATA, "abc", 3);
     MUST(&f, repository_flush(f.repository, &f.err));
-    scratch_shell(&f.scratch, "p=$(find bucket/shop/index -type f); chmod 600 $p; "
-                              "printf '\\377' | dd of=$p bs=1 seek=20 conv=notrunc 2>/dev/null");
+    scratch_shell(&f.scratch,
+                  "p=$(find bucket/shop/index -type f); chmod 600 $p; change_byte $p 20");
     EXPECT_STATUS(&f, repository_load_index(f.repository, NULL, &f.err), STATUS_CORRUPT);
     cr_expect(strstr(f.err.text, "index/") != NULL, "%s", f.err.text);
     cr_expect(not(repository_has_blob(f.repository, BLOB_DATA, &id)));

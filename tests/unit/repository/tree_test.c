@@ -439,7 +439,7 @@ Test(tree_reader_open, notices_a_changed_byte_before_the_first_node)
     struct blob_id large = write_large(40000);
     fixture_reopen(&f);
     scratch_shell(&f.scratch, "for pack in $(find bucket/shop/data -type f); do chmod 600 $pack; "
-                              "printf x | dd of=$pack bs=1 seek=400000 conv=notrunc 2>&1; done");
+                              "change_byte $pack 400000; done");
     EXPECT_STATUS(&f, count_nodes(&large, &count, &blobs), STATUS_CORRUPT);
     cr_expect(eq(sz, count, 0));
 }

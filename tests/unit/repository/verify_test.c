@@ -106,14 +106,13 @@ Test(verification, finds_a_pack_that_was_cut)
 
 Test(verification, finds_a_flipped_bit_in_a_blob)
 {
-    harm("printf '\\377\\376' | dd of=$1 bs=1 seek=100 conv=notrunc 2>/dev/null");
+    harm("change_byte $1 100");
     expect_damage("at byte 0: ");
 }
 
 Test(verification, finds_a_flipped_bit_in_a_header)
 {
-    harm("printf '\\377\\376' | dd of=$1 bs=1 seek=$(($(stat -c %s $1) - 30)) conv=notrunc "
-         "2>/dev/null");
+    harm("change_byte $1 $(($(stat -c %s $1) - 30))");
     expect_damage("header");
 }
 
