@@ -2,10 +2,10 @@
 
 #include "core/buffer.h"
 #include "core/cleanup.h"
+#include "tests/support/reply.h"
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
-#include <hiredis/hiredis.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -31,12 +31,7 @@ enum status __wrap_store_run(struct store *store, const struct store_call *call,
     call_count++;
     if (text == NULL)
         return FAIL(error, STATUS_UNAVAILABLE, "Redis is gone");
-    redisReader *reader = redisReaderCreate();
-    void *reply = NULL;
-    cr_assert(redisReaderFeed(reader, text, strlen(text)) == REDIS_OK);
-    cr_assert(redisReaderGetReply(reader, &reply) == REDIS_OK && reply != NULL);
-    redisReaderFree(reader);
-    *ret_reply = reply;
+    *ret_reply = reply_parse(text, strlen(text));
     return STATUS_OK;
 }
 

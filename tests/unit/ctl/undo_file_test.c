@@ -1,11 +1,11 @@
 #include "src/ctl/undo_file.h"
 
 #include "core/cleanup.h"
+#include "tests/support/reply.h"
 #include "tests/support/scratch.h"
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
-#include <hiredis/hiredis.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -69,15 +69,9 @@ static void expect_refused(const char *text)
     err = (struct error){0};
 }
 
-/* What Redis would send. Caller frees. */
 static redisReply *parse(const char *text)
 {
-    redisReader *reader = redisReaderCreate();
-    void *reply = NULL;
-    cr_assert(redisReaderFeed(reader, text, strlen(text)) == REDIS_OK);
-    cr_assert(redisReaderGetReply(reader, &reply) == REDIS_OK && reply != NULL);
-    redisReaderFree(reader);
-    return reply;
+    return reply_parse(text, strlen(text));
 }
 
 static const struct store_finding finding = {

@@ -2,6 +2,7 @@
 
 #include "core/cleanup.h"
 #include "store/store.h"
+#include "tests/support/reply.h"
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -9,18 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What Redis would send, through the parser of hiredis. */
-static redisReply *parse(const char *bytes, size_t len)
-{
-    redisReader *reader = redisReaderCreate();
-    void *reply = NULL;
-    cr_assert(redisReaderFeed(reader, bytes, len) == REDIS_OK);
-    cr_assert(redisReaderGetReply(reader, &reply) == REDIS_OK && reply != NULL);
-    redisReaderFree(reader);
-    return reply;
-}
-
-#define PARSE(text) parse(text, sizeof(text) - 1)
+#define PARSE(text) reply_parse(text, sizeof(text) - 1)
 
 static const struct {
     const char *line;
@@ -59,7 +49,7 @@ Test(reply, that_refuses_gives_its_code_status_and_text)
 {
     for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
         CLEANUP(reply_freep)
-        redisReply *reply = parse(refusals[i].line, strlen(refusals[i].line));
+        redisReply *reply = reply_parse(refusals[i].line, strlen(refusals[i].line));
         struct error err = {0};
 
         enum status status = store_reply_nothing(reply, &err);
@@ -113,7 +103,7 @@ static const char *const shapes[] = {
 Test(reply, of_another_shape_is_corrupt)
 {
     for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
-        CLEANUP(reply_freep) redisReply *reply = parse(shapes[i], strlen(shapes[i]));
+        CLEANUP(reply_freep) redisReply *reply = reply_parse(shapes[i], strlen(shapes[i]));
         struct error err = {0};
         struct backup backup = {0};
         struct app app = {0};
