@@ -7,6 +7,8 @@
 
 enum { FUNCTION_ARGUMENTS = 3, HEADER_MAX = 128 }; /* FCALL name 0 */
 
+enum { GROUPS_MAX = 2 };
+
 struct member {
     STAILQ_ENTRY(member) next;
     char *command; /* its arguments as RESP, behind the header of an array; hiredis' memory */
@@ -21,12 +23,20 @@ struct member {
 
 STAILQ_HEAD(member_list, member);
 
+/* Members that are under way as one call. */
+struct group {
+    struct merge *merge;
+    struct member_list members; /* in the order of the replies */
+    size_t count;               /* 0: not in use */
+};
+
 struct merge {
     struct store_async *async;
     merge_send_fn *send;
     struct member_list waiting;
-    struct member_list sent; /* in the order of the replies */
-    size_t sent_count;
+    size_t waiting_count;
+    struct group groups[GROUPS_MAX];
+    size_t group_count; /* in use */
 };
 
 struct merge *merge_new(struct store_async *async, merge_send_fn *send)
@@ -37,7 +47,10 @@ struct merge *merge_new(struct store_async *async, merge_send_fn *send)
     merge->async = async;
     merge->send = send;
     STAILQ_INIT(&merge->waiting);
-    STAILQ_INIT(&merge->sent);
+    for (size_t i = 0; i < GROUPS_MAX; i++) {
+        merge->groups[i].merge = merge;
+        STAILQ_INIT(&merge->groups[i].members);
+    }
     return merge;
 }
 
@@ -45,7 +58,7 @@ void merge_free(struct merge *merge)
 {
     if (merge == NULL)
         return;
-    assert(STAILQ_EMPTY(&merge->waiting) && STAILQ_EMPTY(&merge->sent));
+    assert(merge->waiting_count == 0 && merge->group_count == 0);
     free(merge);
 }
 
@@ -65,13 +78,6 @@ static struct member *take_first(struct member_list *list)
     return member;
 }
 
-static void move_all(struct member_list *from, struct member_list *to)
-{
-    struct member *member = NULL;
-    while ((member = take_first(from)) != NULL)
-        STAILQ_INSERT_TAIL(to, member, next);
-}
-
 static void fail_all(struct member_list *list, const struct error *err)
 {
     struct member *member = NULL;
@@ -79,37 +85,46 @@ static void fail_all(struct member_list *list, const struct error *err)
         answer(member, NULL, err);
 }
 
-/* Moves the next members to go to merge->sent; returns the size of their arguments. */
-static size_t board(struct merge *merge)
+static struct group *free_group(struct merge *merge)
+{
+    size_t i = 0;
+    while (merge->groups[i].count > 0)
+        i++;
+    assert(i < GROUPS_MAX);
+    return &merge->groups[i];
+}
+
+/* Moves the next members to go to the group; returns the size of their arguments. */
+static size_t board(struct merge *merge, struct group *group)
 {
     size_t bytes = 0;
-    merge->sent_count = 0;
     struct member *member = NULL;
-    while ((member = STAILQ_FIRST(&merge->waiting)) != NULL &&
-           merge->sent_count < MERGE_CALLS_MAX &&
+    while ((member = STAILQ_FIRST(&merge->waiting)) != NULL && group->count < MERGE_CALLS_MAX &&
            (bytes == 0 || bytes + member->len <= MERGE_BYTES_MAX)) {
         STAILQ_REMOVE_HEAD(&merge->waiting, next);
-        STAILQ_INSERT_TAIL(&merge->sent, member, next);
-        merge->sent_count++;
+        STAILQ_INSERT_TAIL(&group->members, member, next);
+        merge->waiting_count--;
+        group->count++;
         bytes += member->len;
     }
+    merge->group_count++;
     return bytes;
 }
 
 /* NULL: no memory. */
-static char *write_command(const struct merge *merge, size_t bytes, size_t *ret_len)
+static char *write_command(const struct group *group, size_t bytes, size_t *ret_len)
 {
     char *command = malloc(HEADER_MAX + bytes);
     if (command == NULL)
         return NULL;
-    const struct member *first = STAILQ_FIRST(&merge->sent);
+    const struct member *first = STAILQ_FIRST(&group->members);
     int header = snprintf(command, HEADER_MAX, "*%zu\r\n$5\r\nFCALL\r\n$%zu\r\n%s\r\n$1\r\n0\r\n",
-                          FUNCTION_ARGUMENTS + merge->sent_count * first->count,
-                          strlen(first->function), first->function);
+                          FUNCTION_ARGUMENTS + group->count * first->count, strlen(first->function),
+                          first->function);
     assert(header > 0 && header < HEADER_MAX);
     char *end = command + header;
     const struct member *member = NULL;
-    STAILQ_FOREACH(member, &merge->sent, next)
+    STAILQ_FOREACH(member, &group->members, next)
     {
         memcpy(end, member->arguments, member->len);
         end += member->len;
@@ -122,43 +137,52 @@ static void on_reply(void *context, const redisReply *reply, const struct error 
 
 static void depart(struct merge *merge)
 {
+    struct group *group = free_group(merge);
     size_t len = 0;
-    char *command = write_command(merge, board(merge), &len);
+    char *command = write_command(group, board(merge, group), &len);
     if (command == NULL)
         abort(); /* as hiredis does: the promise of a callback could not be kept */
-    merge->send(merge->async, command, len, STAILQ_FIRST(&merge->sent)->deadline_ms, on_reply,
-                merge);
+    merge->send(merge->async, command, len, STAILQ_FIRST(&group->members)->deadline_ms, on_reply,
+                group);
 }
 
-/* Of the members that were sent; a single one gets the reply itself, and so do all when the call
- * was refused as a whole. */
+static void depart_if_due(struct merge *merge)
+{
+    size_t enough = merge->group_count == 0 ? 1 : MERGE_FOLLOW_MIN;
+    if (merge->group_count < GROUPS_MAX && merge->waiting_count >= enough)
+        depart(merge);
+}
+
+/* A single member gets the reply itself, and so do all when the call was refused as a whole. */
 static const redisReply *reply_of(const redisReply *reply, size_t number, size_t count)
 {
     bool is_shared = count > 1 && reply->type == REDIS_REPLY_ARRAY && reply->elements == count;
     return is_shared ? reply->element[number] : reply;
 }
 
-static void answer_sent(struct member_list *sent, size_t count, const redisReply *reply)
+static void answer_all(struct member_list *list, size_t count, const redisReply *reply)
 {
     for (size_t i = 0; i < count; i++)
-        answer(take_first(sent), reply_of(reply, i, count), NULL);
+        answer(take_first(list), reply_of(reply, i, count), NULL);
 }
 
 static void on_reply(void *context, const redisReply *reply, const struct error *err)
 {
-    struct merge *merge = context;
-    size_t count = merge->sent_count;
-    struct member_list sent;
-    STAILQ_INIT(&sent);
-    move_all(&merge->sent, &sent);
+    struct group *group = context;
+    struct merge *merge = group->merge;
+    size_t count = group->count;
+    struct member_list members = STAILQ_HEAD_INITIALIZER(members);
+    STAILQ_CONCAT(&members, &group->members);
+    group->count = 0;
+    merge->group_count--;
     if (err != NULL) {
-        move_all(&merge->waiting, &sent);
-        fail_all(&sent, err);
+        STAILQ_CONCAT(&members, &merge->waiting);
+        merge->waiting_count = 0;
+        fail_all(&members, err);
         return;
     }
-    if (!STAILQ_EMPTY(&merge->waiting))
-        depart(merge); /* before the answers are written: Redis works meanwhile */
-    answer_sent(&sent, count, reply);
+    depart_if_due(merge); /* before the answers are written: Redis works meanwhile */
+    answer_all(&members, count, reply);
 }
 
 static bool format(struct member *member, const struct store_call *call)
@@ -190,7 +214,7 @@ bool merge_add(struct merge *merge, const struct store_call *call, int64_t deadl
     member->callback = callback;
     member->context = context;
     STAILQ_INSERT_TAIL(&merge->waiting, member, next);
-    if (STAILQ_EMPTY(&merge->sent))
-        depart(merge);
+    merge->waiting_count++;
+    depart_if_due(merge);
     return true;
 }

@@ -3,10 +3,14 @@
  * goes at once when none is under way; those that come meanwhile wait for its end and then go
  * together. So a lonely call waits for nothing, and many cost Redis little more than one.
  *
+ * Two at a time: once MERGE_FOLLOW_MIN calls wait, they follow the one under way. Else callers that
+ * wait for each other's answers would soon all be in one group, and Redis and we would work in
+ * turns.
+ *
  * Function  takes its arguments once or several times over; one set is answered by its reply, more
  *           by an array with one reply for each.
- * Failure   of the call under way is the failure of those that wait for it too: none waits longer
- *           than its own deadline.
+ * Failure   of a call under way is the failure of those that wait too: none waits longer than its
+ *           own deadline.
  * Limits    MERGE_CALLS_MAX calls and about MERGE_BYTES_MAX bytes travel together; a larger call
  *           goes alone.
  */
@@ -19,7 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MERGE_CALLS_MAX = 64, MERGE_BYTES_MAX = 1024 * 1024 };
+enum { MERGE_CALLS_MAX = 64, MERGE_FOLLOW_MIN = 8, MERGE_BYTES_MAX = 1024 * 1024 };
 
 struct merge;
 
