@@ -16,12 +16,27 @@ local function read_create_request(a)
     }
 end
 
--- Who has this id, job or name: somebody in Redis, or another request of this call.
-local function check_create_is_new(request, taken)
-    local holder = taken[request.app .. request.name] or redis.call("HGET", PREFIX .. "names:" .. request.app, request.name)
-    if holder then
-        refuse("NAME_TAKEN", "name '%s' is in use by backup %s", request.name, holder)
+-- Who has this name, id or job: somebody in Redis, or another request of this call.
+local function name_holder(app, name, taken)
+    return taken[app .. name] or redis.call("HGET", PREFIX .. "names:" .. app, name)
+end
+
+-- The one that is asked for; or one of the time and the begin of the id, and of the whole id where another one of this
+-- second begins alike.
+local function choose_name(request, call)
+    local name = request.name ~= "" and request.name or call.name_prefix .. request.id:sub(1, 8)
+    local holder = name_holder(request.app, name, call.taken)
+    if holder and request.name == "" then
+        name = call.name_prefix .. request.id
+        holder = name_holder(request.app, name, call.taken)
     end
+    if holder then
+        refuse("NAME_TAKEN", "name '%s' is in use by backup %s", name, holder)
+    end
+    return name
+end
+
+local function check_create_is_new(request, taken)
     local backup, job = PREFIX .. "backup:" .. request.id, PREFIX .. "job:" .. request.job
     local some = redis.call("EXISTS", backup, job) > 0 -- nearly never
     if taken[request.id] or (some and redis.call("EXISTS", backup) == 1) then
@@ -58,15 +73,13 @@ local function complete_request(request, call)
         app = find_app(request.account, request.app)
         call.apps[request.app] = app
     end
-    if request.name == "" then
-        request.name = call.name_prefix .. request.id:sub(1, 8)
-    end
     local bucket = request.bucket == "" and call.buckets[request.account]
     if not bucket then
         bucket = choose_bucket(request.account, request.bucket)
         call.buckets[request.account] = request.bucket == "" and bucket or nil
     end
     check_snapshot(request.app, request.snapshot)
+    request.name = choose_name(request, call)
     check_create_is_new(request, call.taken)
     if app.concurrent_backups == "refuse" then
         check_app_has_none(app, call.taken)

@@ -85,6 +85,27 @@ Test(backup_create, gives_a_name_with_the_time_and_the_id)
     cr_expect(strncmp(name + 7, now, 4) == 0 && strncmp(name + 11, now + 5, 2) == 0, "%s", name);
 }
 
+#define ID1_TWIN "11111111-2222-4222-8222-222222222222"
+
+Test(backup_create, gives_another_name_where_two_ids_of_a_second_begin_alike)
+{
+    CLEANUP(reply_freep)
+    redisReply *reply =
+        redisCommand(redis,
+                     "FCALL appbackup_backup_create 0"
+                     " " ID1 " " ID1 " " ACCOUNT " " SHOP " " ACTOR " 1.1 %s %s %s []"
+                     " " ID1_TWIN " " ID2 " " ACCOUNT " " SHOP " " ACTOR " 1.1 %s %s %s []",
+                     "", "", "", "", "", "");
+    cr_assert(reply != NULL && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2);
+
+    MUST(store_reply_nothing(reply->element[0], err));
+    MUST(store_reply_nothing(reply->element[1], err));
+    const char *name = backup_field(ID1_TWIN, "name");
+    cr_expect(eq(str, (char *)name + strlen("backup-20261123200351-"), ID1_TWIN));
+    cr_expect(name_is_label(name));
+    EXPECT_TEXT(look("HLEN appbackup:names:" SHOP), "2");
+}
+
 Test(backup_create, refuses_a_name_in_use_and_takes_it_again_after_the_delete)
 {
     struct made first = make(SHOP, "nightly");
