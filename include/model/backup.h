@@ -92,6 +92,11 @@ void backup_done(struct backup *backup); /* a struct of all zeros is fine */
 enum status backup_set_field(struct backup *backup, const char *field, const char *value,
                              struct error *err) MUST_CHECK;
 
+/* A pending backup as it is asked for; who, where and by which name it is, is left to be filled in.
+ * Caller owns what *ret_backup holds: backup_done(). */
+enum status backup_from_request(const struct backup_request *request, struct backup *ret_backup,
+                                struct error *err) MUST_CHECK;
+
 /* The closed resource of the API; optional fields are left out while unknown. Caller owns. */
 enum status backup_to_json(const struct backup *backup, json_t **ret_json, struct error *err)
     MUST_CHECK;

@@ -39,7 +39,10 @@ struct store_backup_create {
 
 enum status store_call_backup_create(struct store_call *call,
                                      const struct store_backup_create *create, struct error *err)
-    MUST_CHECK; /* backup; with a key: backup_once */
+    MUST_CHECK; /* backup_created; with a key: backup_once */
+/* The backup that is asked for, for the reply to be added. Caller: backup_done(). */
+enum status store_backup_wanted(const struct store_backup_create *create, struct backup *ret_backup,
+                                struct error *err) MUST_CHECK;
 void store_call_backup_get(struct store_call *call, const char *account, const char *app,
                            const char *id); /* backup */
 /* The record as it is, by HGETALL: of all there is to ask, this is asked most.

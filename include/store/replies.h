@@ -30,8 +30,12 @@ enum status store_reply_backup(const redisReply *reply, struct backup *ret_backu
  * app (NULL: any). */
 enum status store_reply_backup_record(const redisReply *reply, const char *account, const char *app,
                                       struct backup *ret_backup, struct error *err) MUST_CHECK;
-/* Of a create with a key. *ret_repeated: it was made by an earlier one. */
-enum status store_reply_backup_once(const redisReply *reply, struct backup *ret_backup,
+/* Of a create: adds what the store has assigned to the backup that was asked for (see
+ * store_backup_wanted()). */
+enum status store_reply_backup_created(const redisReply *reply, struct backup *backup,
+                                       struct error *err) MUST_CHECK;
+/* Of a create with a key. *ret_repeated: it was made by an earlier one, and is now that one. */
+enum status store_reply_backup_once(const redisReply *reply, struct backup *backup,
                                     bool *ret_repeated, struct error *err) MUST_CHECK;
 enum status store_reply_app(const redisReply *reply, struct app *ret_app, struct error *err)
     MUST_CHECK;

@@ -55,9 +55,9 @@ static void log_request(const struct exchange *exchange, enum event_kind event, 
               LOG_TEXT("correlation", http_request_correlation_id(exchange->request)));
 }
 
-static enum status answer_created(struct exchange *exchange, const struct backup *backup,
-                                  struct error *err)
+static enum status answer_created(struct exchange *exchange, struct error *err)
 {
+    const struct backup *backup = exchange->backup;
     json_auto_t *json = NULL;
     if (backup_to_json(backup, &json, err) != STATUS_OK)
         return err->status;
@@ -71,19 +71,18 @@ static enum status answer_created(struct exchange *exchange, const struct backup
 
 static enum status on_created(struct exchange *exchange, const redisReply *reply, struct error *err)
 {
-    CLEANUP(backup_done) struct backup backup = {.state = BACKUP_STATE_UNSET};
-    if (store_reply_backup(reply, &backup, err) != STATUS_OK)
+    if (store_reply_backup_created(reply, exchange->backup, err) != STATUS_OK)
         return err->status;
-    return answer_created(exchange, &backup, err);
+    return answer_created(exchange, err);
 }
 
 static enum status on_created_once(struct exchange *exchange, const redisReply *reply,
                                    struct error *err)
 {
-    CLEANUP(backup_done) struct backup backup = {.state = BACKUP_STATE_UNSET};
-    if (store_reply_backup_once(reply, &backup, &exchange->is_repetition, err) != STATUS_OK)
+    if (store_reply_backup_once(reply, exchange->backup, &exchange->is_repetition, err) !=
+        STATUS_OK)
         return err->status;
-    return answer_created(exchange, &backup, err);
+    return answer_created(exchange, err);
 }
 
 static bool read_body(const struct exchange *exchange, struct backup_request *ret_request,
@@ -100,6 +99,16 @@ static bool read_body(const struct exchange *exchange, struct backup_request *re
     else
         problem_set_schema_failure(problem, err.text);
     return false;
+}
+
+/* What is known of it now; the reply adds the rest. */
+static enum status keep_wanted(struct exchange *exchange, const struct store_backup_create *create,
+                               struct error *err)
+{
+    exchange->backup = calloc(1, sizeof(*exchange->backup));
+    if (exchange->backup == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "backup '%s'", create->id);
+    return store_backup_wanted(create, exchange->backup, err);
 }
 
 static void send_create(struct exchange *exchange, const struct backup_request *request,
@@ -120,7 +129,8 @@ static void send_create(struct exchange *exchange, const struct backup_request *
                                                .fingerprint = once->fingerprint};
     struct store_call call = {.argc = 0};
     struct error err = {.status = STATUS_OK};
-    if (store_call_backup_create(&call, &create, &err) != STATUS_OK) {
+    if (keep_wanted(exchange, &create, &err) != STATUS_OK ||
+        store_call_backup_create(&call, &create, &err) != STATUS_OK) {
         store_call_done(&call);
         exchange_fail(exchange, &err);
         return;

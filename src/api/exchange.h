@@ -78,7 +78,7 @@ struct exchange {
     struct list list;
     int64_t offset;               /* of the page of a list */
     char default_bucket[ID_SIZE]; /* "": none */
-    struct backup *backup;        /* NULL, or the one that a second question is about; owned */
+    struct backup *backup;        /* NULL, or the one that the reply adds to; owned */
     struct query query[];         /* one, of a list: the others are many and take no parameters */
 };
 

@@ -285,12 +285,14 @@ static enum status create(struct session *session, const struct backup_request *
         .created_by = ID_NIL,
         .request = request,
     };
-    struct store_call call = {0};
-    enum status status = store_call_backup_create(&call, &parameters, err);
-    if (status == STATUS_OK)
-        status = get(session, &call, ret_backup, err);
-    store_call_done(&call);
-    return status;
+    if (store_backup_wanted(&parameters, ret_backup, err) != STATUS_OK)
+        return err->status;
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    CLEANUP(store_call_done) struct store_call call = {0};
+    if (store_call_backup_create(&call, &parameters, err) != STATUS_OK ||
+        store_run(session->store, &call, &reply, err) != STATUS_OK)
+        return err->status;
+    return store_reply_backup_created(reply, ret_backup, err);
 }
 
 /* What there is to say about a backup that has ended, below the progress. */

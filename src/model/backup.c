@@ -107,6 +107,25 @@ enum status backup_set_field(struct backup *backup, const char *field, const cha
     return FIELDS_SET(fields, backup, field, value, err);
 }
 
+enum status backup_from_request(const struct backup_request *request, struct backup *ret_backup,
+                                struct error *err)
+{
+    struct backup backup = {.state = BACKUP_STATE_UNSET};
+    if (backup_init(&backup, err) != STATUS_OK)
+        return err->status;
+    backup.state = BACKUP_PENDING;
+    memcpy(backup.version, request->version, sizeof(backup.version));
+    memcpy(backup.name, request->name, sizeof(backup.name));
+    memcpy(backup.bucket, request->bucket, sizeof(backup.bucket));
+    memcpy(backup.snapshot, request->snapshot, sizeof(backup.snapshot));
+    if (request->labels != NULL) {
+        json_decref(backup.labels);
+        backup.labels = json_incref(request->labels);
+    }
+    *ret_backup = backup;
+    return STATUS_OK;
+}
+
 /* The caller's labels and the server's own. */
 static json_t *labels_to_json(const struct backup *backup)
 {

@@ -75,6 +75,13 @@ static void give_backup(struct backup *from, struct backup *to)
     *from = (struct backup){0};
 }
 
+/* A record does not say so when it has not changed since it was made. */
+static void settle_modified(struct backup *backup)
+{
+    if (backup->modified_ms == 0)
+        backup->modified_ms = backup->created_ms;
+}
+
 enum status store_reply_backup(const redisReply *reply, struct backup *ret_backup,
                                struct error *err)
 {
@@ -85,9 +92,19 @@ enum status store_reply_backup(const redisReply *reply, struct backup *ret_backu
         return err->status;
     if (require_id(backup.id, "a backup", err) != STATUS_OK)
         return err->status;
-    if (backup.modified_ms == 0) /* not since it was made */
-        backup.modified_ms = backup.created_ms;
+    settle_modified(&backup);
     give_backup(&backup, ret_backup);
+    return STATUS_OK;
+}
+
+enum status store_reply_backup_created(const redisReply *reply, struct backup *backup,
+                                       struct error *err)
+{
+    if (read_record(reply, set_backup, backup, err) != STATUS_OK)
+        return err->status;
+    if (*backup->name == '\0' || *backup->bucket == '\0' || backup->created_ms == 0)
+        return FAIL(err, STATUS_CORRUPT, "redis: a new backup without a name, bucket or time");
+    settle_modified(backup);
     return STATUS_OK;
 }
 
@@ -113,7 +130,18 @@ enum status store_reply_backup_record(const redisReply *reply, const char *accou
     return STATUS_OK;
 }
 
-enum status store_reply_backup_once(const redisReply *reply, struct backup *ret_backup,
+/* By the one that an earlier request has made. */
+static enum status replace_backup(const redisReply *reply, struct backup *backup, struct error *err)
+{
+    struct backup earlier = {0};
+    if (store_reply_backup(reply, &earlier, err) != STATUS_OK)
+        return err->status;
+    backup_done(backup);
+    give_backup(&earlier, backup);
+    return STATUS_OK;
+}
+
+enum status store_reply_backup_once(const redisReply *reply, struct backup *backup,
                                     bool *ret_repeated, struct error *err)
 {
     const char *repeated = NULL;
@@ -121,11 +149,11 @@ enum status store_reply_backup_once(const redisReply *reply, struct backup *ret_
         return err->status;
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2)
         return wrong_shape(reply, "a flag and a record", err);
-    if (store_reply_text(reply->element[0], &repeated, err) != STATUS_OK ||
-        store_reply_backup(reply->element[1], ret_backup, err) != STATUS_OK)
+    if (store_reply_text(reply->element[0], &repeated, err) != STATUS_OK)
         return err->status;
     *ret_repeated = strcmp(repeated, "1") == 0;
-    return STATUS_OK;
+    return *ret_repeated ? replace_backup(reply->element[1], backup, err)
+                         : store_reply_backup_created(reply->element[1], backup, err);
 }
 
 static enum status set_task(void *record, const char *field, const char *value, struct error *err)

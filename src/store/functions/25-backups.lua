@@ -76,7 +76,7 @@ local function transition(backup, event, note, changes)
         epoch = note.epoch, who = note.who, why = note.why })
 end
 
--- What there is to write down of a backup that begins; the rest is in BACKUP_DEFAULTS. Flat, as Redis takes and gives it.
+-- What there is to write down of a backup that begins; the rest is in BACKUP_DEFAULTS. Flat, as Redis takes it.
 local function new_record(backup)
     local record = {
         "id", backup.id, "account", backup.account, "app", backup.app, "app_name", backup.app_name, "name", backup.name,
@@ -93,14 +93,13 @@ local function new_record(backup)
 end
 
 -- And the one place where it gets its first. Nothing can be refused here; Redis is asked once per index and not once
--- per backup. Returns the records.
+-- per backup.
 local function store_new_backups(backups)
-    local records, indexes, names = {}, {}, {}
+    local indexes, names = {}, {}
     local state = TRANSITIONS.none.create
-    for i, backup in ipairs(backups) do
+    for _, backup in ipairs(backups) do
         local id, created = backup.id, backup.created_ms
-        records[i] = new_record(backup)
-        redis.call("HSET", PREFIX .. "backup:" .. id, unpack(records[i]))
+        redis.call("HSET", PREFIX .. "backup:" .. id, unpack(new_record(backup)))
         append(indexes, PREFIX .. "backups:" .. backup.app, created, id)
         append(indexes, PREFIX .. "account-backups:" .. backup.account, created, id)
         append(indexes, PREFIX .. "state:" .. state, created, id)
@@ -114,7 +113,6 @@ local function store_new_backups(backups)
     for key, members in pairs(names) do
         redis.call("HSET", key, unpack(members))
     end
-    return records
 end
 
 local function is_name_of_other(app, name, id)

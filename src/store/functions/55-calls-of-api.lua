@@ -89,9 +89,15 @@ local function complete_request(request, call)
     return request
 end
 
--- One request is answered by its record, several by an array with a record or an error reply for each: a refused one
--- does not touch the others. Many who create at the same time cost less than each for himself, since what they have in
--- common is looked up and indexed once.
+-- What its caller cannot know of a backup that begins; he has said the rest himself.
+local function assigned_to(backup)
+    return { "name", backup.name, "bucket", backup.bucket, "app_name", backup.app_name, "node", backup.node,
+        "created_ms", backup.created_ms }
+end
+
+-- One request is answered by what was assigned to it, several by an array with that or an error reply for each: a
+-- refused one does not touch the others. Many who create at the same time cost less than each for himself, since what
+-- they have in common is looked up and indexed once.
 local function create_backups(a)
     local count = #a.list / CREATE_ARGUMENTS
     if count < 1 or count > CREATE_MAX or count % 1 ~= 0 then
@@ -101,22 +107,19 @@ local function create_backups(a)
     local now = now_ms()
     local call = { apps = {}, buckets = {}, taken = {}, created_ms = int(now),
         name_prefix = utc(now, "backup-%04d%02d%02d%02d%02d%02d-") }
-    local replies, backups, places, jobs = {}, {}, {}, {}
+    local replies, backups, jobs = {}, {}, {}
     for i = 1, count do
         a.at = (i - 1) * CREATE_ARGUMENTS
         local ok, result = attempt(function()
             return complete_request(read_create_request(a), call)
         end)
         if ok then
-            backups[#backups + 1], places[#places + 1] = result, i
+            backups[#backups + 1] = result
             jobs[#jobs + 1] = new_job(result.job, "backup", result, result.node, call.created_ms)
-        else
-            replies[i] = result
         end
+        replies[i] = ok and assigned_to(result) or result
     end
-    for number, record in ipairs(store_new_backups(backups)) do
-        replies[places[number]] = record
-    end
+    store_new_backups(backups)
     queue_new_jobs(jobs)
     return count == 1 and replies[1] or replies
 end
@@ -178,7 +181,8 @@ local function visible_backup(account, app, id, now)
 end
 
 -- A create with a key of the caller's: the first one with it makes the backup and is remembered for a day; the same
--- request again is answered by that backup, as it is by then. Replies with whether it is a repetition, and the record.
+-- request again is answered by that backup, as it is by then. Replies with whether it is a repetition, and the record
+-- or, of the first, what was assigned to it.
 define("backup_create_once", WRITES, function(a)
     local key, request = a:digest("key"), a:digest("request")
     local wanted = read_create_request(a)

@@ -164,7 +164,7 @@ static void on_created(void *context, const redisReply *reply, const struct erro
     struct backup backup = {0};
     struct error refusal = {0};
     char *text = created[(intptr_t)context];
-    if (store_reply_backup(reply, &backup, &refusal) == STATUS_OK)
+    if (store_reply_backup_created(reply, &backup, &refusal) == STATUS_OK)
         (void)snprintf(text, sizeof(created[0]), "%.23s", backup.name);
     else
         (void)snprintf(text, sizeof(created[0]), "%.23s", refusal.reason);

@@ -32,7 +32,25 @@ static enum status create_in(const char *account, const char *app, const char *b
     return run_call(&call, &reply, err);
 }
 
-Test(backup_create, answers_with_the_pending_record)
+/* As the API shows it, what the caller has is what is in Redis. */
+static void expect_equal_to_the_stored(const struct backup *backup)
+{
+    CLEANUP(reply_freep)
+    redisReply *reply = redisCommand(redis, "HGETALL appbackup:backup:%s", backup->id);
+    CLEANUP(backup_done) struct backup stored = {0};
+    json_auto_t *stored_json = NULL;
+    json_auto_t *json = NULL;
+    MUST(store_reply_backup(reply, &stored, err));
+    MUST(backup_to_json(&stored, &stored_json, err));
+    MUST(backup_to_json(backup, &json, err));
+    cr_expect(json_equal(json, stored_json));
+    cr_expect(eq(str, (char *)backup->account, stored.account));
+    cr_expect(eq(str, (char *)backup->app, stored.app));
+    cr_expect(eq(str, (char *)backup->app_name, stored.app_name));
+    cr_expect(eq(str, (char *)backup->node, stored.node));
+}
+
+Test(backup_create, makes_a_pending_record_and_answers_what_was_assigned)
 {
     struct backup_request request = {.version = "1.0", .name = "first", .bucket = BUCKET};
     request.labels = json_pack("[{s:s,s:s}]", "name", "tier", "value", "\xc3\xbc \"quoted\"");
@@ -46,10 +64,12 @@ Test(backup_create, answers_with_the_pending_record)
     CLEANUP(reply_freep) redisReply *reply = NULL;
     CLEANUP(backup_done) struct backup backup = {0};
 
+    MUST(store_backup_wanted(&wanted, &backup, err));
     MUST(store_call_backup_create(&call, &wanted, err));
     MUST(store_run(store, &call, &reply, err));
-    MUST(store_reply_backup(reply, &backup, err));
+    MUST(store_reply_backup_created(reply, &backup, err));
 
+    expect_equal_to_the_stored(&backup);
     cr_expect(eq(str, backup.id, ID1));
     cr_expect(eq(str, backup.account, ACCOUNT));
     cr_expect(eq(str, backup.app, SHOP));
@@ -213,15 +233,13 @@ Test(backup_create, takes_several_at_once_and_refuses_twins_among_them)
     cr_assert(reply != NULL && reply->type == REDIS_REPLY_ARRAY && reply->elements == 5);
 
     struct backup backup = {0};
-    MUST(store_reply_backup(reply->element[0], &backup, err));
-    cr_expect(eq(str, backup.id, ID1));
-    backup_done(&backup);
+    MUST(store_reply_backup_created(reply->element[0], &backup, err));
+    cr_expect(eq(str, backup.app_name, "shop"));
     REFUSED(store_reply_nothing(reply->element[1], err), STATUS_CONFLICT, "illegal_transition");
     REFUSED(store_reply_nothing(reply->element[2], err), STATUS_INVALID, "invalid_argument");
     REFUSED(store_reply_nothing(reply->element[3], err), STATUS_CONFLICT, "name_taken");
-    MUST(store_reply_backup(reply->element[4], &backup, err));
-    cr_expect(eq(str, backup.app, WIKI));
-    backup_done(&backup);
+    MUST(store_reply_backup_created(reply->element[4], &backup, err));
+    cr_expect(eq(str, backup.app_name, "wiki"));
     EXPECT_TEXT(look("ZCARD appbackup:account-backups:" ACCOUNT), "2");
 }
 
@@ -249,10 +267,15 @@ static enum status create_once(const char *app, const char *key, const char *fin
                                                .fingerprint = fingerprint};
     CLEANUP(store_call_done) struct store_call call = {0};
     CLEANUP(reply_freep) redisReply *reply = NULL;
-    if (store_call_backup_create(&call, &wanted, err) != STATUS_OK ||
-        store_run(store, &call, &reply, err) != STATUS_OK)
+    CLEANUP(backup_done) struct backup backup = {0};
+    if (store_backup_wanted(&wanted, &backup, err) != STATUS_OK ||
+        store_call_backup_create(&call, &wanted, err) != STATUS_OK ||
+        store_run(store, &call, &reply, err) != STATUS_OK ||
+        store_reply_backup_once(reply, &backup, ret_repeated, err) != STATUS_OK)
         return err->status;
-    return store_reply_backup_once(reply, ret_backup, ret_repeated, err);
+    *ret_backup = backup;
+    backup = (struct backup){0};
+    return STATUS_OK;
 }
 
 Test(backup_create_once, answers_a_repetition_with_the_backup_as_it_is)

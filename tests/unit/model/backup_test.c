@@ -214,6 +214,24 @@ Test(backup_set_field, refuses_json_that_is_too_long)
     backup_done(&backup);
 }
 
+Test(backup_from_request, is_pending_and_has_what_was_asked_for)
+{
+    struct backup_request request = {.version = "1.2", .name = "nightly", .labels = json_array()};
+    CLEANUP(backup_done) struct backup backup = {0};
+    struct error err = {0};
+
+    cr_assert(eq(int, (int)backup_from_request(&request, &backup, &err), (int)STATUS_OK));
+
+    cr_expect(eq(int, (int)backup.state, (int)BACKUP_PENDING));
+    cr_expect(eq(str, backup.version, "1.2"));
+    cr_expect(eq(str, backup.name, "nightly"));
+    cr_expect(eq(str, backup.bucket, ""));
+    cr_expect(eq(ptr, backup.labels, request.labels));
+    cr_expect(eq(i64, backup.bytes_total, -1));
+    backup_request_done(&request);
+    cr_expect(eq(int, (int)json_array_size(backup.labels), 0)); /* they are shared */
+}
+
 Test(backup_to_json, leaves_out_what_is_not_known_yet)
 {
     struct backup backup;

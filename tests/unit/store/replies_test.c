@@ -86,6 +86,8 @@ Test(reply, that_refuses_is_an_error_for_every_decoder)
     cr_expect(eq(int, (int)store_reply_health(reply, &health, &err), (int)STATUS_LOST));
 }
 
+#define ASSIGNED "11111111-0000-4000-8000-000000000001" /* the id of a bucket */
+
 /* No decoder takes any of these for a record, and none writes its output. */
 static const char *const shapes[] = {
     ":5\r\n",
@@ -142,6 +144,41 @@ Test(reply, without_a_field_is_no_record_of_a_backup)
     cr_expect(eq(int, (int)store_reply_backup_record(text, NULL, NULL, &backup, &err),
                  (int)STATUS_CORRUPT));
     cr_expect(eq(ptr, backup.labels, NULL));
+}
+
+Test(reply, to_a_create_adds_what_was_assigned)
+{
+    CLEANUP(reply_freep)
+    redisReply *reply = PARSE("*6\r\n$4\r\nname\r\n$7\r\nnightly\r\n"
+                              "$6\r\nbucket\r\n$36\r\n" ASSIGNED "\r\n"
+                              "$10\r\ncreated_ms\r\n$1\r\n5\r\n");
+    struct backup backup = {.version = "1.1"};
+    struct error err = {0};
+
+    cr_assert(eq(int, (int)store_reply_backup_created(reply, &backup, &err), (int)STATUS_OK));
+    cr_expect(eq(str, backup.version, "1.1"));
+    cr_expect(eq(str, backup.name, "nightly"));
+    cr_expect(eq(str, backup.bucket, ASSIGNED));
+    cr_expect(eq(i64, backup.created_ms, 5));
+    cr_expect(eq(i64, backup.modified_ms, 5));
+}
+
+Test(reply, to_a_create_without_what_must_be_assigned_is_corrupt)
+{
+    static const char *const replies[] = {
+        "*0\r\n",
+        "*2\r\n$4\r\nname\r\n$7\r\nnightly\r\n",
+        "*4\r\n$6\r\nbucket\r\n$36\r\n" ASSIGNED "\r\n$10\r\ncreated_ms\r\n$1\r\n5\r\n",
+        "*4\r\n$4\r\nname\r\n$1\r\na\r\n$6\r\nbucket\r\n$36\r\n" ASSIGNED "\r\n",
+    };
+    for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++) {
+        CLEANUP(reply_freep) redisReply *reply = reply_parse(replies[i], strlen(replies[i]));
+        struct backup backup = {.version = "1.1"};
+        struct error err = {0};
+        cr_expect(
+            eq(int, (int)store_reply_backup_created(reply, &backup, &err), (int)STATUS_CORRUPT),
+            "%s", replies[i]);
+    }
 }
 
 Test(reply, nil_is_no_job)
