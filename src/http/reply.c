@@ -116,6 +116,23 @@ static void add_headers(const struct http_request *request, const struct http_re
         end_connection(raw);
 }
 
+/* Most replies fit into the socket. Written now, they need no word to epoll and no further pass of
+ * the loop; what does not fit, and any error, is left to libevent. It is told of the end by its own
+ * callback, after we have returned. */
+static void write_at_once(struct http_connection *connection)
+{
+    if (connection->is_tls)
+        return;
+    struct evbuffer *output = bufferevent_get_output(connection->stream);
+    (void)evbuffer_unfreeze(output, 1); /* it is libevent's to take from */
+    (void)evbuffer_write(output, connection->fd);
+    (void)evbuffer_freeze(output, 1);
+    if (evbuffer_get_length(output) > 0)
+        return;
+    (void)bufferevent_disable(connection->stream, EV_WRITE);
+    bufferevent_trigger(connection->stream, EV_WRITE, BEV_TRIG_DEFER_CALLBACKS);
+}
+
 static void send_reply(struct http_request *request, const struct http_response *response)
 {
     struct evhttp_request *raw = request->raw;
@@ -135,6 +152,7 @@ static void send_reply(struct http_request *request, const struct http_response 
     connection_set_deadline(request->connection,
                             request->connection->server->limits.request_timeout_ms);
     evhttp_send_reply(raw, (int)code, NULL, NULL);
+    write_at_once(request->connection);
 }
 
 static bool is_proper(const struct http_response *response)
