@@ -166,17 +166,31 @@ static void answer_all(struct member_list *list, size_t count, const redisReply 
         answer(take_first(list), reply_of(reply, i, count), NULL);
 }
 
+static void move_all(struct member_list *from, struct member_list *to)
+{
+    struct member *member = NULL;
+    while ((member = take_first(from)) != NULL)
+        STAILQ_INSERT_TAIL(to, member, next);
+}
+
+/* Its members go to the list; the group may be used again. */
+static void disband(struct group *group, struct member_list *members)
+{
+    STAILQ_INIT(members);
+    move_all(&group->members, members);
+    group->count = 0;
+    group->merge->group_count--;
+}
+
 static void on_reply(void *context, const redisReply *reply, const struct error *err)
 {
     struct group *group = context;
     struct merge *merge = group->merge;
     size_t count = group->count;
-    struct member_list members = STAILQ_HEAD_INITIALIZER(members);
-    STAILQ_CONCAT(&members, &group->members);
-    group->count = 0;
-    merge->group_count--;
+    struct member_list members;
+    disband(group, &members);
     if (err != NULL) {
-        STAILQ_CONCAT(&members, &merge->waiting);
+        move_all(&merge->waiting, &members);
         merge->waiting_count = 0;
         fail_all(&members, err);
         return;
