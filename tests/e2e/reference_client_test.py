@@ -21,7 +21,7 @@ class Command:
     def __init__(self, service, port, authority):
         self.service = service
         context = ssl.create_default_context(cafile=authority)
-        self.connection = http.client.HTTPSConnection("localhost", port, context=context, timeout=20)
+        self.connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=20)
         self.connection.connect()
         self.socket = self.connection.sock
 
@@ -74,8 +74,8 @@ class ReferenceClient(unittest.TestCase):
     def make_certificate(cls):
         subprocess.run(
             ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-             "-nodes", "-days", "2", "-subj", "/CN=localhost",
-             "-addext", "subjectAltName=DNS:localhost", "-keyout", cls.key, "-out", cls.certificate],
+             "-nodes", "-days", "2", "-subj", "/CN=appbackup",
+             "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", cls.key, "-out", cls.certificate],
             check=True, capture_output=True)
 
     def command(self):
