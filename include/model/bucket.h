@@ -83,7 +83,7 @@ struct bucket_s3 {
     bool path_style;
     char *ca_file;          /* NULL: what the system trusts */
     char *credentials_file; /* absolute, or "$CREDENTIALS_DIRECTORY/…" */
-    char *cache_directory;  /* of this host, for copies of indexes; NULL: none are kept */
+    char *cache_directory;  /* of this host, for copies of objects; NULL: none are kept */
 };
 
 struct bucket_definition {

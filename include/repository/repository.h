@@ -67,10 +67,12 @@ void repository_close(struct repository *repository);
 DEFINE_CLEANUP(struct repository *, repository_close)
 
 /* For a store that takes its time to answer: trees are fetched with their neighbours, and copies of
- * the index files are kept below this directory of the host (NULL: nowhere), which is made if need
- * be, holds nothing that the store does not, as sealed as there, and may be deleted at any time.
- * That it cannot be used is no failure. */
+ * the index and snapshot files are kept below this directory of the host (NULL: nowhere), which is
+ * made if need be, holds nothing that the store does not, as sealed as there, and may be deleted at
+ * any time. That it cannot be used is no failure. */
 void repository_expect_latency(struct repository *repository, const char *cache_directory);
+/* From here on all is read from the store itself: for those who want to know what is there. */
+void repository_distrust_copies(struct repository *repository);
 
 uint64_t repository_polynomial(const struct repository *repository);
 

@@ -7,8 +7,6 @@
 #include "core/thread.h"
 #include "repository_internal.h"
 
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 enum { LOADERS_MAX = 8 };
@@ -16,8 +14,7 @@ enum { LOADERS_MAX = 8 };
 struct loading {
     struct repository *repository;
     const struct cancel *cancel;
-    char (*ids)[BLOB_ID_TEXT_SIZE]; /* sorted */
-    size_t count, capacity;
+    struct id_list files;
 
     pthread_mutex_t mutex;
     pthread_cond_t turn;
@@ -25,26 +22,6 @@ struct loading {
     size_t entered; /* how many are in the index */
     struct error failure;
 };
-
-static enum status on_file(void *context, const char *id, struct error *err)
-{
-    struct loading *loading = context;
-    if (loading->count == loading->capacity) {
-        size_t capacity = loading->capacity == 0 ? 64 : loading->capacity * 2;
-        char(*ids)[BLOB_ID_TEXT_SIZE] = reallocarray(loading->ids, capacity, sizeof(*ids));
-        if (ids == NULL)
-            return FAIL(err, STATUS_NO_MEMORY, "%zu index files", capacity);
-        loading->ids = ids;
-        loading->capacity = capacity;
-    }
-    memcpy(loading->ids[loading->count++], id, BLOB_ID_TEXT_SIZE);
-    return STATUS_OK;
-}
-
-static int compare_ids(const void *left, const void *right)
-{
-    return memcmp(left, right, BLOB_ID_TEXT_SIZE);
-}
 
 /* What a thread works with. */
 struct loader {
@@ -90,11 +67,11 @@ static void enter_guarded(struct loading *loading, const struct loader *loader, 
 
 static void load_guarded(struct loading *loading, struct loader *loader)
 {
-    while (loading->next < loading->count && loading->failure.status == STATUS_OK) {
+    while (loading->next < loading->files.count && loading->failure.status == STATUS_OK) {
         struct error err;
         size_t number = loading->next++;
         (void)pthread_mutex_unlock(&loading->mutex);
-        enum status status = load_file(loading, loader, loading->ids[number], &err);
+        enum status status = load_file(loading, loader, loading->files.ids[number], &err);
         (void)pthread_mutex_lock(&loading->mutex);
         if (status == STATUS_OK)
             enter_guarded(loading, loader, number);
@@ -128,7 +105,7 @@ static size_t start_others(struct loading *loading, pthread_t threads[LOADERS_MA
     size_t wanted = processors > LOADERS_MAX ? LOADERS_MAX : (size_t)processors;
     size_t count = 0;
     struct error ignored;
-    while (count + 1 < wanted && count + 1 < loading->count &&
+    while (count + 1 < wanted && count + 1 < loading->files.count &&
            thread_start(run, loading, &threads[count], &ignored) == STATUS_OK)
         count++;
     return count;
@@ -137,12 +114,9 @@ static size_t start_others(struct loading *loading, pthread_t threads[LOADERS_MA
 static enum status load_all(struct loading *loading, struct error *err)
 {
     pthread_t threads[LOADERS_MAX];
-    if (unpacked_list(loading->repository->store, "index", on_file, loading, err) != STATUS_OK)
+    if (id_list_read(&loading->files, loading->repository->store, "index", err) != STATUS_OK)
         return error_status(err);
-    if (loading->count > 1)
-        qsort(loading->ids, loading->count, sizeof(*loading->ids), compare_ids);
-    index_cache_keep(&loading->repository->cache, (const char(*)[BLOB_ID_TEXT_SIZE])loading->ids,
-                     loading->count);
+    object_cache_keep(&loading->repository->cache, "index", &loading->files);
     size_t others = start_others(loading, threads);
     (void)run(loading);
     while (others > 0)
@@ -165,7 +139,7 @@ enum status repository_load_index(struct repository *repository, const struct ca
     enum status status = load_all(&loading, err);
     (void)pthread_cond_destroy(&loading.turn);
     (void)pthread_mutex_destroy(&loading.mutex);
-    free(loading.ids);
+    id_list_done(&loading.files);
     if (status != STATUS_OK) {
         blob_index_clear(&repository->index); /* half an index would store blobs twice */
         return FAIL_IN(err, "load index");

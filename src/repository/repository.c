@@ -79,7 +79,7 @@ static enum status new_repository(struct object_store *store, const struct crypt
     if (repository == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "repository");
     repository->store = store;
-    repository->cache.directory = -1;
+    object_cache_init(&repository->cache);
     repository->keys = *keys;
     (void)pthread_mutex_init(&repository->mutex, NULL);
     uploads_init(&repository->uploads);
@@ -393,7 +393,7 @@ void repository_close(struct repository *repository)
     sealer_done(&repository->sealer);
     buffer_done(&repository->scratch);
     read_ahead_free(repository->read_ahead);
-    index_cache_close(&repository->cache);
+    object_cache_close(&repository->cache);
     (void)pthread_mutex_destroy(&repository->mutex);
     OPENSSL_cleanse(&repository->keys, sizeof(repository->keys));
     free(repository);
@@ -403,9 +403,14 @@ void repository_expect_latency(struct repository *repository, const char *cache_
 {
     if (repository->read_ahead == NULL)
         repository->read_ahead = read_ahead_new(repository->store);
-    index_cache_close(&repository->cache);
+    object_cache_close(&repository->cache);
     if (cache_directory != NULL && repository->config.id[0] != '\0')
-        index_cache_open(&repository->cache, cache_directory, repository->config.id);
+        object_cache_open(&repository->cache, cache_directory, repository->config.id);
+}
+
+void repository_distrust_copies(struct repository *repository)
+{
+    object_cache_close(&repository->cache);
 }
 
 uint64_t repository_polynomial(const struct repository *repository)

@@ -13,8 +13,8 @@
 
 #include "blob_index.h"
 #include "config.h"
-#include "index_cache.h"
 #include "index_file.h"
+#include "object_cache.h"
 #include "pack.h"
 #include "read_ahead.h"
 #include "repository/repository.h"
@@ -83,7 +83,7 @@ struct repository {
     struct held_lock lock;
     struct buffer scratch;         /* sealed bytes on their way in */
     struct read_ahead *read_ahead; /* NULL: blobs are fetched one by one */
-    struct index_cache cache;
+    struct object_cache cache;
     /* Of all that save, for moments: nothing is computed, read or written with the mutex held. */
     pthread_mutex_t mutex;
     struct blob_index index;

@@ -68,9 +68,8 @@ static enum status load_snapshot(struct snapshot_listing *listing, const char *i
 }
 
 /* One that is damaged must not hide the others; but then the list is not complete, and says so. */
-static enum status on_snapshot(void *context, const char *id, struct error *err)
+static enum status see_snapshot(struct snapshot_listing *listing, const char *id, struct error *err)
 {
-    struct snapshot_listing *listing = context;
     enum status status = load_snapshot(listing, id, err);
     if (listing->callback_failed)
         return status;
@@ -87,8 +86,13 @@ enum status repository_list_snapshots(struct repository *repository, repository_
                                       void *context, struct error *err)
 {
     struct snapshot_listing listing = {.repository = repository, .seen = seen, .context = context};
-    if (unpacked_list(repository->store, "snapshots", on_snapshot, &listing, err) != STATUS_OK)
+    CLEANUP(id_list_done) struct id_list files = {0};
+    if (id_list_read(&files, repository->store, "snapshots", err) != STATUS_OK)
         return error_status(err);
+    object_cache_keep(&repository->cache, "snapshots", &files);
+    for (size_t i = 0; i < files.count; i++)
+        if (see_snapshot(&listing, files.ids[i], err) != STATUS_OK)
+            return error_status(err);
     if (listing.unreadable.status != STATUS_OK) {
         *err = listing.unreadable;
         return error_status(err);

@@ -48,29 +48,23 @@ static enum status fetch(struct object_store *store, struct sealer *sealer, cons
     return status;
 }
 
-static bool is_index(const char *folder)
-{
-    return strcmp(folder, "index") == 0;
-}
-
-/* Of index files there may be a copy on this host. */
+/* There may be a copy on this host. */
 static enum status fetch_cached(const struct repository *repository, struct sealer *sealer,
                                 const char *folder, const char *id, struct buffer *stored,
                                 struct error *err)
 {
-    static const struct index_cache none = {.directory = -1};
-    const struct index_cache *cache = is_index(folder) ? &repository->cache : &none;
+    const struct object_cache *cache = &repository->cache;
     char path[OBJECT_PATH_SIZE];
     (void)snprintf(path, sizeof(path), "%s/%s", folder, id);
-    if (index_cache_get(cache, id, stored)) {
+    if (object_cache_get(cache, folder, id, stored)) {
         if (check_name(sealer, stored, id, err) == STATUS_OK)
             return STATUS_OK;
-        index_cache_forget(cache, id);
+        object_cache_forget(cache, folder, id);
     }
     if (fetch(repository->store, sealer, path, id, stored, err) != STATUS_OK)
         return error_status(err);
     const struct object_part part = {.bytes = stored->bytes, .len = stored->len};
-    index_cache_put(cache, id, &part, 1);
+    object_cache_put(cache, folder, id, &part, 1);
     return STATUS_OK;
 }
 
@@ -135,8 +129,7 @@ static enum status put_segments(struct repository *repository, struct hash *hash
     object_path(path, folder, ret_id);
     if (object_store_put(repository->store, path, parts, count, err) != STATUS_OK)
         return error_status(err);
-    if (is_index(folder))
-        index_cache_put(&repository->cache, path + strlen("index/"), parts, count);
+    object_cache_put(&repository->cache, folder, path + strlen(folder) + 1, parts, count);
     return STATUS_OK;
 }
 

@@ -200,6 +200,7 @@ static enum status open_and_look(struct verify *verify, struct object_store *sto
     }
     if (status != STATUS_OK)
         return status;
+    repository_distrust_copies(repository);
     verify->repository = repository;
     return under_lock(verify, err);
 }

@@ -208,7 +208,7 @@ class S3(NodeTest):
         """The objects with this part in their names that were asked for."""
         return [path for method, path in list(proxy.seen) if method == "GET" and part in path]
 
-    def test_an_index_is_fetched_once_and_trees_with_their_neighbours(self):
+    def test_indexes_and_snapshots_are_fetched_once_and_trees_with_their_neighbours(self):
         with S3Proxy(self.rgw.endpoint) as proxy, self.node(proxy.url) as node:
             for number in range(50):
                 node.write(f"data/directories/{number}/file", f"file {number}")
@@ -221,12 +221,33 @@ class S3(NodeTest):
 
             self.assertEqual("completed", second["state"], second)
             self.assertEqual([], self.fetched(proxy, "/index/"))
+            self.assertEqual([], self.fetched(proxy, "/snapshots/"))
             self.assertLess(len(self.fetched(proxy, "/data/")), 5)
             shutil.rmtree(node.path("state/cache"))
             third, _ = node.follow(node.create())
             self.assertEqual("completed", third["state"], third)
             self.assertNotEqual([], self.fetched(proxy, "/index/"))
+            self.assertNotEqual([], self.fetched(proxy, "/snapshots/"))
             self.assert_restorable(node, 3)
+
+    def test_a_verification_reads_the_bucket_and_not_the_copies(self):
+        with self.node() as node:
+            self.prepare(node)
+            node.start_worker()
+            backup = node.create("--wait")
+            bucket = node.s3["bucket_name"]
+            for folder in ("index", "snapshots"):
+                name = next(name for name in self.client.names(bucket) if f"/{folder}/" in name)
+                intact = self.client.get(bucket, name)
+                self.client.put(bucket, name, b"damaged")
+
+                result = node.ctl("-o", "json", "verify", "shop", "--all", "--wait", check=False)
+
+                self.assertEqual("failed", json.loads(result.stdout)["state"], result.stdout)
+                self.assertIn(folder + "/", result.stdout)
+                self.client.put(bucket, name, intact)
+                self.task(node, "verify", "shop", "--all")
+                self.assertEqual("completed", node.get(backup)["state"])
 
     def test_a_cache_that_cannot_be_is_done_without(self):
         with self.node() as node:

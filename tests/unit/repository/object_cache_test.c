@@ -1,5 +1,7 @@
-/* Copies of index files: what they save, and that nothing depends on them. */
+/* Copies of index and snapshot files: what they save, and that nothing depends on them. */
 #include "fixture.h"
+#include "repository/snapshot.h"
+#include "repository/tree.h"
 
 #include <string.h>
 
@@ -15,7 +17,7 @@ static void tear_down(void)
     fixture_close(&f);
 }
 
-TestSuite(index_cache, .init = set_up, .fini = tear_down);
+TestSuite(object_cache, .init = set_up, .fini = tear_down);
 
 static struct blob_id save(const char *text)
 {
@@ -56,7 +58,7 @@ static void damage_the_bucket(void)
                   "for i in bucket/shop/index/*; do chmod u+w $i; echo damaged >$i; done");
 }
 
-Test(index_cache, has_what_was_saved_and_what_was_loaded)
+Test(object_cache, has_what_was_saved_and_what_was_loaded)
 {
     struct blob_id one = save("one"); /* before there is a cache */
     use_cache();
@@ -70,7 +72,77 @@ Test(index_cache, has_what_was_saved_and_what_was_loaded)
     cr_expect(repository_has_blob(f.repository, BLOB_DATA, &two));
 }
 
-Test(index_cache, is_for_its_owner_only)
+static void save_snapshot(time_t when)
+{
+    static const char *const paths[] = {"/srv", NULL};
+    struct tree_writer *writer = NULL;
+    struct repository_snapshot snapshot = {
+        .time = {when, 0}, .paths = paths, .hostname = "node", .username = "root"};
+    MUST(&f, tree_writer_new(f.repository, &writer, &f.err));
+    MUST(&f, tree_writer_finish(writer, &snapshot.tree, &f.err));
+    tree_writer_free(writer);
+    MUST(&f, repository_flush(f.repository, &f.err));
+    MUST(&f, repository_save_snapshot(f.repository, &snapshot, &f.err));
+}
+
+static enum status count_snapshot(void *context, UNUSED const struct repository_snapshot *snapshot,
+                                  UNUSED struct error *err)
+{
+    ++*(int *)context;
+    return STATUS_OK;
+}
+
+static void expect_snapshots(int wanted)
+{
+    int count = 0;
+    MUST(&f, repository_list_snapshots(f.repository, count_snapshot, &count, &f.err));
+    cr_expect(eq(int, count, wanted));
+}
+
+Test(object_cache, has_snapshots_as_well)
+{
+    save_snapshot(1); /* before there is a cache */
+    use_cache();
+    save_snapshot(2);
+    open_again();
+    expect_snapshots(2);
+    scratch_shell(&f.scratch, "diff -r bucket/shop/snapshots cache/*/snapshots;"
+                              "for i in bucket/shop/snapshots/*; do chmod u+w $i; echo >$i; done");
+
+    open_again();
+
+    expect_snapshots(2);
+}
+
+Test(object_cache, forgets_a_snapshot_that_the_bucket_does_not_list)
+{
+    use_cache();
+    save_snapshot(1);
+    save_snapshot(2);
+    scratch_shell(&f.scratch, "cd bucket/shop/snapshots; set -- *; rm -f $1");
+
+    expect_snapshots(1);
+
+    scratch_shell(&f.scratch, "diff -r bucket/shop/snapshots cache/*/snapshots");
+}
+
+Test(object_cache, hides_nothing_from_who_distrusts_it)
+{
+    int count = 0;
+    use_cache();
+    save_snapshot(1);
+    open_again();
+    expect_snapshots(1);
+    scratch_shell(&f.scratch, "for i in bucket/shop/*/*; do chmod u+w $i; echo damaged >$i; done");
+
+    repository_distrust_copies(f.repository);
+
+    EXPECT_STATUS(&f, repository_load_index(f.repository, NULL, &f.err), STATUS_CORRUPT);
+    EXPECT_STATUS(&f, repository_list_snapshots(f.repository, count_snapshot, &count, &f.err),
+                  STATUS_CORRUPT);
+}
+
+Test(object_cache, is_for_its_owner_only)
 {
     use_cache();
     (void)save("one");
@@ -78,7 +150,7 @@ Test(index_cache, is_for_its_owner_only)
     expect_output("700\n700\n700\n600", "stat -c %a cache cache/* cache/*/index cache/*/index/*");
 }
 
-Test(index_cache, fetches_again_what_is_damaged_or_gone)
+Test(object_cache, fetches_again_what_is_damaged_or_gone)
 {
     use_cache();
     struct blob_id one = save("one");
@@ -92,7 +164,7 @@ Test(index_cache, fetches_again_what_is_damaged_or_gone)
     scratch_shell(&f.scratch, "diff -r bucket/shop/index cache/*/index");
 }
 
-Test(index_cache, may_be_deleted_while_it_is_used)
+Test(object_cache, may_be_deleted_while_it_is_used)
 {
     use_cache();
     scratch_shell(&f.scratch, "rm -r cache");
@@ -104,7 +176,7 @@ Test(index_cache, may_be_deleted_while_it_is_used)
     scratch_shell(&f.scratch, "diff -r bucket/shop/index cache/*/index");
 }
 
-Test(index_cache, drops_what_the_bucket_does_not_list)
+Test(object_cache, drops_what_the_bucket_does_not_list)
 {
     use_cache();
     (void)save("one");
@@ -119,7 +191,7 @@ Test(index_cache, drops_what_the_bucket_does_not_list)
     scratch_shell(&f.scratch, "diff -r bucket/shop/index cache/*/index");
 }
 
-Test(index_cache, drops_repositories_that_nobody_opens)
+Test(object_cache, drops_repositories_that_nobody_opens)
 {
     scratch_shell(&f.scratch,
                   "umask 077; mkdir -p cache/%064d/index cache/%064d/index cache/other;"
@@ -133,7 +205,7 @@ Test(index_cache, drops_repositories_that_nobody_opens)
     scratch_shell(&f.scratch, "test -e cache/other");
 }
 
-Test(index_cache, is_done_without_where_it_cannot_be)
+Test(object_cache, is_done_without_where_it_cannot_be)
 {
     scratch_shell(&f.scratch, "echo in the way >cache");
     use_cache();
@@ -144,7 +216,7 @@ Test(index_cache, is_done_without_where_it_cannot_be)
     cr_expect(repository_has_blob(f.repository, BLOB_DATA, &one));
 }
 
-Test(index_cache, follows_no_link)
+Test(object_cache, follows_no_link)
 {
     scratch_shell(&f.scratch, "mkdir elsewhere && ln -s elsewhere cache");
     use_cache();

@@ -1,4 +1,4 @@
-#include "index_cache.h"
+#include "object_cache.h"
 
 #include "core/cleanup.h"
 #include "core/clock.h"
@@ -21,14 +21,28 @@ enum {
     UNUSED_AGE_S = 30 * 24 * 60 * 60
 };
 
-#define COPIES "index"
+static const char *const names[OBJECT_CACHE_FOLDERS] = {"index", "snapshots"};
+
+/* -1: this folder has no copies. */
+static int folder_of(const struct object_cache *cache, const char *folder)
+{
+    for (size_t i = 0; i < OBJECT_CACHE_FOLDERS; i++)
+        if (strcmp(folder, names[i]) == 0)
+            return cache->folders[i];
+    return -1;
+}
 
 /* By descriptors, and never through a symbolic link: it is root who works here. */
+static int open_existing(int parent, const char *name)
+{
+    return openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
 static int open_below(int parent, const char *name)
 {
     if (mkdirat(parent, name, S_IRWXU) != 0 && errno != EEXIST)
         return -1;
-    return openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return open_existing(parent, name);
 }
 
 static int open_top(const char *directory)
@@ -66,6 +80,15 @@ static void remove_copy(UNUSED void *context, int directory, const char *name)
     (void)unlinkat(directory, name, 0);
 }
 
+static void remove_folder(int repository, const char *folder)
+{
+    CLEANUP(fd_closep) int copies = open_existing(repository, folder);
+    if (copies < 0)
+        return;
+    each_name(copies, remove_copy, NULL);
+    (void)unlinkat(repository, folder, AT_REMOVEDIR);
+}
+
 /* A repository's directory is touched whenever it is opened. */
 static void remove_unused(UNUSED void *context, int top, const char *name)
 {
@@ -74,31 +97,38 @@ static void remove_unused(UNUSED void *context, int top, const char *name)
     if (!blob_id_from_text(name, &ignored) || fstatat(top, name, &info, AT_SYMLINK_NOFOLLOW) != 0 ||
         !S_ISDIR(info.st_mode) || !is_older(&info, UNUSED_AGE_S))
         return;
-    CLEANUP(fd_closep) int repository = open_below(top, name);
-    CLEANUP(fd_closep) int copies = repository < 0 ? -1 : open_below(repository, COPIES);
-    if (copies < 0)
+    CLEANUP(fd_closep) int repository = open_existing(top, name);
+    if (repository < 0)
         return;
-    each_name(copies, remove_copy, NULL);
-    if (unlinkat(repository, COPIES, AT_REMOVEDIR) == 0)
-        (void)unlinkat(top, name, AT_REMOVEDIR);
+    for (size_t i = 0; i < OBJECT_CACHE_FOLDERS; i++)
+        remove_folder(repository, names[i]);
+    (void)unlinkat(top, name, AT_REMOVEDIR);
 }
 
-void index_cache_open(struct index_cache *cache, const char *directory, const char *repository_id)
+void object_cache_init(struct object_cache *cache)
 {
-    cache->directory = -1;
+    for (size_t i = 0; i < OBJECT_CACHE_FOLDERS; i++)
+        cache->folders[i] = -1;
+}
+
+void object_cache_open(struct object_cache *cache, const char *directory, const char *repository_id)
+{
+    object_cache_init(cache);
     CLEANUP(fd_closep) int top = open_top(directory);
     CLEANUP(fd_closep) int repository = top < 0 ? -1 : open_below(top, repository_id);
     if (repository < 0)
         return;
     (void)futimens(repository, NULL);
-    cache->directory = open_below(repository, COPIES);
+    for (size_t i = 0; i < OBJECT_CACHE_FOLDERS; i++)
+        cache->folders[i] = open_below(repository, names[i]);
     each_name(top, remove_unused, NULL);
 }
 
-void index_cache_close(struct index_cache *cache)
+void object_cache_close(struct object_cache *cache)
 {
-    fd_closep(&cache->directory);
-    cache->directory = -1;
+    for (size_t i = 0; i < OBJECT_CACHE_FOLDERS; i++)
+        fd_closep(&cache->folders[i]);
+    object_cache_init(cache);
 }
 
 static bool read_whole(int fd, struct buffer *stored)
@@ -116,12 +146,14 @@ static bool read_whole(int fd, struct buffer *stored)
     return true;
 }
 
-bool index_cache_get(const struct index_cache *cache, const char *id, struct buffer *stored)
+bool object_cache_get(const struct object_cache *cache, const char *folder, const char *id,
+                      struct buffer *stored)
 {
-    if (cache->directory < 0)
+    int directory = folder_of(cache, folder);
+    if (directory < 0)
         return false;
     const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-    CLEANUP(fd_closep) int fd = openat(cache->directory, id, flags);
+    CLEANUP(fd_closep) int fd = openat(directory, id, flags);
     return fd >= 0 && read_whole(fd, stored);
 }
 
@@ -135,48 +167,38 @@ static bool write_parts(int fd, const struct object_part *parts, size_t count)
 }
 
 /* Not synced: what a power cut leaves of it does not have the hash. */
-void index_cache_put(const struct index_cache *cache, const char *id,
-                     const struct object_part *parts, size_t count)
+void object_cache_put(const struct object_cache *cache, const char *folder, const char *id,
+                      const struct object_part *parts, size_t count)
 {
     unsigned char random[TEMPORARY_RANDOM_BYTES];
     char digits[2 * TEMPORARY_RANDOM_BYTES + 1];
     char temporary[TEMPORARY_SIZE + 1];
     struct error ignored;
-    if (cache->directory < 0 || crypto_random(random, sizeof(random), &ignored) != STATUS_OK)
+    int directory = folder_of(cache, folder);
+    if (directory < 0 || crypto_random(random, sizeof(random), &ignored) != STATUS_OK)
         return;
     hex_encode(random, sizeof(random), digits);
     (void)snprintf(temporary, sizeof(temporary), ".%s.%s", id, digits);
     const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-    CLEANUP(fd_closep) int fd = openat(cache->directory, temporary, flags, S_IRUSR | S_IWUSR);
+    CLEANUP(fd_closep) int fd = openat(directory, temporary, flags, S_IRUSR | S_IWUSR);
     if (fd < 0)
         return;
-    if (!write_parts(fd, parts, count) ||
-        renameat(cache->directory, temporary, cache->directory, id) != 0)
-        (void)unlinkat(cache->directory, temporary, 0);
+    if (!write_parts(fd, parts, count) || renameat(directory, temporary, directory, id) != 0)
+        (void)unlinkat(directory, temporary, 0);
 }
 
-void index_cache_forget(const struct index_cache *cache, const char *id)
+void object_cache_forget(const struct object_cache *cache, const char *folder, const char *id)
 {
-    if (cache->directory >= 0)
-        (void)unlinkat(cache->directory, id, 0);
-}
-
-struct kept {
-    const char (*ids)[BLOB_ID_TEXT_SIZE];
-    size_t count;
-};
-
-static int compare_ids(const void *left, const void *right)
-{
-    return strcmp(left, right);
+    int directory = folder_of(cache, folder);
+    if (directory >= 0)
+        (void)unlinkat(directory, id, 0);
 }
 
 static void remove_unlisted(void *context, int directory, const char *name)
 {
-    const struct kept *kept = context;
+    const struct id_list *kept = context;
     struct stat info;
-    if (kept->count > 0 &&
-        bsearch(name, kept->ids, kept->count, sizeof(kept->ids[0]), compare_ids) != NULL)
+    if (id_list_has(kept, name))
         return;
     bool is_temporary = name[0] == '.';
     if (is_temporary && (fstatat(directory, name, &info, AT_SYMLINK_NOFOLLOW) != 0 ||
@@ -185,10 +207,11 @@ static void remove_unlisted(void *context, int directory, const char *name)
     (void)unlinkat(directory, name, 0);
 }
 
-void index_cache_keep(const struct index_cache *cache, const char (*ids)[BLOB_ID_TEXT_SIZE],
-                      size_t count)
+void object_cache_keep(const struct object_cache *cache, const char *folder,
+                       const struct id_list *ids)
 {
-    struct kept kept = {.ids = ids, .count = count};
-    if (cache->directory >= 0)
-        each_name(cache->directory, remove_unlisted, &kept);
+    int directory = folder_of(cache, folder);
+    struct id_list kept = *ids;
+    if (directory >= 0)
+        each_name(directory, remove_unlisted, &kept);
 }

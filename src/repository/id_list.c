@@ -1,0 +1,48 @@
+#include "id_list.h"
+
+#include "repository_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static enum status on_id(void *context, const char *id, struct error *err)
+{
+    struct id_list *list = context;
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity == 0 ? 64 : list->capacity * 2;
+        char(*ids)[BLOB_ID_TEXT_SIZE] = reallocarray(list->ids, capacity, sizeof(*ids));
+        if (ids == NULL)
+            return FAIL(err, STATUS_NO_MEMORY, "a list of %zu objects", capacity);
+        list->ids = ids;
+        list->capacity = capacity;
+    }
+    memcpy(list->ids[list->count++], id, BLOB_ID_TEXT_SIZE);
+    return STATUS_OK;
+}
+
+static int compare_ids(const void *left, const void *right)
+{
+    return strcmp(left, right);
+}
+
+enum status id_list_read(struct id_list *list, struct object_store *store, const char *folder,
+                         struct error *err)
+{
+    if (unpacked_list(store, folder, on_id, list, err) != STATUS_OK)
+        return error_status(err);
+    if (list->count > 1)
+        qsort(list->ids, list->count, sizeof(*list->ids), compare_ids);
+    return STATUS_OK;
+}
+
+void id_list_done(struct id_list *list)
+{
+    free(list->ids);
+    *list = (struct id_list){0};
+}
+
+bool id_list_has(const struct id_list *list, const char *id)
+{
+    return list->count > 0 &&
+           bsearch(id, list->ids, list->count, sizeof(*list->ids), compare_ids) != NULL;
+}
