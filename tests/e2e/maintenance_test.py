@@ -21,8 +21,15 @@ def files_of(node, folder):
     return found
 
 
+def size_of(path):
+    try:
+        return os.path.getsize(path)
+    except FileNotFoundError:
+        return 0  # pruned since it was listed
+
+
 def bytes_of(node):
-    return sum(os.path.getsize(path) for path in files_of(node, "data"))
+    return sum(size_of(path) for path in files_of(node, "data"))
 
 
 def delete(node, backup):
