@@ -110,14 +110,30 @@ static enum status prepare(struct stage_context *context, struct error *err)
     return init_record(context, err);
 }
 
+/* What is still owed is owed by this attempt: its record takes the place of the earlier one's. */
+static void adopt_debt(struct stage_context *context)
+{
+    struct undo_record left = {0};
+    struct error ignored; /* unreadable: it has been set aside, and told */
+    if (undo_record_read(context->plan->undo_directory, context->plan->job, &left, &ignored) !=
+        STATUS_OK)
+        return;
+    memcpy(context->record.owed, left.owed, sizeof(left.owed));
+    context->record.tries = left.tries;
+    context->record.tried_ms = left.tried_ms;
+    undo_record_done(&left);
+}
+
 /* What an attempt that died has left is unwound before this one touches the application. Its hooks'
  * failures are news, and no reason to give up. */
 static void unwind_predecessor(struct stage_context *context)
 {
     const struct stage_plan *plan = context->plan;
     struct error failure = {0};
-    if (stage_undo_job(plan->undo_directory, plan->job, &failure) != STATUS_OK)
-        detail_add_error(context->result->state_details, "undo of an earlier attempt", &failure);
+    if (stage_undo_job(plan->undo_directory, plan->job, &failure) == STATUS_OK)
+        return;
+    detail_add_error(context->result->state_details, "undo of an earlier attempt", &failure);
+    adopt_debt(context);
 }
 
 /* The attempt that committed may have died before it gave its lock back: taking one removes those

@@ -71,7 +71,7 @@ static void rewrite_record(struct stage_context *context)
 /* The last step: nothing is owed any more, or what is left is for stage_undo_all(). */
 static void close_record(struct stage_context *context)
 {
-    if (context->record.snapshot_count > 0) {
+    if (unwind_is_kept(&context->record)) {
         rewrite_record(context);
         return;
     }
@@ -183,6 +183,9 @@ enum status freeze_post_snapshot(struct stage_context *context, struct error *er
 enum status freeze_cleanup(struct stage_context *context, struct error *err UNUSED)
 {
     preparation_undo(context);
+    if (context->record
+            .owed[HOOK_POST_SNAPSHOT]) /* the thaw has failed: it may be able to by now */
+        (void)pay_hooks(context, HOOK_POST_SNAPSHOT, HOOK_REASON_UNDO);
     remove_snapshots(context);
     return STATUS_OK;
 }

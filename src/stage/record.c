@@ -143,6 +143,13 @@ static bool add_restore(const struct undo_record *record, json_t *json)
     return json_object_set_new(json, "restore", restore) == 0;
 }
 
+static bool add_tries(const struct undo_record *record, json_t *json)
+{
+    return record->tries == 0 ||
+           (json_object_set_new(json, "tries", json_integer((json_int_t)record->tries)) == 0 &&
+            json_object_set_new(json, "tried_ms", json_integer((json_int_t)record->tried_ms)) == 0);
+}
+
 enum status undo_record_write(const struct undo_record *record, const char *directory,
                               struct error *err)
 {
@@ -153,7 +160,7 @@ enum status undo_record_write(const struct undo_record *record, const char *dire
         json_pack("{s:i, s:s, s:s, s:s, s:o, s:o}", "version", RECORD_VERSION, "job", record->job,
                   "backup", record->backup, "app", record->app, "hooks", owed_to_json(record),
                   "snapshots", snapshots_to_json(record));
-    bool complete = json != NULL && add_restore(record, json);
+    bool complete = json != NULL && add_restore(record, json) && add_tries(record, json);
     CLEANUP(freep) char *text = complete ? json_write(json) : NULL;
     if (text == NULL)
         return FAIL(err, STATUS_INVALID,
@@ -353,6 +360,18 @@ static enum status restore_from_json(const json_t *json, struct undo_record *rec
     return STATUS_OK;
 }
 
+static enum status tries_from_json(const json_t *json, struct undo_record *record,
+                                   struct error *err)
+{
+    if (json_object_get(json, "tries") == NULL)
+        return STATUS_OK;
+    if (json_get_integer(json, "tries", &record->tries, err) != STATUS_OK ||
+        json_get_integer(json, "tried_ms", &record->tried_ms, err) != STATUS_OK)
+        return err->status;
+    return record->tries < 0 ? FAIL(err, STATUS_INVALID, "'tries' must not be negative")
+                             : STATUS_OK;
+}
+
 static enum status record_from_json(const json_t *json, struct undo_record *record,
                                     struct error *err)
 {
@@ -367,7 +386,8 @@ static enum status record_from_json(const json_t *json, struct undo_record *reco
         copy_text(json, "backup", record->backup, sizeof(record->backup), err) != STATUS_OK ||
         copy_text(json, "app", record->app, sizeof(record->app), err) != STATUS_OK ||
         owed_from_json(json_object_get(json, "hooks"), record, err) != STATUS_OK ||
-        restore_from_json(json_object_get(json, "restore"), record, err) != STATUS_OK)
+        restore_from_json(json_object_get(json, "restore"), record, err) != STATUS_OK ||
+        tries_from_json(json, record, err) != STATUS_OK)
         return err->status;
     return snapshots_from_json(json_object_get(json, "snapshots"), record, err);
 }

@@ -7,14 +7,16 @@
  *                                 "timeout_ms": 60000, "abort": false}],
  *              "post-backup": []},
  *    "snapshots": [{"driver": "btrfs", "volume": "/srv/shop",
- *                   "path": "/srv/.appbackup-…/snapshot/shop", "root": "/srv/.appbackup-…"}]}
+ *                   "path": "/srv/.appbackup-…/snapshot/shop", "root": "/srv/.appbackup-…"}],
+ *    "tries": 2, "tried_ms": 1790000000000}
  *
  * and, of a restore in place, what is restored where (src/stage/restore_place.h):
  *
  *    "restore": {"phase": "beside", "since_ms": 1790000000000,
  *                "places": [{"volume": "/srv/shop", "inside": false, "inode": 4711}]}
  *
- * A stage that is listed under "hooks" is owed, a snapshot that is listed may exist.
+ * A stage that is listed under "hooks" is owed, a snapshot that is listed may exist. "tries": how
+ * often the debt was to be paid already, and could not be; "tried_ms": when, the last time.
  *
  * Changes   a new member is optional for the reader, or "version" goes up; an older reader keeps a
  *           record that it does not understand as *.bad.
@@ -53,6 +55,7 @@ struct undo_record {
     bool owns_hooks;
     struct snapshot_plan *snapshots; /* owned */
     size_t snapshot_count;
+    int64_t tries, tried_ms; /* of paying what is owed */
     enum restore_phase phase;
     int64_t since_ms;             /* when the first attempt of the restore began */
     struct restore_place *places; /* owned */

@@ -81,6 +81,7 @@ static enum status check_left(struct restore *restore, bool *ret_swapped, struct
                            "an earlier attempt's exchange could not be taken back");
     }
     restore->recorded = true;
+    restore->record.owed[HOOK_POST_RESTORE] = left.owed[HOOK_POST_RESTORE];
     adopt(restore, &left);
     undo_record_done(&left);
     *ret_swapped = restore->record.phase == RESTORE_SWAPPED;

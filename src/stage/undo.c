@@ -1,6 +1,7 @@
 #include "stage/undo.h"
 
 #include "core/cleanup.h"
+#include "core/clock.h"
 #include "core/file.h"
 #include "record.h"
 #include "stage/restore.h"
@@ -47,7 +48,7 @@ static enum status set_aside(const char *path, struct error *err)
 }
 
 /* Newest debt first, but the application is let go before anything that takes its time. */
-static void unwind(struct undo_record *record, const char *directory, bool all, struct error *first)
+static void unwind(struct undo_record *record, bool all, struct error *first)
 {
     struct hooks_result hooks;
     struct error failure = {0};
@@ -66,9 +67,20 @@ static void unwind(struct undo_record *record, const char *directory, bool all, 
         keep_first(first, &hooks.failure);
     if (unwind_places(record, all, &failure) != STATUS_OK)
         keep_first(first, &failure);
-    if ((record->snapshot_count > 0 || unwind_is_kept(record)) &&
-        undo_record_write(record, directory, &failure) != STATUS_OK)
-        keep_first(first, &failure);
+    record->tries += first->status != STATUS_OK;
+    record->tried_ms = clock_wall_ms();
+}
+
+/* What is left of it, or that nothing is. */
+static enum status keep_or_remove(const struct undo_record *record, const char *directory,
+                                  struct error *err)
+{
+    char path[PATH_MAX];
+    if (unwind_is_kept(record))
+        return undo_record_write(record, directory, err);
+    if (undo_record_path(directory, record->job, path, err) != STATUS_OK)
+        return err->status;
+    return file_remove(path, err);
 }
 
 static enum status undo_one(const char *directory, const char *job, bool all, struct error *err)
@@ -86,10 +98,9 @@ static enum status undo_one(const char *directory, const char *job, bool all, st
         return status;
 
     struct error first = {0};
-    unwind(&record, directory, all, &first);
+    unwind(&record, all, &first);
     struct error failure = {0};
-    if (record.snapshot_count == 0 && !unwind_is_kept(&record) &&
-        file_remove(path, &failure) != STATUS_OK)
+    if (keep_or_remove(&record, directory, &failure) != STATUS_OK)
         keep_first(&first, &failure);
     undo_record_done(&record);
     if (first.status == STATUS_OK)
@@ -146,6 +157,48 @@ static enum status each_entry(const char *undo_directory, entry_fn *on_entry, vo
         on_entry(context, dirfd(directory), entry->d_name);
     }
     return STATUS_OK;
+}
+
+/* 5 s, 10 s, 20 s … 10 min after the last try. */
+static int64_t due_ms(const struct undo_record *record)
+{
+    enum { FIRST_MS = 5 * 1000, LAST_MS = 10 * 60 * 1000, DOUBLINGS_MAX = 7 };
+
+    if (record->tries == 0 || record->tried_ms > clock_wall_ms()) /* the clock was set back */
+        return 0;
+    int64_t doublings = record->tries - 1 < DOUBLINGS_MAX ? record->tries - 1 : DOUBLINGS_MAX;
+    int64_t wait_ms = (int64_t)FIRST_MS << doublings;
+    return record->tried_ms + (wait_ms < LAST_MS ? wait_ms : LAST_MS);
+}
+
+enum status stage_undo_look(const char *undo_directory, const char *job,
+                            struct stage_debt *ret_debt, struct error *err)
+{
+    struct undo_record record = {0};
+    enum status status = undo_record_read(undo_directory, job, &record, err);
+    if (status != STATUS_OK)
+        return status;
+    *ret_debt =
+        (struct stage_debt){.owes_hooks = unwind_owes_hooks(&record), .due_ms = due_ms(&record)};
+    (void)snprintf(ret_debt->app, sizeof(ret_debt->app), "%s", record.app);
+    undo_record_done(&record);
+    return STATUS_OK;
+}
+
+enum status stage_undo_forgive(const char *undo_directory, const char *job,
+                               const enum hook_stage *stages, size_t count, struct error *err)
+{
+    struct undo_record record = {0};
+    enum status status = undo_record_read(undo_directory, job, &record, err);
+    if (status == STATUS_NOT_FOUND)
+        return STATUS_OK;
+    if (status != STATUS_OK)
+        return status;
+    for (size_t i = 0; i < count; i++)
+        record.owed[stages[i]] = false;
+    status = keep_or_remove(&record, undo_directory, err);
+    undo_record_done(&record);
+    return status;
 }
 
 struct sweep {

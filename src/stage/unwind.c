@@ -9,7 +9,6 @@ void unwind_hooks(struct undo_record *record, enum hook_stage stage, enum hook_r
     *ret_result = (struct hooks_result){0};
     if (!record->owed[stage])
         return;
-    record->owed[stage] = false;
     struct hooks_request request = {
         .hooks = &record->hooks[stage],
         .stage = stage,
@@ -21,6 +20,7 @@ void unwind_hooks(struct undo_record *record, enum hook_stage stage, enum hook_r
     struct error never; /* hooks_run() fails only on cancel */
     if (hooks_run(&request, ret_result, &never) != STATUS_OK)
         *ret_result = (struct hooks_result){.failed = 1, .failure = never};
+    record->owed[stage] = ret_result->failed > 0;
 }
 
 enum status unwind_snapshots(struct undo_record *record, struct error *err)
@@ -57,9 +57,17 @@ enum status unwind_swap(struct undo_record *record, struct error *err)
     return STATUS_OK;
 }
 
+bool unwind_owes_hooks(const struct undo_record *record)
+{
+    for (int stage = 0; stage < HOOK_STAGE_COUNT; stage++)
+        if (record->owed[stage])
+            return true;
+    return false;
+}
+
 bool unwind_is_kept(const struct undo_record *record)
 {
-    return record->phase != RESTORE_NONE;
+    return record->phase != RESTORE_NONE || record->snapshot_count > 0 || unwind_owes_hooks(record);
 }
 
 enum status unwind_places(struct undo_record *record, bool all, struct error *err)

@@ -1,4 +1,7 @@
-/* Unwind: pay what an undo record says is owed. The record forgets each debt once it is paid. */
+/*
+ * Unwind: pay what an undo record says is owed. The record forgets each debt once it is paid, and
+ * no sooner: an application that a failed hook has left frozen is to be let go by the next one.
+ */
 #ifndef STAGE_UNWIND_H
 #define STAGE_UNWIND_H
 
@@ -8,8 +11,7 @@
 
 #include <jansson.h>
 
-/* Runs the stage's hooks if they are owed. They are no longer afterwards, whatever came of them:
- * what failed once is reported, not repeated. */
+/* Runs the stage's hooks if they are owed, all of them, and they are until none of them fails. */
 void unwind_hooks(struct undo_record *record, enum hook_stage stage, enum hook_reason reason,
                   json_t *details, struct hooks_result *ret_result);
 
@@ -21,7 +23,9 @@ enum status unwind_swap(struct undo_record *record, struct error *err) MUST_CHEC
  * volumes as well. After the hooks, since it takes its time. */
 enum status unwind_places(struct undo_record *record, bool all, struct error *err) MUST_CHECK;
 
-/* Does the next attempt of the restore need the record? */
+bool unwind_owes_hooks(const struct undo_record *record);
+
+/* Is anything owed still, or does the next attempt of the restore need the record? */
 bool unwind_is_kept(const struct undo_record *record);
 
 /* Removes the snapshots; those that could not be removed stay in the record. The first failure is

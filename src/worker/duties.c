@@ -186,16 +186,14 @@ enum status supervisor_catalog(struct supervisor *supervisor, struct error *err)
 
 /* After the end of a job, and now and then, since a job that waits for its next attempt may end
  * without a process. */
-enum status supervisor_settle(struct supervisor *supervisor, struct error *err)
+void supervisor_settle(struct supervisor *supervisor)
 {
-    (void)err;
     if (supervisor->stopping || supervisor->leftovers > 0 ||
         !supervisor_is_due(&supervisor->leftovers_ms, LEFTOVERS_ROUTINE_MS) ||
         !leftovers_may_exist(&supervisor->setup, &supervisor->slots))
-        return STATUS_OK;
+        return;
     struct error cause = {0};
     if (leftovers_start(&supervisor->setup, &supervisor->leftovers, &cause) != STATUS_OK)
         log_event(LOG_LEVEL_WARNING, "what ended jobs left is not looked at, trying again",
                   LOG_TEXT("reason", cause.text));
-    return STATUS_OK;
 }

@@ -29,6 +29,7 @@ static struct cancel cancel;
 static void run_done(struct run *run)
 {
     lease_free(run->lease);
+    debts_done(&run->debts);
     job_lock_release(&run->lock);
     stage_result_done(&run->result);
     backup_done(&run->backup);
@@ -85,6 +86,16 @@ static enum status start_lease(struct run *run, struct error *err)
     return lease_start(&options, &run->lease, err);
 }
 
+static const char *app_name(const struct run *run)
+{
+    return job_is_task(run->job.kind) ? run->task.app_name : run->backup.app_name;
+}
+
+static bool holds_app(const struct run *run)
+{
+    return run->job.kind == JOB_BACKUP || run->job.kind == JOB_RESTORE;
+}
+
 /* The job alone on this node, and nothing of an earlier attempt in its way. */
 static enum status make_room(struct run *run, struct error *err)
 {
@@ -95,7 +106,24 @@ static enum status make_room(struct run *run, struct error *err)
     if (stage_undo_job(run->setup.places.undo, run->job.id, &undo_err) != STATUS_OK)
         log_known(LOG_LEVEL_WARNING, EVENT_UNWIND_FAILED, LOG_TEXT("code", undo_err.reason),
                   LOG_TEXT("reason", undo_err.text));
-    return STATUS_OK;
+    if (!holds_app(run))
+        return STATUS_OK;
+    return debts_pay(&run->debts, &run->setup.places, app_name(run), run->job.id, &cancel, err);
+}
+
+/* Its own hooks have done for the app what earlier ones could not. */
+static void settle_debts(const struct run *run)
+{
+    static const enum hook_stage of_backup[] = {HOOK_POST_SNAPSHOT, HOOK_POST_BACKUP};
+
+    static const enum hook_stage of_restore[] = {HOOK_POST_RESTORE};
+
+    if (run->result.hook_state != HOOK_STATE_SUCCESS)
+        return;
+    if (run->job.kind == JOB_BACKUP)
+        debts_forgive(&run->debts, &run->setup.places, of_backup, 2);
+    else
+        debts_forgive(&run->debts, &run->setup.places, of_restore, 1);
 }
 
 static enum status run_stages(struct run *run, const char *passphrase, struct stage_key *key,
@@ -159,6 +187,8 @@ static enum status work(struct run *run, struct error *err)
     key_channel_take(run->keys, &known);
     struct stage_key key = known;
     enum status status = run_stages(run, secret_text(passphrase), &key, err);
+    if (status == STATUS_OK)
+        settle_debts(run);
     if (memcmp(&key, &known, sizeof(key)) != 0)
         key_channel_give(run->keys, &key);
     explicit_bzero(&key, sizeof(key));
@@ -217,11 +247,6 @@ static enum status say(struct run *run, const struct store_finish *finish, struc
             return status;
         (void)nanosleep(&(struct timespec){.tv_nsec = FINISH_RETRY_MS * 1000000L}, NULL);
     }
-}
-
-static const char *app_name(const struct run *run)
-{
-    return job_is_task(run->job.kind) ? run->task.app_name : run->backup.app_name;
 }
 
 /* What happens next is in the event; why, in code and reason. */

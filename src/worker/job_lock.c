@@ -84,13 +84,16 @@ static void kill_holder(const char *path)
         (void)pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
 }
 
-static enum status try_until(struct job_lock *lock, const char *directory, const char *name,
-                             int64_t deadline_ms, struct error *err)
+enum status job_lock_wait(struct job_lock *lock, const char *directory, const char *name,
+                          int64_t patience_ms, const struct cancel *cancel, struct error *err)
 {
+    int64_t deadline_ms = clock_mono_ms() + patience_ms;
     for (;;) {
         enum status status = job_lock_try(lock, directory, name, err);
         if (status != STATUS_LOCKED || clock_left_ms(deadline_ms) == 0)
             return status;
+        if (cancel_check(cancel, err) != STATUS_OK)
+            return err->status;
         /* A record lock cannot be waited for with a deadline other than by a signal. */
         (void)nanosleep(&(struct timespec){.tv_nsec = RETRY_MS * 1000000L}, NULL);
     }
@@ -99,14 +102,14 @@ static enum status try_until(struct job_lock *lock, const char *directory, const
 enum status job_lock_take(struct job_lock *lock, const char *directory, const char *name,
                           int64_t patience_ms, struct error *err)
 {
-    enum status status = try_until(lock, directory, name, clock_mono_ms() + patience_ms, err);
+    enum status status = job_lock_wait(lock, directory, name, patience_ms, NULL, err);
     if (status != STATUS_LOCKED)
         return status;
 
     char path[PATH_MAX];
     if (snprintf(path, sizeof(path), "%s/%s.lock", directory, name) < (int)sizeof(path))
         kill_holder(path);
-    return try_until(lock, directory, name, clock_mono_ms() + KILL_MS, err);
+    return job_lock_wait(lock, directory, name, KILL_MS, NULL, err);
 }
 
 void job_lock_release(struct job_lock *lock)

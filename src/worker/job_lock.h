@@ -11,6 +11,7 @@
 #ifndef WORKER_JOB_LOCK_H
 #define WORKER_JOB_LOCK_H
 
+#include "core/cancel.h"
 #include "core/error.h"
 
 #include <limits.h>
@@ -26,6 +27,11 @@ struct job_lock {
 /* At once or not at all. name: a job's id. */
 enum status job_lock_try(struct job_lock *lock, const char *directory, const char *name,
                          struct error *err) MUST_CHECK;
+
+/* Waits for patience_ms, or until it is canceled (NULL: never). LOCKED: it is still held. */
+enum status job_lock_wait(struct job_lock *lock, const char *directory, const char *name,
+                          int64_t patience_ms, const struct cancel *cancel, struct error *err)
+    MUST_CHECK;
 
 /* Waits for patience_ms; then the holder, whose claim is over since we have a newer one, is killed:
  * it may be a process that was stopped, and would never let go. */

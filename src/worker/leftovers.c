@@ -1,6 +1,7 @@
 #include "leftovers.h"
 
 #include "aside.h"
+#include "core/clock.h"
 #include "core/log.h"
 #include "job_lock.h"
 #include "job_log.h"
@@ -55,6 +56,14 @@ static enum status has_next_attempt(struct store *store, const char *id, bool *r
     return STATUS_OK;
 }
 
+static bool is_due(const struct settling *settling, const char *job)
+{
+    struct stage_debt debt;
+    struct error ignored; /* not readable: whoever unwinds it says so */
+    return stage_undo_look(settling->places->undo, job, &debt, &ignored) != STATUS_OK ||
+           debt.due_ms <= clock_wall_ms();
+}
+
 /* No id is given twice, and what is done stays done: whoever still works on the job is about to
  * learn that, and has its lock until then. */
 static enum status discard(struct settling *settling, const char *job, struct error *err)
@@ -63,7 +72,7 @@ static enum status discard(struct settling *settling, const char *job, struct er
     bool has_next = true;
     if (has_next_attempt(settling->store, job, &has_next, err) != STATUS_OK)
         return err->status;
-    if (has_next)
+    if (has_next || !is_due(settling, job))
         return STATUS_OK;
     if (job_lock_try(&lock, settling->places->locks, job, err) != STATUS_OK)
         return err->status;
@@ -81,14 +90,41 @@ static void settle(void *context, const char *job)
         settling->first = err;
 }
 
+/* Hooks that have failed, an application that may stand still: whatever Redis says of the job,
+ * while nobody works on it. A later job of the app holds its lock, see debts.h. */
+static enum status pay_hooks(struct settling *settling, const char *job, struct error *err)
+{
+    struct stage_debt debt;
+    struct job_lock lock = JOB_LOCK_NONE;
+    enum status status = stage_undo_look(settling->places->undo, job, &debt, err);
+    if (status == STATUS_NOT_FOUND || (status == STATUS_OK && !debt.owes_hooks) ||
+        (status == STATUS_OK && debt.due_ms > clock_wall_ms()))
+        return STATUS_OK;
+    if (job_lock_try(&lock, settling->places->locks, job, err) != STATUS_OK)
+        return err->status == STATUS_LOCKED ? STATUS_OK : err->status;
+    status = stage_undo_job(settling->places->undo, job, err);
+    job_lock_release(&lock);
+    settling->settled += status == STATUS_OK;
+    return status;
+}
+
+static void pay(void *context, const char *job)
+{
+    struct settling *settling = context;
+    struct error err = {0};
+    if (pay_hooks(settling, job, &err) != STATUS_OK && settling->first.status == STATUS_OK)
+        settling->first = err;
+}
+
 static enum status settle_all(const struct setup *setup, struct settling *settling,
                               struct error *err)
 {
     CLEANUP(store_closep) struct store *store = NULL;
     struct store_options options = setup_store_options(setup);
-    if (store_open(&options, &store, err) != STATUS_OK)
-        return err->status;
     settling->places = &setup->places;
+    if (stage_undo_each(setup->places.undo, pay, settling, err) != STATUS_OK ||
+        store_open(&options, &store, err) != STATUS_OK)
+        return err->status;
     settling->store = store;
     if (stage_undo_each(setup->places.undo, settle, settling, err) != STATUS_OK)
         return err->status;
@@ -109,7 +145,7 @@ static int run(const struct setup *setup)
         log_known(LOG_LEVEL_NOTICE, EVENT_UNWOUND, LOG_NUMBER("jobs", (int64_t)settling.settled));
     if (status == STATUS_OK)
         return EXIT_SUCCESS;
-    if (status != STATUS_LOCKED)
+    if (status != STATUS_LOCKED && !status_is_transient(status)) /* Redis is away: told elsewhere */
         log_known(LOG_LEVEL_WARNING, EVENT_UNWIND_FAILED, LOG_TEXT("code", err.reason),
                   LOG_TEXT("reason", err.text));
     return EXIT_FAILURE;

@@ -1,8 +1,9 @@
 /*
- * Leftovers: undo records of jobs that have no further attempt. What a restore has put beside the
- * volumes is kept for its next attempt; where Redis says that there will be none, since the job has
- * ended elsewhere, was canceled while it waited, or was forgotten, it is removed. A process of its
- * own asks and removes, since that may take long.
+ * Leftovers: undo records of jobs that nobody works on. Hooks that are owed since they have failed
+ * are tried again, ever less often. What a restore has put beside the volumes is kept for its next
+ * attempt; where Redis says that there will be none, since the job has ended elsewhere, was
+ * canceled while it waited, or was forgotten, it is removed. A process of its own does it, since
+ * that may take long.
  */
 #ifndef WORKER_LEFTOVERS_H
 #define WORKER_LEFTOVERS_H

@@ -7,6 +7,7 @@
 
 #include "core/cancel.h"
 #include "core/error.h"
+#include "debts.h"
 #include "job_lock.h"
 #include "job_log.h"
 #include "lease.h"
@@ -25,6 +26,7 @@ struct run {
     struct backup backup; /* of a backup or delete */
     struct task task;     /* of the others */
     struct job_lock lock;
+    struct debts debts; /* to the app, of earlier jobs */
     struct lease *lease;
     struct job_log log;
     struct stage_result result;

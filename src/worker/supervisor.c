@@ -1,7 +1,7 @@
 /*
  * The supervisor's loop. Whatever happens, a child's end, a wake-up, a signal or a timer, one turn
  * of the loop does the same: look at the children, then catch up with Redis in this order, as far
- * as each is due: tell about the dead, register, heartbeat, maintain, sweep, claim, settle. While
+ * as each is due: tell about the dead, register, heartbeat, maintain, sweep, claim. While
  * Redis is away a turn ends at the first call that fails, and the next attempt comes
  * SUPERVISOR_RETRY_MS later.
  */
@@ -45,15 +45,10 @@ static void catch_up(struct supervisor *supervisor)
     static const struct {
         const char *name;
         supervisor_duty_fn *run;
-    } duties[] = {{"tell", supervisor_tell},
-                  {"register", supervisor_register},
-                  {"probe", supervisor_probe},
-                  {"catalog", supervisor_catalog},
-                  {"heartbeat", supervisor_heartbeat},
-                  {"maintain", supervisor_maintain},
-                  {"claim", supervisor_claim},
-                  {"settle", supervisor_settle},
-                  {"look", supervisor_look}};
+    } duties[] = {{"tell", supervisor_tell},           {"register", supervisor_register},
+                  {"probe", supervisor_probe},         {"catalog", supervisor_catalog},
+                  {"heartbeat", supervisor_heartbeat}, {"maintain", supervisor_maintain},
+                  {"claim", supervisor_claim},         {"look", supervisor_look}};
 
     if (supervisor->away && clock_left_ms(supervisor->retry_ms) > 0)
         return;
@@ -148,6 +143,7 @@ static enum status loop(struct supervisor *supervisor, struct error *err)
         int64_t began_ms = clock_mono_ms();
         supervisor_hear(supervisor);
         supervisor_reap(supervisor);
+        supervisor_settle(supervisor);
         catch_up(supervisor);
         supervisor_open_wake(supervisor);
         supervisor_pulse_turn(supervisor, began_ms);

@@ -79,7 +79,10 @@ void supervisor_sweep_groups(struct supervisor *supervisor);
 /* One duty towards Redis, if it is due. An error means that Redis is away. */
 typedef enum status supervisor_duty_fn(struct supervisor *supervisor, struct error *err);
 supervisor_duty_fn supervisor_tell, supervisor_register, supervisor_probe, supervisor_catalog,
-    supervisor_heartbeat, supervisor_maintain, supervisor_claim, supervisor_settle, supervisor_look;
+    supervisor_heartbeat, supervisor_maintain, supervisor_claim, supervisor_look;
+
+/* What ended jobs have left on this node, Redis or not. */
+void supervisor_settle(struct supervisor *supervisor);
 
 void supervisor_open_wake(struct supervisor *supervisor);
 void supervisor_close_wake(struct supervisor *supervisor);

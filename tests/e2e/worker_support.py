@@ -143,7 +143,7 @@ class Node:
                        'echo "$APPBACKUP_STAGE $APPBACKUP_REASON" >>hooks.log\n'
                        'case $APPBACKUP_STAGE in\n'
                        'pre-snapshot) touch closed; while [ -e block ]; do sleep 0.05; done ;;\n'
-                       'post-snapshot) rm -f closed ;;\n'
+                       'post-snapshot) test ! -e stuck && rm -f closed ;;\n'
                        'esac\n', 0o755)
             document["hooks"] = {stage: [{"name": stage.replace("_", "-"),
                                           "command": [self.path("hook")]}]

@@ -1,6 +1,7 @@
 /* Records that others left. */
 #include "stage/undo.h"
 
+#include "core/clock.h"
 #include "tests/support/stage_fixture.h"
 
 #include <criterion/criterion.h>
@@ -49,6 +50,8 @@ static char *list(const char *what)
 }
 
 TestSuite(stage_undo_all, .init = set_up, .fini = tear_down);
+TestSuite(stage_undo_look, .init = set_up, .fini = tear_down);
+TestSuite(stage_undo_forgive, .init = set_up, .fini = tear_down);
 TestSuite(stage_undo_each, .init = set_up, .fini = tear_down);
 TestSuite(stage_undo_job, .init = set_up, .fini = tear_down);
 
@@ -71,7 +74,57 @@ Test(stage_undo_job, goes_on_after_a_hook_that_fails_and_tells_of_it)
     cr_expect(eq(str, err.reason, "hook_failed"));
     cr_expect(strstr(err.text, "exit code 4: why") != NULL, "%s", err.text);
     cr_expect(strstr(err.text, FIXTURE_JOB) != NULL, "%s", err.text);
+}
+
+Test(stage_undo_job, runs_a_hook_that_has_failed_again_until_it_works)
+{
+    struct error err = {0};
+    write_record(FIXTURE_JOB, "test -e $0/ready && touch $0/thawed");
+    cr_expect(eq(int, (int)stage_undo_job(undo, FIXTURE_JOB, &err), STATUS_CONFLICT));
+    cr_expect(eq(str, list("undo"), FIXTURE_JOB ".json "));
+    scratch_shell(&scratch, "touch ready");
+
+    cr_expect(eq(int, (int)stage_undo_job(undo, FIXTURE_JOB, &err), STATUS_OK), "%s", err.text);
+
+    cr_expect(eq(int, access(scratch_path(&scratch, "thawed"), F_OK), 0));
     cr_expect(eq(str, list("undo"), ""));
+}
+
+Test(stage_undo_look, tells_whom_it_is_about_and_when_it_is_due_again)
+{
+    struct error err = {0};
+    struct stage_debt debt;
+    cr_expect(eq(int, (int)stage_undo_look(undo, FIXTURE_JOB, &debt, &err), STATUS_NOT_FOUND));
+    write_record(FIXTURE_JOB, "exit 4");
+    cr_expect(eq(int, (int)stage_undo_look(undo, FIXTURE_JOB, &debt, &err), STATUS_OK));
+    cr_expect(eq(str, debt.app, "shop"));
+    cr_expect(debt.owes_hooks);
+    cr_expect(eq(i64, debt.due_ms, 0));
+
+    static const int64_t waits_s[] = {5, 10, 20, 40, 80, 160, 320, 600, 600};
+    for (size_t i = 0; i < sizeof(waits_s) / sizeof(waits_s[0]); i++) {
+        int64_t before_ms = clock_wall_ms();
+        cr_expect(eq(int, (int)stage_undo_job(undo, FIXTURE_JOB, &err), STATUS_CONFLICT));
+        cr_expect(eq(int, (int)stage_undo_look(undo, FIXTURE_JOB, &debt, &err), STATUS_OK));
+        cr_expect(debt.owes_hooks);
+        cr_expect(ge(i64, debt.due_ms, before_ms + waits_s[i] * 1000));
+        cr_expect(le(i64, debt.due_ms, clock_wall_ms() + waits_s[i] * 1000));
+    }
+}
+
+Test(stage_undo_forgive, owes_a_stage_no_longer)
+{
+    struct error err = {0};
+    const enum hook_stage thaw = HOOK_POST_SNAPSHOT;
+    const enum hook_stage last = HOOK_POST_BACKUP;
+    write_record(FIXTURE_JOB, "touch $0/ran");
+
+    cr_expect(eq(int, (int)stage_undo_forgive(undo, FIXTURE_JOB, &thaw, 1, &err), STATUS_OK));
+    cr_expect(eq(str, list("undo"), FIXTURE_JOB ".json "));
+    cr_expect(eq(int, (int)stage_undo_forgive(undo, FIXTURE_JOB, &last, 1, &err), STATUS_OK));
+    cr_expect(eq(str, list("undo"), ""));
+    cr_expect(eq(int, (int)stage_undo_forgive(undo, FIXTURE_JOB, &last, 1, &err), STATUS_OK));
+    cr_expect(eq(int, access(scratch_path(&scratch, "ran"), F_OK), -1));
 }
 
 Test(stage_undo_job, keeps_what_it_cannot_read_out_of_the_way)
@@ -154,7 +207,7 @@ Test(stage_undo_all, is_not_stopped_by_one_that_fails)
     cr_expect(eq(int, (int)stage_undo_all(undo, NULL, NULL, &count, &err), STATUS_CONFLICT));
 
     cr_expect(eq(sz, count, 77));
-    cr_expect(eq(str, list("undo"), ""));
+    cr_expect(eq(str, list("undo"), OTHER ".json ")); /* is owed still */
     cr_expect(eq(int, access(scratch_path(&scratch, "ran"), F_OK), 0));
 }
 

@@ -1,0 +1,96 @@
+#include "debts.h"
+
+#include "core/log.h"
+#include "model/event.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LOCK_PATIENCE_MS = 10 * 60 * 1000 }; /* a thaw may be at work, and take its time */
+
+struct search {
+    struct debts *debts;
+    const struct places *places;
+    const char *app, *job;
+    const struct cancel *cancel;
+    struct error failure;
+};
+
+static bool is_of_app(const struct search *search, const char *job)
+{
+    struct stage_debt debt;
+    struct error ignored; /* gone meanwhile, or not readable: told by whoever unwinds it */
+    return strcmp(job, search->job) != 0 &&
+           stage_undo_look(search->places->undo, job, &debt, &ignored) == STATUS_OK &&
+           strcmp(debt.app, search->app) == 0;
+}
+
+static enum status add(const struct search *search, const char *job, struct error *err)
+{
+    struct debts *debts = search->debts;
+    struct debt *grown = reallocarray(debts->items, debts->count + 1, sizeof(*grown));
+    if (grown == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "%zu debts", debts->count + 1);
+    debts->items = grown;
+    struct debt *debt = &grown[debts->count];
+    debt->lock = JOB_LOCK_NONE;
+    if (job_lock_wait(&debt->lock, search->places->locks, job, LOCK_PATIENCE_MS, search->cancel,
+                      err) != STATUS_OK) {
+        if (err->status == STATUS_LOCKED)
+            err->status = STATUS_UNAVAILABLE; /* to be tried again */
+        return err->status;
+    }
+    (void)snprintf(debt->job, sizeof(debt->job), "%s", job);
+    debts->count++;
+    return STATUS_OK;
+}
+
+static void log_failure(const char *job, const struct error *failure)
+{
+    log_known(LOG_LEVEL_WARNING, EVENT_UNWIND_FAILED, LOG_TEXT("of_job", job),
+              LOG_TEXT("code", failure->reason), LOG_TEXT("reason", failure->text));
+}
+
+static void pay(void *context, const char *job)
+{
+    struct search *search = context;
+    struct error failure = {0};
+    if (search->failure.status != STATUS_OK || !is_of_app(search, job) ||
+        add(search, job, &search->failure) != STATUS_OK)
+        return;
+    if (stage_undo_job(search->places->undo, job, &failure) != STATUS_OK)
+        log_failure(job, &failure);
+}
+
+enum status debts_pay(struct debts *debts, const struct places *places, const char *app,
+                      const char *job, const struct cancel *cancel, struct error *err)
+{
+    struct search search = {
+        .debts = debts, .places = places, .app = app, .job = job, .cancel = cancel};
+    if (stage_undo_each(places->undo, pay, &search, err) != STATUS_OK)
+        return err->status;
+    if (search.failure.status == STATUS_OK)
+        return STATUS_OK;
+    *err = search.failure;
+    return FAIL_IN(err, "what an earlier job of the app owes");
+}
+
+void debts_forgive(const struct debts *debts, const struct places *places,
+                   const enum hook_stage *stages, size_t count)
+{
+    for (size_t i = 0; i < debts->count; i++) {
+        struct error failure = {0};
+        const char *job = debts->items[i].job;
+        if (stage_undo_forgive(places->undo, job, stages, count, &failure) != STATUS_OK)
+            log_failure(job, &failure);
+    }
+}
+
+void debts_done(struct debts *debts)
+{
+    for (size_t i = 0; i < debts->count; i++)
+        job_lock_release(&debts->items[i].lock);
+    free(debts->items);
+    *debts = (struct debts){0};
+}
