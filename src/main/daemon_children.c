@@ -11,8 +11,9 @@
 #include <sys/un.h>
 
 enum {
-    WORKER_GRACE_MS = 30000,                              /* its jobs hand back their claims */
-    REDIS_GRACE_MS = CHILDREN_GRACE_MS - WORKER_GRACE_MS, /* it writes its file to the end */
+    WORKER_SLACK_MS = 20000, /* beyond its drain, to unwind and to tell */
+    RECOVERY_PATIENCE_MS = 3600 * 1000,
+    REDIS_GRACE_MS = 10000, /* it writes its file to the end */
     REDIS_QUICK_ENDS_MAX = 5,
     PROBE_US = 50000
 };
@@ -22,6 +23,8 @@ struct children {
     struct children_events events;
     struct process redis;
     struct process worker;
+    struct process recovery; /* after the worker's end */
+    int64_t drain_ms;
     struct event *on_child;
     struct event *probe; /* until Redis accepts */
 };
@@ -32,14 +35,32 @@ static void on_child_signal(evutil_socket_t fd, short what, void *context)
     (void)what;
     struct children *children = context;
     process_reap(&children->worker);
+    process_reap(&children->recovery);
     process_reap(&children->redis);
+}
+
+static bool start_recovery(struct children *children)
+{
+    struct error err = {.status = STATUS_OK};
+    children->recovery.stopping = true; /* it ends by itself, once */
+    if (process_start(&children->recovery, &err) == STATUS_OK)
+        return true;
+    log_event(LOG_LEVEL_ERROR, "cannot start the recovery", LOG_TEXT("reason", err.text));
+    return false;
 }
 
 static void on_worker_end(void *context, struct process *process)
 {
-    const struct children *children = context;
-    if (process->stopping)
+    struct children *children = context;
+    if (process->stopping && !start_recovery(children))
         children->events.on_worker_stopped(children->events.context);
+}
+
+static void on_recovery_end(void *context, struct process *process)
+{
+    (void)process;
+    const struct children *children = context;
+    children->events.on_worker_stopped(children->events.context);
 }
 
 static void on_redis_end(void *context, struct process *process)
@@ -119,11 +140,23 @@ static void describe_worker(struct children *children)
     memcpy(children->worker.argv, argv, sizeof(argv));
 }
 
+static void describe_recovery(struct children *children)
+{
+    const struct standalone *standalone = children->standalone;
+    const char *const argv[] = {standalone->worker, "--config", standalone->config, "--recover"};
+    children->recovery.name = "appbackup-worker --recover";
+    children->recovery.on_end = on_recovery_end;
+    children->recovery.context = children;
+    memcpy(children->recovery.argv, argv, sizeof(argv));
+}
+
 static enum status start(struct children *children, struct event_base *base, struct error *err)
 {
     describe_redis(children);
     describe_worker(children);
+    describe_recovery(children);
     if (process_init(&children->redis, base, err) != STATUS_OK ||
+        process_init(&children->recovery, base, err) != STATUS_OK ||
         process_init(&children->worker, base, err) != STATUS_OK)
         return err->status;
     children->on_child = evsignal_new(base, SIGCHLD, on_child_signal, children);
@@ -136,14 +169,15 @@ static enum status start(struct children *children, struct event_base *base, str
 }
 
 enum status children_new(struct event_base *base, const struct standalone *standalone,
-                         const struct children_events *events, struct children **ret_children,
-                         struct error *err)
+                         int64_t drain_ms, const struct children_events *events,
+                         struct children **ret_children, struct error *err)
 {
     CLEANUP(children_freep) struct children *children = NULL;
     children = calloc(1, sizeof(*children));
     if (children == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "children");
     children->standalone = standalone;
+    children->drain_ms = drain_ms;
     children->events = *events;
     if (start(children, base, err) != STATUS_OK)
         return err->status;
@@ -156,6 +190,7 @@ void children_free(struct children *children)
     if (children == NULL)
         return;
     process_done(&children->worker);
+    process_done(&children->recovery);
     process_done(&children->redis);
     if (children->on_child != NULL)
         event_free(children->on_child);
@@ -172,7 +207,13 @@ void children_reload(const struct children *children)
 bool children_stop_worker(struct children *children)
 {
     (void)event_del(children->probe);
-    return process_stop(&children->worker, WORKER_GRACE_MS);
+    return process_stop(&children->worker, children->drain_ms + WORKER_SLACK_MS) ||
+           start_recovery(children);
+}
+
+int64_t children_patience_ms(const struct children *children)
+{
+    return children->drain_ms + WORKER_SLACK_MS + RECOVERY_PATIENCE_MS + REDIS_GRACE_MS;
 }
 
 bool children_stop_redis(struct children *children)

@@ -83,7 +83,7 @@ static void on_redis_stopped(void *context)
 /* How long a stop may take at the worst. */
 static int64_t stop_patience_ms(const struct daemon *daemon)
 {
-    int64_t children_ms = daemon->children == NULL ? 0 : CHILDREN_GRACE_MS;
+    int64_t children_ms = daemon->children == NULL ? 0 : children_patience_ms(daemon->children);
     return SERVE_DRAIN_MS + children_ms + STOP_SLACK_MS;
 }
 
@@ -226,7 +226,9 @@ static enum status open_children(struct daemon *daemon, struct error *err)
                                            .on_redis_stopped = on_redis_stopped,
                                            .on_redis_hopeless = on_redis_hopeless,
                                            .context = daemon};
-    return children_new(daemon->base, daemon->options->standalone, &events, &daemon->children, err);
+    int64_t drain_ms = daemon->options->config->worker.drain_timeout_s * 1000;
+    return children_new(daemon->base, daemon->options->standalone, drain_ms, &events,
+                        &daemon->children, err);
 }
 
 /* The change list saves two epoll_ctl() a request: evhttp waits to write only to be told at once

@@ -4,8 +4,10 @@ import json
 import os
 import signal
 import subprocess
+import tempfile
 import unittest
 
+from standalone import Standalone
 from support import BIN, wait_until
 from worker_support import Node, NodeTest
 
@@ -102,6 +104,24 @@ class Thaw(NodeTest):
 
             self.assertEqual(("completed", "success"), (again["state"], again["hookState"]), again)
             wait_until(lambda: self.records(node) == [], 30, "nothing is owed")
+
+    def test_comes_when_a_standalone_service_is_stopped(self):
+        directory = tempfile.mkdtemp(prefix="appbackup-test.")
+        hook = {name: os.path.join(directory, name) for name in ("closed", "stuck")}
+        def command(text):
+            return [{"name": "hook", "command": ["/bin/sh", "-c", text]}]
+        app = {"volumes": [os.path.join(directory, "data")],
+               "hooks": {"pre_snapshot": command(f"touch {hook['closed']} {hook['stuck']}"),
+                         "post_snapshot": command(f"test ! -e {hook['stuck']} && rm {hook['closed']}")}}
+        os.makedirs(app["volumes"][0])
+        with Standalone({"shop": app}, directory=directory) as service:
+            self.assertEqual("failed", service.back_up("shop")["hookState"])
+            self.assertTrue(os.path.exists(hook["closed"]))
+            os.unlink(hook["stuck"])
+
+            service.stop()
+
+            self.assertFalse(os.path.exists(hook["closed"]))
 
     @staticmethod
     def app_file(node):
