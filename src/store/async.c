@@ -16,6 +16,7 @@
 #include "library.h"
 #include "link.h"
 #include "merge.h"
+#include "refusal.h"
 #include "settings.h"
 
 #include <stdlib.h>
@@ -46,6 +47,7 @@ struct store_async {
     struct link *link;
     struct event *deadline; /* for the first of open, and for a silent connection */
     struct event *failure;  /* for failing */
+    bool is_misplaced;      /* connected with a Redis that is not the primary */
     struct pending_list waiting;
     struct pending_list sent;
     struct pending_list failing;
@@ -121,6 +123,13 @@ static void fail_later(struct pending *call)
     event_active(call->async->failure, EV_TIMEOUT, 0);
 }
 
+/* Not from inside a callback of hiredis. */
+static void reset_later(struct store_async *async)
+{
+    async->is_misplaced = true;
+    event_active(async->failure, EV_TIMEOUT, 0);
+}
+
 static void on_reply(redisAsyncContext *redis, void *raw, void *context)
 {
     (void)redis;
@@ -137,6 +146,8 @@ static void on_reply(redisAsyncContext *redis, void *raw, void *context)
         enter(call, PLACE_WAITING);
         link_reload(call->async->link);
     } else {
+        if (refusal_is_of_replica(reply))
+            reset_later(call->async);
         answer(call, reply, NULL);
         release(call);
     }
@@ -185,7 +196,12 @@ static void on_failure(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
     (void)what;
-    tell_failures(context);
+    struct store_async *async = context;
+    tell_failures(async);
+    if (!async->is_misplaced)
+        return;
+    async->is_misplaced = false;
+    link_reset(async->link, "this Redis is not the primary any more");
 }
 
 /* A connection whose oldest call has had no reply for this long is given up. */

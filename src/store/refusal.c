@@ -62,3 +62,14 @@ enum status refusal_check(const redisReply *reply, struct error *err)
     }
     return FAIL_REASON(err, STATUS_INTERNAL, REASON_REDIS_ERROR, "redis: %s", reply->str);
 }
+
+bool refusal_is_of_replica(const redisReply *reply)
+{
+    static const char *const codes[] = {"READONLY ", "MASTERDOWN "};
+    if (reply == NULL || reply->type != REDIS_REPLY_ERROR)
+        return false;
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+        if (strncmp(reply->str, codes[i], strlen(codes[i])) == 0)
+            return true;
+    return false;
+}

@@ -139,6 +139,8 @@ enum status store_run(struct store *store, const struct store_call *call, redisR
         if (command(store, (int)call->argc, argv, lengths, &reply, err) != STATUS_OK)
             return err->status;
     }
+    if (refusal_is_of_replica(reply))
+        disconnect(store);
     *ret_reply = STEAL(reply);
     return STATUS_OK;
 }

@@ -409,6 +409,22 @@ Test(async, takes_calls_from_inside_a_callback)
     cr_expect(eq(str, seen.text, "from a callback"));
 }
 
+Test(async, leaves_a_redis_that_is_not_the_primary_any_more)
+{
+    send_echo("connected", 1);
+    loop_until(1);
+    long before = connections_made();
+    (void)look("REPLICAOF 127.0.0.1 1");
+    send_create(SHOP, "a", 2, on_reply);
+    loop_until(2);
+    cr_expect(strstr(seen.text, "READONLY") == seen.text, "%s", seen.text);
+    (void)look("REPLICAOF NO ONE");
+
+    call_until_it_works();
+
+    cr_expect(gt(long, connections_made(), before));
+}
+
 Test(async, is_refused_with_a_wrong_password)
 {
     (void)look("CONFIG SET requirepass secret");

@@ -113,6 +113,21 @@ Test(connection, authenticates_and_chooses_its_database)
     secret_free(password);
 }
 
+/* As after a failover: what the address leads to by now is for the next connection to find out. */
+Test(connection, leaves_a_redis_that_is_not_the_primary_any_more)
+{
+    MUST(store_node_register(store, "web3", "1", &(struct store_node_limits){.slots = 1}, err));
+    long before = connections_made();
+    (void)look("REPLICAOF 127.0.0.1 1");
+    REFUSED(store_node_register(store, "web3", "1", &(struct store_node_limits){.slots = 1}, err),
+            STATUS_UNAVAILABLE, "redis_unsafe");
+    (void)look("REPLICAOF NO ONE");
+
+    MUST(store_node_register(store, "web3", "1", &(struct store_node_limits){.slots = 1}, err));
+
+    cr_expect(gt(long, connections_made(), before));
+}
+
 static bool is_readable(const struct store_wake *wake)
 {
     struct pollfd fd = {.fd = store_wake_fd(wake), .events = POLLIN};

@@ -85,6 +85,15 @@ UNUSED static const char *look(const char *format, ...)
     return text;
 }
 
+/* Since the server has started. */
+UNUSED static long connections_made(void)
+{
+    const char *stats = look("INFO stats");
+    const char *field = strstr(stats, "total_connections_received:");
+    cr_assert(field != NULL);
+    return strtol(strchr(field, ':') + 1, NULL, 10);
+}
+
 UNUSED static const char *backup_field(const char *id, const char *field)
 {
     return look("HGET appbackup:backup:%s %s", id, field);
