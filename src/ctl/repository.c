@@ -57,8 +57,8 @@ static bool has_repository(const char *location)
     return access(path, F_OK) == 0;
 }
 
-/* A key can be made for any name; one for a name that nobody knows would only mislead. Redis is
- * asked last: when everything else is lost, the bucket and the master key must be enough. */
+/* A key can be made for any name; one for a name that nobody knows would mislead, and says so. Redis
+ * is asked last: when everything else is lost, the bucket and the master key must be enough. */
 static enum status check_exists(struct session *session, const char *argument, const char *id,
                                 const char *location, struct error *err)
 {
@@ -66,8 +66,13 @@ static enum status check_exists(struct session *session, const char *argument, c
         return STATUS_OK;
     struct app app = {0};
     enum status status = session_find_app(session, argument, &app, err);
-    bool is_s3 = strncmp(location, "s3:", 3) == 0; /* where we could not look: believe it */
-    return is_s3 && status_is_transient(status) ? STATUS_OK : status;
+    bool is_unsure = status_is_transient(status) || status == STATUS_NOT_FOUND;
+    if (strncmp(location, "s3:", 3) != 0 || !is_unsure)
+        return status;
+    (void)fprintf(stderr, /* where we could not look: believe it */
+                  "Nobody here knows app '%s': this is the key of its repository, if there is one.\n",
+                  argument);
+    return STATUS_OK;
 }
 
 enum status command_repository_key(struct session *session, struct error *err)

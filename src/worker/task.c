@@ -208,11 +208,18 @@ enum status task_run(struct run *run, const struct bucket_definition *bucket,
 
 /* --- what a verification has found --- */
 
+struct absence {
+    struct run *run;
+    size_t count;
+    char first[NAME_SIZE];
+};
+
 /* A backup that Redis believes to be completed in this bucket, and of which there is no snapshot.
  */
 static enum status judge_absent(void *context, const struct backup *backup, struct error *err)
 {
-    struct run *run = context;
+    struct absence *absence = context;
+    struct run *run = absence->run;
     bool is_meant =
         backup->state == BACKUP_COMPLETED && strcmp(backup->bucket, run->job.bucket) == 0;
     if (!is_meant || is_known(run->verdicts.backups, backup->id))
@@ -223,6 +230,8 @@ static enum status judge_absent(void *context, const struct backup *backup, stru
     json_t *verdict = json_pack("{s:s, s:s}", "backup", backup->id, "problem", problem);
     if (json_array_append_new(run->verdicts.backups, verdict) != 0)
         return FAIL(err, STATUS_NO_MEMORY, "verdicts");
+    if (absence->count++ == 0)
+        (void)snprintf(absence->first, sizeof(absence->first), "%s", backup->name);
     return STATUS_OK;
 }
 
@@ -293,10 +302,17 @@ enum status task_tell(struct run *run, enum status status, const struct error *c
     bool damaged = status == STATUS_CORRUPT && error_is(cause, REASON_DATA_DAMAGED);
     if (run->job.kind != JOB_VERIFY || (status != STATUS_OK && !damaged))
         return STATUS_OK;
+    struct absence absence = {.run = run};
     if (run->verdicts.complete &&
-        backups_each(run->store, &run->job, judge_absent, run, err) != STATUS_OK)
+        backups_each(run->store, &run->job, judge_absent, &absence, err) != STATUS_OK)
         return FAIL_IN(err, "backups of the app");
-    return send_verdicts(run, damaged ? cause->text : "", err);
+    if (send_verdicts(run, damaged ? cause->text : "", err) != STATUS_OK)
+        return err->status;
+    if (damaged || absence.count == 0)
+        return STATUS_OK;
+    return FAIL_REASON(err, STATUS_CORRUPT, REASON_DATA_DAMAGED,
+                       "%zu backups are gone from the bucket, the first is '%s'", absence.count,
+                       absence.first);
 }
 
 void task_give_up(const struct places *places, const struct job *job)

@@ -258,6 +258,27 @@ class AdminTest(unittest.TestCase):
             self.assertEqual("completed", node.follow(backups[0])[0]["state"])
             self.assertIn("Nothing needs you.", node.ctl("status").stdout)
 
+    def test_status_names_an_app_whose_last_backup_failed_or_whose_hooks_did(self):
+        with Node() as node:
+            node.start_worker()
+            os.rename(node.data, node.path("elsewhere"))
+            node.ctl("backup", "create", "shop", "--name", "empty", "--wait", check=False)
+            status = node.ctl("status", check=False)
+            self.assertEqual(1, status.returncode)
+            self.assertIn("app shop: its last backup 'empty' failed: ", status.stdout)
+            failing = json.loads(node.ctl("status", "-o", "json", check=False).stdout)["failing_apps"]
+            self.assertEqual(["shop"], [app["name"] for app in failing])
+
+            os.rename(node.path("elsewhere"), node.data)
+            node.write("stuck", "")
+            node.create("--name", "stuck", "--wait")
+            self.assertIn("app shop: hooks of its last backup 'stuck' failed: ",
+                          node.ctl("status", check=False).stdout)
+
+            os.unlink(node.path("stuck"))
+            node.create("--wait")
+            self.assertIn("Nothing needs you.", node.ctl("status").stdout)
+
     def test_a_lever_needs_no_account(self):
         with Node() as node:
             node.write_config(accounts=[{"id": ACCOUNT, "name": "main"},

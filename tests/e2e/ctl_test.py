@@ -239,6 +239,19 @@ class CtlTest(unittest.TestCase):
             self.assertEqual(key, json.loads(node.ctl("-o", "json", "repository", "key", app).stdout))
             self.assert_exit(4, node.ctl("repository", "key", "other", check=False), "redis")
 
+    def test_the_key_of_what_lies_in_s3_is_told_where_nobody_knows_the_app(self):
+        with Node() as node:
+            node.write("etc/s3-keys", "[default]\naws_access_key_id = a\naws_secret_access_key = b\n", 0o600)
+            node.write_config(buckets=[{"name": "offsite", "provider": "generic-s3", "bucket_name": "b",
+                                        "server_url": "http://127.0.0.1:1", "credentials_file": "s3-keys"}])
+            node.ctl("repository", "key", "shop")  # loads the library into an empty Redis
+            os.unlink(node.path("etc/apps.d/shop.yaml"))
+
+            result = node.ctl("-o", "json", "repository", "key", "shop")
+
+            self.assertIn("Nobody here knows app 'shop'", result.stderr)
+            self.assertTrue(json.loads(result.stdout)["password"])
+
     def test_the_key_of_nothing_is_refused(self):
         with Node() as node:
             node.start_worker()

@@ -193,10 +193,15 @@ class VerifyTest(NodeTest):
             for path in files_of(node, "snapshots"):
                 os.remove(path)
 
-            self.verify(node)
+            task, code = self.verify(node)
 
+            self.assertEqual(("failed", 1), (task["state"], code))
+            self.assertIn("1 backups are gone from the bucket", task["stateUnready"][0])
             self.assertEqual("removed", node.get(backup)["state"])
             self.assertIn("snapshots/", node.get(backup)["stateUnready"][0])
+            status = node.ctl("status", check=False)
+            self.assertEqual(1, status.returncode)
+            self.assertIn("1 backups are gone or damaged in their bucket", status.stdout)
 
     def test_comes_by_itself(self):
         with Node(verify_interval_s=1, verify_sample=50) as node:

@@ -4,7 +4,8 @@
 Each answers with lines; with a last argument "json", with one JSON text of the same for programs. Nothing here is of one
 account only: these are for who looks after all of it.
 ]]
-local Reports = { ROWS_MAX = 1000, PER_STATE_MAX = 100, JOURNAL_PAGE = 2000, FORMS = { lines = true, json = true } }
+local Reports = { ROWS_MAX = 1000, PER_STATE_MAX = 100, JOURNAL_PAGE = 2000, OUTCOMES_MAX = 10,
+    FORMS = { lines = true, json = true } }
 
 -- The last argument, and with it the end of them.
 function Reports.wants_json(a)
@@ -233,6 +234,49 @@ function Reports.failing_buckets()
     return failing
 end
 
+-- Does a backup's end say something of its app? Not one that somebody wanted.
+function Reports.is_outcome(backup)
+    return backup and (backup.state == "completed"
+        or backup.state == "failed" and not backup.state_details:find("/canceled\"", 1, true))
+end
+
+-- Of the newest backups of an app the one that has ended last; nil: none of them has.
+function Reports.last_outcome(app)
+    local last
+    for _, id in ipairs(redis.call("ZREVRANGE", PREFIX .. "backups:" .. app, 0, Reports.OUTCOMES_MAX - 1)) do
+        local backup = load_backup(id)
+        if Reports.is_outcome(backup) and (not last or tonumber(backup.modified_ms) > tonumber(last.modified_ms)) then
+            last = backup
+        end
+    end
+    return last
+end
+
+-- The detail of the last entry, which is the one that ended it.
+function Reports.last_detail(details)
+    local entries = cjson.decode(details)
+    local entry = entries[#entries]
+    return entry and entry.detail or ""
+end
+
+-- Apps whose last backup failed, or could not run its hooks.
+function Reports.failing_apps()
+    local failing = {}
+    Admin.each_named("app", function(app)
+        local last = Reports.last_outcome(app.id)
+        if last and last.state == "failed" then
+            app.why = string.format("its last backup '%s' failed: %s", last.name,
+                Reports.last_detail(last.state_details))
+        elseif last and last.hook_state == "failed" then
+            app.why = string.format("hooks of its last backup '%s' failed: %s", last.name,
+                Reports.last_detail(last.hook_state_details))
+        end
+        failing[#failing + 1] = app.why and app or nil
+    end)
+    table.sort(failing, by_name)
+    return failing
+end
+
 -- Of all nodes: within a priority the queue is in the order of age.
 function Reports.oldest_waiting(now)
     local oldest
@@ -278,6 +322,14 @@ function Reports.problems(status)
     for _, bucket in ipairs(status.buckets) do
         say("bucket %s: %s%s", bucket.name, bucket.shown, bucket.why ~= "" and ": " .. bucket.why or "")
     end
+    for _, app in ipairs(status.apps) do
+        say("app %s: %s", app.name, app.why)
+    end
+    local removed = redis.call("ZCARD", PREFIX .. "state:removed")
+    if removed > 0 then
+        say("%d backups are gone or damaged in their bucket (state removed); delete those that will not come back",
+            removed)
+    end
     for _, row in ipairs(status.quarantine) do
         say("quarantine: %s of app %s, job %s: %s", row.job.kind, row.app, row.job.id, row.job.reason)
     end
@@ -286,7 +338,7 @@ end
 
 function Reports.status(now)
     local status = { now_ms = now, redis = Reports.redis(), nodes = Reports.nodes(now), states = {}, queued = 0,
-        buckets = Reports.failing_buckets(), quarantine = Reports.quarantine_rows(now),
+        buckets = Reports.failing_buckets(), apps = Reports.failing_apps(), quarantine = Reports.quarantine_rows(now),
         oldest = Reports.oldest_waiting(now), running = redis.call("ZCARD", LEASES),
         delayed = redis.call("ZCARD", DELAYED), quarantined = redis.call("ZCARD", QUARANTINE) }
     for i, state in ipairs(STATES) do
@@ -300,7 +352,7 @@ function Reports.status(now)
 end
 
 function Reports.status_json(status)
-    local nodes, buckets, counters, server = {}, {}, {}, status.redis
+    local nodes, buckets, apps, counters, server = {}, {}, {}, {}, status.redis
     for i, node in ipairs(status.nodes) do
         nodes[i] = Json.object({ { "name", node.name }, { "alive", node.alive }, { "version", node.version },
             { "heartbeat_ms", node.heartbeat_ms }, { "running", node.running }, { "slots", node.slots },
@@ -309,6 +361,9 @@ function Reports.status_json(status)
     for i, bucket in ipairs(status.buckets) do
         buckets[i] = Json.object({ { "name", bucket.name }, { "id", bucket.id }, { "state", bucket.shown },
             { "why", bucket.why } })
+    end
+    for i, app in ipairs(status.apps) do
+        apps[i] = Json.object({ { "name", app.name }, { "id", app.id }, { "why", app.why } })
     end
     for name, value in pairs(read_hash(COUNTERS) or {}) do
         counters[#counters + 1] = { name, tonumber(value) }
@@ -329,6 +384,7 @@ function Reports.status_json(status)
         { "quarantine", Reports.rows_as_json(status.quarantine) },
         { "paused", Reports.pauses_as_json() },
         { "failing_buckets", Json.list(buckets) },
+        { "failing_apps", Json.list(apps) },
         { "counters", Json.object(counters) },
         { "problems", Json.list(status.problems) },
     }).json
