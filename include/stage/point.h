@@ -7,9 +7,10 @@
  * Points    a stage's name, when it begins; "<stage>-done", when it has ended well; "chunk", each
  *           time some content is in the repository; "restored", each time some is in a file;
  *           "exchange", before a volume is; "move", before an entry of one is; "exchanged", after
- *           the last; "unwind", before what is owed is paid; "claim", when a job process begins;
- *           "finish", when the work is done and Redis has not been told; "delete", before a
- *           snapshot is removed; "catalog", before those of a bucket are listed
+ *           the last; "carried", after an excluded entry was; "unwind", before what is owed is
+ *           paid; "claim", when a job process begins; "finish", when the work is done and Redis has
+ *           not been told; "delete", before a snapshot is removed; "catalog", before those of a
+ *           bucket are listed
  */
 #ifndef STAGE_POINT_H
 #define STAGE_POINT_H

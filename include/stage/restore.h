@@ -11,6 +11,7 @@
  *           restore        content, pack by pack, in as many threads as there are processors
  *           finish         hard links; owners, modes and times of directories, deepest first
  *           swap           in place: everything durable; is the claim still ours; new for old
+ *           carry          in place: what is excluded goes from the old into the new
  *           post-restore   hooks: the application goes on
  *           cleanup        in place: the old is removed
  * Target    as restic does: DIR/srv/shop/data. DIR is made if need be. What is there and not in
@@ -24,6 +25,11 @@
  *           kept until all volumes are exchanged. Whatever dies when: after stage_undo_job() all
  *           volumes are the old ones, or all are the new ones. Volumes that the backup does not
  *           hold are refused before anything is touched.
+ * Excluded  what the app's excludes leave out of backups stays, in place: once the exchange cannot
+ *           be taken back any more, and before the application goes on, it is renamed into the new
+ *           volume, unless that has the same path from the backup. Parents that are not in the
+ *           backup are made as they were. What cannot go stays in the old volume, which is then
+ *           kept where it is, and forgotten: "excluded_left" names it.
  * Includes  patterns as in stage/exclude.h, positive; an included directory comes with all that
  *           is below it, and its parents are made. Only with a target: in place a volume is
  *           restored whole.
@@ -49,8 +55,8 @@
  *           ("volume_not_in_backup"); INVALID: plan; NO_SPACE; hook_failed (CONFLICT); CORRUPT
  *           "data_damaged"; bucket_unreachable (UNAVAILABLE), canceled (CANCELED), LOST.
  * Details   of the state: data_damaged, file_not_restored, attributes_not_restored, files_skipped
- *           (the count), not_restored (paths that the app has no volume for), old_left, and those
- *           of stage/backup.h.
+ *           (the count), not_restored (paths that the app has no volume for), old_left,
+ *           excluded_left, and those of stage/backup.h.
  */
 #ifndef STAGE_RESTORE_H
 #define STAGE_RESTORE_H

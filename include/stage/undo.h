@@ -8,7 +8,8 @@
  * Directory mode 0700, below the state directory: it must survive a reboot, as snapshots do. One
  *           that others may write to is refused (FORBIDDEN), since what stands in it runs with
  *           our rights.
- * Order     post-snapshot hooks, so that the application goes on; snapshots; post-backup hooks.
+ * Order     of a restore, first, its exchange: taken back, or completed with what is excluded;
+ *           post-snapshot hooks, so that the application goes on; snapshots; post-backup hooks.
  * Idempotent hooks may run more than once: a crash inside an undo runs it again. They are told
  *           (APPBACKUP_REASON=undo).
  * Left over The hooks of a stage of which one failed, and a snapshot that cannot be removed, stay
@@ -28,7 +29,7 @@
 #include <stdint.h>
 
 /* Unwind one job's record, if there is one, and remove it. Failures do not stop it; the first one
- * is returned: "hook_failed", or that of a snapshot. */
+ * is returned: "hook_failed", "excluded_left", or that of a snapshot. */
 enum status stage_undo_job(const char *undo_directory, const char *job, struct error *err)
     MUST_CHECK;
 

@@ -76,6 +76,7 @@ static const struct row rows[REASON_COUNT] = {
     [REASON_FILES_NOT_RESTORED] = {"files_not_restored", REASON_ENDS},
     [REASON_ATTRIBUTES_NOT_RESTORED] = {"attributes_not_restored", REASON_GOES_ON},
     [REASON_OLD_LEFT] = {"old_left", REASON_GOES_ON},
+    [REASON_EXCLUDED_LEFT] = {"excluded_left", REASON_GOES_ON},
     [REASON_RESTORING] = {"restoring", REASON_NEWS},
     [REASON_PRUNE_FAILED] = {"prune_failed", REASON_ENDS},
     [REASON_PRUNE_TIMEOUT] = {"prune_timeout", REASON_RETRIED},

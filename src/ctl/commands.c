@@ -181,7 +181,8 @@ const struct command commands[] = {
                 "                    says where that may be (worker.restore_directories)\n"
                 "  --include GLOB    only what matches; may be given more than once\n"
                 "  --in-place        in the place of the app: its data is exchanged, as a whole, once\n"
-                "                    all of the backup is there and verified\n"
+                "                    all of the backup is there and verified; what the app's\n"
+                "                    excludes leave out of it stays\n"
                 "  --wait            until it has ended: exit code 0 if all is restored, 1 if not.\n"
                 "                    Ctrl-C ends the waiting, not the restore.\n",
     },

@@ -21,11 +21,16 @@ static const char *const phase_names[RESTORE_PHASE_COUNT] = {
 
 enum { POST_STAGE_COUNT = sizeof(post_stages) / sizeof(post_stages[0]) };
 
+static void texts_free(char **texts)
+{
+    for (size_t i = 0; texts != NULL && texts[i] != NULL; i++)
+        free(texts[i]);
+    free(texts);
+}
+
 static void hook_done(struct app_hook *hook)
 {
-    for (size_t i = 0; hook->command != NULL && hook->command[i] != NULL; i++)
-        free(hook->command[i]);
-    free(hook->command);
+    texts_free(hook->command);
     free(hook->name);
     free(hook->user);
 }
@@ -43,7 +48,29 @@ void undo_record_done(struct undo_record *record)
         hooks_done(&record->hooks[i]);
     free(record->snapshots);
     free(record->places);
+    texts_free(record->excludes);
     *record = (struct undo_record){0};
+}
+
+enum status undo_record_set_excludes(struct undo_record *record, char *const *patterns,
+                                     struct error *err)
+{
+    size_t count = 0;
+    while (patterns != NULL && patterns[count] != NULL)
+        count++;
+    char **copies = calloc(count + 1, sizeof(*copies));
+    bool complete = copies != NULL;
+    for (size_t i = 0; complete && i < count; i++) {
+        copies[i] = strdup(patterns[i]);
+        complete = copies[i] != NULL;
+    }
+    if (!complete) {
+        texts_free(copies);
+        return FAIL(err, STATUS_NO_MEMORY, "undo record");
+    }
+    texts_free(record->excludes);
+    record->excludes = copies;
+    return STATUS_OK;
 }
 
 enum status undo_record_path(const char *directory, const char *job, char *path, struct error *err)
@@ -56,11 +83,11 @@ enum status undo_record_path(const char *directory, const char *job, char *path,
     return STATUS_OK;
 }
 
-static json_t *command_to_json(char *const *command)
+static json_t *texts_to_json(char *const *texts)
 {
     json_t *list = json_array();
-    for (; *command != NULL; command++) {
-        if (json_array_append_new(list, json_string(*command)) != 0) {
+    for (; texts != NULL && *texts != NULL; texts++) {
+        if (json_array_append_new(list, json_string(*texts)) != 0) {
             json_decref(list);
             return NULL;
         }
@@ -71,7 +98,7 @@ static json_t *command_to_json(char *const *command)
 static json_t *hook_to_json(const struct app_hook *hook)
 {
     return json_pack("{s:s, s:o, s:s?, s:I, s:b}", "name", hook->name, "command",
-                     command_to_json(hook->command), "user", hook->user, "timeout_ms",
+                     texts_to_json(hook->command), "user", hook->user, "timeout_ms",
                      (json_int_t)hook->timeout_ms, "abort", hook->abort_on_failure ? 1 : 0);
 }
 
@@ -138,8 +165,11 @@ static bool add_restore(const struct undo_record *record, json_t *json)
 {
     if (record->phase == RESTORE_NONE)
         return true;
-    json_t *restore = json_pack("{s:s, s:I, s:o}", "phase", phase_names[record->phase], "since_ms",
-                                (json_int_t)record->since_ms, "places", places_to_json(record));
+    json_t *restore =
+        json_pack("{s:s, s:I, s:o, s:o, s:b, s:b}", "phase", phase_names[record->phase], "since_ms",
+                  (json_int_t)record->since_ms, "places", places_to_json(record), "excludes",
+                  texts_to_json(record->excludes), "exclude_caches", record->exclude_caches ? 1 : 0,
+                  "carried", record->carried ? 1 : 0);
     return json_object_set_new(json, "restore", restore) == 0;
 }
 
@@ -195,23 +225,33 @@ static enum status duplicate(const char *value, char **ret_text, struct error *e
     return STATUS_OK;
 }
 
-static enum status command_from_json(const json_t *list, char ***ret_command, struct error *err)
+static enum status texts_from_json(const json_t *list, const char *field, char ***ret_texts,
+                                   struct error *err)
 {
     size_t count = json_array_size(list);
-    if (count == 0)
-        return FAIL(err, STATUS_INVALID, "'command' must be an array of strings");
-    char **command = calloc(count + 1, sizeof(*command));
-    if (command == NULL)
+    if (!json_is_array(list))
+        return FAIL(err, STATUS_INVALID, "'%s' must be an array of strings", field);
+    char **texts = calloc(count + 1, sizeof(*texts));
+    if (texts == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "undo record");
-    *ret_command = command; /* owned by the record from here on, also half done */
+    *ret_texts = texts; /* owned by the record from here on, also half done */
     for (size_t i = 0; i < count; i++) {
-        const char *argument = json_string_value(json_array_get(list, i));
-        if (argument == NULL)
-            return FAIL(err, STATUS_INVALID, "'command' must be an array of strings");
-        if (duplicate(argument, &command[i], err) != STATUS_OK)
+        const char *text = json_string_value(json_array_get(list, i));
+        if (text == NULL)
+            return FAIL(err, STATUS_INVALID, "'%s' must be an array of strings", field);
+        if (duplicate(text, &texts[i], err) != STATUS_OK)
             return err->status;
     }
-    if (command[0][0] != '/')
+    return STATUS_OK;
+}
+
+static enum status command_from_json(const json_t *list, char ***ret_command, struct error *err)
+{
+    if (json_array_size(list) == 0)
+        return FAIL(err, STATUS_INVALID, "'command' must be an array of strings");
+    if (texts_from_json(list, "command", ret_command, err) != STATUS_OK)
+        return err->status;
+    if ((*ret_command)[0][0] != '/')
         return FAIL(err, STATUS_INVALID, "'command' must begin with an absolute path");
     return STATUS_OK;
 }
@@ -339,6 +379,16 @@ static enum status phase_from_json(const json_t *json, enum restore_phase *ret_p
     return FAIL(err, STATUS_INVALID, "'phase': '%.40s' is not one", name);
 }
 
+/* All of it is optional. */
+static enum status excludes_from_json(const json_t *json, struct undo_record *record,
+                                      struct error *err)
+{
+    const json_t *list = json_object_get(json, "excludes");
+    record->exclude_caches = json_is_true(json_object_get(json, "exclude_caches"));
+    record->carried = json_is_true(json_object_get(json, "carried"));
+    return list == NULL ? STATUS_OK : texts_from_json(list, "excludes", &record->excludes, err);
+}
+
 static enum status restore_from_json(const json_t *json, struct undo_record *record,
                                      struct error *err)
 {
@@ -357,7 +407,7 @@ static enum status restore_from_json(const json_t *json, struct undo_record *rec
     for (size_t i = 0; i < record->place_count; i++)
         if (place_from_json(json_array_get(list, i), &record->places[i], err) != STATUS_OK)
             return FAIL_IN(err, "place %zu", i);
-    return STATUS_OK;
+    return excludes_from_json(json, record, err);
 }
 
 static enum status tries_from_json(const json_t *json, struct undo_record *record,

@@ -13,7 +13,8 @@
  * and, of a restore in place, what is restored where (src/stage/restore_place.h):
  *
  *    "restore": {"phase": "beside", "since_ms": 1790000000000,
- *                "places": [{"volume": "/srv/shop", "inside": false, "inode": 4711}]}
+ *                "places": [{"volume": "/srv/shop", "inside": false, "inode": 4711}],
+ *                "excludes": ["*.log"], "exclude_caches": false, "carried": false}
  *
  * A stage that is listed under "hooks" is owed, a snapshot that is listed may exist. "tries": how
  * often the debt was to be paid already, and could not be; "tried_ms": when, the last time.
@@ -36,13 +37,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { RECORD_VERSION = 1, RECORD_BYTES_MAX = 4 << 20 };
+enum { RECORD_VERSION = 1, RECORD_BYTES_MAX = 16 << 20 };
 
 enum restore_phase {
     RESTORE_NONE = 0, /* no restore, or nothing is left of it */
     RESTORE_BESIDE,   /* the old are live */
     RESTORE_SWAP,     /* being exchanged: to be taken back */
-    RESTORE_SWAPPED,  /* the new are live: this is kept */
+    RESTORE_SWAPPED,  /* the new are live: this is kept, but for what is not carried over yet */
     RESTORE_PHASE_COUNT
 };
 
@@ -60,9 +61,16 @@ struct undo_record {
     int64_t since_ms;             /* when the first attempt of the restore began */
     struct restore_place *places; /* owned */
     size_t place_count;
+    char **excludes;     /* owned; NULL-terminated, or NULL: the app's, as its excludes */
+    bool exclude_caches; /* the app's */
+    bool carried;        /* what these leave out is in the new: the old may go */
 };
 
 void undo_record_done(struct undo_record *record); /* all zeros is fine */
+
+/* patterns: NULL-terminated, or NULL; copied. They take the place of those that the record has. */
+enum status undo_record_set_excludes(struct undo_record *record, char *const *patterns,
+                                     struct error *err) MUST_CHECK;
 
 /* "<directory>/<job>.json" into path[PATH_MAX]. */
 enum status undo_record_path(const char *directory, const char *job, char *path, struct error *err)

@@ -151,10 +151,15 @@ static const struct restore_stage target_stages[] = {
 };
 
 static const struct restore_stage inplace_stages[] = {
-    {"open", stage_open},         {"pre-restore", inplace_pre_restore},
-    {"plan", stage_plan},         {"check", restore_check_files},
-    {"restore", restore_content}, {"finish", restore_finish},
-    {"swap", inplace_swap},       {"post-restore", inplace_post_restore},
+    {"open", stage_open},
+    {"pre-restore", inplace_pre_restore},
+    {"plan", stage_plan},
+    {"check", restore_check_files},
+    {"restore", restore_content},
+    {"finish", restore_finish},
+    {"swap", inplace_swap},
+    {"carry", inplace_carry},
+    {"post-restore", inplace_post_restore},
     {"cleanup", inplace_cleanup},
 };
 

@@ -40,7 +40,7 @@ static void pay_hooks(struct restore *restore, enum hook_reason reason)
     note_hooks(restore, &hooks);
 }
 
-static void init_record(struct restore *restore)
+static enum status init_record(struct restore *restore, struct error *err)
 {
     const struct stage_restore_plan *plan = restore->plan;
     struct undo_record *record = &restore->record;
@@ -50,6 +50,10 @@ static void init_record(struct restore *restore)
     record->hooks[HOOK_POST_RESTORE] = plan->app->hooks[HOOK_POST_RESTORE];
     if (record->since_ms == 0)
         record->since_ms = clock_wall_ms();
+    if (record->phase == RESTORE_SWAPPED)
+        return STATUS_OK; /* by what was excluded when it began */
+    record->exclude_caches = plan->app->exclude_caches;
+    return undo_record_set_excludes(record, plan->app->excludes, err);
 }
 
 /* The predecessor's places, if they are for what we restore. */
@@ -62,8 +66,12 @@ static void adopt(struct restore *restore, struct undo_record *left)
     record->since_ms = left->since_ms;
     record->places = left->places;
     record->place_count = left->place_count;
+    record->excludes = left->excludes;
+    record->exclude_caches = left->exclude_caches;
+    record->carried = left->carried;
     left->places = NULL;
     left->place_count = 0;
+    left->excludes = NULL;
 }
 
 static enum status check_left(struct restore *restore, bool *ret_swapped, struct error *err)
@@ -95,9 +103,9 @@ enum status inplace_take_over(struct restore *restore, bool *ret_swapped, struct
     *ret_swapped = false;
     if (stage_undo_job(plan->undo_directory, plan->job, &failure) != STATUS_OK)
         detail_add_error(restore->result->state_details, "undo of an earlier attempt", &failure);
-    enum status status = check_left(restore, ret_swapped, err);
-    init_record(restore);
-    return status;
+    if (check_left(restore, ret_swapped, err) != STATUS_OK)
+        return err->status;
+    return init_record(restore, err);
 }
 
 enum status inplace_pre_restore(struct restore *restore, struct error *err)
@@ -258,6 +266,16 @@ enum status inplace_swap(struct restore *restore, struct error *err)
         return err->status;
     }
     restore->committed = true;
+    return STATUS_OK;
+}
+
+/* After a failure the old is not removed. */
+enum status inplace_carry(struct restore *restore, struct error *err UNUSED)
+{
+    struct error failure = {0};
+    if (unwind_carry(&restore->record, &failure) != STATUS_OK)
+        detail_add_cause(restore->result->state_details, "Excluded files not carried over",
+                         &failure);
     return STATUS_OK;
 }
 

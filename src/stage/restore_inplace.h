@@ -1,7 +1,8 @@
 /*
  * In place: the stages that touch the application, and what they owe. Before the first hook starts
  * the record says that post-restore is owed; before anything is made, where; before the exchange
- * begins, that it is to be taken back; and when it is complete, that it stays.
+ * begins, that it is to be taken back; when it is complete, that it stays; and when what is
+ * excluded has been carried over, that the old may go.
  */
 #ifndef STAGE_RESTORE_INPLACE_H
 #define STAGE_RESTORE_INPLACE_H
@@ -16,6 +17,7 @@ enum status inplace_take_over(struct restore *restore, bool *ret_swapped, struct
 enum status inplace_pre_restore(struct restore *restore, struct error *err) MUST_CHECK;
 enum status inplace_plan(struct restore *restore, struct error *err) MUST_CHECK;
 enum status inplace_swap(struct restore *restore, struct error *err) MUST_CHECK;
+enum status inplace_carry(struct restore *restore, struct error *err) MUST_CHECK;
 enum status inplace_cleanup(struct restore *restore, struct error *err) MUST_CHECK;
 enum status inplace_post_restore(struct restore *restore, struct error *err) MUST_CHECK;
 

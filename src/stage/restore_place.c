@@ -313,6 +313,76 @@ static enum status back_inside(int volume, int place_fd, struct error *err)
     return unlinkat(place_fd, place_old, AT_REMOVEDIR) == 0 ? STATUS_OK : FAIL_ERRNO(err, "remove");
 }
 
+void restore_place_show_old(const struct restore_place *place, const char *job, char *text,
+                            size_t size)
+{
+    const char *slash = strrchr(place->volume, '/');
+    if (place->inside || slash == NULL)
+        (void)snprintf(text, size, "%s/.appbackup-%s-0/%s", place->volume, job, place_old);
+    else
+        (void)snprintf(text, size, "%.*s/.%.*s.appbackup-restore-%s", (int)(slash - place->volume),
+                       place->volume, SHOWN_NAME_MAX, slash + 1, job);
+}
+
+/* *ret_fd: -1 if there is none. */
+static enum status open_if_there(int directory, const char *name, int *ret_fd, struct error *err)
+{
+    int fd = openat(directory, name, DIRECTORY_FLAGS);
+    if (fd < 0 && errno != ENOENT)
+        return FAIL_ERRNO(err, "open '%s'", name);
+    *ret_fd = fd;
+    return STATUS_OK;
+}
+
+static enum status open_live(const struct restore_place *place, const struct open_place *open,
+                             int *ret_fd, struct error *err)
+{
+    CLEANUP(fd_closep) int fd = -1;
+    struct stat info = {0};
+    if (open_if_there(open->around, open->live, &fd, err) != STATUS_OK)
+        return err->status;
+    if (fd < 0 || fstat(fd, &info) != 0 || info.st_ino != place->inode)
+        return FAIL(err, STATUS_CONFLICT, "it is not what was restored");
+    *ret_fd = STEAL_FD(fd);
+    return STATUS_OK;
+}
+
+static enum status open_both(const struct restore_place *place, struct open_place *open,
+                             int *ret_old_fd, int *ret_new_fd, struct error *err)
+{
+    CLEANUP(fd_closep) int beside = -1;
+    CLEANUP(fd_closep) int old = -1;
+    if (open_if_there(open->around, open->beside, &beside, err) != STATUS_OK)
+        return err->status;
+    if (!place->inside)
+        old = STEAL_FD(beside);
+    else if (beside >= 0 && open_if_there(beside, place_old, &old, err) != STATUS_OK)
+        return err->status;
+    if (old < 0)
+        return STATUS_OK;
+    if (place->inside)
+        *ret_new_fd = STEAL_FD(open->around);
+    else if (open_live(place, open, ret_new_fd, err) != STATUS_OK)
+        return err->status;
+    *ret_old_fd = STEAL_FD(old);
+    return STATUS_OK;
+}
+
+enum status restore_place_open_both(const struct restore_place *place, const char *job,
+                                    int *ret_old_fd, int *ret_new_fd, struct error *err)
+{
+    struct open_place open = {.around = -1};
+    *ret_old_fd = -1;
+    *ret_new_fd = -1;
+    enum status status = open_around(place, job, &open, err);
+    if (status == STATUS_NOT_FOUND)
+        return STATUS_OK;
+    if (status == STATUS_OK)
+        status = open_both(place, &open, ret_old_fd, ret_new_fd, err);
+    fd_closep(&open.around);
+    return status == STATUS_OK ? STATUS_OK : FAIL_IN(err, "volume '%s'", place->volume);
+}
+
 static enum status remove_place(const struct open_place *open, struct error *err)
 {
     CLEANUP(fd_closep) int fd = openat(open->around, open->beside, DIRECTORY_FLAGS);

@@ -19,7 +19,10 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+enum { RESTORE_PLACE_SHOWN_MAX = PATH_MAX + 64 };
 
 struct restore_place {
     char volume[PATH_MAX];
@@ -42,6 +45,13 @@ enum status restore_place_swap(const struct restore_place *place, const char *jo
 /* Old for new: as before restore_place_swap(), however far that came. */
 enum status restore_place_back(const struct restore_place *place, const char *job,
                                struct error *err) MUST_CHECK;
+/* After restore_place_swap(): the old one and the new one, as directories; -1 twice if there is no
+ * old one. CONFLICT: what is live is not what was restored. */
+enum status restore_place_open_both(const struct restore_place *place, const char *job,
+                                    int *ret_old_fd, int *ret_new_fd, struct error *err) MUST_CHECK;
+/* Where the old one is then, for people. */
+void restore_place_show_old(const struct restore_place *place, const char *job, char *text,
+                            size_t size);
 /* What is not live: the old after a swap, otherwise the new. */
 enum status restore_place_remove(const struct restore_place *place, const char *job,
                                  struct error *err) MUST_CHECK;

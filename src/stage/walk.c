@@ -114,7 +114,7 @@ void walk_add_path(const struct walk_directory *directory, const char *name, str
     }
 }
 
-static bool is_cache_tag(int directory)
+bool walk_is_cache(int directory)
 {
     char bytes[sizeof(cache_tag_signature) - 1];
     CLEANUP(fd_closep) int fd = walk_open_at(directory, cache_tag_name, 0);
@@ -165,7 +165,7 @@ static enum status list(const struct walk *walk, int directory, struct level *le
     level->end = level->names.count;
     size_t tag = 0;
     if (walk->options->exclude_caches && listing_find(&level->names, cache_tag_name, &tag) &&
-        is_cache_tag(directory)) {
+        walk_is_cache(directory)) {
         level->next = tag;
         level->end = tag + 1;
     }

@@ -82,6 +82,9 @@ DEFINE_CLEANUP(struct walk *, walk_close)
  * where that is allowed. */
 int walk_open_at(int directory, const char *name, int more_flags);
 
+/* Does the directory hold a valid CACHEDIR.TAG? */
+bool walk_is_cache(int directory);
+
 /* Raise the soft limit of descriptors to the hard one, for a deep tree; *ret_before is for
  * walk_restore_descriptors(). */
 struct rlimit;

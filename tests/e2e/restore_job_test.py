@@ -155,6 +155,34 @@ class RestoreJobTest(NodeTest):
             self.assert_in_place(node, before)
             self.assertEqual("ready", self.app_state(node))
 
+    def test_what_is_excluded_stays_though_it_is_killed(self):
+        with Node() as node:
+            with open(node.path("etc/apps.d/shop.yaml")) as file:
+                app = json.load(file)
+            app["excludes"] = ["/media", "*.log"]
+            node.write("etc/apps.d/shop.yaml", json.dumps(app))
+            node.write("data/media/videos/1", "video")
+            node.write("data/sub/app.log", "log")
+            worker = node.start_worker("stop:carried:1")
+            backup = node.create("--wait")
+            expected = {**contents(node.data), "later/later.log": b"later"}
+            node.write("data/0.bin", "changed")
+            node.write("data/later/later.log", "later")
+            node.write("data/later/other", "later")
+            task = json.loads(node.ctl("-o", "json", "restore", backup, "--in-place").stdout)["id"]
+            job = node.wait_for_job(worker, "T")
+            os.kill(job, signal.SIGKILL)
+            os.kill(worker.pid, signal.SIGKILL)
+            worker.wait()
+
+            node.start_worker()
+
+            record, _ = self.follow_task(node, task)
+            self.assertEqual("completed", record["state"], record)
+            self.assertEqual(expected, contents(node.data))
+            self.assertEqual(["data"], [name for name in os.listdir(node.directory) if "data" in name])
+            self.assertEqual([], node.undo_records())
+
     def test_waits_for_the_backup_of_its_app_and_the_backup_for_it(self):
         with Node(slots=4) as node:
             node.add_bulk(20)

@@ -560,10 +560,124 @@ Test(restore_in_place, refuses_a_part_and_volumes_that_the_backup_does_not_hold)
     expect_clean();
 }
 
+Test(restore_in_place, keeps_what_the_excludes_leave_out)
+{
+    stage_fixture_add_exclude(&fixture, "/media");
+    stage_fixture_add_exclude(&fixture, "*.log");
+    fixture.app.exclude_caches = true;
+    stage_fixture_add_hook(&fixture, HOOK_POST_RESTORE, "start",
+                           "cd \"$0/volume\" && find . -type f | sort | xargs cat >\"$0/seen\"",
+                           false);
+    scratch_shell(
+        &fixture.scratch,
+        "cd volume && mkdir -p media/m d/e cache && echo video >media/m/video && "
+        "echo 1 >1.log && echo 2 >d/e/2.log && ln -s / d/link.log && echo data >d/data && "
+        "echo 'Signature: 8a477f597d28d172789f06886806bc55' >cache/CACHEDIR.TAG && "
+        "echo page >cache/page && touch -d 2001-01-01 d/e d cache .");
+    back_up();
+    scratch_shell(&fixture.scratch, "cp -a volume expected && cd volume && echo bad >d/data && "
+                                    "echo later >later && touch d/e d cache");
+    plan.target = NULL;
+
+    restore();
+
+    char expected[PATH_MAX];
+    snprintf(expected, sizeof(expected), "%s/expected", fixture.scratch.path);
+    cr_expect(eq(sz, tree_compare(expected, fixture.volumes[0]), 13));
+    expect_output("", "cd expected && find . -type f | sort | xargs cat | cmp - ../seen");
+    cr_expect(eq(sz, json_array_size(result.state_details), 0), "%s", details());
+    expect_clean();
+}
+
+Test(restore_in_place, makes_the_parents_of_excluded_files_as_they_were)
+{
+    stage_fixture_add_exclude(&fixture, "*.log");
+    scratch_shell(&fixture.scratch, "echo x >volume/x");
+    back_up();
+    scratch_shell(&fixture.scratch,
+                  "cd volume && mkdir -p a/b a/plain && echo log >a/b/x.log && echo y >a/b/y && "
+                  "chown 12:34 a a/b && chmod 2751 a && chmod 700 a/b && "
+                  "setfattr -n user.x -v y a/b && touch -d 2001-01-01 a a/b && "
+                  "stat -c '%%u %%g %%a %%Y' a a/b >../expected");
+    plan.target = NULL;
+
+    restore();
+
+    expect_output("a\na/b\na/b/x.log\nx", "cd volume && find * | sort");
+    expect_output("", "cd volume && stat -c '%u %g %a %Y' a a/b | cmp - ../expected && "
+                      "getfattr -d a/b | grep -q 'user.x=\"y\"'");
+    expect_clean();
+}
+
+/* The backup was made before the app's file said so. */
+Test(restore_in_place, keeps_of_an_excluded_directory_what_the_backup_does_not_hold)
+{
+    scratch_shell(&fixture.scratch, "cd volume && mkdir -p media/m && echo 1 >media/m/1");
+    back_up();
+    stage_fixture_add_exclude(&fixture, "/media");
+    scratch_shell(&fixture.scratch, "cd volume/media && echo changed >m/1 && echo 2 >m/2 && "
+                                    "mkdir n && echo 3 >n/3");
+    plan.target = NULL;
+
+    restore();
+
+    expect_output("1\n2\n3", "cat volume/media/*/*");
+    expect_clean();
+}
+
+/* What cannot be carried over stays in the old volume, which is left to people. */
+Test(restore_in_place, does_not_remove_excluded_files_that_have_no_place)
+{
+    stage_fixture_add_exclude(&fixture, "*.log");
+    scratch_shell(&fixture.scratch,
+                  "mkdir outside && cd volume && echo file >file && ln -s ../outside link");
+    back_up();
+    scratch_shell(&fixture.scratch, "cd volume && rm file link && mkdir -p file/f link && "
+                                    "echo 1 >file/f/1.log && echo 2 >link/2.log && echo 3 >3.log");
+    plan.target = NULL;
+
+    restore();
+
+    cr_expect(ne(ptr, strstr(details(), "excluded_left"), NULL), "%s", details());
+    cr_expect(ne(ptr, strstr(details(), "volume/file/f/1.log'"), NULL), "%s", details());
+    cr_expect(ne(ptr, strstr(details(), "/.volume.appbackup-restore-" JOB "'"), NULL), "%s",
+              details());
+    expect_output("3.log file link", "echo $(ls volume; ls outside)");
+    expect_output("1 2", "cd .volume.appbackup-restore-" JOB " && echo $(cat file/f/* link/*)");
+    scratch_shell(&fixture.scratch, "rm -r .volume.appbackup-restore-" JOB);
+    expect_clean();
+}
+
+/* Only the next attempt of the job gives up. */
+Test(restore_in_place, does_not_remove_them_when_others_finish_it)
+{
+    struct error err = {0};
+    stage_fixture_add_exclude(&fixture, "*.log");
+    scratch_shell(&fixture.scratch, "echo file >volume/file");
+    back_up();
+    scratch_shell(&fixture.scratch, "cd volume && rm file && mkdir file && echo 1 >file/1.log && "
+                                    "echo 2 >2.log");
+    plan.target = NULL;
+    die_at("kill:carry:1");
+
+    enum status status = stage_undo_job(plan.undo_directory, JOB, &err);
+    cr_expect(eq(int, (int)status, STATUS_CONFLICT));
+    cr_expect(eq(str, err.reason, "excluded_left"));
+    cr_assert(eq(int, (int)stage_restore_run(&plan, &result, &err), STATUS_OK), "%s", err.text);
+
+    cr_expect(ne(ptr, strstr(details(), "excluded_left"), NULL), "%s", details());
+    expect_output("1 2 file",
+                  "cat .volume.appbackup-restore-" JOB "/file/1.log volume/2.log volume/file | "
+                  "tr '\\n' ' ' | sed 's/ $//'");
+    scratch_shell(&fixture.scratch, "rm -r .volume.appbackup-restore-" JOB "; rm bucket/*/locks/*");
+    expect_clean();
+}
+
 static const char *const crash_points[] = {
     "kill:pre-restore:1", "kill:plan:1",     "kill:restored:3",    "kill:finish:1",
     "kill:swap:1",        "kill:exchange:1", "kill:exchange:2",    "kill:exchanged:1",
-    "kill:swap-done:1",   "kill:cleanup:1",  "kill:cleanup-done:1"};
+    "kill:swap-done:1",   "kill:carry:1",    "kill:carried:1",     "kill:carried:3",
+    "kill:carried:6",     "kill:cleanup:1",  "kill:cleanup-done:1"};
 
 ParameterizedTestParameters(restore_in_place, has_all_of_the_old_or_all_of_the_new_when_killed_at)
 {
@@ -581,10 +695,16 @@ static void two_volumes(void)
     stage_fixture_add_hook(&fixture, HOOK_PRE_RESTORE, "stop", ":", false);
     stage_fixture_add_hook(&fixture, HOOK_POST_RESTORE, "start", ":", false);
     back_up();
-    scratch_shell(&fixture.scratch, "rm -r volume/d second/d; echo old >volume/o; echo old "
-                                    ">second/o");
+    stage_fixture_add_exclude(&fixture, "*.log");
+    scratch_shell(&fixture.scratch, "rm -r volume/d second/d; for v in volume second; do"
+                                    " (cd $v && echo old >o && mkdir -p .in/d &&"
+                                    " echo 1 >.1.log && echo 2 >.in/2.log && echo 3 >.in/d/3.log);"
+                                    " done");
     plan.target = NULL;
 }
+
+static const char show_excluded[] =
+    "for v in volume second; do (cd $v && cat .1.log .in/2.log .in/d/3.log | tr '\\n' ' '); done";
 
 static const char show_volumes[] =
     "for v in volume second; do (cd $v && ls | grep -v lost+found | tr '\\n' ' '); done";
@@ -600,8 +720,10 @@ ParameterizedTest(size_t *index, restore_in_place,
     cr_assert(eq(int, (int)stage_undo_job(plan.undo_directory, JOB, &err), STATUS_OK), "%s",
               err.text);
 
-    bool is_new = strstr(point, "swap-done") != NULL || strstr(point, "cleanup") != NULL;
+    bool is_new = strstr(point, "swap-done") != NULL || strstr(point, "carr") != NULL ||
+                  strstr(point, "cleanup") != NULL;
     expect_output(is_new ? "d d " : "o o ", show_volumes);
+    expect_output("1 2 3 1 2 3 ", show_excluded);
     const char *log = stage_fixture_log(&fixture);
     bool let_go = strstr(log, "pre-restore") == NULL || strstr(log, "post-restore") != NULL;
     cr_expect(let_go, "%s", log);
@@ -609,6 +731,7 @@ ParameterizedTest(size_t *index, restore_in_place,
     cr_assert(eq(int, (int)stage_restore_run(&plan, &result, &err), STATUS_OK), "%s", err.text);
     expect_output("d d ", show_volumes);
     expect_output("new 1 new 2 new 3 new 4", "echo $(cat second/d/*)");
+    expect_output("1 2 3 1 2 3 ", show_excluded);
     if (is_new) /* nothing was left to do in the bucket: the next job removes a dead one's lock */
         scratch_shell(&fixture.scratch, "rm -f bucket/*/locks/*");
     expect_clean();
@@ -729,6 +852,32 @@ Test(restore_in_place, takes_back_moves_that_a_kill_cut_short)
     restore();
 
     expect_mounted(&device, "d e ");
+    loop_device_close(&device);
+}
+
+Test(restore_in_place, keeps_what_is_excluded_of_a_volume_that_cannot_be_renamed)
+{
+    struct loop_device device;
+    struct error err = {0};
+    mounted_volume(&device, LOOP_DEVICE_EXT4);
+    stage_fixture_add_exclude(&fixture, "*.log");
+    scratch_shell(&device.scratch,
+                  "cd %s && mkdir -p d o5 && echo 1 >1.log && echo 2 >d/2.log && echo 3 >o5/3.log",
+                  device.path);
+    die_at("kill:move:8");
+    cr_assert(eq(int, (int)stage_undo_job(plan.undo_directory, JOB, &err), STATUS_OK), "%s",
+              err.text);
+    expect_mounted(&device, "1.log d o1 o2 o3 o4 o5 ");
+    die_at("kill:carried:2");
+    cr_assert(eq(int, (int)stage_undo_job(plan.undo_directory, JOB, &err), STATUS_OK), "%s",
+              err.text);
+
+    cr_assert(eq(int, (int)stage_restore_run(&plan, &result, &err), STATUS_OK), "%s", err.text);
+
+    expect_mounted(&device, "1.log d e o5 ");
+    char *output = scratch_output(&device.scratch, "cd %s && cat 1.log d/2.log o5/*", device.path);
+    cr_expect(eq(str, output, "1\n2\n3"));
+    free(output);
     loop_device_close(&device);
 }
 

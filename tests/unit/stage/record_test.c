@@ -98,11 +98,15 @@ Test(undo_record, keeps_where_a_restore_stands, .init = make_directory, .fini = 
     struct undo_record record = example(&plan);
     struct undo_record read = {0};
     struct restore_place place = {.volume = "/srv/shop", .inside = true, .inode = 4711};
+    char *excludes[] = {"*.log", "/media", NULL};
     record.phase = RESTORE_SWAP;
     record.since_ms = 1234567890123;
     record.places = &place;
     record.place_count = 1;
     record.owed[HOOK_POST_RESTORE] = true;
+    record.excludes = excludes;
+    record.exclude_caches = true;
+    record.carried = true;
 
     cr_assert(eq(int, (int)undo_record_write(&record, directory, &err), STATUS_OK), "%s", err.text);
     cr_assert(eq(int, (int)undo_record_read(directory, JOB, &read, &err), STATUS_OK), "%s",
@@ -115,6 +119,12 @@ Test(undo_record, keeps_where_a_restore_stands, .init = make_directory, .fini = 
     cr_expect(eq(str, read.places[0].volume, "/srv/shop"));
     cr_expect(eq(int, read.places[0].inside, 1));
     cr_expect(eq(u64, read.places[0].inode, 4711));
+    cr_assert(read.excludes != NULL);
+    cr_expect(eq(str, read.excludes[0], "*.log"));
+    cr_expect(eq(str, read.excludes[1], "/media"));
+    cr_expect(read.excludes[2] == NULL);
+    cr_expect(read.exclude_caches);
+    cr_expect(read.carried);
     undo_record_done(&read);
 }
 
@@ -158,6 +168,9 @@ Test(undo_record, is_not_taken_for_another_jobs, .init = make_directory, .fini =
 #define HEAD       "{\"version\":1,\"job\":\"" JOB "\",\"backup\":\"" BACKUP "\",\"app\":\"shop\","
 #define HOOK(text) HEAD "\"hooks\":{\"post-backup\":[" text "]},\"snapshots\":[]}"
 #define SNAP(text) HEAD "\"hooks\":{},\"snapshots\":[" text "]}"
+#define RESTORE(text)                                                                       \
+    HEAD "\"hooks\":{},\"snapshots\":[],\"restore\":{\"phase\":\"swapped\",\"since_ms\":1," \
+         "\"places\":[]" text "}}"
 
 static const struct {
     const char *text;
@@ -186,6 +199,8 @@ static const struct {
     {SNAP("{\"driver\":\"auto\"}"), "'driver'"},
     {SNAP("{\"driver\":\"none\"}"), "'volume'"},
     {SNAP("{\"driver\":\"none\",\"volume\":\"/v\",\"path\":\"/v\"}"), "'root'"},
+    {RESTORE(",\"excludes\":\"*.log\""), "'excludes'"},
+    {RESTORE(",\"excludes\":[1]"), "'excludes'"},
 };
 
 ParameterizedTestParameters(undo_record_parse, says_what_is_wrong)
@@ -206,6 +221,22 @@ ParameterizedTest(size_t *index, undo_record_parse, says_what_is_wrong)
 
     cr_assert(eq(int, (int)status, STATUS_INVALID), "%s", text);
     cr_assert(strstr(err.text, broken[*index].says) != NULL, "%s: %s", text, err.text);
+}
+
+/* As it was written before excludes were in it. */
+Test(undo_record_parse, needs_no_excludes)
+{
+    struct error err = {0};
+    struct undo_record read = {0};
+    const char text[] = RESTORE("");
+
+    cr_assert(eq(int, (int)undo_record_parse(text, strlen(text), &read, &err), STATUS_OK), "%s",
+              err.text);
+
+    cr_expect(eq(int, (int)read.phase, RESTORE_SWAPPED));
+    cr_expect(read.excludes == NULL || read.excludes[0] == NULL);
+    cr_expect(not(read.carried));
+    undo_record_done(&read);
 }
 
 Test(undo_record_parse, refuses_a_path_over_the_limit)
