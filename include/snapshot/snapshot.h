@@ -7,7 +7,8 @@
  *           reflink  a tree of the volume whose files share their extents (FICLONE: XFS, btrfs):
  *                    contents with holes, modes, owners, times, xattrs, ACLs, hard links, symbolic
  *                    links, devices, fifos. Not sockets; inode numbers, ctime and chattr(1) flags
- *                    are new; a mount point below the volume becomes an empty directory.
+ *                    are new; a mount point below the volume becomes an empty directory. A regular
+ *                    file keeps its origin: snapshot_find_origin().
  *           none     no copy: the volume itself is read
  * Crash     snapshot_plan() says where the copy will be, before anything exists, so that the caller
  *           can write it down; snapshot_remove() takes a plan, and that there is nothing, or half a
@@ -35,12 +36,19 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
+#include <time.h>
+
+/* Where a file in a reflink copy keeps its origin. Nothing but that: one of this name on any other
+ * file is neither copied nor believed, and none is to be stored. */
+#define SNAPSHOT_ORIGIN_XATTR "trusted.appbackup.origin"
 
 struct snapshot_plan {
     enum app_snapshot_driver driver; /* never auto */
     char volume[PATH_MAX];           /* what is copied */
-    char path[PATH_MAX]; /* where to read: the copy of the volume; for none the volume */
-    char root[PATH_MAX]; /* what snapshot_remove() removes; "" for none */
+    char path[PATH_MAX];  /* where to read: the copy of the volume; for none the volume */
+    char root[PATH_MAX];  /* what snapshot_remove() removes; "" for none */
+    struct timespec made; /* when it was planned, by the clock that file systems take times from */
 };
 
 /* Resolves auto by the file system of the volume. id makes the place unique: the job's id and the
@@ -57,6 +65,15 @@ enum status snapshot_take(const struct snapshot_plan *plan, const struct cancel 
  * symbolic link that somebody has put on the way meanwhile is followed. */
 enum status snapshot_open(const struct snapshot_plan *plan, int *ret_fd, struct error *err)
     MUST_CHECK;
+
+/* Of the regular file of this name in a directory of a reflink copy, and what stat(2) says of it:
+ * device, inode and ctime become those that its source had when it was cloned, so that the copies
+ * of two backups compare like the file itself. A source that has changed since the snapshot was
+ * planned leaves no origin, since then its stat does not say for certain which content was cloned:
+ * the file has an inode then that no source has, and a ctime later than any earlier copy's, so that
+ * it is the same as nothing. Either way two names have the same device and inode only if they are
+ * names of one file, in all copies whose plans were made before the first was taken. */
+void snapshot_find_origin(int directory_fd, const char *name, struct stat *info);
 
 /* Idempotent. Needs driver and root of the plan only. */
 enum status snapshot_remove(const struct snapshot_plan *plan, struct error *err) MUST_CHECK;

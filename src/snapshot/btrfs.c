@@ -115,7 +115,8 @@ static enum status find_source(const char *volume, char source[PATH_MAX], struct
     return check_nested(volume, source, err);
 }
 
-static enum status copy(int source_fd, int place_fd, const struct cancel *cancel, struct error *err)
+static enum status copy(const struct snapshot_plan *plan UNUSED, int source_fd, int place_fd,
+                        const struct cancel *cancel, struct error *err)
 {
     (void)cancel; /* it takes no longer than to write out what is dirty */
     errno = 0;

@@ -2,12 +2,12 @@
 
 #include "core/cleanup.h"
 #include "core/file.h"
+#include "origin.h"
 #include "place.h"
 
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 
 /* -1: it is no regular file any more. */
 static int open_source(int from_fd, const char *name, struct stat *ret_info)
@@ -36,9 +36,27 @@ static void copy_no_cow(int source_fd, int copy_fd)
     (void)ioctl(copy_fd, FS_IOC_SETFLAGS, &own); /* if it cannot, the clone says so */
 }
 
-enum status clone_file(int from_fd, int to_fd, const char *name, bool *ret_made, struct error *err)
+static bool is_before(struct timespec a, struct timespec b)
 {
-    *ret_made = false;
+    return a.tv_sec != b.tv_sec ? a.tv_sec < b.tv_sec : a.tv_nsec < b.tv_nsec;
+}
+
+/* Does the stat from before the clone say which content it has? Not for certain if the file was
+ * changed meanwhile, nor if it was changed so lately that another change may bear the same ctime:
+ * the kernel's clock ticks in milliseconds. Nor is a number that was freed and given to another
+ * file meanwhile taken for the same one: that is as new. */
+static bool is_known(int source_fd, const struct stat *before, const struct timespec *since)
+{
+    struct stat after;
+    return fstat(source_fd, &after) == 0 && after.st_size == before->st_size &&
+           after.st_ctim.tv_sec == before->st_ctim.tv_sec &&
+           after.st_ctim.tv_nsec == before->st_ctim.tv_nsec && is_before(after.st_ctim, *since);
+}
+
+enum status clone_file(int from_fd, int to_fd, const char *name, const struct timespec *since,
+                       struct stat *ret_info, struct error *err)
+{
+    *ret_info = (struct stat){0};
     struct stat info;
     CLEANUP(fd_closep) int source_fd = open_source(from_fd, name, &info);
     if (source_fd < 0 && (errno == ENOENT || errno == ELOOP || errno == ENXIO))
@@ -52,7 +70,9 @@ enum status clone_file(int from_fd, int to_fd, const char *name, bool *ret_made,
     copy_no_cow(source_fd, copy_fd);
     if (ioctl(copy_fd, FICLONE, source_fd) != 0)
         return FAIL_ERRNO(err, "clone");
-    *ret_made = true;
+    if (is_known(source_fd, &info, since))
+        origin_keep(copy_fd, &info);
+    *ret_info = info;
     return STATUS_OK;
 }
 

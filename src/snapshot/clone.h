@@ -4,12 +4,14 @@
 
 #include "core/error.h"
 
-#include <stdbool.h>
+#include <sys/stat.h>
+#include <time.h>
 
-/* Makes `name` in the directory to_fd out of that in from_fd. *ret_made false: the source is no
- * regular file any more, and there is nothing. */
-enum status clone_file(int from_fd, int to_fd, const char *name, bool *ret_made, struct error *err)
-    MUST_CHECK;
+/* Makes `name` in the directory to_fd out of that in from_fd. *ret_info is the stat of the very
+ * file that was cloned; all zeros: the source is no regular file any more, and there is nothing.
+ * The copy keeps its origin if the file has not changed since that time. */
+enum status clone_file(int from_fd, int to_fd, const char *name, const struct timespec *since,
+                       struct stat *ret_info, struct error *err) MUST_CHECK;
 
 /* Can the file system of this directory do that? Tries, with files that never get a name. */
 enum status clone_try(const char *directory, struct error *err) MUST_CHECK;

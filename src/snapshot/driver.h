@@ -4,6 +4,7 @@
 
 #include "core/cancel.h"
 #include "core/error.h"
+#include "snapshot/snapshot.h"
 
 #include <limits.h>
 
@@ -16,9 +17,9 @@ struct driver {
     enum status (*find_source)(const char *volume, char source[PATH_MAX], struct error *err);
 
     /* Makes PLACE_COPY in the place, a copy of the source. What a failure leaves is removed by the
-     * caller. */
-    enum status (*copy)(int source_fd, int place_fd, const struct cancel *cancel,
-                        struct error *err);
+     * caller. Of the plan, it may want to know when it was made. */
+    enum status (*copy)(const struct snapshot_plan *plan, int source_fd, int place_fd,
+                        const struct cancel *cancel, struct error *err);
 };
 
 extern const struct driver btrfs_driver, reflink_driver;

@@ -1,21 +1,18 @@
 #include "metadata.h"
 
+#include "snapshot/snapshot.h"
+
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
-/* No system call takes (directory, name) for xattrs: /proc is the way round that, and the last
- * component is never followed. */
-enum { PROC_PATH_SIZE = sizeof("/proc/self/fd/2147483647/") + NAME_MAX };
-
-static void proc_path(int fd, const char *name, char path[PROC_PATH_SIZE])
+void metadata_path(int fd, const char *name, char path[METADATA_PATH_SIZE])
 {
-    (void)snprintf(path, PROC_PATH_SIZE, "/proc/self/fd/%d/%s", fd, name);
+    (void)snprintf(path, METADATA_PATH_SIZE, "/proc/self/fd/%d/%s", fd, name);
 }
 
 enum status metadata_room_init(struct metadata_room *room, struct error *err)
@@ -37,6 +34,8 @@ void metadata_room_done(struct metadata_room *room)
 static enum status copy_xattr(const struct metadata_room *room, const char *from, const char *to,
                               const char *xattr, struct error *err)
 {
+    if (strcmp(xattr, SNAPSHOT_ORIGIN_XATTR) == 0)
+        return STATUS_OK;
     ssize_t len = lgetxattr(from, xattr, room->value, XATTR_SIZE_MAX);
     if (len < 0 && (errno == ENODATA || errno == ENOENT))
         return STATUS_OK; /* removed since it was listed */
@@ -50,9 +49,9 @@ static enum status copy_xattr(const struct metadata_room *room, const char *from
 static enum status copy_xattrs(const struct metadata_room *room, int from_fd, int to_fd,
                                const char *name, struct error *err)
 {
-    char from[PROC_PATH_SIZE], to[PROC_PATH_SIZE];
-    proc_path(from_fd, name, from);
-    proc_path(to_fd, name, to);
+    char from[METADATA_PATH_SIZE], to[METADATA_PATH_SIZE];
+    metadata_path(from_fd, name, from);
+    metadata_path(to_fd, name, to);
     ssize_t len = llistxattr(from, room->names, XATTR_LIST_MAX);
     if (len < 0 && errno != ENOENT && errno != ENOTSUP)
         return FAIL_ERRNO(err, "list xattrs");

@@ -18,6 +18,7 @@
 struct copying {
     int from_top_fd, to_top_fd;
     const struct cancel *cancel;
+    struct timespec since; /* what has changed since then keeps no origin */
     struct pending pending;
     struct links links;
     struct metadata_room room;
@@ -80,11 +81,18 @@ static enum status copy_symlink(const struct directory *directory, const char *n
     return STATUS_OK;
 }
 
-static enum status copy_content(const struct directory *directory, const char *name,
-                                const struct stat *info, bool *ret_made, struct error *err)
+/* *info: what the entry was like when it was looked at; then, of a regular file, what the one that
+ * was cloned is like, which may have taken its place since. */
+static enum status copy_content(const struct copying *copying, const struct directory *directory,
+                                const char *name, struct stat *info, bool *ret_made,
+                                struct error *err)
 {
-    if (S_ISREG(info->st_mode))
-        return clone_file(directory->from_fd, directory->to_fd, name, ret_made, err);
+    if (S_ISREG(info->st_mode)) {
+        enum status status =
+            clone_file(directory->from_fd, directory->to_fd, name, &copying->since, info, err);
+        *ret_made = S_ISREG(info->st_mode);
+        return status;
+    }
     if (S_ISLNK(info->st_mode))
         return copy_symlink(directory, name, ret_made, err);
     if (mknodat(directory->to_fd, name, (info->st_mode & S_IFMT) | 0600, info->st_rdev) != 0)
@@ -94,7 +102,7 @@ static enum status copy_content(const struct directory *directory, const char *n
 }
 
 static enum status copy_file(struct copying *copying, const struct directory *directory,
-                             const char *name, const struct stat *info, struct error *err)
+                             const char *name, struct stat *info, struct error *err)
 {
     const char *first = info->st_nlink > 1 ? links_find(&copying->links, info) : NULL;
     if (first != NULL) {
@@ -104,11 +112,11 @@ static enum status copy_file(struct copying *copying, const struct directory *di
         return STATUS_OK;
     }
     bool made;
-    if (copy_content(directory, name, info, &made, err) != STATUS_OK)
+    if (copy_content(copying, directory, name, info, &made, err) != STATUS_OK)
         return err->status;
     if (!made)
         return STATUS_OK;
-    if (info->st_nlink > 1 &&
+    if (info->st_nlink > 1 && links_find(&copying->links, info) == NULL &&
         links_add(&copying->links, info, directory->path, name, err) != STATUS_OK)
         return err->status;
     return metadata_copy(&copying->room, directory->from_fd, directory->to_fd, name, info, err);
@@ -213,7 +221,8 @@ static enum status copy_tree(struct copying *copying, struct error *err)
     return status;
 }
 
-static enum status copy(int source_fd, int place_fd, const struct cancel *cancel, struct error *err)
+static enum status copy(const struct snapshot_plan *plan, int source_fd, int place_fd,
+                        const struct cancel *cancel, struct error *err)
 {
     if (mkdirat(place_fd, PLACE_COPY, 0700) != 0)
         return FAIL_ERRNO(err, "make directory");
@@ -221,7 +230,8 @@ static enum status copy(int source_fd, int place_fd, const struct cancel *cancel
     if (to_fd < 0)
         return FAIL_ERRNO(err, "open directory");
 
-    struct copying copying = {.from_top_fd = source_fd, .to_top_fd = to_fd, .cancel = cancel};
+    struct copying copying = {
+        .from_top_fd = source_fd, .to_top_fd = to_fd, .cancel = cancel, .since = plan->made};
     enum status status = copy_tree(&copying, err);
     pending_done(&copying.pending);
     links_done(&copying.links);

@@ -120,6 +120,7 @@ enum status snapshot_plan(const char *volume, enum app_snapshot_driver driver, c
         return FAIL(err, STATUS_INVALID, "volume '%s': an absolute, clean path is expected",
                     volume);
     struct snapshot_plan plan = {.driver = driver};
+    (void)clock_gettime(CLOCK_REALTIME_COARSE, &plan.made); /* where the kernel takes ctime from */
     if (snprintf(plan.volume, sizeof(plan.volume), "%s", volume) >= (int)sizeof(plan.volume))
         return FAIL(err, STATUS_TOO_LARGE, "the path of the volume");
     if (plan_with(volume, driver, id, &plan, err) != STATUS_OK)
@@ -153,7 +154,7 @@ static enum status take(const struct snapshot_plan *plan, const struct cancel *c
     if (cancel_check(cancel, err) != STATUS_OK ||
         place_make(plan->root, &place_fd, err) != STATUS_OK)
         return err->status;
-    if (driver_of(plan->driver)->copy(source_fd, place_fd, cancel, err) == STATUS_OK &&
+    if (driver_of(plan->driver)->copy(plan, source_fd, place_fd, cancel, err) == STATUS_OK &&
         cancel_check(cancel, err) == STATUS_OK)
         return STATUS_OK;
 

@@ -1,6 +1,7 @@
 #include "attributes.h"
 
 #include "core/cleanup.h"
+#include "snapshot/snapshot.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -140,6 +141,8 @@ static enum status read_xattrs(struct attributes *attributes, const struct reach
     const char *end = name + attributes->names.len;
     for (; name < end; name += strlen(name) + 1) {
         size_t len = 0;
+        if (strcmp(name, SNAPSHOT_ORIGIN_XATTR) == 0)
+            continue;
         if (read_value(attributes, where, name, &len, &failure) == STATUS_OK &&
             add_xattr(attributes, *ret_count, name, len, &failure) == STATUS_OK) {
             (*ret_count)++;

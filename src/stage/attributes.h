@@ -1,6 +1,6 @@
 /*
  * Attributes: what a node holds beside its content: times, owner with name, extended attributes
- * (ACLs are such), a symbolic link's target.
+ * (ACLs are such), a symbolic link's target. Not SNAPSHOT_ORIGIN_XATTR, which is no file's own.
  * Threads   one thread; a second one takes a second struct
  * Limits    ATTRIBUTES_XATTR_BYTES_MAX of attributes per entry, names and values together
  */

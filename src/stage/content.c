@@ -267,9 +267,18 @@ static enum status read_opened(struct hand *hand, struct errand *errand, struct 
     return lost.status == STATUS_OK ? STATUS_OK : errand_lose_attributes(errand, &lost, err);
 }
 
+/* What stat(2) cannot know of a copy, which stays what it is. */
+static void keep_origin(struct stat *info, const struct stat *seen)
+{
+    info->st_dev = seen->st_dev;
+    info->st_ino = seen->st_ino;
+    info->st_ctim = seen->st_ctim;
+}
+
 enum status content_read(struct hand *hand, struct errand *errand, struct error *err)
 {
     struct error lost;
+    struct stat seen = errand->info;
     errand->fd = walk_open_at(errand->holder->fd, errand->name, 0);
     if (errand->fd < 0 || fstat(errand->fd, &errand->info) != 0) {
         enum warning kind = errno == ELOOP ? WARNING_CHANGED : WARNING_UNREADABLE;
@@ -281,5 +290,7 @@ enum status content_read(struct hand *hand, struct errand *errand, struct error 
         error_set(&lost, STATUS_CONFLICT, "it is no regular file any more");
         return errand_fail(errand, WARNING_CHANGED, &lost, err);
     }
+    if (errand->has_origin)
+        keep_origin(&errand->info, &seen);
     return read_opened(hand, errand, err);
 }

@@ -11,6 +11,7 @@ enum status errand_init(struct errand *errand, const struct walk_item *item, str
     errand->is_directory = item->is_directory;
     errand->is_file = item->kind == WALK_ENTRY && S_ISREG(item->info.st_mode);
     errand->info = item->info;
+    errand->has_origin = false;
     errand->is_reused = false;
     errand->has_past = false;
     errand->bytes = errand->is_file ? item->info.st_size : 0;

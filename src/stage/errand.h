@@ -27,6 +27,7 @@ struct errand {
     enum walk_kind kind;
     bool is_directory;
     bool is_file;                         /* a regular one */
+    bool has_origin;                      /* in info: snapshot_find_origin() */
     bool is_reused;                       /* unchanged since the parent: nothing is read */
     bool has_past;                        /* the parent has an entry of this name and kind */
     struct blob_id past_tree;             /* of a directory with a past: its tree was this one */

@@ -211,11 +211,10 @@ static bool is_same_time(struct timespec a, struct timespec b)
     return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
-bool parent_is_same(const struct node *node, const struct stat *info, bool copied)
+bool parent_is_same(const struct node *node, const struct stat *info)
 {
     struct node now;
-    if (!node_from_stat(info, &now) || now.type != node->type || now.size != node->size ||
-        !is_same_time(now.mtime, node->mtime))
-        return false;
-    return copied || (now.inode == node->inode && is_same_time(now.ctime, node->ctime));
+    return node_from_stat(info, &now) && now.type == node->type && now.size == node->size &&
+           is_same_time(now.mtime, node->mtime) && now.inode == node->inode &&
+           is_same_time(now.ctime, node->ctime);
 }

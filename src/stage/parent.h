@@ -7,8 +7,8 @@
  * Memory    one directory per level of depth; of a large one a window (repository/tree.h).
  * Damage    what cannot be read is as if it was not there: everything below is read anew. The first
  *           reason is kept for a warning.
- * Rules     restic's: a regular file with the same size, mtime, ctime and inode is unchanged. In a
- *           reflink copy inode and ctime are new each time: there size and mtime decide.
+ * Rules     restic's: a regular file with the same size, mtime, ctime and inode is unchanged. Of a
+ *           file in a reflink copy they are those of its origin (snapshot_find_origin()).
  */
 #ifndef STAGE_PARENT_H
 #define STAGE_PARENT_H
@@ -60,7 +60,7 @@ enum status parent_move_to(struct parent *parent, const char *path, struct error
 /* Why something could not be read; status OK: nothing. */
 const struct error *parent_damage(const struct parent *parent);
 
-/* May what the node says of content and attributes be taken over? copied: from a reflink copy. */
-bool parent_is_same(const struct node *node, const struct stat *info, bool copied);
+/* May what the node says of content and attributes be taken over? */
+bool parent_is_same(const struct node *node, const struct stat *info);
 
 #endif

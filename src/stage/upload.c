@@ -218,8 +218,9 @@ static enum status settle_ready(struct upload *upload, bool wait, struct error *
     return STATUS_OK;
 }
 
-/* Numbers that a copy has are new each time; where nothing hangs on them (hard links do) those of
- * the parent stay, so that the tree of an unchanged directory is the same. */
+/* Numbers that a copy has are new each time, but for a file, which has its origin; where nothing
+ * hangs on them (hard links do) those of the parent stay, so that the tree of an unchanged
+ * directory is the same. */
 static void keep_identity(struct errand *errand, const struct node *past)
 {
     if (!errand->is_directory && (errand->info.st_nlink > 1 || past->links > 1))
@@ -236,30 +237,20 @@ static bool has_blobs(struct upload *upload, const struct blob_id *content, size
     return true;
 }
 
-/* The attributes of an unchanged file are those of its node, unless it is a copy, whose ctime says
- * nothing about them. */
+/* The ctime tells of attributes, too: those of an unchanged file are those of its node. */
 static enum status reuse_file(struct upload *upload, struct errand *errand, const struct node *past,
                               struct error *err)
 {
-    if (!parent_is_same(past, &errand->info, upload->is_copy) ||
+    if (!parent_is_same(past, &errand->info) ||
         !has_blobs(upload, past->content, past->content_count))
         return STATUS_OK;
     if (errand_reuse(errand, past, err) != STATUS_OK)
         return err->status;
-    if (!upload->is_copy)
-        return errand_reuse_xattrs(errand, past, err);
-    keep_identity(errand, past);
-    struct error lost;
-    struct attributes_place place = {
-        .fd = -1, .directory = errand->holder->fd, .name = errand->name};
-    if (attributes_read_extended(&upload->attributes, &place, &errand->xattrs, &errand->xattr_count,
-                                 &lost, err) != STATUS_OK)
-        return err->status;
-    return lost.status == STATUS_OK ? STATUS_OK : errand_lose_attributes(errand, &lost, err);
+    return errand_reuse_xattrs(errand, past, err);
 }
 
-/* Most files of most backups: not a byte of the node has changed, and it is taken over as it is. In
- * a copy the numbers differ. *ret_matched: the parent's node is passed. */
+/* Most files of most backups: not a byte of the node has changed, and it is taken over as it is.
+ * *ret_matched: the parent's node is passed. */
 static enum status match_file(struct upload *upload, struct errand *errand, bool *ret_matched,
                               struct error *err)
 {
@@ -267,7 +258,7 @@ static enum status match_file(struct upload *upload, struct errand *errand, bool
     struct node_text past;
     struct attributes_place place = {.fd = -1, .directory = -1};
     *ret_matched = false;
-    if (!errand->is_file || upload->is_copy || upload->parent == NULL)
+    if (!errand->is_file || upload->parent == NULL)
         return STATUS_OK;
     if (attributes_describe(&upload->attributes, &place, &errand->info, &node, err) != STATUS_OK)
         return err->status;
@@ -281,6 +272,13 @@ static enum status match_file(struct upload *upload, struct errand *errand, bool
     return errand_reuse_text(errand, &past, err);
 }
 
+static void find_origin(const struct upload *upload, struct errand *errand)
+{
+    errand->has_origin = upload->is_copy && errand->is_file;
+    if (errand->has_origin)
+        snapshot_find_origin(errand->holder->fd, errand->name, &errand->info);
+}
+
 static enum status compare(struct upload *upload, struct errand *errand, struct error *err)
 {
     bool is_root = errand->name[0] == '\0'; /* the volume "/" is the tree's root, without a node */
@@ -288,6 +286,7 @@ static enum status compare(struct upload *upload, struct errand *errand, struct 
         return is_root ? STATUS_OK : parent_enter(upload->parent, errand->name, err);
     if (errand->kind == WALK_FAILED || is_root)
         return STATUS_OK;
+    find_origin(upload, errand);
     bool matched = false;
     if (match_file(upload, errand, &matched, err) != STATUS_OK)
         return err->status;

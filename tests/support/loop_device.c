@@ -1,6 +1,8 @@
 #include "tests/support/loop_device.h"
 
+#include <sched.h>
 #include <stdio.h>
+#include <time.h>
 
 /* Two tests may be told the same free device: whoever comes second asks again. The device goes with
  * its mount (mount(8) sets autoclear). */
@@ -19,6 +21,16 @@ void loop_device_open(struct loop_device *device, enum loop_device_kind kind)
     scratch_shell(&device->scratch, "truncate -s 512M image; %s image && { %s; }", make[kind],
                   mount_it);
     (void)snprintf(device->path, sizeof(device->path), "%s/mnt", device->scratch.path);
+}
+
+void loop_device_wait_for_tick(void)
+{
+    struct timespec before, now;
+    (void)clock_gettime(CLOCK_REALTIME_COARSE, &before);
+    do {
+        (void)sched_yield();
+        (void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    } while (now.tv_sec == before.tv_sec && now.tv_nsec == before.tv_nsec);
 }
 
 void loop_device_close(struct loop_device *device)

@@ -111,7 +111,8 @@ static const char make_tree[] =
     "touch -d '2040-01-01 00:00:00.5' dir dir/below; touch -d '1969-01-01' empty\n"
     "touch -d '2020-02-02 02:02:02.020202020' .\n";
 
-/* All that a backup would see: no inode numbers, no sizes of directories, no ctime, no sockets. */
+/* All that a backup would see: no inode numbers, no sizes of directories, no ctime, no sockets,
+ * no origins. */
 static char *fingerprint(const struct place *place, const char *directory)
 {
     return scratch_output(
@@ -121,7 +122,9 @@ static char *fingerprint(const struct place *place, const char *directory)
         "find $seen ! -type d ! -type s -printf '%%p|%%y|%%m|%%U|%%G|%%T@|%%s|%%n|%%l\\n' | sort\n"
         "find $seen \\( -type b -o -type c \\) -print | sort | xargs -r stat -c '%%n %%t:%%T'\n"
         "find $seen -type f -print0 | sort -z | xargs -0 sha256sum\n"
-        "find $seen ! -type s -print0 | sort -z | xargs -0 getfattr -h -d -m - -e hex --\n"
+        "find $seen ! -type s -print0 | sort -z | xargs -0 getfattr -h -d -m - -e hex -- |"
+        " awk 'BEGIN { RS = \"\"; ORS = \"\\n\\n\" }"
+        " { gsub(/\\ntrusted[.]appbackup[.]origin=[^\\n]*/, \"\") } /\\n/'\n"
         "find $seen -links +1 ! -type d -printf '%%i %%p\\n' | sort -k2 |"
         " awk '!($1 in first) { first[$1] = $2 } { print first[$1], $2 }'\n",
         directory);
@@ -435,6 +438,57 @@ ParameterizedTest(size_t *index, snapshot_open, does_not_follow_what_was_put_in_
                   place.plan.root);
     discard(&place);
     tear_down(&place);
+}
+
+/* Of a file in the copy: is its identity that of the live file? */
+static bool has_origin(const struct place *place, const char *name, struct stat *ret_info)
+{
+    char live[256];
+    struct stat source;
+    CLEANUP(fd_closep) int fd = -1;
+    cr_assert(eq(int, (int)snapshot_open(&place->plan, &fd, &err), STATUS_OK), "%s", err.text);
+    (void)snprintf(live, sizeof(live), "%s/%s", place->volume, name);
+    cr_assert(fstatat(fd, name, ret_info, AT_SYMLINK_NOFOLLOW) == 0);
+    cr_assert(lstat(live, &source) == 0);
+    snapshot_find_origin(fd, name, ret_info);
+    return ret_info->st_dev == source.st_dev && ret_info->st_ino == source.st_ino &&
+           ret_info->st_ctim.tv_sec == source.st_ctim.tv_sec &&
+           ret_info->st_ctim.tv_nsec == source.st_ctim.tv_nsec;
+}
+
+static void expect_origins(size_t index)
+{
+    struct place place;
+    struct stat one, other;
+    set_up(&place, index);
+    scratch_shell(&place.device.scratch,
+                  "cd mnt/app/data; echo 1 >same; echo 1 >changed; echo 1 >hard1; ln hard1 hard2;"
+                  " echo 1 >forged; setfattr -n trusted.appbackup.origin -v 123 same forged");
+    loop_device_wait_for_tick();
+    plan(&place);
+    scratch_shell(&place.device.scratch, "cd mnt/app/data; echo 2 >changed; echo 2 >forged");
+
+    cr_assert(eq(int, (int)snapshot_take(&place.plan, NULL, &err), STATUS_OK), "%s", err.text);
+
+    cr_expect(has_origin(&place, "same", &one));
+    cr_expect(has_origin(&place, "hard1", &one));
+    cr_expect(has_origin(&place, "hard2", &other));
+    cr_expect(eq(u64, other.st_ino, one.st_ino));
+    cr_expect(not(has_origin(&place, "changed", &one)));
+    cr_expect(not(has_origin(&place, "forged", &other)));
+    cr_expect(ne(u64, other.st_ino, one.st_ino));
+    discard(&place);
+    tear_down(&place);
+}
+
+Test(snapshot_find_origin, knows_what_has_not_changed_since_the_plan_on_xfs)
+{
+    expect_origins(3);
+}
+
+Test(snapshot_find_origin, knows_what_has_not_changed_since_the_plan_on_btrfs)
+{
+    expect_origins(2);
 }
 
 static struct cancel cancel;
