@@ -1,4 +1,12 @@
-/* Bucket: the one place that opens what a configuration defines, whatever kind it is. */
+/*
+ * Bucket: the one place that opens what a configuration defines, whatever kind it is.
+ *
+ * A directory is known by its marker, the file "appbackup-bucket.json" in it. The first use of a
+ * bucket that is not empty makes it, if it is not there, and leaves a copy in the definition's
+ * seen_directory. From then on, a directory without it, or with another one, is not this bucket: a
+ * file system is not mounted, or a wrong one. Where the copy is removed, the directory is accepted
+ * as it is. A bucket that can only be read, and has none, is used without.
+ */
 #ifndef STAGE_BUCKET_H
 #define STAGE_BUCKET_H
 
@@ -16,11 +24,17 @@ struct stage_bucket_use {
     struct bandwidth *bandwidth;
 };
 
-/* Errors: UNAVAILABLE, reason "bucket_unreachable", for a directory that is not there now: a mount
- * may be late. Of S3, the keys are read, but nothing is asked yet. Caller owns *ret_store. */
+/* Errors: UNAVAILABLE, reason "bucket_unreachable", for a directory that is not there now, or that
+ * is not this bucket: a mount may be late. Of S3, the keys are read, but nothing is asked yet.
+ * Caller owns *ret_store. */
 enum status stage_bucket_open(const struct bucket_definition *definition,
                               const struct stage_bucket_use *use, struct object_store **ret_store,
                               struct error *err) MUST_CHECK;
+
+/* The same without a use for it: is the directory there, and is it this bucket? Of S3 it knows
+ * nothing, and is content. */
+enum status stage_bucket_check(const struct bucket_definition *definition, struct error *err)
+    MUST_CHECK;
 
 /* Can a backup go there? Lists, puts, reads back and deletes a marker,
  * "probe/<seconds since the epoch>-<32 digits>"; at most a minute or so. Markers that are more than

@@ -7,7 +7,8 @@
  * not listed. A writer that was killed leaves its temporary behind. Each writer holds a flock on
  * its own, and the kernel drops it with the process, on whatever host: so a temporary that nobody
  * locks and that nobody wrote to for an hour is a dead writer's, and the first put of a handle
- * removes all of those.
+ * removes all of those below its prefix. Without a prefix it does not: that would be to go through
+ * everybody's objects.
  *
  * Paths below the root are resolved by openat2(2) without following any symbolic link, so that
  * nobody who can write somewhere below can lead us elsewhere.
@@ -410,7 +411,7 @@ static enum status sweep_file(void *context, int directory, const char *name,
 
 static void sweep_once(struct directory_store *store)
 {
-    if (atomic_exchange(&store->swept, true))
+    if (store->prefix[0] == '\0' || atomic_exchange(&store->swept, true))
         return;
     struct error ignored = {0};
     struct timespec now;

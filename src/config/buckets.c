@@ -61,13 +61,21 @@ static enum status refuse_foreign(const struct place *place, bool is_s3, struct 
     return STATUS_OK;
 }
 
+/* NULL only without memory. Caller frees. */
+static char *below_state(const struct config *config, const char *name)
+{
+    char *path = NULL; /* asprintf leaves it undefined on failure */
+    return asprintf(&path, "%s/%s", config->state_directory, name) < 0 ? NULL : path;
+}
+
 static enum status read_directory(const struct place *place, struct error *err)
 {
     struct bucket *bucket = &place->definition->bucket;
     if (place->raw->path == NULL)
         return REFUSE(place, "path", err, "required, but missing");
     place->definition->path = path_from(place->config->path, place->raw->path);
-    if (place->definition->path == NULL)
+    place->definition->seen_directory = below_state(place->config, "seen-buckets");
+    if (place->definition->path == NULL || place->definition->seen_directory == NULL)
         return no_memory(place, err);
     memcpy(bucket->bucket_name, bucket->name, sizeof(bucket->name));
     (void)snprintf(bucket->server_url, sizeof(bucket->server_url), "file://%s",
@@ -181,8 +189,7 @@ static enum status read_files(const struct place *place, struct error *err)
     s3->credentials_file = is_credential ? strdup(keys) : path_from(place->config->path, keys);
     if (raw->ca_file != NULL)
         s3->ca_file = path_from(place->config->path, raw->ca_file);
-    if (asprintf(&s3->cache_directory, "%s/cache", place->config->state_directory) < 0)
-        s3->cache_directory = NULL; /* asprintf leaves it undefined on failure */
+    s3->cache_directory = below_state(place->config, "cache");
     if (s3->cache_directory == NULL || s3->credentials_file == NULL ||
         (raw->ca_file != NULL && s3->ca_file == NULL))
         return no_memory(place, err);

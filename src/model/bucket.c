@@ -122,5 +122,6 @@ void bucket_definition_done(struct bucket_definition *definition)
     free(definition->s3.ca_file);
     free(definition->s3.credentials_file);
     free(definition->s3.cache_directory);
+    free(definition->seen_directory);
     *definition = (struct bucket_definition){.path = NULL};
 }

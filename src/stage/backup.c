@@ -6,6 +6,7 @@
 #include "freeze.h"
 #include "model/detail.h"
 #include "pipeline.h"
+#include "stage/bucket.h"
 #include "stage/point.h"
 #include "stage/undo.h"
 #include "upload.h"
@@ -165,6 +166,7 @@ static enum status open_repository(struct stage_context *context, bool *ret_foun
     if (context_open_store(plan, &context->store, err) != STATUS_OK ||
         context_open_repository(plan, context->store, true, &context->repository, err) !=
             STATUS_OK ||
+        stage_bucket_check(plan->bucket, err) != STATUS_OK || /* a new one is marked by now */
         commit_find(context, ret_found, err) != STATUS_OK)
         return FAIL_IN(err, "open");
     repository_set_compression(context->repository, compressions[plan->bucket->compression]);

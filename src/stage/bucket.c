@@ -3,6 +3,7 @@
 #include "bucket/object_store.h"
 #include "core/clock.h"
 #include "core/hex.h"
+#include "identity.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -24,19 +25,30 @@ enum {
     LEFT_OVER_MAX = 64
 };
 
-static enum status open_directory(const struct bucket_definition *definition,
-                                  const struct stage_bucket_use *use,
-                                  struct object_store **ret_store, struct error *err)
+static enum status open_below(const struct bucket_definition *definition, const char *below,
+                              struct object_store **ret_store, struct error *err)
 {
     enum status status = object_store_open_directory(definition->bucket.name, definition->path,
-                                                     use->below, ret_store, err);
-    if (status == STATUS_OK)
-        object_store_set_bandwidth(*ret_store, use->bandwidth, use->cancel);
+                                                     below, ret_store, err);
     if (status != STATUS_NOT_FOUND)
         return status;
     /* A mount that is late, or an NFS server away: it may be there the next time. */
     struct error cause = *err;
     return FAIL_REASON(err, STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE, "%s", cause.text);
+}
+
+/* What is open cannot be unmounted: the root stays so until the other is. */
+static enum status open_directory(const struct bucket_definition *definition,
+                                  const struct stage_bucket_use *use,
+                                  struct object_store **ret_store, struct error *err)
+{
+    CLEANUP(object_store_closep) struct object_store *root = NULL;
+    if (open_below(definition, "", &root, err) != STATUS_OK ||
+        identity_check(definition, root, err) != STATUS_OK ||
+        open_below(definition, use->below, ret_store, err) != STATUS_OK)
+        return error_status(err);
+    object_store_set_bandwidth(*ret_store, use->bandwidth, use->cancel);
+    return STATUS_OK;
 }
 
 static enum status open_s3(const struct bucket_definition *definition,
@@ -86,6 +98,15 @@ enum status stage_bucket_open(const struct bucket_definition *definition,
 {
     static const struct object_store_patience patience = {0};
     return open_any(definition, use, &patience, ret_store, err);
+}
+
+enum status stage_bucket_check(const struct bucket_definition *definition, struct error *err)
+{
+    const struct stage_bucket_use use = {.below = ""};
+    CLEANUP(object_store_closep) struct object_store *store = NULL;
+    if (definition->bucket.provider != BUCKET_DIRECTORY)
+        return STATUS_OK;
+    return open_directory(definition, &use, &store, err);
 }
 
 /* "<seconds since the epoch>-<digits>": whose probe has been dead for long. */

@@ -141,7 +141,8 @@ static enum status run_stages(struct run *run, const char *passphrase, struct st
     if (app == NULL && job->kind == JOB_BACKUP)
         return FAIL_REASON(err, STATUS_NOT_FOUND, REASON_APP_UNDEFINED, "node '%s' has no app '%s'",
                            config->node, run->backup.app_name);
-    if (bucket_check(bucket, err) != STATUS_OK)
+    bool only_reads = job->kind == JOB_RESTORE || job->kind == JOB_CATALOG;
+    if (bucket_check(bucket, !only_reads, err) != STATUS_OK)
         return err->status;
     CLEANUP(limits_freep) struct limits *limits = NULL;
     if (limits_start(run->config_path, bucket, &limits, err) != STATUS_OK)

@@ -31,7 +31,7 @@ static enum status register_bucket(struct store *store, const struct bucket_defi
             return STATUS_OK;
         return registration_tell_bucket(store, definition, BUCKET_PENDING, NULL, err);
     }
-    if (bucket_check(definition, &cause) == STATUS_OK)
+    if (bucket_check(definition, true, &cause) == STATUS_OK)
         return registration_tell_bucket(store, definition, BUCKET_AVAILABLE, NULL, err);
     return registration_tell_bucket(store, definition, BUCKET_FAILED, &cause, err);
 }

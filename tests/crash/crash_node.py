@@ -222,7 +222,7 @@ class CrashNode(RedisNode):
 
     def temporaries(self):
         """Files of the bucket and the state directory that are nothing of a repository or a cache."""
-        known = re.compile(r"[0-9a-f]{64}|config|filler")
+        known = re.compile(r"[0-9a-f]{64}|config|filler|appbackup-bucket\.json")
         odd = [os.path.join(parent, name) for parent, _, names in os.walk(self.bucket)
                for name in names if not known.fullmatch(name)]
         odd += [path for path in glob.glob(self.path("state/**/*.tmp"), recursive=True)]

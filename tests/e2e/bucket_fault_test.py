@@ -3,12 +3,14 @@
 import glob
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import unittest
 
 from support import wait_until
-from worker_support import Node, NodeTest
+from worker_support import Node, NodeTest, contents
 
 
 class BucketFault(NodeTest):
@@ -68,6 +70,82 @@ class BucketFault(NodeTest):
             self.assertIn("outcome=retry", node.log())
             subprocess.run(["mount", "-o", "remount,size=200m", node.bucket], check=True)
             self.assert_the_next_succeeds(node)
+
+    @staticmethod
+    def unmount(node):
+        """What a file system that is not mounted leaves: an empty directory in its place."""
+        os.rename(node.bucket, node.bucket + ".away")
+        os.mkdir(node.bucket, 0o700)
+
+    @staticmethod
+    def mount(node):
+        os.rmdir(node.bucket)  # nothing was put there
+        os.rename(node.bucket + ".away", node.bucket)
+
+    def test_a_bucket_that_is_not_mounted_takes_and_loses_nothing(self):
+        with Node() as node:
+            worker = node.start_worker()
+            first = node.create("--wait")
+            kept = node.create("--wait")
+            self.unmount(node)
+
+            second, _ = node.follow(node.create())
+            found = self.verify(node)
+            node.ctl("backup", "delete", first)
+            wait_until(lambda: node.log().count("outcome=retry") >= 3, 60, "the delete has tried")
+
+            self.assertEqual("failed", second["state"], second)
+            details = json.dumps(second["stateDetails"])
+            self.assertIn("bucket_unreachable", details)
+            self.assertIn("mount its file system", details)
+            self.assertIn(node.path("state/seen-buckets/"), details)
+            self.assertIn("bucket_unreachable", found)
+            self.assertEqual("completed", node.get(kept)["state"])
+            self.assertIsNotNone(node.get(first), "forgotten, and its data is there")
+            worker.send_signal(signal.SIGHUP)  # looks again at once
+            wait_until(lambda: self.bucket_state(node) == "failed", 40, "the bucket shows it")
+            self.mount(node)
+            worker.send_signal(signal.SIGHUP)
+            wait_until(lambda: self.bucket_state(node) == "available", 40, "the bucket is back")
+            self.assertEqual(2, len(json.loads(node.restic("snapshots", "--json"))))
+            node.ctl("verify", "shop", "--all", "--wait")
+            node.ctl("backup", "delete", first, check=False)  # if it has been given up
+            wait_until(lambda: node.get(first) is None, 40, "the first is gone")
+            self.assertEqual("completed", node.get(kept)["state"])
+            self.assert_restorable(node)
+
+    @staticmethod
+    def bucket_state(node):
+        bucket = node.redis_cli("--scan", "--pattern", "appbackup:bucket:*").split()[0]
+        return node.redis_cli("HGET", bucket, "state")
+
+    def test_a_directory_that_was_emptied_on_purpose_can_be_accepted(self):
+        with Node() as node:
+            node.start_worker()
+            node.create("--wait")
+            self.unmount(node)
+            record, _ = node.follow(node.create())
+            named = re.search(r"remove '([^']+)'", json.dumps(record["stateDetails"])).group(1)
+
+            os.remove(named)
+
+            self.assert_the_next_succeeds(node)
+
+    def test_a_bucket_that_can_only_be_read_is_restored_from(self):
+        with Node(restore_directories=["/"]) as node:
+            node.start_worker()
+            backup = node.create("--wait")
+            os.remove(os.path.join(node.bucket, "appbackup-bucket.json"))  # a bucket of before there were any
+            shutil.rmtree(node.path("state/seen-buckets"))
+            subprocess.run(["mount", "--bind", node.bucket, node.bucket], check=True)
+            self.addCleanup(subprocess.run, ["umount", "-l", node.bucket], check=False)
+            subprocess.run(["mount", "-o", "remount,bind,ro", node.bucket], check=True)
+
+            target = node.path("target")
+            node.ctl("restore", backup, "--target", target, "--wait")
+
+            self.assertEqual(contents(node.data), contents(target + node.data))
+            subprocess.run(["umount", node.bucket], check=True)
 
     def verify(self, node):
         result = node.ctl("-o", "json", "verify", "shop", "--all", "--wait", check=False)

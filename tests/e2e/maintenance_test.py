@@ -15,8 +15,8 @@ def task_of(node, *words, check=True):
 
 def files_of(node, folder):
     found = []
-    for app in os.listdir(node.bucket):
-        for directory, _, names in os.walk(os.path.join(node.bucket, app, folder)):
+    for repository in node.repositories():
+        for directory, _, names in os.walk(os.path.join(repository, folder)):
             found += [os.path.join(directory, name) for name in names]
     return found
 
@@ -89,7 +89,7 @@ class PruneTest(NodeTest):
         with Node() as node:
             node.start_worker()
             delete(node, node.create("--wait"))
-            repository = os.path.join(node.bucket, os.listdir(node.bucket)[0])
+            repository = node.repositories()[0]
             key = json.loads(node.ctl("-o", "json", "repository", "key", "shop").stdout)
             self._leave_a_lock(node, key)
             self.assertEqual(1, len(os.listdir(os.path.join(repository, "locks"))))

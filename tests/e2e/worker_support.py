@@ -301,10 +301,14 @@ class Node:
         """Data that neither compresses nor repeats."""
         self.write("data/bulk", os.urandom(mebibytes * MIB))
 
+    def repositories(self):
+        """Their directories, one per app; beside them lies the bucket's marker."""
+        return [entry.path for entry in os.scandir(self.bucket) if entry.is_dir()]
+
     def locks(self):
         """By their names: a temporary of a killed process, ours or restic's, locks nothing."""
-        return [name for app in os.listdir(self.bucket)
-                for name in os.listdir(os.path.join(self.bucket, app, "locks"))
+        return [name for repository in self.repositories()
+                for name in os.listdir(os.path.join(repository, "locks"))
                 if re.fullmatch("[0-9a-f]{64}", name)]
 
     def undo_records(self):

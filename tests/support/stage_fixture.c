@@ -26,7 +26,9 @@ void stage_fixture_open(struct stage_fixture *fixture)
     stage_fixture_add_volume(fixture, scratch_path(&fixture->scratch, "volume"));
     (void)snprintf(fixture->bucket.bucket.name, sizeof(fixture->bucket.bucket.name), "nightly");
     fixture->bucket.bucket.provider = BUCKET_DIRECTORY;
+    bucket_id("", fixture->bucket.bucket.name, fixture->bucket.bucket.id);
     fixture->bucket.path = strdup(scratch_path(&fixture->scratch, "bucket"));
+    fixture->bucket.seen_directory = strdup(scratch_path(&fixture->scratch, "seen-buckets"));
     fixture->plan = (struct stage_plan){
         .job = FIXTURE_JOB,
         .backup = FIXTURE_BACKUP,
@@ -60,6 +62,7 @@ void stage_fixture_close(struct stage_fixture *fixture)
     for (size_t i = 0; i < FIXTURE_EXCLUDES_MAX; i++)
         free(fixture->excludes[i]);
     free(fixture->bucket.path);
+    free(fixture->bucket.seen_directory);
     free((char *)(uintptr_t)fixture->plan.undo_directory);
     cancel_done(&fixture->cancel);
     scratch_close(&fixture->scratch);

@@ -1,5 +1,5 @@
 /*
- * Stage fixture: an app with one volume, a bucket and an undo directory in a scratch directory, and
+ * Stage fixture: an app with one volume, a bucket and a node's state in a scratch directory, and
  * the plan of its backup; hooks that write down that they ran; the stock restic on its repository.
  */
 #ifndef TESTS_SUPPORT_STAGE_FIXTURE_H
@@ -18,7 +18,7 @@
 enum { FIXTURE_HOOKS_MAX = 8, FIXTURE_VOLUMES_MAX = 4, FIXTURE_EXCLUDES_MAX = 4 };
 
 struct stage_fixture {
-    struct scratch scratch; /* volume/, bucket/ and undo/ */
+    struct scratch scratch; /* volume/, bucket/, and of the node undo/, seen-buckets/ */
     struct app_definition app;
     struct bucket_definition bucket;
     struct cancel cancel;

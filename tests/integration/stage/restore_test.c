@@ -434,7 +434,7 @@ static const char *const hostile[] = {
 Test(restore, lets_no_tree_lead_out_of_the_target)
 {
     for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
-        scratch_shell(&fixture.scratch, "rm -rf out bucket/* && mkdir -p deep");
+        scratch_shell(&fixture.scratch, "rm -rf out bucket/* seen-buckets && mkdir -p deep");
         snprintf(target, sizeof(target), "%s/deep/out", fixture.scratch.path);
         make_hostile(hostile[i]);
 
@@ -472,7 +472,7 @@ Test(restore, as_another_user_warns_of_what_only_root_can_set)
                                     "chmod 711 .. && chmod -R a+rX ../bucket; mkdir ../open && "
                                     "chmod 777 ../open");
     back_up();
-    scratch_shell(&fixture.scratch, "chmod -R a+rwX bucket");
+    scratch_shell(&fixture.scratch, "chmod -R a+rwX bucket seen-buckets");
     snprintf(target, sizeof(target), "%s/open/out", fixture.scratch.path);
     pid_t pid = fork();
     if (pid == 0) {

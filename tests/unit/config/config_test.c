@@ -287,6 +287,7 @@ Test(config, says_where_s3_buckets_are)
     expect_below(own->s3.ca_file, "ca.pem");
     expect_below(own->s3.credentials_file, "keys");
     cr_expect(eq(str, own->s3.cache_directory, "/var/lib/appbackup/cache"));
+    cr_expect(eq(ptr, own->seen_directory, NULL));
     cr_expect(eq(i64, own->upload_limit, 20000));
     cr_expect(zero(i64, own->download_limit));
     cr_expect(eq(int, (int)own->compression, (int)BUCKET_COMPRESSION_BETTER));
@@ -304,6 +305,7 @@ Test(config, gives_buckets_their_records)
 
     cr_assert(ne(ptr, (void *)definition, NULL));
     cr_expect(eq(str, (char *)definition->path, "/b/a"));
+    cr_expect(eq(str, definition->seen_directory, "/var/lib/appbackup/seen-buckets"));
     cr_expect(eq(str, (char *)definition->bucket.account, ID1));
     cr_expect(eq(str, (char *)definition->bucket.server_url, "file://web1"));
     cr_expect(eq(str, (char *)definition->bucket.bucket_name, "a"));
