@@ -53,6 +53,7 @@ static const struct row rows[REASON_COUNT] = {
     [REASON_NOT_LOCKED] = {"not_locked", REASON_GOES_ON},
     [REASON_VOLUME_MISSING] = {"volume_missing", REASON_ENDS},
     [REASON_NOTHING_READABLE] = {"nothing_readable", REASON_ENDS},
+    [REASON_VOLUME_EMPTY] = {"volume_empty", REASON_GOES_ON},
     [REASON_NESTED_SUBVOLUME] = {"nested_subvolume", REASON_ENDS},
     [REASON_SYMBOLIC_LINK] = {"symbolic_link", REASON_ENDS},
     [REASON_FOREIGN_PLACE] = {"foreign_place", REASON_ENDS},

@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -31,7 +32,7 @@ struct upload {
     bool is_copy;                     /* the volume at hand is read in a reflink copy */
     dev_t copy_device, volume_device; /* of it */
     uint64_t wanted, lost;            /* files, and directories that could not be opened */
-    uint64_t items;
+    uint64_t items, items_before;     /* settled; and before the volume at hand */
 };
 
 /* bytes_done must reach bytes_total and not pass it, also if files have grown since. */
@@ -142,6 +143,22 @@ static enum status settle_other(struct upload *upload, const struct errand *erra
     return add_node(upload, errand, &node, err);
 }
 
+/* Is this the volume, with nothing in it, where the earlier backup has something? Maybe somebody
+ * has removed it all; more often its file system is not mounted. */
+static void tell_if_emptied(struct upload *upload, const struct errand *errand, bool is_same)
+{
+    bool is_volume = errand->holder == NULL;
+    bool is_empty = upload->items == upload->items_before + 1; /* that the walk has entered it */
+    if (!is_volume || !is_empty || !errand->has_past || is_same)
+        return;
+    char text[ERROR_TEXT_MAX];
+    (void)snprintf(text, sizeof(text),
+                   "'%.300s': nothing is in it to back up, where the app's earlier backup has "
+                   "something: is its file system mounted?",
+                   errand->self->name);
+    detail_add(upload->warnings.details, REASON_VOLUME_EMPTY, "Volume is empty", text, NULL);
+}
+
 static enum status leave_directory(struct upload *upload, const struct errand *errand,
                                    struct error *err)
 {
@@ -165,6 +182,7 @@ static enum status leave_directory(struct upload *upload, const struct errand *e
     upload->context->directories.all++;
     upload->context->directories.unmodified += is_same;
     upload->context->directories.changed += errand->has_past && !is_same;
+    tell_if_emptied(upload, errand, is_same);
     return STATUS_OK;
 }
 
@@ -359,6 +377,7 @@ static enum status upload_volume(struct upload *upload, size_t volume, struct er
     struct walk_options options;
     CLEANUP(walk_closep) struct walk *walk = NULL;
     upload->is_copy = plan->driver == APP_SNAPSHOT_REFLINK;
+    upload->items_before = upload->items;
     if (parents_move_to(&upload->parents, plan->volume, err) != STATUS_OK ||
         parent_move_to(upload->parent, plan->volume, err) != STATUS_OK ||
         find_devices(upload, plan, err) != STATUS_OK ||

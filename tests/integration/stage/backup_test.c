@@ -846,3 +846,31 @@ Test(stage_backup_run, tells_files_of_nested_subvolumes_in_a_reflink_copy_apart)
     expect_summary("0/0/4/0/0/3", NULL);
     loop_device_close(&device);
 }
+
+Test(stage_backup_run, warns_of_a_volume_that_has_become_empty)
+{
+    expect_backup();
+    cr_expect(zero(sz, json_array_size(result.state_details)), "it was empty from the beginning");
+    make_files("volume");
+    next_backup();
+    scratch_shell(&fixture.scratch, "mv volume away && mkdir volume");
+
+    next_backup();
+
+    cr_expect(eq(sz, json_array_size(result.state_details), 1));
+    cr_expect(ne(ptr, strstr(details_of(result.state_details), "volume_empty"), NULL));
+    cr_expect(ne(ptr, strstr(details_of(result.state_details), fixture.volumes[0]), NULL));
+}
+
+Test(stage_backup_run, does_not_warn_of_a_volume_with_a_file_left)
+{
+    make_files("volume");
+    expect_backup();
+    scratch_shell(&fixture.scratch, "rm -r volume/*");
+    scratch_write(&fixture.scratch, "volume/left", "x", 0644);
+
+    next_backup();
+
+    cr_expect(zero(sz, json_array_size(result.state_details)), "%s",
+              details_of(result.state_details));
+}
