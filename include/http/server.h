@@ -123,6 +123,11 @@ enum status http_socket_is_at(int fd, const char *text, bool *ret_is, struct err
 enum status http_server_listen(struct http_server *server, const struct http_listener *listener,
                                struct error *err) MUST_CHECK;
 
+/* Could a listener use the files? Loads them as it would. Errors: INVALID, with the path, and what
+ * the system or OpenSSL says. */
+enum status http_certificate_check(const char *certificate, struct error *err) MUST_CHECK;
+enum status http_key_check(const char *certificate, const char *key, struct error *err) MUST_CHECK;
+
 /* Of the listener with this index, in the order of listening; 0 for a unix socket. Tells what was
  * chosen for port 0. */
 uint16_t http_server_port(const struct http_server *server, size_t index);

@@ -1,17 +1,22 @@
 #include "tls.h"
 
 #include "core/cleanup.h"
+#include "http/server.h"
 
 #include <openssl/err.h>
 
+#include <string.h>
+
 DEFINE_CLEANUP(SSL_CTX *, SSL_CTX_free)
 
-/* The reason that OpenSSL gives; its queue is empty afterwards, as the next call expects it. */
+/* The first reason that OpenSSL gives, since the later ones only say who had to give up for it; its
+ * queue is empty afterwards, as the next call expects it. */
 static const char *reason(void)
 {
-    unsigned long code = ERR_peek_last_error();
-    const char *text = ERR_reason_error_string(code);
+    unsigned long code = ERR_get_error();
     ERR_clear_error();
+    const char *text = ERR_SYSTEM_ERROR(code) ? strerrordesc_np(ERR_GET_REASON(code))
+                                              : ERR_reason_error_string(code);
     return text == NULL ? "unknown reason" : text;
 }
 
@@ -25,8 +30,24 @@ static int no_passphrase(char *text, int size, int writing, void *context)
     return 0;
 }
 
-enum status tls_context_new(const char *certificate, const char *key, SSL_CTX **ret_context,
-                            struct error *err)
+static enum status use_certificate(SSL_CTX *context, const char *certificate, struct error *err)
+{
+    if (SSL_CTX_use_certificate_chain_file(context, certificate) != 1)
+        return FAIL(err, STATUS_INVALID, "certificate '%s': %s", certificate, reason());
+    return STATUS_OK;
+}
+
+static enum status use_key(SSL_CTX *context, const char *certificate, const char *key,
+                           struct error *err)
+{
+    if (SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1 ||
+        SSL_CTX_check_private_key(context) != 1)
+        return FAIL(err, STATUS_INVALID, "key '%s' for certificate '%s': %s", key, certificate,
+                    reason());
+    return STATUS_OK;
+}
+
+static enum status new_context(SSL_CTX **ret_context, struct error *err)
 {
     ERR_clear_error();
     CLEANUP(SSL_CTX_freep) SSL_CTX *context = SSL_CTX_new(TLS_server_method());
@@ -42,13 +63,32 @@ enum status tls_context_new(const char *certificate, const char *key, SSL_CTX **
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS); /* an idle connection costs little */
     SSL_CTX_set_default_passwd_cb(context, no_passphrase);
 
-    if (SSL_CTX_use_certificate_chain_file(context, certificate) != 1)
-        return FAIL(err, STATUS_INVALID, "certificate '%s': %s", certificate, reason());
-    if (SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1)
-        return FAIL(err, STATUS_INVALID, "key '%s': %s", key, reason());
-    if (SSL_CTX_check_private_key(context) != 1)
-        return FAIL(err, STATUS_INVALID, "key '%s' is not that of '%s': %s", key, certificate,
-                    reason());
     *ret_context = STEAL(context);
     return STATUS_OK;
+}
+
+enum status tls_context_new(const char *certificate, const char *key, SSL_CTX **ret_context,
+                            struct error *err)
+{
+    CLEANUP(SSL_CTX_freep) SSL_CTX *context = NULL;
+    if (new_context(&context, err) != STATUS_OK ||
+        use_certificate(context, certificate, err) != STATUS_OK ||
+        use_key(context, certificate, key, err) != STATUS_OK)
+        return err->status;
+    *ret_context = STEAL(context);
+    return STATUS_OK;
+}
+
+enum status http_certificate_check(const char *certificate, struct error *err)
+{
+    CLEANUP(SSL_CTX_freep) SSL_CTX *context = NULL;
+    if (new_context(&context, err) != STATUS_OK)
+        return err->status;
+    return use_certificate(context, certificate, err);
+}
+
+enum status http_key_check(const char *certificate, const char *key, struct error *err)
+{
+    CLEANUP(SSL_CTX_freep) SSL_CTX *context = NULL;
+    return tls_context_new(certificate, key, &context, err);
 }

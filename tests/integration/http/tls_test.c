@@ -186,6 +186,31 @@ Test(tls, says_goodbye_when_it_ends_a_connection)
     tls_close(&client);
 }
 
+static void expect_refusal(const char *certificate_name, const char *key_name, const char *text)
+{
+    char certificate_path[96], key_path[96];
+    struct error err = {0};
+    (void)snprintf(certificate_path, sizeof(certificate_path), "%s",
+                   scratch_path(&scratch, certificate_name));
+    (void)snprintf(key_path, sizeof(key_path), "%s", scratch_path(&scratch, key_name));
+    cr_expect(eq(int, (int)http_key_check(certificate_path, key_path, &err), (int)STATUS_INVALID));
+    cr_expect(ne(ptr, strstr(err.text, text), NULL), "%s", err.text);
+}
+
+Test(tls, says_what_is_wrong_with_which_file)
+{
+    struct error err = {0};
+    scratch_shell(&scratch, "cp server.crt old.crt && cp server.key old.key && echo x >garbage");
+    make_certificate("second");
+
+    cr_expect(eq(int, (int)http_certificate_check(certificate, &err), (int)STATUS_OK));
+    cr_expect(eq(int, (int)http_key_check(certificate, key, &err), (int)STATUS_OK));
+    expect_refusal("none.crt", "server.key", "/none.crt': No such file or directory");
+    expect_refusal("garbage", "server.key", "/garbage': no start line");
+    expect_refusal("server.crt", "none.key", "/server.crt': No such file or directory");
+    expect_refusal("server.crt", "old.key", "/server.crt': key values mismatch");
+}
+
 Test(tls, gives_a_new_certificate_to_new_connections_and_drops_none)
 {
     struct tls_client old = tls_open(TLS1_3_VERSION);
