@@ -8,13 +8,14 @@ function(add_module name)
         PRIVATE strict_warnings)
 endfunction()
 
-# add_program(NAME [SBIN] [PARTS pattern] NEEDS module...): an executable of src/main/NAME.c, and of
-# what fits the pattern beside it; installed.
+# add_program(NAME [SBIN] [PARTS pattern...] NEEDS module...): an executable of src/main/NAME.c, and of
+# what fits the patterns beside it; installed.
 function(add_program name)
-    cmake_parse_arguments(ARG "SBIN" "PARTS" "NEEDS" ${ARGN})
+    cmake_parse_arguments(ARG "SBIN" "" "PARTS;NEEDS" ${ARGN})
     set(parts)
     if(ARG_PARTS)
-        file(GLOB parts CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/main/${ARG_PARTS})
+        list(TRANSFORM ARG_PARTS PREPEND ${PROJECT_SOURCE_DIR}/src/main/)
+        file(GLOB parts CONFIGURE_DEPENDS ${ARG_PARTS})
     endif()
     add_executable(${name} ${PROJECT_SOURCE_DIR}/src/main/${name}.c ${parts})
     target_link_libraries(${name} PRIVATE ${ARG_NEEDS} strict_warnings)

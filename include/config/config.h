@@ -9,6 +9,7 @@
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
+#include "core/attributes.h"
 #include "core/cleanup.h"
 #include "core/error.h"
 #include "core/secret.h"
@@ -67,6 +68,8 @@ struct config_worker {
     int64_t job_memory_high_bytes; /* 0: none */
 };
 
+struct document;
+
 struct config {
     char *path;
     char *node; /* default: the host name */
@@ -81,6 +84,7 @@ struct config {
     size_t account_count;
     struct bucket_definition *buckets; /* at most one default per account */
     size_t bucket_count;
+    struct document *document; /* where each key stands, for config_refuse() */
 };
 
 /* Relative paths in the file are taken from the file's directory; all paths in the struct are
@@ -91,9 +95,19 @@ enum status config_load(const char *path, struct config **ret_config, struct err
 /* The same, but no secret is read: redis.password is NULL. For what must go on without them. */
 enum status config_load_public(const char *path, struct config **ret_config, struct error *err)
     MUST_CHECK;
+/* The same as config_load(), but the tokens of tokens.d are not read: for whoever mends them. */
+enum status config_load_without_tokens(const char *path, struct config **ret_config,
+                                       struct error *err) MUST_CHECK;
 /* False for what systemd starts beside the main process of a unit (ExecReload=, ExecStopPost=): it
  * is told of credentials, but up to version 252 not given any. */
 bool config_may_read_secrets(void);
+/* May this program be expected to read the file? Not one of systemd's credentials that is not there
+ * for it: "$CREDENTIALS_DIRECTORY/..." or what "credential:NAME" has become. */
+bool config_may_read(const char *path);
+/* A failure to use what a key of the file names, e.g. "buckets[%zu].ca_file", gets "<file>:<line>:
+ * <key>: " in front of it, and "configuration_invalid" unless it may pass; its status stays. */
+enum status config_refuse(const struct config *config, struct error *err, const char *format, ...)
+    PRINTF_LIKE(3, 4) MUST_CHECK;
 void config_free(struct config *config);
 DEFINE_CLEANUP(struct config *, config_free)
 
@@ -106,12 +120,13 @@ enum { CONFIG_TOKEN_SIZE = 65 };
 
 /* Makes a token and its file, durably; only its SHA-256 is kept. The file, and its directory if it
  * is made, may be read by the front end's group where root makes it and there is a user of that
- * name, by nobody else. Errors: INVALID for the name, CONFLICT where the account has a token of it.
- */
+ * name, by nobody else. Errors: INVALID for the name; CONFLICT where the account has a token of it,
+ * or as many as it may have. */
 enum status config_token_create(const struct config *config, const struct account *account,
                                 const char *name, enum role role, char ret_token[CONFIG_TOKEN_SIZE],
                                 struct error *err) MUST_CHECK;
-/* Errors: NOT_FOUND; CONFLICT for one that stands in the configuration file itself. */
+/* Looks at the token's own file only: a configuration without tokens will do. Errors: NOT_FOUND;
+ * CONFLICT for one that stands in the configuration file itself. */
 enum status config_token_revoke(const struct config *config, const struct account *account,
                                 const char *name, struct error *err) MUST_CHECK;
 
@@ -121,6 +136,7 @@ const struct bucket_definition *config_find_bucket(const struct config *config, 
 
 struct config_apps {
     struct app_definition **items;
+    struct document *documents; /* where each key of an item stands, for config_apps_refuse() */
     size_t count;
 };
 
@@ -129,6 +145,14 @@ struct config_apps {
  * unless it says otherwise. Caller owns *ret_apps. */
 enum status config_load_apps(const struct config *config, struct config_apps **ret_apps,
                              struct error *err) MUST_CHECK;
+/* Is each volume apart from the state directory and from the directories of all buckets? One that
+ * holds them, or lies in them, would be backed up into itself, and a restore in place would take
+ * all backups away. Symbolic links are resolved, so that it holds for as long as they stay. */
+enum status config_check_volumes(const struct config *config, const struct config_apps *apps,
+                                 struct error *err) MUST_CHECK;
+/* config_refuse() for the file of the app with this index. */
+enum status config_apps_refuse(const struct config_apps *apps, size_t index, struct error *err,
+                               const char *format, ...) PRINTF_LIKE(4, 5) MUST_CHECK;
 void config_apps_free(struct config_apps *apps);
 DEFINE_CLEANUP(struct config_apps *, config_apps_free)
 
@@ -137,7 +161,8 @@ const struct app_definition *config_apps_find(const struct config_apps *apps, co
 
 /* The passphrase of an app's repository: HKDF-SHA256 (RFC 5869) of the master key, no salt, info
  * "appbackup repository <app id>", 32 bytes in lower-case hex. The key file holds at least 32 bytes
- * as 64 hex digits. Caller owns *ret_passphrase. */
+ * as 64 hex digits; an error has the place of master_key_file in front. Caller owns
+ * *ret_passphrase. */
 enum status config_repository_passphrase(const struct config *config, const char *app_id,
                                          struct secret **ret_passphrase, struct error *err)
     MUST_CHECK;

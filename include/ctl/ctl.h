@@ -2,6 +2,8 @@
 #ifndef CTL_CTL_H
 #define CTL_CTL_H
 
+#include "config/config.h"
+
 /* Exit codes, also in the README and --help. */
 enum ctl_exit {
     CTL_EXIT_OK = 0,
@@ -14,6 +16,11 @@ enum ctl_exit {
     CTL_EXIT_INTERRUPTED = 130 /* SIGINT while waiting: the work goes on */
 };
 
-int ctl_run(int argc, char **argv);
+/* Can front end and worker use what the configuration names? Both are out of reach of these
+ * commands, who would only know that it can be read. Errors have file, line and key. */
+typedef enum status ctl_check_fn(const struct config *config, const struct config_apps *apps,
+                                 struct error *err);
+
+int ctl_run(int argc, char **argv, ctl_check_fn *check);
 
 #endif

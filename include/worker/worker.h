@@ -13,6 +13,7 @@
 #ifndef WORKER_WORKER_H
 #define WORKER_WORKER_H
 
+#include "config/config.h"
 #include "core/error.h"
 
 #include <stdint.h>
@@ -25,8 +26,17 @@ enum worker_exit {
     WORKER_EXIT_CONFIG = 78      /* nothing was begun: the configuration cannot be read */
 };
 
-/* Can the configuration, the apps and the master key be used? */
+/* Can the configuration, the apps and the master key be used? What a worker cannot start without.
+ */
 enum status worker_check(const char *config_path, struct error *err) MUST_CHECK;
+
+/* And what it starts without, since only some of its jobs need it, and these fail: exclude
+ * patterns, credentials and certificates of buckets. Errors have file, line and key. */
+enum status worker_check_all(const char *config_path, struct error *err) MUST_CHECK;
+
+/* The same of what was loaded, by whoever calls it: another user may be allowed more, or less. */
+enum status worker_check_loaded(const struct config *config, const struct config_apps *apps,
+                                struct error *err) MUST_CHECK;
 
 /* Until SIGTERM or SIGINT. program: the path to start jobs with, e.g. /proc/self/exe. */
 enum status worker_supervise(const char *program, const char *config_path, struct error *err)

@@ -22,7 +22,7 @@ bool address_is_unix(const char *address)
     return *path == '/' && strlen(path) < sizeof(((struct sockaddr_un *)NULL)->sun_path);
 }
 
-static bool is_port(const char *text)
+bool address_is_port(const char *text)
 {
     size_t digits = strspn(text, "0123456789");
     if (digits == 0 || digits > PORT_DIGITS_MAX || text[digits] != '\0')
@@ -35,7 +35,7 @@ static bool is_port(const char *text)
 static bool split(const char *address, char host[NODE_NAME_SIZE], bool *ret_bracketed)
 {
     const char *colon = strrchr(address, ':');
-    if (colon == NULL || !is_port(colon + 1))
+    if (colon == NULL || !address_is_port(colon + 1))
         return false;
     const char *start = address;
     const char *end = colon;

@@ -12,6 +12,8 @@ bool address_is_numeric(const char *address);
 /* A numeric address that only this host can reach; the address must be numeric. */
 bool address_is_loopback(const char *address);
 
+bool address_is_port(const char *text); /* 1 to 65535, with nothing around it */
+
 /* A host name, or as address_is_numeric(). */
 bool address_is_host(const char *address);
 

@@ -1,5 +1,6 @@
 #include "app.h"
 
+#include "core/path.h"
 #include "paths.h"
 #include "settings.h"
 #include "tenants.h"

@@ -1,5 +1,6 @@
 #include "buckets.h"
 
+#include "address.h"
 #include "paths.h"
 
 #include <stdio.h>
@@ -124,7 +125,10 @@ static bool is_server(const char *server)
             break;
         }
     }
-    return has_only(server, SERVER_MAX, ".-_:[]");
+    const char *bracket = *server == '[' ? strchr(server, ']') : NULL;
+    const char *port = strchr(bracket == NULL ? server : bracket, ':');
+    return has_only(server, SERVER_MAX, ".-_:[]") && port != server &&
+           (port == NULL || address_is_port(port + 1));
 }
 
 static enum status read_server(const struct place *place, struct error *err)

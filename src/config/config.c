@@ -1,5 +1,6 @@
 #include "config/config.h"
 
+#include "core/path.h"
 #include "document.h"
 #include "paths.h"
 #include "raw.h"
@@ -11,6 +12,8 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -40,8 +43,9 @@ static enum status read_config(const struct document *document, const struct raw
         return FAIL_ERRNO(err, "%s: absolute path", document->path);
     if (settings_read(document, raw, config, err) != STATUS_OK)
         return err->status;
-    if (tenants_read(document, raw, config, err) != STATUS_OK ||
-        tokens_read(config, err) != STATUS_OK)
+    if (tenants_read(document, raw, config, err) != STATUS_OK)
+        return err->status;
+    if (!document->options.without_tokens && tokens_read(config, err) != STATUS_OK)
         return err->status;
     *ret_config = STEAL(config);
     return STATUS_OK;
@@ -58,26 +62,31 @@ static enum status load_document(const struct document *document, struct config 
     return status;
 }
 
-static enum status load(const char *path, bool with_secrets, struct config **ret_config,
-                        struct error *err)
+/* The document goes with the configuration: it knows where the keys stand. */
+static enum status load(const char *path, struct document_options options,
+                        struct config **ret_config, struct error *err)
 {
     CLEANUP(fd_closep) int fd = -1;
     if (trusted_open(AT_FDCWD, path, S_IFREG, path, &fd, err) != STATUS_OK)
         return err->status;
-    struct document document = {0};
-    if (document_read(fd, path, &document, err) != STATUS_OK)
+    CLEANUP(document_freep) struct document *document = calloc(1, sizeof(*document));
+    if (document == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "%s", path);
+    if (document_read(fd, path, document, err) != STATUS_OK)
         return err->status;
-    document.without_secrets = !with_secrets;
-    enum status status = load_document(&document, ret_config, err);
-    document_done(&document);
-    return status;
+    document->options = options;
+    if (load_document(document, ret_config, err) != STATUS_OK)
+        return err->status;
+    document_forget_text(document);
+    (*ret_config)->document = STEAL(document);
+    return STATUS_OK;
 }
 
 /* What a retry does not mend is told by its code. */
-static enum status load_coded(const char *path, bool with_secrets, struct config **ret_config,
-                              struct error *err)
+static enum status load_coded(const char *path, struct document_options options,
+                              struct config **ret_config, struct error *err)
 {
-    if (load(path, with_secrets, ret_config, err) == STATUS_OK)
+    if (load(path, options, ret_config, err) == STATUS_OK)
         return STATUS_OK;
     return status_is_transient(err->status) ? err->status
                                             : FAIL_AS(err, REASON_CONFIGURATION_INVALID);
@@ -85,12 +94,30 @@ static enum status load_coded(const char *path, bool with_secrets, struct config
 
 enum status config_load(const char *path, struct config **ret_config, struct error *err)
 {
-    return load_coded(path, true, ret_config, err);
+    return load_coded(path, (struct document_options){0}, ret_config, err);
 }
 
 enum status config_load_public(const char *path, struct config **ret_config, struct error *err)
 {
-    return load_coded(path, false, ret_config, err);
+    return load_coded(path, (struct document_options){.without_secrets = true}, ret_config, err);
+}
+
+enum status config_load_without_tokens(const char *path, struct config **ret_config,
+                                       struct error *err)
+{
+    return load_coded(path, (struct document_options){.without_tokens = true}, ret_config, err);
+}
+
+enum status config_refuse(const struct config *config, struct error *err, const char *format, ...)
+{
+    char key[DOCUMENT_KEY_SIZE];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(key, sizeof(key), format, args);
+    va_end(args);
+    enum status status = config->document == NULL ? FAIL_IN(err, "%s", key)
+                                                  : document_refuse_in(config->document, key, err);
+    return status_is_transient(status) ? status : FAIL_AS(err, REASON_CONFIGURATION_INVALID);
 }
 
 bool config_may_read_secrets(void)
@@ -142,6 +169,7 @@ void config_free(struct config *config)
     redis_done(&config->redis);
     free(config->accounts);
     free(config->buckets);
+    document_free(config->document);
     free(config->master_key_file);
     free(config->tokens_directory);
     free(config->apps_directory);

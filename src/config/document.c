@@ -284,6 +284,11 @@ fail:
     return error_status(err);
 }
 
+void document_forget_text(struct document *document)
+{
+    buffer_done(&document->text);
+}
+
 void document_done(struct document *document)
 {
     for (size_t i = 0; i < document->place_count; i++)
@@ -292,4 +297,12 @@ void document_done(struct document *document)
     free(document->path);
     buffer_done(&document->text);
     memset(document, 0, sizeof(*document));
+}
+
+void document_free(struct document *document)
+{
+    if (document == NULL)
+        return;
+    document_done(document);
+    free(document);
 }

@@ -13,6 +13,7 @@
 
 #include "core/attributes.h"
 #include "core/buffer.h"
+#include "core/cleanup.h"
 #include "core/error.h"
 
 #include <stdbool.h>
@@ -30,19 +31,31 @@ struct document_place {
     size_t line; /* from 1 */
 };
 
+struct document_options {
+    bool without_secrets; /* files with secrets are not read */
+    bool without_tokens;  /* those of tokens.d */
+};
+
 struct document {
     char *path; /* for the errors */
     struct buffer text;
     struct document_place *places; /* in the order of the file */
     size_t place_count;
     size_t place_capacity;
-    bool without_secrets; /* files with secrets are not read */
+    struct document_options options;
 };
 
 /* Reads from the descriptor, which stays the caller's. Caller owns *ret_document's contents. */
 enum status document_read(int fd, const char *path, struct document *ret_document,
                           struct error *err) MUST_CHECK;
 void document_done(struct document *document); /* all zeros is fine */
+
+/* As above, of one on the heap. */
+void document_free(struct document *document);
+DEFINE_CLEANUP(struct document *, document_free)
+
+/* Gives back what is no longer needed once the values are read; places stay. */
+void document_forget_text(struct document *document);
 
 /* The line of the key; of the closest one above it where it does not stand in the file; of the last
  * where it stands there several times. */

@@ -82,12 +82,14 @@ enum status config_repository_passphrase(const struct config *config, const char
         return FAIL(err, STATUS_INVALID, "passphrase: '%s' is not the id of an app", app_id);
     CLEANUP(secret_freep) struct secret *secret = NULL;
     if (secret_read(config->master_key_file, &secret, err) != STATUS_OK)
-        return FAIL_IN(err, "master key");
+        return config_refuse(config, err, "master_key_file");
     struct master_key key = {0};
     enum status status = decode_master_key(secret, &key, err);
     if (status == STATUS_OK)
         status = make_passphrase(&key, app_id, ret_passphrase, err);
     OPENSSL_cleanse(&key, sizeof(key));
-    return status == STATUS_OK ? STATUS_OK
-                               : FAIL_IN(err, "master key '%s'", config->master_key_file);
+    if (status == STATUS_OK)
+        return STATUS_OK;
+    (void)FAIL_IN(err, "'%s'", config->master_key_file);
+    return config_refuse(config, err, "master_key_file");
 }

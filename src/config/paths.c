@@ -1,5 +1,7 @@
 #include "paths.h"
 
+#include "config/config.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stddef.h>
@@ -62,6 +64,28 @@ static char *path_of_credential(const char *name)
     return asprintf(&path, "%s/%s", directory, name) < 0 ? NULL : path;
 }
 
+static bool is_in(const char *path, const char *directory)
+{
+    size_t len = strlen(directory);
+    return len > 0 && strncmp(path, directory, len) == 0 && path[len] == '/';
+}
+
+/* The main process of a unit has all of its credentials; what systemd starts beside it has the name
+ * of their directory, and no directory. Whoever is not started by it sees the stores, but neither
+ * what is encrypted nor what comes from elsewhere. */
+bool config_may_read(const char *path)
+{
+    const char *directory = getenv("CREDENTIALS_DIRECTORY"); /* NOLINT(concurrency-mt-unsafe) */
+    bool is_given = directory != NULL && *directory != '\0';
+    if (is_in(path, "$CREDENTIALS_DIRECTORY"))
+        return is_given && access(directory, F_OK) == 0;
+    if (is_given && is_in(path, directory))
+        return access(directory, F_OK) == 0;
+    if (is_in(path, "/run/credstore") || is_in(path, "/etc/credstore"))
+        return access(path, F_OK) == 0 || errno != ENOENT;
+    return true;
+}
+
 static const char credential[] = "credential:";
 
 bool path_is_credential(const char *path)
@@ -80,12 +104,4 @@ char *path_from(const char *file, const char *path)
     if (asprintf(&joined, "%.*s/%s", (int)(slash - file), file, path) < 0)
         return NULL;
     return joined;
-}
-
-bool path_is_below(const char *path, const char *other)
-{
-    size_t len = strlen(other);
-    if (strncmp(path, other, len) != 0)
-        return false;
-    return len == 1 || path[len] == '/' || path[len] == '\0';
 }

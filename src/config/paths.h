@@ -16,7 +16,4 @@ char *path_from(const char *file, const char *path);
 /* Does it say "credential:NAME"? */
 bool path_is_credential(const char *path);
 
-/* Is the path the other one, or below it? Both are clean. */
-bool path_is_below(const char *path, const char *other);
-
 #endif

@@ -129,7 +129,7 @@ static enum status read_directories(const struct document *document, const struc
 static enum status read_password(const struct document *document, const char *file,
                                  struct config *config, struct error *err)
 {
-    if (file == NULL || document->without_secrets)
+    if (file == NULL || document->options.without_secrets)
         return STATUS_OK;
     CLEANUP(freep) char *path = NULL;
     if (read_path(document, config, file, &path, err) != STATUS_OK)
@@ -145,7 +145,7 @@ static enum status read_username(const struct document *document, const char *na
 {
     if (name == NULL || !path_is_credential(name))
         return read_text(document, name, NULL, &config->redis.username, err);
-    if (document->without_secrets)
+    if (document->options.without_secrets)
         return STATUS_OK;
     CLEANUP(freep) char *path = NULL;
     CLEANUP(secret_freep) struct secret *text = NULL;

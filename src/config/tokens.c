@@ -163,6 +163,26 @@ static bool has_token(const struct account *account, const char *name)
     return false;
 }
 
+/* One file more than can be read would make all tokens worthless. */
+static enum status check_room(const struct config *config, const struct account *account,
+                              struct error *err)
+{
+    const char *path = config->tokens_directory;
+    CLEANUP(fd_closep) int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEANUP(yaml_listing_freep) struct yaml_listing *listing = NULL;
+    if (account->token_count >= TOKENS_MAX)
+        return FAIL(err, STATUS_CONFLICT, "account '%s' has %zu tokens, and %d is the most",
+                    account->name, account->token_count, TOKENS_MAX);
+    if (directory < 0)
+        return errno == ENOENT ? STATUS_OK : FAIL_ERRNO(err, "%s: open", path);
+    if (yaml_listing_read(directory, &listing, err) != STATUS_OK)
+        return FAIL_IN(err, "%s", path);
+    if (listing->count >= YAML_LISTING_MAX)
+        return FAIL(err, STATUS_CONFLICT, "%s has %zu files, and %d is the most", path,
+                    listing->count, YAML_LISTING_MAX);
+    return STATUS_OK;
+}
+
 /* The token, and what its file says. */
 static enum status make_token(enum role role, char token[CONFIG_TOKEN_SIZE], char **ret_text,
                               struct error *err)
@@ -225,6 +245,8 @@ enum status config_token_create(const struct config *config, const struct accoun
     CLEANUP(freep) char *path = NULL;
     CLEANUP(freep) char *text = NULL;
     gid_t group = FILE_GROUP_KEPT;
+    if (check_room(config, account, err) != STATUS_OK)
+        return err->status;
     if (file_of(config, account, name, &path, err) != STATUS_OK ||
         make_token(role, ret_token, &text, err) != STATUS_OK ||
         front_end_group(&group, err) != STATUS_OK ||
@@ -237,12 +259,17 @@ enum status config_token_revoke(const struct config *config, const struct accoun
                                 const char *name, struct error *err)
 {
     CLEANUP(freep) char *path = NULL;
-    if (!has_token(account, name))
+    if (!name_is_label(name))
         return FAIL(err, STATUS_NOT_FOUND, "account '%s' has no token '%s'", account->name, name);
     if (file_of(config, account, name, &path, err) != STATUS_OK)
         return err->status;
-    if (access(path, F_OK) != 0)
+    struct stat info;
+    if (lstat(path, &info) == 0)
+        return file_remove(path, err);
+    if (errno != ENOENT)
+        return FAIL_ERRNO(err, "token '%s'", path);
+    if (has_token(account, name))
         return FAIL(err, STATUS_CONFLICT, "token '%s' stands in '%s': remove it there", name,
                     config->path);
-    return file_remove(path, err);
+    return FAIL(err, STATUS_NOT_FOUND, "account '%s' has no token '%s'", account->name, name);
 }

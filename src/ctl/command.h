@@ -13,8 +13,9 @@ struct command {
     const char *verb;  /* "create"; NULL: the group is a command of its own, as "restore" */
     const char *usage; /* "APP [--name NAME]": for people */
     size_t arguments_min, arguments_max;
-    unsigned options; /* enum option_bit */
-    bool any_account; /* --account need not be said where there are several */
+    unsigned options;    /* enum option_bit */
+    bool any_account;    /* --account need not be said where there are several */
+    bool without_tokens; /* goes on with a tokens.d that cannot be read */
     command_fn *run;
     const char *summary; /* one line */
     const char *help;    /* several; ends with a newline */

@@ -291,6 +291,7 @@ const struct command commands[] = {
     {
         .group = "token", .verb = "revoke", .usage = "NAME",
         .arguments_min = 1, .arguments_max = 1,
+        .without_tokens = true,
         .run = command_token_revoke,
         .summary = "remove a token that was made here",
         .help = "  NAME              as `token list` shows it\n"
@@ -301,8 +302,9 @@ const struct command commands[] = {
         .any_account = true,
         .run = command_config_check,
         .summary = "say whether front end and worker can use the configuration",
-        .help = "Reads all that both read: the file, tokens.d, apps.d, passwords and the master key. A\n"
-                "mistake is told with its file, line and key; the exit code is 5 then.\n",
+        .help = "Loads all that both load: the file, tokens.d, apps.d, passwords, the master key,\n"
+                "certificates, and the keys of buckets, by the rights of whoever calls it. A mistake\n"
+                "is told with its file, line and key; the exit code is 5 then.\n",
     },
 };
 /* clang-format on */

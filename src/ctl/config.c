@@ -3,13 +3,12 @@
 
 #include <stdio.h>
 
-/* What the worker reads besides: the apps, and the key from which passphrases are made. */
-static enum status read_rest(const struct config *config, struct config_apps **ret_apps,
+/* What front end and worker read besides. */
+static enum status read_rest(const struct session *session, struct config_apps **ret_apps,
                              struct error *err)
 {
-    CLEANUP(secret_freep) struct secret *passphrase = NULL;
-    if (config_load_apps(config, ret_apps, err) != STATUS_OK ||
-        config_repository_passphrase(config, ID_NIL, &passphrase, err) != STATUS_OK)
+    if (config_load_apps(session->config, ret_apps, err) != STATUS_OK ||
+        session->check(session->config, *ret_apps, err) != STATUS_OK)
         return FAIL_AS(err, REASON_CONFIGURATION_INVALID);
     return STATUS_OK;
 }
@@ -19,7 +18,7 @@ enum status command_config_check(struct session *session, struct error *err)
 {
     const struct config *config = session->config;
     CLEANUP(config_apps_freep) struct config_apps *apps = NULL;
-    if (read_rest(config, &apps, err) != STATUS_OK)
+    if (read_rest(session, &apps, err) != STATUS_OK)
         return err->status;
     if (session->arguments->output == OUTPUT_JSON) {
         json_auto_t *json =

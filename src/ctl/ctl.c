@@ -65,9 +65,9 @@ static int fail(const struct error *err)
     return exit_code_of(err);
 }
 
-static int run(const struct arguments *arguments)
+static int run(const struct arguments *arguments, ctl_check_fn *check)
 {
-    struct session session = {0};
+    struct session session = {.check = check};
     struct error err = {0};
     enum status status = session_open(&session, arguments, &err);
     if (status == STATUS_OK)
@@ -79,7 +79,7 @@ static int run(const struct arguments *arguments)
     return status == STATUS_OK ? exit_code : fail(&err);
 }
 
-int ctl_run(int argc, char **argv)
+int ctl_run(int argc, char **argv, ctl_check_fn *check)
 {
     struct arguments arguments = {0};
     struct error err = {0};
@@ -95,6 +95,6 @@ int ctl_run(int argc, char **argv)
     else if (arguments.help)
         print_help(stdout);
     else
-        return run(&arguments);
+        return run(&arguments, check);
     return CTL_EXIT_OK;
 }

@@ -56,7 +56,11 @@ enum status session_open(struct session *session, const struct arguments *argume
                          struct error *err)
 {
     session->arguments = arguments;
-    if (config_load(config_path(arguments), &session->config, err) != STATUS_OK)
+    const char *path = config_path(arguments);
+    enum status status = arguments->command->without_tokens
+                             ? config_load_without_tokens(path, &session->config, err)
+                             : config_load(path, &session->config, err);
+    if (status != STATUS_OK)
         return FAIL_AS(err, REASON_CONFIGURATION_INVALID);
     if (choose_account(session, arguments->account, err) != STATUS_OK)
         return err->status;

@@ -5,6 +5,7 @@
 #include "arguments.h"
 #include "config/config.h"
 #include "core/error.h"
+#include "ctl/ctl.h"
 #include "model/app.h"
 #include "store/store.h"
 
@@ -12,6 +13,7 @@ struct session {
     const struct arguments *arguments;
     struct config *config;
     struct store *store;
+    ctl_check_fn *check;
     char account[ID_SIZE]; /* "": any, for commands that look after all of them */
     int exit_code; /* for what is no failure but is not well either: a backup that was waited for
                       has failed */

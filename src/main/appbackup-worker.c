@@ -121,7 +121,7 @@ static int fail(int code, enum event_kind event, const struct error *err)
 static int check(const struct arguments *arguments)
 {
     struct error err = {0};
-    if (worker_check(arguments->config, &err) != STATUS_OK)
+    if (worker_check_all(arguments->config, &err) != STATUS_OK)
         return fail(EXIT_CONFIG, EVENT_CONFIG_REFUSED, &err);
     return EXIT_SUCCESS;
 }
@@ -129,9 +129,8 @@ static int check(const struct arguments *arguments)
 static int supervise(const struct arguments *arguments)
 {
     struct error err = {0};
-    int code = check(arguments);
-    if (code != EXIT_SUCCESS)
-        return code;
+    if (worker_check(arguments->config, &err) != STATUS_OK)
+        return fail(EXIT_CONFIG, EVENT_CONFIG_REFUSED, &err);
     if (worker_supervise("/proc/self/exe", arguments->config, &err) != STATUS_OK)
         return fail(EXIT_FAILURE, EVENT_START_FAILED, &err);
     return EXIT_SUCCESS;

@@ -4,6 +4,7 @@
 #include "daemon_options.h"
 #include "daemon_serve.h"
 #include "daemon_standalone.h"
+#include "listener_check.h"
 #include "model/event.h"
 
 #include <stdbool.h>
@@ -37,7 +38,7 @@ static int check(const char *path)
     struct error err = {.status = STATUS_OK};
     enum status status = config_may_read_secrets() ? config_load(path, &config, &err)
                                                    : config_load_public(path, &config, &err);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK || listener_check(config, &err) != STATUS_OK)
         return fail(DAEMON_EXIT_CONFIG, EVENT_CONFIG_REFUSED, &err);
     (void)printf("%s: good\n", path);
     return EXIT_SUCCESS;
@@ -49,7 +50,8 @@ static int run_configured(const struct daemon_options *options)
     struct error err = {.status = STATUS_OK};
     if (options->action == DAEMON_CHECK)
         return check(options->config);
-    if (config_load(options->config, &config, &err) != STATUS_OK)
+    if (config_load(options->config, &config, &err) != STATUS_OK ||
+        listener_check(config, &err) != STATUS_OK)
         return fail(DAEMON_EXIT_CONFIG, EVENT_CONFIG_REFUSED, &err);
     return run(&(struct serve_options){.config = config, .sockets = options->sockets});
 }
@@ -65,6 +67,7 @@ static int run_standalone(const struct daemon_options *options)
     if (standalone_open(&wanted, &standalone, &err) != STATUS_OK)
         return fail(EXIT_FAILURE, EVENT_START_FAILED, &err);
     if (config_load(standalone.config, &config, &err) != STATUS_OK ||
+        listener_check(config, &err) != STATUS_OK ||
         standalone_check(&standalone, &wanted, config, &err) != STATUS_OK)
         return fail(DAEMON_EXIT_CONFIG, EVENT_CONFIG_REFUSED, &err);
     return run(&(struct serve_options){

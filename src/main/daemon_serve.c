@@ -8,6 +8,7 @@
 #include "daemon_pulse.h"
 #include "daemon_safety.h"
 #include "http/server.h"
+#include "listener_check.h"
 #include "model/event.h"
 #include "service/notify.h"
 #include "store/async.h"
@@ -114,6 +115,7 @@ static void read_again(struct daemon *daemon)
     CLEANUP(config_freep) struct config *config = NULL;
     struct error err = {.status = STATUS_OK};
     if (config_load(daemon->options->config->path, &config, &err) != STATUS_OK ||
+        listener_check(config, &err) != STATUS_OK ||
         http_server_reload(daemon->server, &err) != STATUS_OK) {
         log_known(LOG_LEVEL_ERROR, EVENT_CONFIG_REFUSED, LOG_TEXT("code", err.reason),
                   LOG_TEXT("reason", err.text), LOG_TEXT("kept", "the old one"));

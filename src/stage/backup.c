@@ -105,7 +105,8 @@ static enum status prepare(struct stage_context *context, struct error *err)
 {
     const struct app_definition *app = context->plan->app;
     const char *const *patterns = (const char *const *)app->excludes;
-    if (context_check_volumes(app, &context->volume_count, err) != STATUS_OK ||
+    if (context_check_volumes(app, context->plan->bucket, context->plan->undo_directory,
+                              &context->volume_count, err) != STATUS_OK ||
         exclude_new(patterns, &context->exclude, err) != STATUS_OK)
         return FAIL_IN(err, "app '%s'", app->app.name);
     return init_record(context, err);

@@ -1,6 +1,7 @@
 #include "context.h"
 
 #include "core/cancel.h"
+#include "core/path.h"
 #include "snapshot/snapshot.h"
 #include "stage/bucket.h"
 
@@ -35,22 +36,27 @@ enum status context_report(struct stage_context *context, struct error *err)
     return context->locked ? repository_refresh_lock(context->repository, err) : STATUS_OK;
 }
 
-/* Is one path the other, or below it? */
-static bool covers(const char *above, const char *path)
-{
-    size_t len = strcmp(above, "/") == 0 ? 0 : strlen(above);
-    return strncmp(above, path, len) == 0 && (path[len] == '\0' || path[len] == '/');
-}
-
 static enum status check_pair(const char *one, const char *other, struct error *err)
 {
-    if (covers(one, other) || covers(other, one))
+    if (path_is_below(one, other) || path_is_below(other, one))
         return FAIL(err, STATUS_INVALID, "volumes '%s' and '%s' overlap", one, other);
     return STATUS_OK;
 }
 
-enum status context_check_volumes(const struct app_definition *app, size_t *ret_count,
-                                  struct error *err)
+/* The configuration refuses it as well; but links and mounts may have changed since. */
+static enum status check_apart(const char *volume, const char *other, const char *what,
+                               struct error *err)
+{
+    struct error cause = {0};
+    if (other == NULL || path_check_apart(volume, other, &cause) == STATUS_OK)
+        return STATUS_OK;
+    return FAIL_REASON(err, cause.status, REASON_CONFIGURATION_INVALID,
+                       "volume '%s' and %s overlap: %s", volume, what, cause.text);
+}
+
+enum status context_check_volumes(const struct app_definition *app,
+                                  const struct bucket_definition *bucket,
+                                  const char *undo_directory, size_t *ret_count, struct error *err)
 {
     size_t count = 0;
     for (; app->volumes != NULL && app->volumes[count] != NULL; count++) {
@@ -60,6 +66,11 @@ enum status context_check_volumes(const struct app_definition *app, size_t *ret_
         for (size_t i = 0; i < count; i++)
             if (check_pair(app->volumes[i], app->volumes[count], err) != STATUS_OK)
                 return err->status;
+        if (check_apart(app->volumes[count], bucket->path, "the bucket's directory", err) !=
+                STATUS_OK ||
+            check_apart(app->volumes[count], undo_directory, "the undo directory", err) !=
+                STATUS_OK)
+            return err->status;
     }
     if (count == 0)
         return FAIL(err, STATUS_INVALID, "app '%s' has no volume", app->app.name);

@@ -46,9 +46,12 @@ struct stage_context {
  */
 enum status context_report(struct stage_context *context, struct error *err) MUST_CHECK;
 
-/* The app's volumes: absolute, each once, none below another. */
-enum status context_check_volumes(const struct app_definition *app, size_t *ret_count,
-                                  struct error *err) MUST_CHECK;
+/* The app's volumes: absolute, each once, none below another; none holds, or lies in, the directory
+ * of the bucket or the undo directory, links resolved: INVALID, "configuration_invalid". */
+enum status context_check_volumes(const struct app_definition *app,
+                                  const struct bucket_definition *bucket,
+                                  const char *undo_directory, size_t *ret_count, struct error *err)
+    MUST_CHECK;
 
 /* A walk over what was frozen of a volume, shown under its own path; options live as long. The
  * first one over it leaves a trail, which the second one (again) follows. */

@@ -108,6 +108,9 @@ static enum status stage_open(struct restore *restore, struct error *err)
 {
     const struct cancel *cancel = restore->plan->cancel;
     struct error failure = {0};
+    size_t volumes = 0;
+    if (restore->plan->target == NULL && inplace_check_volumes(restore, &volumes, err) != STATUS_OK)
+        return err->status;
     if (open_store(restore, err) != STATUS_OK)
         return err->status;
     enum status status = find_snapshot(restore, &failure);

@@ -149,11 +149,18 @@ static bool same_places(const struct undo_record *record, const struct restore_p
     return true;
 }
 
+enum status inplace_check_volumes(const struct restore *restore, size_t *ret_count,
+                                  struct error *err)
+{
+    const struct stage_restore_plan *plan = restore->plan;
+    return context_check_volumes(plan->app, plan->bucket, plan->undo_directory, ret_count, err);
+}
+
 static enum status plan_places(struct restore *restore, struct error *err)
 {
     struct undo_record *record = &restore->record;
     size_t count = 0;
-    if (context_check_volumes(restore->plan->app, &count, err) != STATUS_OK)
+    if (inplace_check_volumes(restore, &count, err) != STATUS_OK)
         return err->status;
     CLEANUP(free_any) struct restore_place *places = calloc(count, sizeof(*places));
     if (places == NULL)

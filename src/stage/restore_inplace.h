@@ -14,6 +14,10 @@
 enum status inplace_take_over(struct restore *restore, bool *ret_swapped, struct error *err)
     MUST_CHECK;
 
+/* context_check_volumes() for the plan. */
+enum status inplace_check_volumes(const struct restore *restore, size_t *ret_count,
+                                  struct error *err) MUST_CHECK;
+
 enum status inplace_pre_restore(struct restore *restore, struct error *err) MUST_CHECK;
 enum status inplace_plan(struct restore *restore, struct error *err) MUST_CHECK;
 enum status inplace_swap(struct restore *restore, struct error *err) MUST_CHECK;

@@ -19,7 +19,8 @@ static enum status check_reload(const struct setup *old, const struct setup *new
 static enum status load_again(struct supervisor *supervisor, struct setup *new, struct store **ret,
                               struct error *err)
 {
-    if (check_reload(&supervisor->setup, new, err) != STATUS_OK)
+    if (check_reload(&supervisor->setup, new, err) != STATUS_OK ||
+        config_check_volumes(new->config, new->apps, err) != STATUS_OK)
         return err->status;
     if (slots_grow(&supervisor->slots, (size_t) new->config->worker.slots, err) != STATUS_OK)
         return err->status;

@@ -160,7 +160,7 @@ class WorkerTest(NodeTest):
     def test_sighup_reads_the_apps_again_and_keeps_the_old_when_wrong(self):
         with Node() as node:
             worker = node.start_worker()
-            node.write_app("blog", node.path("state"))
+            node.write_app("blog", node.path("etc"))
             worker.send_signal(signal.SIGHUP)
             wait_until(lambda: '"blog"' in node.ctl("-o", "json", "app", "list").stdout, 10,
                        "the new app is there")

@@ -379,6 +379,37 @@ Test(stage_backup_run, completes_with_an_empty_volume)
     cr_expect(eq(sz, expect_restore("out", fixture.volumes[0]), 1));
 }
 
+/* The scratch directory's entry for the bucket, for the undo directory, and what is made of them.
+ */
+static const struct {
+    const char *bucket, *undo, *shell;
+} overlaps[] = {
+    {"volume/bucket", "undo", "mkdir volume/bucket"},
+    {"bucket", "volume/state/undo", "mkdir volume/state"},
+    {"link/bucket", "undo", "mkdir volume/bucket && ln -s volume link"},
+    {".", "undo", ":"},
+};
+
+Test(stage_backup_run, refuses_a_volume_that_is_not_apart_from_its_own_backups)
+{
+    stage_fixture_add_hook(&fixture, HOOK_PRE_BACKUP, "first", ":", false);
+    for (size_t i = 0; i < sizeof(overlaps) / sizeof(overlaps[0]); i++) {
+        scratch_shell(&fixture.scratch, "rm -rf volume/* link; %s", overlaps[i].shell);
+        char *before = scratch_output(&fixture.scratch, "find . | sort");
+        free(fixture.bucket.path);
+        fixture.bucket.path = strdup(scratch_path(&fixture.scratch, overlaps[i].bucket));
+        free((char *)(uintptr_t)fixture.plan.undo_directory);
+        fixture.plan.undo_directory = strdup(scratch_path(&fixture.scratch, overlaps[i].undo));
+
+        fail_backup(STATUS_INVALID, "configuration_invalid");
+
+        char *after = scratch_output(&fixture.scratch, "find . | sort");
+        cr_expect(eq(str, after, before), "nothing is touched, and no hook runs");
+        free(after);
+        free(before);
+    }
+}
+
 Test(stage_backup_run, fails_for_good_without_its_volume)
 {
     scratch_shell(&fixture.scratch, "rmdir volume");

@@ -543,6 +543,23 @@ Test(restore_in_place, changes_nothing_when_data_are_damaged)
     expect_clean();
 }
 
+/* The configuration was right when the backup was made; then the bucket came to lie in the volume.
+ */
+Test(restore_in_place, does_not_take_the_bucket_away_with_the_volume)
+{
+    stage_fixture_add_hook(&fixture, HOOK_PRE_RESTORE, "stop", ":", false);
+    scratch_shell(&fixture.scratch, "echo x >volume/x");
+    back_up();
+    scratch_shell(&fixture.scratch, "mv bucket volume/bucket && ln -s volume/bucket bucket");
+    plan.target = NULL;
+
+    fail_restore(STATUS_INVALID, "configuration_invalid");
+
+    expect_output("1", "ls bucket/*/snapshots | wc -l");
+    expect_output("bucket x", "echo $(ls volume)");
+    cr_expect(eq(str, (char *)(uintptr_t)stage_fixture_log(&fixture), ""));
+}
+
 Test(restore_in_place, refuses_a_part_and_volumes_that_the_backup_does_not_hold)
 {
     static const char *const includes[] = {"x", NULL};

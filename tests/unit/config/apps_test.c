@@ -244,6 +244,67 @@ Test(config_load_apps, refuses_with_file_line_key_and_what_was_expected)
     }
 }
 
+#define TWO_BUCKETS                                                                         \
+    "state_directory: state\nbuckets:\n  - {name: near, provider: directory, path: near}\n" \
+    "  - {name: far, provider: directory, path: link/far}\n"
+
+/* Paths are below the scratch directory, which stands in the place of each '@'. */
+static const struct {
+    const char *volume, *text; /* NULL: it is right */
+} apart[] = {
+    {"@/data", NULL},
+    {"@/state-of-the-shop", NULL},
+    {"@/data/not-there-yet", NULL},
+    {"@/state", "apart from state_directory is expected: '@/state' lies in '@/state'"},
+    {"@/state/cache", "apart from state_directory is expected: '@/state/cache' lies in '@/state'"},
+    {"@", "apart from state_directory is expected: '@/state' lies in '@'"},
+    {"/", "apart from state_directory is expected: '@/state' lies in '/'"},
+    {"@/near/x", "apart from the path of bucket 'near' is expected: '@/near/x' lies in '@/near'"},
+    {"@/srv", "apart from the path of bucket 'far' is expected: '@/srv/far' lies in '@/srv'"},
+    {"@/link", "apart from the path of bucket 'far' is expected: '@/srv/far' lies in '@/srv'"},
+};
+
+static void put_scratch(char *to, size_t size, const char *format)
+{
+    CLEANUP(freep) char *root = realpath(scratch.path, NULL);
+    size_t used = 0;
+    for (; *format != '\0' && used + 1 < size; format++) {
+        if (*format == '@')
+            used += (size_t)snprintf(to + used, size - used, "%s", root);
+        else
+            to[used++] = *format;
+    }
+    to[used] = '\0';
+}
+
+Test(config_check_volumes, keeps_buckets_and_state_out_of_volumes_and_volumes_out_of_them,
+     .init = set_up, .fini = tear_down)
+{
+    scratch_shell(&scratch, "mkdir state near srv data && ln -s srv link");
+    configure(TWO_BUCKETS);
+    for (size_t i = 0; i < sizeof(apart) / sizeof(apart[0]); i++) {
+        struct error err = {0};
+        char volume[256], yaml[512], expected[1024], text[512];
+        put_scratch(volume, sizeof(volume), apart[i].volume);
+        (void)snprintf(yaml, sizeof(yaml), "name: shop\nvolumes:\n  - \"%s\"\n", volume);
+        scratch_write(&scratch, "apps.d/shop.yaml", yaml, 0600);
+        CLEANUP(config_apps_freep) struct config_apps *apps = load();
+
+        enum status status = config_check_volumes(config, apps, &err);
+
+        cr_expect(
+            eq(int, (int)status, apart[i].text == NULL ? (int)STATUS_OK : (int)STATUS_INVALID),
+            "%s", volume);
+        if (apart[i].text == NULL)
+            continue;
+        put_scratch(text, sizeof(text), apart[i].text);
+        (void)snprintf(expected, sizeof(expected), "%s:3: volumes[0]: a directory %s",
+                       scratch_path(&scratch, "apps.d/shop.yaml"), text);
+        cr_expect(eq(str, (char *)err.text, expected));
+        cr_expect(error_is(&err, REASON_CONFIGURATION_INVALID));
+    }
+}
+
 Test(config_load_apps, refuses_a_file_name_that_is_no_app_name)
 {
     scratch_write(&scratch, "apps.d/My_Shop.yaml", "\n" V, 0600);

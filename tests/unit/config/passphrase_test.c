@@ -70,13 +70,14 @@ static void expect_refused(const char *key, int mode, enum status status, const 
 }
 
 #define DIGITS \
-    "master key '%s': at least 64 digits 0-9 and a-f, an even number of them, are expected"
+    "master_key_file: '%s': at least 64 digits 0-9 and a-f, an even number of them, are expected"
 
 Test(config_repository_passphrase, refuses_a_bad_key_without_repeating_it)
 {
-    expect_refused(NULL, 0, STATUS_NOT_FOUND, "master key: secret '%s': No such file or directory");
+    expect_refused(NULL, 0, STATUS_NOT_FOUND,
+                   "master_key_file: secret '%s': No such file or directory");
     expect_refused(KEY32, 0604, STATUS_FORBIDDEN,
-                   "master key: secret '%s': others may use it (mode 0604): chmod o= it");
+                   "master_key_file: secret '%s': others may use it (mode 0604): chmod o= it");
     expect_refused("0001", 0600, STATUS_INVALID, DIGITS);
     expect_refused(KEY32 "0", 0600, STATUS_INVALID, DIGITS);
     expect_refused(KEY32 "0g", 0600, STATUS_INVALID, DIGITS);

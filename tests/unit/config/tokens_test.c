@@ -154,6 +154,55 @@ Test(tokens, have_names_that_are_no_paths)
            (int)STATUS_INVALID));
 }
 
+static enum status create(struct config *config, const char *name, struct error *err)
+{
+    char token[CONFIG_TOKEN_SIZE];
+    return config_token_create(config, &config->accounts[0], name, ROLE_VIEWER, token, err);
+}
+
+/* One more, and neither front end nor worker would start again. */
+Test(tokens, are_not_made_beyond_what_can_be_read)
+{
+    struct error err = {0};
+    scratch_shell(&scratch, "mkdir -m 0750 tokens.d && cd tokens.d && for i in $(seq 1023); do "
+                            "printf 'sha256: %%064x\\nrole: viewer\\n' $i >main.t$i.yaml; done");
+    CLEANUP(config_freep) struct config *full = load();
+    cr_expect(eq(int, (int)create(full, "one-more", &err), (int)STATUS_CONFLICT));
+    cr_expect(eq(str, (char *)err.text, "account 'main' has 1024 tokens, and 1024 is the most"));
+
+    cr_expect(
+        eq(int, (int)config_token_revoke(full, &full->accounts[0], "t1", &err), (int)STATUS_OK));
+    CLEANUP(config_freep) struct config *free_again = load();
+    cr_expect(eq(int, (int)create(free_again, "one-more", &err), (int)STATUS_OK), "%s", err.text);
+    config_free(load());
+}
+
+/* Whatever else the directory holds, be it too many or one that is no token. */
+Test(tokens, are_revoked_where_they_cannot_be_read)
+{
+    CLEANUP(config_freep) struct config *config = NULL;
+    struct error err = {0};
+    scratch_shell(&scratch, "mkdir -m 0750 tokens.d && echo nonsense >tokens.d/main.bad.yaml && "
+                            "ln -s nowhere tokens.d/main.link.yaml");
+    cr_assert(
+        eq(int,
+           (int)config_load_without_tokens(scratch_path(&scratch, "appbackup.yaml"), &config, &err),
+           (int)STATUS_OK),
+        "%s", err.text);
+
+    const struct account *account = &config->accounts[0];
+    cr_expect(eq(int, (int)config_token_revoke(config, account, "bad", &err), (int)STATUS_OK));
+    cr_expect(eq(int, (int)config_token_revoke(config, account, "link", &err), (int)STATUS_OK));
+
+    cr_expect(
+        eq(int, (int)config_token_revoke(config, account, "none", &err), (int)STATUS_NOT_FOUND));
+    cr_expect(
+        eq(int, (int)config_token_revoke(config, account, "../x", &err), (int)STATUS_NOT_FOUND));
+    cr_expect(
+        eq(int, (int)config_token_revoke(config, account, "old", &err), (int)STATUS_CONFLICT));
+    config_free(load());
+}
+
 Test(tokens, that_cannot_be_are_refused_with_file_and_line)
 {
     expect_refusal("tokens.d/main.x.yaml", "sha256: 12\nrole: viewer\n", "main.x.yaml:1: sha256");
