@@ -50,9 +50,11 @@ void store_call_backup_get(struct store_call *call, const char *account, const c
  * waits for; so does store_call_backup_wait(). */
 void store_call_backup_record(struct store_call *call, const char *id); /* backup_record */
 void store_call_backup_wait(struct store_call *call, const char *id);   /* text: "" for nothing */
+/* One page, oldest first. after: where the page before this one ended, as its reply has said; ""
+ * for the first. No backup that lives all the while is passed over or comes twice, whatever is
+ * created or deleted between two pages. count: 1-STORE_LIST_MAX. */
 void store_call_backup_list(struct store_call *call, const char *account, const char *app,
-                            int64_t offset,
-                            int64_t count); /* backups, oldest first; count 1-STORE_LIST_MAX */
+                            const char *after, int64_t count); /* backup_page */
 void store_call_backup_delete(struct store_call *call, const char *account, const char *app,
                               const char *id, const char *actor); /* nothing */
 /* It ends "failed" with the canceled detail: at once when it waits, else as soon as its worker has

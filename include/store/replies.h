@@ -37,6 +37,19 @@ enum status store_reply_backup_created(const redisReply *reply, struct backup *b
 /* Of a create with a key. *ret_repeated: it was made by an earlier one, and is now that one. */
 enum status store_reply_backup_once(const redisReply *reply, struct backup *backup,
                                     bool *ret_repeated, struct error *err) MUST_CHECK;
+
+enum { STORE_CURSOR_SIZE = 96 };
+
+/* Of a list. */
+struct store_backup_page {
+    char next[STORE_CURSOR_SIZE]; /* "after" of the next page; "": there is none */
+    const redisReply *backups;    /* a list: see store_reply_count(). Borrowed from the reply */
+};
+
+/* A page with a next one may have fewer backups than asked for, or none. */
+enum status store_reply_backup_page(const redisReply *reply, struct store_backup_page *ret_page,
+                                    struct error *err) MUST_CHECK;
+
 enum status store_reply_app(const redisReply *reply, struct app *ret_app, struct error *err)
     MUST_CHECK;
 enum status store_reply_bucket(const redisReply *reply, struct bucket *ret_bucket,

@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { PAGE_ROWS = 500 }; /* so that Redis serves others between two pages of a long list */
 
@@ -158,19 +159,20 @@ static enum status on_page(struct exchange *exchange, const redisReply *reply, s
 static void ask_page(struct exchange *exchange)
 {
     struct store_call call = {.argc = 0};
-    store_call_backup_list(&call, exchange->account, exchange_app(exchange), exchange->offset,
+    store_call_backup_list(&call, exchange->account, exchange_app(exchange), exchange->after,
                            PAGE_ROWS);
     exchange_call(exchange, &call, on_page);
 }
 
 static enum status on_page(struct exchange *exchange, const redisReply *reply, struct error *err)
 {
-    size_t count = 0;
-    if (exchange_add_rows(exchange, reply, read_backup, &count, err) != STATUS_OK)
+    struct store_backup_page page;
+    if (store_reply_backup_page(reply, &page, err) != STATUS_OK ||
+        exchange_add_rows(exchange, page.backups, read_backup, err) != STATUS_OK)
         return err->status;
-    if (count < PAGE_ROWS || list_is_full(&exchange->list))
+    if (*page.next == '\0' || list_is_full(&exchange->list))
         return exchange_list(exchange, err);
-    exchange->offset += PAGE_ROWS;
+    memcpy(exchange->after, page.next, sizeof(exchange->after));
     ask_page(exchange);
     return STATUS_OK;
 }

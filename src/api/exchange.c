@@ -325,11 +325,12 @@ enum status exchange_list(struct exchange *exchange, struct error *err)
 }
 
 enum status exchange_add_rows(struct exchange *exchange, const redisReply *reply,
-                              exchange_row_fn *read, size_t *ret_count, struct error *err)
+                              exchange_row_fn *read, struct error *err)
 {
-    if (store_reply_count(reply, ret_count, err) != STATUS_OK)
+    size_t count = 0;
+    if (store_reply_count(reply, &count, err) != STATUS_OK)
         return err->status;
-    for (size_t i = 0; i < *ret_count && !list_is_full(&exchange->list); i++) {
+    for (size_t i = 0; i < count && !list_is_full(&exchange->list); i++) {
         json_auto_t *row = NULL;
         if (read(exchange, reply->element[i], &row, err) != STATUS_OK ||
             list_add(&exchange->list, row, err) != STATUS_OK)
@@ -341,8 +342,7 @@ enum status exchange_add_rows(struct exchange *exchange, const redisReply *reply
 enum status exchange_rows(struct exchange *exchange, const redisReply *reply, exchange_row_fn *read,
                           struct error *err)
 {
-    size_t count = 0;
-    if (exchange_add_rows(exchange, reply, read, &count, err) != STATUS_OK)
+    if (exchange_add_rows(exchange, reply, read, err) != STATUS_OK)
         return err->status;
     return exchange_list(exchange, err);
 }

@@ -25,6 +25,7 @@
 #include "problem.h"
 #include "query.h"
 #include "store/async.h"
+#include "store/replies.h"
 #include "store/store.h"
 
 #include <jansson.h>
@@ -76,10 +77,10 @@ struct exchange {
     char token[ID_SIZE]; /* its id: createdBy */
     enum media media;
     struct list list;
-    int64_t offset;               /* of the page of a list */
-    char default_bucket[ID_SIZE]; /* "": none */
-    struct backup *backup;        /* NULL, or the one that the reply adds to; owned */
-    struct query query[];         /* one, of a list: the others are many and take no parameters */
+    char after[STORE_CURSOR_SIZE]; /* of the page of a list */
+    char default_bucket[ID_SIZE];  /* "": none */
+    struct backup *backup;         /* NULL, or the one that the reply adds to; owned */
+    struct query query[];          /* one, of a list: the others are many and take no parameters */
 };
 
 /* NULL: refused, and answered. */
@@ -103,11 +104,9 @@ struct exchange *exchange_begin_list(void *api, struct http_request *request,
 typedef enum status exchange_row_fn(const struct exchange *exchange, const redisReply *reply,
                                     json_t **ret_json, struct error *err);
 
-/* Adds the records of the reply to the list until that is full; *ret_count says how many the reply
- * has. */
+/* Adds the records of the reply to the list until that is full. */
 enum status exchange_add_rows(struct exchange *exchange, const redisReply *reply,
-                              exchange_row_fn *read, size_t *ret_count, struct error *err)
-    MUST_CHECK;
+                              exchange_row_fn *read, struct error *err) MUST_CHECK;
 /* And answers. */
 enum status exchange_rows(struct exchange *exchange, const redisReply *reply, exchange_row_fn *read,
                           struct error *err) MUST_CHECK;

@@ -139,19 +139,22 @@ static enum status list_one(struct listing *listing, const struct backup *backup
                      err);
 }
 
-static enum status list_page(struct listing *listing, int64_t offset, size_t *ret_count,
+/* page: the one before; becomes the one that is listed, whose backups are gone again. */
+static enum status list_page(struct listing *listing, struct store_backup_page *page,
                              struct error *err)
 {
+    size_t count = 0;
     struct store_call call = {0};
     CLEANUP(reply_freep) redisReply *reply = NULL;
-    store_call_backup_list(&call, listing->session->account, listing->app, offset, PAGE);
+    store_call_backup_list(&call, listing->session->account, listing->app, page->next, PAGE);
     enum status status = store_run(listing->session->store, &call, &reply, err);
     store_call_done(&call);
-    if (status != STATUS_OK || store_reply_count(reply, ret_count, err) != STATUS_OK)
+    if (status != STATUS_OK || store_reply_backup_page(reply, page, err) != STATUS_OK ||
+        store_reply_count(page->backups, &count, err) != STATUS_OK)
         return err->status;
-    for (size_t i = 0; i < *ret_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct backup backup = {0};
-        if (store_reply_backup(reply->element[i], &backup, err) != STATUS_OK)
+        if (store_reply_backup(page->backups->element[i], &backup, err) != STATUS_OK)
             return err->status;
         status = list_one(listing, &backup, err);
         backup_done(&backup);
@@ -164,15 +167,13 @@ static enum status list_page(struct listing *listing, int64_t offset, size_t *re
 static enum status list_all(struct listing *listing, struct error *err)
 {
     bool json = listing->session->arguments->output == OUTPUT_JSON;
-    int64_t offset = 0;
-    size_t count = 0;
+    struct store_backup_page page = {.next = ""};
     do {
-        if (list_page(listing, offset, &count, err) != STATUS_OK)
+        if (list_page(listing, &page, err) != STATUS_OK)
             return err->status;
-        offset += PAGE;
         if (!json)
             table_print(&listing->table, stdout);
-    } while (count == PAGE);
+    } while (*page.next != '\0');
     if (json)
         output_array_end(&listing->array);
     return STATUS_OK;

@@ -132,12 +132,12 @@ void store_call_backup_wait(struct store_call *call, const char *id)
 }
 
 void store_call_backup_list(struct store_call *call, const char *account, const char *app,
-                            int64_t offset, int64_t count)
+                            const char *after, int64_t count)
 {
     begin_read(call, "appbackup_backup_list");
     add_text(call, account);
     add_text(call, app);
-    add_number(call, offset);
+    add_text(call, after);
     add_number(call, count);
 }
 

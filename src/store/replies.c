@@ -4,6 +4,7 @@
 #include "refusal.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -154,6 +155,23 @@ enum status store_reply_backup_once(const redisReply *reply, struct backup *back
     *ret_repeated = strcmp(repeated, "1") == 0;
     return *ret_repeated ? replace_backup(reply->element[1], backup, err)
                          : store_reply_backup_created(reply->element[1], backup, err);
+}
+
+enum status store_reply_backup_page(const redisReply *reply, struct store_backup_page *ret_page,
+                                    struct error *err)
+{
+    const char *next = NULL;
+    if (refusal_check(reply, err) != STATUS_OK)
+        return err->status;
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2)
+        return wrong_shape(reply, "a cursor and a list", err);
+    if (store_reply_text(reply->element[0], &next, err) != STATUS_OK)
+        return err->status;
+    if (strlen(next) >= sizeof(ret_page->next))
+        return FAIL(err, STATUS_CORRUPT, "redis: the cursor of a page has %zu bytes", strlen(next));
+    (void)snprintf(ret_page->next, sizeof(ret_page->next), "%s", next);
+    ret_page->backups = reply->element[1];
+    return STATUS_OK;
 }
 
 static enum status set_task(void *record, const char *field, const char *value, struct error *err)

@@ -14,10 +14,12 @@ static enum status has_backups(struct store *store, const struct app *app, bool 
 {
     CLEANUP(store_call_done) struct store_call call = {0};
     CLEANUP(reply_freep) redisReply *reply = NULL;
+    struct store_backup_page page;
     size_t count = 0;
-    store_call_backup_list(&call, app->account, app->id, 0, 1);
+    store_call_backup_list(&call, app->account, app->id, "", 1);
     if (store_run(store, &call, &reply, err) != STATUS_OK ||
-        store_reply_count(reply, &count, err) != STATUS_OK)
+        store_reply_backup_page(reply, &page, err) != STATUS_OK ||
+        store_reply_count(page.backups, &count, err) != STATUS_OK)
         return err->status;
     *ret_has = count > 0;
     return STATUS_OK;

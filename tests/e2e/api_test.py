@@ -1,12 +1,15 @@
 """The API as a caller meets it: a real Redis, appbackupd, and in place of a worker what a worker registers."""
 
 import concurrent.futures
+import contextlib
 import hashlib
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
+import threading
 import time
 import unittest
 import urllib.parse
@@ -459,6 +462,87 @@ class Sharing(Service):
         answers, _ = self.ask_at_once([(path, {}) for path in paths * 3])
 
         self.assertEqual([answer.status for answer, _ in answers], [200, 404, 200] * 3)
+
+
+class Gate:
+    """A unix socket before that of Redis. before_list(n) is called before the n-th question for a page goes on."""
+
+    def __init__(self, path, behind):
+        self.behind = behind
+        self.lists = 0
+        self.before_list = lambda number: None
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(path)
+        self.listener.listen()
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+    def accept(self):
+        while True:
+            try:
+                front, _ = self.listener.accept()
+            except OSError:
+                return
+            back = socket.socket(socket.AF_UNIX)
+            back.connect(self.behind)
+            for ends in ((front, back, self.look), (back, front, lambda data: None)):
+                threading.Thread(target=self.forward, args=ends, daemon=True).start()
+
+    @staticmethod
+    def forward(source, target, look):
+        with source, target, contextlib.suppress(OSError):  # the other thread may have closed them
+            while data := source.recv(1 << 16):
+                look(data)
+                target.sendall(data)
+            target.shutdown(socket.SHUT_RDWR)
+
+    def look(self, data):
+        if b"appbackup_backup_list" in data:
+            self.lists += 1
+            self.before_list(self.lists)
+
+
+class Paging(Service):
+    """A list of more than a page, and what is done between two pages."""
+
+    @classmethod
+    def configure(cls, accounts=ACCOUNTS, **sections):
+        cls.gate = Gate(cls.scratch.join("gate"), cls.redis.socket)
+        cls.addClassCleanup(cls.gate.close)
+        super().configure(accounts, redis={"address": "unix:" + cls.scratch.join("gate")}, **sections)
+
+    def fill(self, app):
+        """540 backups, 60 each of the same millisecond, in their order."""
+        for _ in range(9):
+            self.redis.call("backup_create", *[
+                field for _ in range(60)
+                for field in (uuid.uuid4(), uuid.uuid4(), ONE, app, NOBODY, "1.1", "", "", "", "[]")])
+        return self.redis.cli("ZRANGE", "appbackup:backups:" + app, "0", "-1").split()
+
+    def list_while(self, app, *deleted):
+        """The list, and these are deleted before its second page."""
+        def delete(number):
+            for backup in deleted if number == 2 else ():
+                self.redis.call("backup_delete", ONE, app, backup, "test")
+
+        self.gate.lists = 0
+        self.gate.before_list = delete
+        items = self.client.get(self.backups(app, "?include=id")).json["items"]
+        self.assertEqual(self.gate.lists, 2)
+        return [row[0] for row in items]
+
+    def test_nothing_that_lives_is_left_out_when_others_are_deleted(self):
+        made = self.fill(SHOP)
+
+        self.assertEqual(self.list_while(SHOP, *made[:3]), made)
+
+    def test_the_last_one_of_a_page_may_be_deleted(self):
+        made = self.fill(WIKI)
+
+        self.assertEqual(self.list_while(WIKI, made[499], made[500]), made[:500] + made[501:])
 
 
 class MediaTypes(Service):

@@ -232,46 +232,112 @@ define("backup_wait", READS, function(a)
     return clean(reason, UNREADY_MAX)
 end)
 
--- Ids of all accounts, oldest first: each account's part is sorted already.
-local function ids_of_all(offset, count)
-    local merged = {}
-    for _, account in ipairs(all_accounts()) do
-        local part = redis.call("ZRANGE", PREFIX .. "account-backups:" .. account, 0, offset + count - 1, "WITHSCORES")
-        for i = 1, #part, 2 do
-            merged[#merged + 1] = { id = part[i], created = tonumber(part[i + 1]) }
+--[[
+Pages of backups, oldest first. A page begins behind a cursor, which is the place of the last row before it: its score
+and its member. So it does not matter what has come or gone meanwhile, even that row itself; to count the rows before it
+would pass over one for each that has gone.
+]]
+local Pages = { CURSOR_MAX = 95 }
+
+-- As Redis orders the members of one score. Lua's own < follows the locale of the server.
+function Pages.is_text_before(x, y)
+    for i = 1, math.min(#x, #y) do
+        local of_x, of_y = x:byte(i), y:byte(i)
+        if of_x ~= of_y then
+            return of_x < of_y
         end
     end
-    table.sort(merged, function(x, y)
-        if x.created ~= y.created then
-            return x.created < y.created
-        end
-        return x.id < y.id
-    end)
-    local ids = {}
-    for i = offset + 1, math.min(offset + count, #merged) do
-        ids[#ids + 1] = merged[i].id
+    return #x < #y
+end
+
+function Pages.is_before(x, y)
+    if x.score ~= y.score then
+        return x.score < y.score
     end
-    return ids
+    return Pages.is_text_before(x.member, y.member)
+end
+
+function Pages.score_text(score)
+    return string.format("%.17g", score)
+end
+
+-- nil: the beginning.
+function Pages.read_cursor(text)
+    if text == "" then
+        return nil
+    end
+    local score, member = text:match("^([^:]+):(.+)$")
+    score = tonumber(score)
+    if not score or score ~= score then
+        refuse("INVALID_ARGUMENT", "the page begins behind no place of a list")
+    end
+    return { score = score, member = member }
+end
+
+-- How many rows are not behind the cursor: those of a smaller score, and some of the same, of which there may be
+-- thousands. They are halved until they part.
+function Pages.rank_behind(key, cursor)
+    local score = Pages.score_text(cursor.score)
+    local first = redis.call("ZCOUNT", key, "-inf", "(" .. score)
+    local last = first + redis.call("ZCOUNT", key, score, score)
+    while first < last do
+        local middle = math.floor((first + last) / 2)
+        if Pages.is_text_before(cursor.member, redis.call("ZRANGE", key, middle, middle)[1]) then
+            last = middle
+        else
+            first = middle + 1
+        end
+    end
+    return first
+end
+
+function Pages.add_rows(rows, key, cursor, count)
+    local first = cursor and Pages.rank_behind(key, cursor) or 0
+    local part = redis.call("ZRANGE", key, first, first + count - 1, "WITHSCORES")
+    for i = 1, #part, 2 do
+        rows[#rows + 1] = { member = part[i], score = tonumber(part[i + 1]) }
+    end
+end
+
+-- The members, and the cursor of the next page: "" when there is none. Of several keys the rows are merged.
+function Pages.read(keys, cursor, count)
+    local rows, members = {}, {}
+    for _, key in ipairs(keys) do
+        Pages.add_rows(rows, key, cursor, count)
+    end
+    if #keys > 1 then
+        table.sort(rows, Pages.is_before)
+    end
+    for i = 1, math.min(count, #rows) do
+        members[i] = rows[i].member
+    end
+    local last = rows[count]
+    return members, last and Pages.score_text(last.score) .. ":" .. last.member or ""
+end
+
+-- Where the ids of these backups are, by creation time.
+function Pages.keys_of(account, app)
+    if app ~= "" then
+        find_app(account, app)
+        return { PREFIX .. "backups:" .. app }
+    end
+    local keys = {}
+    for i, owner in ipairs(account ~= "" and { account } or all_accounts()) do
+        keys[i] = PREFIX .. "account-backups:" .. owner
+    end
+    return keys
 end
 
 define("backup_list", READS, function(a)
     local account, app = a:optional_id("account"), a:optional_id("app")
-    local offset, count = a:number("offset", 0, 1e9), a:number("count", 1, LIST_MAX)
+    local cursor, count = Pages.read_cursor(a:text("after", Pages.CURSOR_MAX)), a:number("count", 1, LIST_MAX)
     a:finish()
-    local ids
-    if app ~= "" then
-        find_app(account, app)
-        ids = redis.call("ZRANGE", PREFIX .. "backups:" .. app, offset, offset + count - 1)
-    elseif account ~= "" then
-        ids = redis.call("ZRANGE", PREFIX .. "account-backups:" .. account, offset, offset + count - 1)
-    else
-        ids = ids_of_all(offset, count)
-    end
+    local ids, next_cursor = Pages.read(Pages.keys_of(account, app), cursor, count)
     local now, backups = now_ms(), {}
     for _, id in ipairs(ids) do
         backups[#backups + 1] = visible_backup(account, "", id, now)
     end
-    return backups
+    return { next_cursor, backups }
 end)
 
 define("backup_delete", WRITES, function(a)

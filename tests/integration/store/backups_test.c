@@ -466,24 +466,56 @@ Test(backup_get, says_that_no_worker_is_there)
     expect_unready(made.id, "waiting for a worker on node " NODE);
 }
 
-/* The names that a list has, joined by blanks. */
-static const char *list(const char *account, const char *app, int64_t offset, int64_t count)
+/* A list that is read in pages of `count`. */
+struct reading {
+    const char *account;
+    const char *app;
+    int64_t count;
+    struct store_backup_page page; /* .next only */
+    bool has_ended;
+};
+
+/* Appends to names, joined by blanks. */
+static void add_names(const redisReply *backups, char *names, size_t size)
 {
-    static char names[512];
+    size_t elements = 0;
+    MUST(store_reply_count(backups, &elements, err));
+    for (size_t i = 0; i < elements; i++) {
+        CLEANUP(backup_done) struct backup backup = {0};
+        MUST(store_reply_backup(backups->element[i], &backup, err));
+        size_t used = strlen(names);
+        cr_assert(lt(sz, used + strlen(backup.name) + 2, size));
+        (void)snprintf(names + used, size - used, "%s%s", used > 0 ? " " : "", backup.name);
+    }
+}
+
+/* The names of the next page. */
+static const char *read_page(struct reading *reading)
+{
+    static char names[32 * 1024];
     names[0] = '\0';
     struct store_call call;
     CLEANUP(reply_freep) redisReply *reply = NULL;
-    store_call_backup_list(&call, account, app, offset, count);
+    store_call_backup_list(&call, reading->account, reading->app, reading->page.next,
+                           reading->count);
     MUST(store_run(store, &call, &reply, err));
-    size_t elements = 0;
-    MUST(store_reply_count(reply, &elements, err));
-    for (size_t i = 0; i < elements; i++) {
-        CLEANUP(backup_done) struct backup backup = {0};
-        MUST(store_reply_backup(reply->element[i], &backup, err));
-        size_t used = strlen(names);
-        (void)snprintf(names + used, sizeof(names) - used, "%s%s", i > 0 ? " " : "", backup.name);
-    }
+    MUST(store_reply_backup_page(reply, &reading->page, err));
+    add_names(reading->page.backups, names, sizeof(names));
+    reading->has_ended = *reading->page.next == '\0';
     return names;
+}
+
+/* The names of all pages, with '|' between them. */
+static const char *list(const char *account, const char *app, int64_t count)
+{
+    static char pages[512];
+    struct reading reading = {.account = account, .app = app, .count = count};
+    (void)snprintf(pages, sizeof(pages), "%s", read_page(&reading));
+    while (!reading.has_ended) {
+        size_t used = strlen(pages);
+        (void)snprintf(pages + used, sizeof(pages) - used, "|%s", read_page(&reading));
+    }
+    return pages;
 }
 
 /* Created in different milliseconds, since that is what they are sorted by. */
@@ -504,24 +536,125 @@ Test(backup_list, is_sorted_by_age_and_comes_in_pages)
     struct made c = make_later(SHOP, "c");
     (void)make_later(SHOP, "d");
 
-    EXPECT_TEXT(list(ACCOUNT, SHOP, 0, 10), "a c d");
-    EXPECT_TEXT(list(ACCOUNT, SHOP, 1, 1), "c");
-    EXPECT_TEXT(list(ACCOUNT, NULL, 0, 10), "a b c d");
-    EXPECT_TEXT(list(ACCOUNT, NULL, 3, 10), "d");
-    EXPECT_TEXT(list(NULL, NULL, 1, 2), "b c");
-    EXPECT_TEXT(list(OTHER, NULL, 0, 10), "");
+    EXPECT_TEXT(list(ACCOUNT, SHOP, 10), "a c d");
+    EXPECT_TEXT(list(ACCOUNT, SHOP, 2), "a c|d");
+    EXPECT_TEXT(list(ACCOUNT, SHOP, 1), "a|c|d|");
+    EXPECT_TEXT(list(ACCOUNT, NULL, 10), "a b c d");
+    EXPECT_TEXT(list(ACCOUNT, NULL, 3), "a b c|d");
+    EXPECT_TEXT(list(NULL, NULL, 3), "a b c|d");
+    EXPECT_TEXT(list(OTHER, NULL, 10), "");
     MUST(delete (c.id, err));
-    EXPECT_TEXT(list(ACCOUNT, SHOP, 0, 10), "a d");
+    EXPECT_TEXT(list(ACCOUNT, SHOP, 10), "a d");
+}
+
+Test(backup_list, has_all_that_live_whatever_is_deleted_between_two_pages)
+{
+    struct made made[6];
+    for (size_t i = 0; i < 6; i++)
+        made[i] = make_later(SHOP, (const char[]){(char)('a' + i), '\0'});
+
+    struct reading one = {.account = ACCOUNT, .app = SHOP, .count = 2};
+    struct reading any = {.count = 2};
+    EXPECT_TEXT(read_page(&one), "a b");
+    EXPECT_TEXT(read_page(&any), "a b");
+    MUST(delete (made[0].id, err)); /* one that was shown */
+    EXPECT_TEXT(read_page(&one), "c d");
+    EXPECT_TEXT(read_page(&any), "c d");
+    MUST(delete (made[3].id, err)); /* the last one of them */
+    MUST(delete (made[4].id, err)); /* and the one behind it */
+    EXPECT_TEXT(read_page(&one), "f");
+    EXPECT_TEXT(read_page(&any), "f");
+    cr_expect(one.has_ended && any.has_ended);
+}
+
+Test(backup_list, shows_what_is_created_between_two_pages_only_once)
+{
+    (void)make_later(SHOP, "a");
+    (void)make_later(SHOP, "b");
+
+    struct reading reading = {.account = ACCOUNT, .app = SHOP, .count = 2};
+    EXPECT_TEXT(read_page(&reading), "a b");
+    (void)make_later(SHOP, "c");
+    EXPECT_TEXT(read_page(&reading), "c");
+}
+
+/* n0 … of one millisecond, with ids in the order of their names. */
+static void make_of_one_millisecond(int count)
+{
+    (void)look("EVAL %s 0 " ACCOUNT " " SHOP " %d",
+               "for i = 0, ARGV[3] - 1 do "
+               "  local id = string.format('11111111-0000-4000-8000-%012d', i) "
+               "  redis.call('HSET', 'appbackup:backup:' .. id, 'id', id, 'account', ARGV[1], "
+               "    'app', ARGV[2], 'name', 'n' .. i, 'state', 'completed') "
+               "  redis.call('ZADD', 'appbackup:backups:' .. ARGV[2], 1700000000000, id) "
+               "  redis.call('ZADD', 'appbackup:account-backups:' .. ARGV[1], 1700000000000, id) "
+               "end",
+               count);
+}
+
+static void forget(int number)
+{
+    (void)look("ZREM appbackup:backups:" SHOP " 11111111-0000-4000-8000-%012d", number);
+    (void)look("ZREM appbackup:account-backups:" ACCOUNT " 11111111-0000-4000-8000-%012d", number);
+}
+
+static const char *expected_names(int first, int end)
+{
+    static char names[32 * 1024];
+    size_t used = 0;
+    for (int i = first; i < end; i++)
+        used +=
+            (size_t)snprintf(names + used, sizeof(names) - used, "%sn%d", i > first ? " " : "", i);
+    return names;
+}
+
+Test(backup_list, gets_through_thousands_of_the_same_millisecond)
+{
+    make_of_one_millisecond(5000);
+
+    struct reading one = {.account = ACCOUNT, .app = SHOP, .count = 1000};
+    struct reading any = {.count = 1000};
+    for (int first = 0; first < 5000; first += 1000) {
+        EXPECT_TEXT(read_page(&one), expected_names(first, first + 1000));
+        EXPECT_TEXT(read_page(&any), expected_names(first, first + 1000));
+        forget(first + 999);
+        forget(first);
+    }
+    EXPECT_TEXT(read_page(&one), "");
+    EXPECT_TEXT(read_page(&any), "");
+    cr_expect(one.has_ended && any.has_ended);
+}
+
+/* The doctor removes such members; until then they hide nothing. */
+Test(backup_list, goes_on_behind_members_that_have_no_record)
+{
+    make_of_one_millisecond(9);
+    for (int i = 2; i < 7; i++)
+        (void)look("DEL appbackup:backup:11111111-0000-4000-8000-%012d", i);
+    (void)look("ZADD appbackup:backups:" SHOP " 1.5 what -inf ever inf :");
+
+    EXPECT_TEXT(list(ACCOUNT, SHOP, 2), "|n0 n1|||n7|n8|");
+}
+
+Test(backup_list, refuses_what_is_no_cursor)
+{
+    static const char *const wrong[] = {"0", "5:", ":" ID1, "x:" ID1, "nan:" ID1, "(5:" ID1};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct store_call call;
+        CLEANUP(reply_freep) redisReply *reply = NULL;
+        store_call_backup_list(&call, ACCOUNT, SHOP, wrong[i], 1);
+        REFUSED(run_call(&call, &reply, err), STATUS_INVALID, "invalid_argument");
+    }
 }
 
 Test(backup_list, refuses_an_unknown_app_and_a_page_too_large)
 {
     struct store_call call;
     CLEANUP(reply_freep) redisReply *reply = NULL;
-    store_call_backup_list(&call, OTHER, SHOP, 0, 1);
+    store_call_backup_list(&call, OTHER, SHOP, "", 1);
     REFUSED(run_call(&call, &reply, err), STATUS_NOT_FOUND, "unknown_app");
     CLEANUP(reply_freep) redisReply *second = NULL;
-    store_call_backup_list(&call, ACCOUNT, SHOP, 0, STORE_LIST_MAX + 1);
+    store_call_backup_list(&call, ACCOUNT, SHOP, "", STORE_LIST_MAX + 1);
     REFUSED(run_call(&call, &second, err), STATUS_INVALID, "invalid_argument");
 }
 
@@ -794,7 +927,7 @@ Test(catalog, forgets_apps_that_a_node_no_longer_has_but_not_their_backups)
     EXPECT_TEXT(look("EXISTS appbackup:app:" WIKI), "0");
     EXPECT_TEXT(look("ZRANGE appbackup:apps:" ACCOUNT " 0 -1"), SHOP);
     EXPECT_TEXT(look("HGET appbackup:app:" SHOP " created_ms"), created);
-    EXPECT_TEXT(list(ACCOUNT, NULL, 0, 10), "nightly");
+    EXPECT_TEXT(list(ACCOUNT, NULL, 10), "nightly");
     REFUSED(create(ID1, ID2, WIKI, "later", err), STATUS_NOT_FOUND, "unknown_app");
     MUST(delete (made.id, err));
     free((char *)created);

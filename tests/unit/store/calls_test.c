@@ -33,8 +33,8 @@ Test(call, reads_with_fcall_ro)
 {
     struct store_call call;
     spoil(&call);
-    store_call_backup_list(&call, NULL, ID, 5, 100);
-    EXPECT_LINE(&call, "FCALL_RO appbackup_backup_list 0  " ID " 5 100");
+    store_call_backup_list(&call, NULL, ID, "5:" ID, 100);
+    EXPECT_LINE(&call, "FCALL_RO appbackup_backup_list 0  " ID " 5:" ID " 100");
     store_call_health(&call, NULL);
     EXPECT_LINE(&call, "FCALL_RO appbackup_health 0");
     store_call_health(&call, "web1");
