@@ -7,8 +7,9 @@
  *           callback, so that every error body is the API's. A connection over the maximum is
  *           closed. Headers over theirs are refused as 400, a body as 413.
  * Time-outs a connection that is idle between requests; a request that is not complete
- *           request_timeout_ms after its first byte (a client that trickles); a reply that is not
- *           taken within the same time: the connection is closed. A handler has no time-out here.
+ *           request_timeout_ms after its first byte (a client that trickles); a reply of which
+ *           nothing is taken for the same time, or in the end less than HTTP_REPLY_BYTES_PER_S_MIN:
+ *           the connection is closed. A handler has no time-out here.
  * Names     of headers are matched without case; path segments and query are percent-decoded, '+'
  *           in the query is a space; an empty segment ("//") is skipped
  * Signals   SIGPIPE gets a handler that does nothing, unless it has one: a client that leaves must
@@ -60,6 +61,9 @@ enum http_method {
     HTTP_METHOD_PATCH,
     HTTP_METHOD_OPTIONS
 };
+
+/* Slower clients have request_timeout_ms in advance: small replies need no pace. */
+enum { HTTP_REPLY_BYTES_PER_S_MIN = 64 * 1024 };
 
 struct http_limits {
     size_t body_bytes_max;

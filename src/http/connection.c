@@ -8,9 +8,9 @@
  *   ARRIVED -> IDLE -> READING -> HANDLING -> REPLYING -> IDLE ...
  *                                                 \-> LINGERING -> CLOSED
  *
- * Each phase has one deadline, which nothing that the client does can move. Deadlines are looked at
- * by one tick of the server, some eight times in the shortest of them: a timer for each connection
- * would have to be moved three times in each request.
+ * Each phase has one deadline, which nothing that the client does can move but to take its reply.
+ * Deadlines are looked at by one tick of the server, some eight times in the shortest of them: a
+ * timer for each connection would have to be moved three times in each request.
  *
  * Inside evhttp_set_bevcb's callback there is no evhttp_connection yet; it becomes the argument of
  * the bufferevent's callbacks right afterwards. The server's turn, which runs in the same pass of
@@ -38,6 +38,27 @@ enum { INPUT_SLACK_BYTES = 64 * 1024 };
 void connection_set_deadline(struct http_connection *connection, int64_t timeout_ms)
 {
     connection->deadline_ms = clock_mono_ms() + timeout_ms;
+}
+
+void connection_begin_reply(struct http_connection *connection)
+{
+    connection->phase = CONNECTION_REPLYING;
+    connection->reply_left = evbuffer_get_length(bufferevent_get_output(connection->stream));
+    connection_set_deadline(connection, connection->server->limits.request_timeout_ms);
+}
+
+/* What has been taken since the last look moves the deadline on by the time that it may take at the
+ * slowest pace, but never further than the time-out from now: who pauses that long is cut, however
+ * fast he was, and who is too slow uses up what he had in advance. */
+void connection_credit_reply(struct http_connection *connection, int64_t now_ms)
+{
+    size_t left = evbuffer_get_length(bufferevent_get_output(connection->stream));
+    int64_t latest_ms = now_ms + connection->server->limits.request_timeout_ms;
+    size_t taken = connection->reply_left > left ? connection->reply_left - left : 0;
+    connection->deadline_ms += (int64_t)taken * 1000 / HTTP_REPLY_BYTES_PER_S_MIN;
+    if (connection->deadline_ms > latest_ms)
+        connection->deadline_ms = latest_ms;
+    connection->reply_left = left;
 }
 
 static void take_turn(struct http_connection *connection)

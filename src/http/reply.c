@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { BODY_PIECE_BYTES = 16 * 1024 }; /* a record of TLS */
+
 static void end_connection(struct evhttp_request *raw)
 {
     /* What the client said of it has been heard; libevent would answer it a second time. */
@@ -133,6 +135,20 @@ static void write_at_once(struct http_connection *connection)
     bufferevent_trigger(connection->stream, EV_WRITE, BEV_TRIG_DEFER_CALLBACKS);
 }
 
+/* In pieces, since a TLS connection gives back a piece as a whole only: how far the client is would
+ * not be seen of a single one. */
+static bool add_body(struct evbuffer *output, const char *bytes, size_t len)
+{
+    while (len > 0) {
+        size_t piece = len < BODY_PIECE_BYTES ? len : BODY_PIECE_BYTES;
+        if (evbuffer_add(output, bytes, piece) != 0)
+            return false;
+        bytes += piece;
+        len -= piece;
+    }
+    return true;
+}
+
 static void send_reply(struct http_request *request, const struct http_response *response)
 {
     struct evhttp_request *raw = request->raw;
@@ -140,7 +156,7 @@ static void send_reply(struct http_request *request, const struct http_response 
     size_t len = response->body == NULL || !has_length(code) ? 0 : response->body_len;
 
     if (len > 0 && request->method != HTTP_METHOD_HEAD &&
-        evbuffer_add(evhttp_request_get_output_buffer(raw), response->body, len) != 0) {
+        !add_body(evhttp_request_get_output_buffer(raw), response->body, len)) {
         code = HTTP_CODE_INTERNAL; /* no memory: the least that can be said */
         len = 0;
         request->ends_connection = true;
@@ -148,10 +164,8 @@ static void send_reply(struct http_request *request, const struct http_response 
     if (has_length(code))
         add_length(raw, len);
     add_headers(request, response);
-    request->connection->phase = CONNECTION_REPLYING;
-    connection_set_deadline(request->connection,
-                            request->connection->server->limits.request_timeout_ms);
     evhttp_send_reply(raw, (int)code, NULL, NULL);
+    connection_begin_reply(request->connection);
     write_at_once(request->connection);
 }
 

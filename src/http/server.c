@@ -42,6 +42,8 @@ static void check_deadlines(struct http_server *server)
     for (struct http_connection *connection = LIST_FIRST(&server->connections); connection != NULL;
          connection = next) {
         next = LIST_NEXT(connection, link);
+        if (connection->phase == CONNECTION_REPLYING)
+            connection_credit_reply(connection, now_ms);
         bool timed =
             connection->phase != CONNECTION_ARRIVED && connection->phase != CONNECTION_HANDLING;
         if (timed && connection->deadline_ms <= now_ms)

@@ -74,6 +74,7 @@ struct http_connection {
     bool is_cut;       /* closed by us before its time: no lingering */
     bool has_answered; /* a reply was taken, and no other request was complete since */
     int64_t deadline_ms;
+    size_t reply_left; /* bytes that the socket had not taken when we looked last */
     size_t lingered_bytes;
     char peer[PEER_SIZE];
     struct http_request request;
@@ -135,6 +136,8 @@ void connection_look_for_request(struct http_connection *connection); /* when id
 void connection_cut(struct http_connection *connection);
 void connection_drop(struct http_connection *connection);
 void connection_set_deadline(struct http_connection *connection, int64_t timeout_ms);
+void connection_begin_reply(struct http_connection *connection); /* it is in the output */
+void connection_credit_reply(struct http_connection *connection, int64_t now_ms);
 void on_turn(evutil_socket_t fd, short what, void *context); /* the server */
 
 /* server.c */

@@ -140,6 +140,35 @@ Test(connection, that_does_not_take_its_reply_is_cut)
     client_close(&client);
 }
 
+static int take_plain(void *context, char *bytes, int max)
+{
+    struct client *client = context;
+    ssize_t got = recv(client->fd, bytes, (size_t)max, 0);
+    return got < 0 && errno == EAGAIN ? -1 : got < 0 ? 0 : (int)got;
+}
+
+/* How much of /medium arrives at this pace. */
+static size_t take_medium(int64_t bytes_per_s)
+{
+    server_start(quick_limits(30000, 500));
+    server_listen_small(NULL, NULL);
+    struct client client = client_connect_small();
+    client_send(&client, "GET /medium HTTP/1.1\r\n\r\n");
+    size_t taken = take_steadily(take_plain, &client, bytes_per_s, MEDIUM_BYTES);
+    client_close(&client);
+    return taken;
+}
+
+Test(connection, that_takes_its_reply_steadily_has_all_the_time_it_needs)
+{
+    cr_assert(eq(sz, take_medium(6 * HTTP_REPLY_BYTES_PER_S_MIN), MEDIUM_BYTES));
+}
+
+Test(connection, that_takes_its_reply_too_slowly_is_cut)
+{
+    cr_assert(lt(sz, take_medium(HTTP_REPLY_BYTES_PER_S_MIN / 2), MEDIUM_BYTES / 2));
+}
+
 Test(connection, lives_on_while_its_request_is_handled)
 {
     server_start_plain(quick_limits(100, 100));

@@ -27,7 +27,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 10000, LATE_MAX = 8, REPLY_MAX = 512 * 1024 };
+enum { PATIENCE_MS = 10000, LATE_MAX = 8, REPLY_MAX = 512 * 1024, MEDIUM_BYTES = 1000 * 1000 };
 
 struct world {
     struct event_base *base;
@@ -134,6 +134,14 @@ static inline void handle_large(void *context, struct http_request *request)
     free(text);
 }
 
+static inline void handle_medium(void *context, struct http_request *request)
+{
+    (void)context;
+    static char text[MEDIUM_BYTES];
+    memset(text, 'x', sizeof(text));
+    reply_text(request, HTTP_CODE_OK, text, sizeof(text));
+}
+
 static inline void handle_note(void *context, struct http_request *request)
 {
     (void)context;
@@ -171,6 +179,7 @@ static const struct http_route fixture_routes[] = {
     {HTTP_METHOD_GET, "/items/:item/parts/:part", handle_parts},
     {HTTP_METHOD_GET, "/late", handle_late},
     {HTTP_METHOD_GET, "/large", handle_large},
+    {HTTP_METHOD_GET, "/medium", handle_medium},
     {HTTP_METHOD_GET, "/note", handle_note},
 };
 
@@ -201,6 +210,31 @@ static inline void server_listen(const char *address, const char *certificate, c
     cr_assert(http_server_listen(world.server, &listener, &err) == STATUS_OK, "%s", err.text);
 }
 
+/* A socket that listens on loopback and whose connections buffer little, either way. */
+static inline int small_listener(char address[32])
+{
+    struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(any);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int bytes = 16 * 1024;
+    cr_assert(fd >= 0);
+    cr_assert(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)) == 0);
+    cr_assert(bind(fd, (struct sockaddr *)&any, len) == 0 && listen(fd, 8) == 0);
+    cr_assert(getsockname(fd, (struct sockaddr *)&any, &len) == 0);
+    (void)snprintf(address, 32, "127.0.0.1:%d", ntohs(any.sin_port));
+    return fd;
+}
+
+static inline void server_listen_small(const char *certificate, const char *key)
+{
+    struct error err = {0};
+    char address[32];
+    struct http_listener listener = {.certificate = certificate, .key = key};
+    listener.socket = small_listener(address);
+    listener.address = address;
+    cr_assert(http_server_listen(world.server, &listener, &err) == STATUS_OK, "%s", err.text);
+}
+
 static inline void server_start_plain(struct http_limits limits)
 {
     server_start(limits);
@@ -228,13 +262,51 @@ static inline struct client client_of(int fd, const struct sockaddr *address, so
     return client;
 }
 
-static inline struct client client_connect(void)
+static inline struct client connect_by(int fd)
 {
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_port = htons(http_server_port(world.server, 0)),
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    return client_of(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
-                     (const struct sockaddr *)&address, sizeof(address));
+    return client_of(fd, (const struct sockaddr *)&address, sizeof(address));
+}
+
+static inline struct client client_connect(void)
+{
+    return connect_by(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+}
+
+/* Its socket buffers little. */
+static inline struct client client_connect_small(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int bytes = 16 * 1024;
+    cr_assert(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes)) == 0);
+    return connect_by(fd);
+}
+
+/* Takes some of what has come: how many bytes, 0: the end, -1: nothing is there now. */
+typedef int take_fn(void *context, char *bytes, int max);
+
+/* Takes so many bytes in a second, until the end or until it has so many; how many these are. */
+static inline size_t take_steadily(take_fn *take, void *context, int64_t bytes_per_s, size_t enough)
+{
+    char bytes[1024];
+    int64_t start_ms = clock_mono_ms();
+    size_t taken = 0;
+    while (taken < enough) {
+        int64_t due = (clock_mono_ms() - start_ms) * bytes_per_s / 1000;
+        int got = -1;
+        while ((int64_t)taken < due && (got = take(context, bytes, sizeof(bytes))) > 0) {
+            taken += (size_t)got;
+            turn();
+        }
+        if (got == 0)
+            break;
+        cr_assert(clock_mono_ms() - start_ms < 3 * PATIENCE_MS, "after %zu bytes", taken);
+        turn();
+        (void)poll(NULL, 0, 1);
+    }
+    return taken < enough ? taken : enough;
 }
 
 static inline void client_close(struct client *client)

@@ -40,10 +40,9 @@ struct tls_client {
     SSL *ssl;
 };
 
-static struct tls_client tls_open(int max_version)
+static struct tls_client tls_open_on(struct client socket, int max_version)
 {
-    struct tls_client client = {.socket = client_connect(),
-                                .context = SSL_CTX_new(TLS_client_method())};
+    struct tls_client client = {.socket = socket, .context = SSL_CTX_new(TLS_client_method())};
     cr_assert(client.context != NULL);
     SSL_CTX_set_security_level(client.context,
                                0); /* else the old versions are not even asked for */
@@ -52,6 +51,11 @@ static struct tls_client tls_open(int max_version)
     client.ssl = SSL_new(client.context);
     cr_assert(client.ssl != NULL && SSL_set_fd(client.ssl, client.socket.fd) == 1);
     return client;
+}
+
+static struct tls_client tls_open(int max_version)
+{
+    return tls_open_on(client_connect(), max_version);
 }
 
 static void tls_close(struct tls_client *client)
@@ -269,6 +273,40 @@ Test(tls, cuts_a_handshake_that_does_not_end)
     WAIT_FOR(has_ended(&client));
 
     client_close(&client);
+}
+
+static int take_tls(void *context, char *bytes, int max)
+{
+    struct tls_client *client = context;
+    int got = SSL_read(client->ssl, bytes, max);
+    return got > 0 ? got : progress(client, got) == 0 ? -1 : 0;
+}
+
+/* How much of the reply with /medium arrives at this pace. */
+static size_t take_medium(int64_t bytes_per_s)
+{
+    static const char request[] = "GET /medium HTTP/1.1\r\n\r\n";
+    server_stop();
+    struct http_limits limits = usual_limits;
+    limits.request_timeout_ms = 500;
+    server_start(limits);
+    server_listen_small(certificate, key);
+    struct tls_client client = tls_open_on(client_connect_small(), TLS1_3_VERSION);
+    cr_assert(handshake(&client));
+    cr_assert(SSL_write(client.ssl, request, sizeof(request) - 1) > 0);
+    size_t taken = take_steadily(take_tls, &client, bytes_per_s, MEDIUM_BYTES);
+    tls_close(&client);
+    return taken;
+}
+
+Test(tls, gives_a_steady_client_all_the_time_it_needs)
+{
+    cr_assert(eq(sz, take_medium(6 * HTTP_REPLY_BYTES_PER_S_MIN), MEDIUM_BYTES));
+}
+
+Test(tls, cuts_a_client_that_is_too_slow)
+{
+    cr_assert(lt(sz, take_medium(HTTP_REPLY_BYTES_PER_S_MIN / 2), MEDIUM_BYTES / 2));
 }
 
 Test(tls, leaves_no_descriptor_behind)
