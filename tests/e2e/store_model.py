@@ -217,7 +217,7 @@ class Model:
             raise Refused("BACKUP_IN_USE")
         job = self.job_of(backup)
         claimed = job is not None and job.state == "claimed"
-        if backup.state == "pending" and not claimed:
+        if backup.state == "pending" and job.attempt == 0:
             self.go(backup, "gone")
             self.move(job, "done")
             return
@@ -254,17 +254,20 @@ class Model:
         if self.is_late(job) and not is_superseded:
             self.end(subject, job, "failed")
             return
-        self.go(subject, "deleting" if subject.state == "deleting" else "pending")
         if is_superseded:
-            self.move(job, "done")
-            self.queue_delete(subject)
+            self.leave_to_delete(subject, job)
             return
+        self.go(subject, "deleting" if subject.state == "deleting" else "pending")
         job.node = self.node_of(job.app, job.node)  # it may have moved while the job ran
         subject.node = job.node
         if delay_ms > 0:
             self.move(job, "delayed", self.now + delay_ms)
         else:
             self.queue(job)
+
+    def leave_to_delete(self, backup, job):
+        self.end(backup, job, "deleting")
+        self.queue_delete(backup)
 
     def is_to_end(self, job):
         return job.cancel and (job.is_task or
@@ -370,8 +373,12 @@ class Model:
                 job.failures += 1
         elif outcome == "completed":
             self.finish_completed(job, subject)
+        elif job.kind != "backup" or subject.state != "deleting":
+            self.end(subject, job, "failed")
+        elif job.attempt > 1:
+            self.leave_to_delete(subject, job)
         else:
-            self.end(subject, job, "gone" if job.kind == "backup" and subject.state == "deleting" else "failed")
+            self.end(subject, job, "gone")
         return "OK"
 
     def finish_completed(self, job, subject):
@@ -413,7 +420,9 @@ class Model:
         name = "task" if kind != "backup" else "backup"
         subject.job = self.world[f"{PREFIX}{name}:{subject.id}"]["job"]
         assert subject.job not in self.jobs, "a retry has a job of its own"
-        self.jobs[subject.job] = Job(subject.job, kind, subject, subject.node, self.now)
+        again = Job(subject.job, kind, subject, subject.node, self.now)
+        again.attempt, again.epoch = (job.attempt, job.epoch) if job else (1, 1)
+        self.jobs[subject.job] = again
 
     def retry(self, id_):
         if id_ in self.backups:

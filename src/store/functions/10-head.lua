@@ -58,8 +58,8 @@ local TRANSITIONS = {
     none = { create = "pending", found = "completed" }, -- found: in a bucket, by a task that rebuilds the catalogue
     pending = {
         discover = "discovering", requeue = "pending", fail = "failed", cancel = "failed",
-        withdraw = "gone",  -- DELETE before any worker had it
-        delete = "deleting", -- DELETE after a worker has claimed it
+        withdraw = "gone",   -- DELETE before any worker had it
+        delete = "deleting", -- DELETE afterwards: an attempt may have left data
     },
     discovering = { run = "running", requeue = "pending", fail = "failed", cancel = "failed", delete = "deleting" },
     running = { complete = "completed", requeue = "pending", fail = "failed", cancel = "failed", delete = "deleting" },
@@ -69,7 +69,7 @@ local TRANSITIONS = {
     unknown = { delete = "deleting" },
     deleting = {
         complete = "deleting", requeue = "deleting", -- data may exist: a delete job follows
-        fail = "gone", cancel = "gone",
+        fail = "gone", cancel = "gone", -- of the first attempt, which has left none
         purge = "gone",   -- the delete job has removed the data
         keep = "failed",  -- the delete job has failed for good
     },

@@ -3,8 +3,20 @@
 local FINISH = {}
 local AFTER = {} -- what tasks have to know of it; they are defined below
 
--- Back to the queue, at once or at a time. A backup that is being deleted is not tried again: what it may have left
--- in the bucket is the business of a delete job.
+-- A backup that is being deleted is not tried again: what it may have left in the bucket is the business of a delete job.
+local function leave_to_delete(job, backup, why, changes)
+    changes.state_unready = nil
+    transition(backup, "requeue", note_of(job, why), changes)
+    end_job(job, why)
+    queue_delete_job(backup, now_ms())
+end
+
+-- This attempt says that it leaves no data; an earlier one may have committed its snapshot and died before it told.
+local function is_left_to_delete(job, backup)
+    return backup.state == "deleting" and job.kind == "backup" and tonumber(job.attempt) > 1
+end
+
+-- Back to the queue, at once or at a time.
 local function requeue(job, backup, end_of_try, changes)
     local now = now_ms()
     local why = end_of_try.why
@@ -17,11 +29,7 @@ local function requeue(job, backup, end_of_try, changes)
     end
     changes.state_unready = reasons(end_of_try.unready)
     if backup.state == "deleting" and job.kind == "backup" then
-        changes.state_unready = nil
-        transition(backup, "requeue", note_of(job, why), changes)
-        end_job(job, why)
-        queue_delete_job(backup, now)
-        return
+        return leave_to_delete(job, backup, why, changes)
     end
     changes.node = node_of(job.app, job.node) -- the app may have moved meanwhile
     transition(backup, "requeue", note_of(job, why), changes)
@@ -65,6 +73,9 @@ function FINISH.completed(job, backup, finish, changes)
 end
 
 function FINISH.failed(job, backup, finish, changes)
+    if is_left_to_delete(job, backup) then
+        return leave_to_delete(job, backup, finish.reason, changes)
+    end
     local event = failure_event(job, backup, finish.reason, changes)
     transition(backup, event, note_of(job, finish.reason), changes)
     end_job(job, finish.reason)
@@ -89,6 +100,8 @@ end
 function FINISH.canceled(job, backup, finish, changes)
     if job.kind == "delete" then
         return FINISH.failed(job, backup, finish, changes)
+    elseif is_left_to_delete(job, backup) then
+        return leave_to_delete(job, backup, finish.reason, changes)
     end
     cancel_backup(backup, job, cancel_note(job, finish.reason), changes)
 end

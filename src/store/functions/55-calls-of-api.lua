@@ -351,7 +351,8 @@ define("backup_delete", WRITES, function(a)
     local job = own_job(backup)
     Tasks.refuse_delete(backup)
     local claimed = job ~= nil and job.state == "claimed"
-    local event = (backup.state == "pending" and not claimed) and "withdraw" or "delete"
+    local untouched = backup.state == "pending" and job ~= nil and job.attempt == "0"
+    local event = untouched and "withdraw" or "delete"
     require_event(backup, event)
 
     local why = claimed and "delete requested, its job is asked to stop" or "delete requested"

@@ -67,6 +67,13 @@ function Admin.check_retry(backup)
     end
 end
 
+-- A new job that goes on counting where the last one of its subject has stopped: its attempts tell whether there may be
+-- data in a bucket. Of one that nobody remembers, it had been claimed.
+function Admin.queue_successor(id, old, kind, subject, node, now)
+    queue_new_jobs({ new_job(id, kind, subject, node, int(now)) })
+    redis.call("HSET", PREFIX .. "job:" .. id, "attempt", old and old.attempt or "1", "epoch", old and old.epoch or "1")
+end
+
 -- The job in quarantine that a subject may have, queued again; else a new one. What has been done stays counted as done.
 -- move: transition() of what it is; seed: of the new job's id.
 function Admin.start_again(subject, kind, move, seed, actor, why)
@@ -81,7 +88,7 @@ function Admin.start_again(subject, kind, move, seed, actor, why)
     end
     changes.job = derived_id("retry" .. seed .. int(now))
     move(subject, "retry", { job = changes.job, who = actor, why = why }, changes)
-    queue_new_jobs({ new_job(changes.job, kind, subject, node, int(now)) })
+    Admin.queue_successor(changes.job, old, kind, subject, node, now)
     return changes.job
 end
 

@@ -184,7 +184,8 @@ function Doctor.check_changes(place, backup, in_state)
     end
 end
 
--- A new job for a backup that has none which would end it. commands: where to.
+-- A new job for a backup that has none which would end it; the lost one had been claimed, as far as anyone knows, and may
+-- have left data. commands: where to.
 function Doctor.add_job(place, backup, commands)
     local kind = backup.state == "deleting" and "delete" or "backup"
     local id = derived_id("doctor" .. place.id .. int(place.now))
@@ -192,7 +193,8 @@ function Doctor.add_job(place, backup, commands)
     local key = PREFIX .. "job:" .. id
     commands[#commands + 1] = { "HSET", key, "id", id, "kind", kind, "subject", place.id, "account", backup.account,
         "app", backup.app, "bucket", backup.bucket, "node", app and app.node or backup.node, "state", "delayed",
-        "created_ms", kind == "backup" and backup.created_ms or int(place.now), "reason", "made again by the doctor" }
+        "created_ms", kind == "backup" and backup.created_ms or int(place.now), "attempt", "1", "epoch", "1", "reason",
+        "made again by the doctor" }
     commands[#commands + 1] = { "ZADD", DELAYED, int(place.now + Doctor.GRACE_MS), id }
     return id
 end

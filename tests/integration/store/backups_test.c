@@ -672,20 +672,92 @@ Test(backup_delete, takes_a_waiting_one_out_of_the_queue_at_once)
     REFUSED(delete (made.id, err), STATUS_NOT_FOUND, "unknown_backup");
 }
 
-Test(backup_delete, takes_one_that_waits_for_a_retry_at_once)
+static void finish_with_retry(const struct job *job)
 {
-    struct job job = run(SHOP, "nightly");
     const struct store_finish later = {.outcome = STORE_OUTCOME_RETRY,
                                        .delay_ms = 60000,
                                        .reason = "bucket unreachable",
                                        .progress = STORE_PROGRESS_NONE};
-    MUST(store_job_finish(store, &job, &later, err));
+    MUST(store_job_finish(store, job, &later, err));
     EXPECT_TEXT(look("ZCARD appbackup:delayed"), "1");
+}
+
+/* A delete job is next, and when it is done the backup is gone. */
+static void expect_removal(const char *id)
+{
+    EXPECT_TEXT(backup_field(id, "state"), "deleting");
+    struct job removal = claim();
+    cr_expect(eq(int, (int)removal.kind, (int)JOB_DELETE));
+    EXPECT_TEXT(removal.subject, id);
+    MUST(finish(&removal, STORE_OUTCOME_COMPLETED, "", err));
+    EXPECT_TEXT(look("EXISTS appbackup:backup:%s", id), "0");
+}
+
+/* The attempt may have committed its snapshot and died before it told. */
+Test(backup_delete, removes_the_data_of_one_that_waits_for_a_retry)
+{
+    struct job job = run(SHOP, "nightly");
+    finish_with_retry(&job);
 
     MUST(delete (job.subject, err));
 
     EXPECT_TEXT(look("ZCARD appbackup:delayed"), "0");
-    EXPECT_TEXT(look("EXISTS appbackup:backup:%s", job.subject), "0");
+    EXPECT_TEXT(job_field(job.id, "state"), "done");
+    expect_removal(job.subject);
+}
+
+Test(backup_delete, removes_the_data_of_one_whose_job_was_lost)
+{
+    struct made made = make(SHOP, "nightly");
+    (void)look("DEL appbackup:job:%s", made.job);
+    (void)look("ZREM appbackup:queue:" NODE " %s", made.job);
+
+    MUST(delete (made.id, err));
+
+    expect_removal(made.id);
+}
+
+static void try_again(const char *id)
+{
+    const struct store_lever lever = {.actor = ACTOR};
+    struct store_call call;
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    store_call_retry(&call, id, &lever);
+    MUST(run_call(&call, &reply, err));
+}
+
+Test(backup_delete, removes_the_data_of_one_that_was_tried_again)
+{
+    struct job job = run(SHOP, "nightly");
+    MUST(finish(&job, STORE_OUTCOME_FAILED, "no such path", err));
+    try_again(job.subject);
+    MUST(delete (job.subject, err));
+    expect_removal(job.subject);
+
+    job = run(SHOP, "nightly");
+    MUST(finish(&job, STORE_OUTCOME_FAILED, "no such path", err));
+    (void)look("DEL appbackup:job:%s", job.id); /* a day later nobody remembers it */
+    try_again(job.subject);
+    MUST(delete (job.subject, err));
+    expect_removal(job.subject);
+}
+
+Test(backup_delete, leaves_the_data_of_earlier_attempts_to_a_delete_job)
+{
+    static const enum store_outcome ends[] = {STORE_OUTCOME_CANCELED, STORE_OUTCOME_FAILED};
+
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        struct job first = run(SHOP, "nightly");
+        MUST(finish(&first, STORE_OUTCOME_RELEASED, "", err));
+        struct job second = claim();
+        cr_assert(eq(str, second.id, first.id));
+        MUST(delete (second.subject, err));
+
+        MUST(finish(&second, ends[i], "asked to stop", err));
+
+        EXPECT_TEXT(job_field(second.id, "state"), "done");
+        expect_removal(second.subject);
+    }
 }
 
 Test(backup_delete, asks_a_running_one_to_stop_and_then_it_is_gone)
