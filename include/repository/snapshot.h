@@ -37,14 +37,24 @@ enum status repository_save_snapshot(struct repository *repository,
 typedef enum status repository_snapshot_fn(void *context,
                                            const struct repository_snapshot *snapshot,
                                            struct error *err);
+/* One that cannot be read hides no other: when all have been seen, the call fails with what is
+ * wrong with the first of these, and its name. */
 enum status repository_list_snapshots(struct repository *repository, repository_snapshot_fn *seen,
                                       void *context, struct error *err) MUST_CHECK;
 
-/* Under an exclusive lock. Removing what is not there is success. */
+/* Is that a failure to read a snapshot, rather than to reach the bucket? */
+bool repository_snapshot_is_unreadable(enum status status);
+
+/* There may be one of this id that cannot be read. */
+enum status repository_has_snapshot(struct repository *repository, const struct blob_id *id,
+                                    bool *ret_there, struct error *err) MUST_CHECK;
+
+/* Under an exclusive lock; it need not be readable. Removing what is not there is success. */
 enum status repository_remove_snapshot(struct repository *repository, const struct blob_id *id,
                                        struct error *err) MUST_CHECK;
 
-/* The snapshot with this tag, if any. */
+/* The snapshot with this tag, if any; of several the latest. One that cannot be read counts only if
+ * none is found: it may be the one. */
 enum status repository_find_snapshot(struct repository *repository, const char *tag,
                                      struct blob_id *ret_id, bool *ret_found, struct error *err)
     MUST_CHECK;

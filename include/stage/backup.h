@@ -43,10 +43,10 @@
  *           NO_SPACE: transient. canceled (CANCELED), lease_lost (LOST). And those of snapshot,
  *           repository and bucket.
  * Details   of the state: file_unreadable, file_vanished, file_changed, attributes_unreadable,
- *           files_skipped (the count), snapshot_left, undo_record_stale, and the reason of a
- *           failed undo of an earlier attempt. Of hooks: hook_failed, with stage, hook,
- *           exitCode, signal, timedOut, durationMs and output (the last 4 KiB) in
- *           additionalDetails.
+ *           files_skipped (the count), snapshot_unreadable (another one in the repository),
+ *           snapshot_left, undo_record_stale, and the reason of a failed undo of an earlier
+ *           attempt. Of hooks: hook_failed, with stage, hook, exitCode, signal, timedOut,
+ *           durationMs and output (the last 4 KiB) in additionalDetails.
  */
 #ifndef STAGE_BACKUP_H
 #define STAGE_BACKUP_H
@@ -93,8 +93,9 @@ struct stage_key {
 
 /* What to do. Everything is borrowed. */
 struct stage_plan {
-    const char *job;    /* id */
-    const char *backup; /* id */
+    const char *job;      /* id */
+    const char *backup;   /* id */
+    const char *snapshot; /* of a delete: the repository's id of it, 64 digits; "" or NULL: none */
     const char *backup_name;
     const char *account;
     const char *created_by; /* these three lie beside the data, for a record that is lost */
@@ -131,8 +132,9 @@ void stage_result_done(struct stage_result *result);
 enum status stage_backup_run(const struct stage_plan *plan, struct stage_result *result,
                              struct error *err) MUST_CHECK;
 
-/* Forget: removes every repository snapshot with the tag "backup=<id>", under an exclusive lock
- * (LOCKED is transient). No repository, no snapshot: fine, and no lock. */
+/* Forget: removes the plan's snapshot, readable or not, and every one with the tag "backup=<id>",
+ * under an exclusive lock (LOCKED is transient). Others that cannot be read stay. No repository, no
+ * snapshot: fine, and no lock. */
 enum status stage_delete_run(const struct stage_plan *plan, struct error *err) MUST_CHECK;
 
 #endif

@@ -67,6 +67,11 @@ static enum status load_snapshot(struct snapshot_listing *listing, const char *i
     return status;
 }
 
+bool repository_snapshot_is_unreadable(enum status status)
+{
+    return status == STATUS_CORRUPT || status == STATUS_TOO_LARGE;
+}
+
 /* One that is damaged must not hide the others; but then the list is not complete, and says so. */
 static enum status see_snapshot(struct snapshot_listing *listing, const char *id, struct error *err)
 {
@@ -75,7 +80,7 @@ static enum status see_snapshot(struct snapshot_listing *listing, const char *id
         return status;
     if (status == STATUS_NOT_FOUND)
         return STATUS_OK; /* forgotten while we listed */
-    if (status != STATUS_CORRUPT && status != STATUS_TOO_LARGE)
+    if (!repository_snapshot_is_unreadable(status))
         return status;
     if (listing->unreadable.status == STATUS_OK)
         listing->unreadable = *err;
@@ -98,6 +103,17 @@ enum status repository_list_snapshots(struct repository *repository, repository_
         return error_status(err);
     }
     return STATUS_OK;
+}
+
+enum status repository_has_snapshot(struct repository *repository, const struct blob_id *id,
+                                    bool *ret_there, struct error *err)
+{
+    char path[OBJECT_PATH_SIZE];
+    uint64_t size = 0;
+    object_path(path, "snapshots", id);
+    enum status status = object_store_size(repository->store, path, &size, err);
+    *ret_there = status == STATUS_OK;
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
 enum status repository_remove_snapshot(struct repository *repository, const struct blob_id *id,

@@ -113,7 +113,7 @@ static enum status read_all(const struct stage_catalog_plan *plan, struct object
         return error_status(err);
     stage_point("catalog");
     status = repository_list_snapshots(repository, on_snapshot, entries, err);
-    if (status != STATUS_CORRUPT && status != STATUS_TOO_LARGE)
+    if (!repository_snapshot_is_unreadable(status))
         return status;
     detail_add(result->state_details, REASON_SNAPSHOT_UNREADABLE, "Snapshot not readable",
                err->text, NULL);

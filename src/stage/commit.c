@@ -2,6 +2,7 @@
 
 #include "core/cleanup.h"
 #include "core/json.h"
+#include "model/detail.h"
 #include "owner.h"
 #include "repository/snapshot.h"
 
@@ -160,6 +161,20 @@ static enum status on_snapshot(void *context, const struct repository_snapshot *
     return STATUS_OK;
 }
 
+/* One that cannot be read may be of an earlier attempt of this very backup, or the parent. The
+ * first costs a second snapshot with the same tag, the other some reading: both are better than no
+ * backup until somebody has mended the bucket. */
+static void warn_unreadable(struct stage_context *context, const struct error *cause)
+{
+    char text[DETAIL_TEXT_MAX];
+    (void)snprintf(text, sizeof(text),
+                   "%.300s: verify the app, and delete the backup that is then 'removed'; what no "
+                   "backup belongs to is removed by hand",
+                   cause->text);
+    detail_add(context->result->state_details, REASON_SNAPSHOT_UNREADABLE, "Snapshot not readable",
+               text, NULL);
+}
+
 enum status commit_find(struct stage_context *context, bool *ret_found, struct error *err)
 {
     const struct app_definition *app = context->plan->app;
@@ -174,8 +189,11 @@ enum status commit_find(struct stage_context *context, bool *ret_found, struct e
     };
     struct search search = {.result = context->result, .parent = &context->parent};
     commit_tag(context->plan->backup, search.tag);
-    if (repository_list_snapshots(context->repository, on_snapshot, &search, err) != STATUS_OK)
-        return err->status;
+    enum status status = repository_list_snapshots(context->repository, on_snapshot, &search, err);
+    if (repository_snapshot_is_unreadable(status))
+        warn_unreadable(context, err);
+    else if (status != STATUS_OK)
+        return status;
     context->parent.app_tag = NULL; /* it ends here */
     *ret_found = search.found;
     return STATUS_OK;

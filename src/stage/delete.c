@@ -11,6 +11,14 @@ enum {
     DELETE_SNAPSHOTS_MAX = 16
 };
 
+/* What there is to remove. */
+struct target {
+    struct repository *repository;
+    char tag[COMMIT_TAG_SIZE];
+    bool is_recorded; /* by this id */
+    struct blob_id recorded;
+};
+
 static enum status open_existing(const struct stage_plan *plan, struct object_store *store,
                                  struct repository **ret_repository, bool *ret_exists,
                                  struct error *err)
@@ -20,41 +28,69 @@ static enum status open_existing(const struct stage_plan *plan, struct object_st
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-static enum status remove_all(struct repository *repository, const struct stage_plan *plan,
-                              const char *tag, struct error *err)
+/* The recorded one goes by its id, whatever is in it; then all that have the tag. One that cannot
+ * be read is taken for another backup's: it may not keep this one from going. */
+static enum status find_next(const struct target *target, struct blob_id *ret_id, bool *ret_found,
+                             struct error *err)
+{
+    *ret_found = false;
+    *ret_id = target->recorded;
+    if (target->is_recorded &&
+        repository_has_snapshot(target->repository, &target->recorded, ret_found, err) != STATUS_OK)
+        return err->status;
+    if (*ret_found)
+        return STATUS_OK;
+    enum status status =
+        repository_find_snapshot(target->repository, target->tag, ret_id, ret_found, err);
+    return repository_snapshot_is_unreadable(status) ? STATUS_OK : status;
+}
+
+static enum status remove_all(const struct target *target, const struct stage_plan *plan,
+                              struct error *err)
 {
     for (int i = 0; i < DELETE_SNAPSHOTS_MAX; i++) {
         struct blob_id id;
         bool found = false;
         if (cancel_check(plan->cancel, err) != STATUS_OK ||
-            repository_refresh_lock(repository, err) != STATUS_OK ||
-            repository_find_snapshot(repository, tag, &id, &found, err) != STATUS_OK)
+            repository_refresh_lock(target->repository, err) != STATUS_OK ||
+            find_next(target, &id, &found, err) != STATUS_OK)
             return err->status;
         if (!found)
             return STATUS_OK;
         stage_point("delete");
-        if (repository_remove_snapshot(repository, &id, err) != STATUS_OK)
+        if (repository_remove_snapshot(target->repository, &id, err) != STATUS_OK)
             return err->status;
     }
     return FAIL(err, STATUS_CONFLICT, "more than %d snapshots have the tag '%s'",
-                DELETE_SNAPSHOTS_MAX, tag);
+                DELETE_SNAPSHOTS_MAX, target->tag);
+}
+
+static enum status set_target(const struct stage_plan *plan, struct target *target,
+                              struct error *err)
+{
+    const char *snapshot = plan->snapshot == NULL ? "" : plan->snapshot;
+    commit_tag(plan->backup, target->tag);
+    target->is_recorded = snapshot[0] != '\0';
+    if (target->is_recorded && !blob_id_from_text(snapshot, &target->recorded))
+        return FAIL(err, STATUS_INVALID, "snapshot '%.80s': 64 digits are expected", snapshot);
+    return STATUS_OK;
 }
 
 /* The lock shuts out everybody else: not taken where there is nothing to remove. */
 static enum status forget(struct repository *repository, const struct stage_plan *plan,
                           struct error *err)
 {
-    char tag[COMMIT_TAG_SIZE];
-    commit_tag(plan->backup, tag);
+    struct target target = {.repository = repository};
     struct blob_id id;
     bool found = false;
-    if (repository_find_snapshot(repository, tag, &id, &found, err) != STATUS_OK)
+    if (set_target(plan, &target, err) != STATUS_OK ||
+        find_next(&target, &id, &found, err) != STATUS_OK)
         return err->status;
     if (!found)
         return STATUS_OK;
     if (repository_lock(repository, true, plan->cancel, err) != STATUS_OK)
         return err->status;
-    enum status status = remove_all(repository, plan, tag, err);
+    enum status status = remove_all(&target, plan, err);
     struct error second = {0};
     if (repository_unlock(repository, &second) == STATUS_OK || status != STATUS_OK)
         return status;

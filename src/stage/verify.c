@@ -133,7 +133,7 @@ static enum status damaged(struct verify *verify, const char *text, struct error
 static enum status walk(struct verify *verify, struct error *err)
 {
     enum status status = repository_list_snapshots(verify->repository, on_snapshot, verify, err);
-    if (status != STATUS_OK && status != STATUS_CORRUPT && status != STATUS_TOO_LARGE)
+    if (status != STATUS_OK && !repository_snapshot_is_unreadable(status))
         return status;
     verify->verdicts->complete = true;
     size_t count = verification_damage_count(verify->verification);

@@ -153,6 +153,7 @@ static enum status run_stages(struct run *run, const char *passphrase, struct st
     const struct stage_plan plan = {
         .job = job->id,
         .backup = job->subject,
+        .snapshot = run->backup.repository_snapshot,
         .backup_name = run->backup.name,
         .account = job->account,
         .created_by = run->backup.created_by,

@@ -203,6 +203,29 @@ class VerifyTest(NodeTest):
             self.assertEqual(1, status.returncode)
             self.assertIn("1 backups are gone or damaged in their bucket", status.stdout)
 
+    def test_leads_from_an_unreadable_snapshot_to_a_bucket_without_it(self):
+        with Node() as node:
+            node.start_worker()
+            damaged, other = (node.create("--wait") for _ in range(2))
+            name = node.redis_cli("HGET", f"appbackup:backup:{damaged}", "repository_snapshot")
+            path = next(path for path in files_of(node, "snapshots") if path.endswith(name))
+            os.chmod(path, 0o600)
+            os.truncate(path, 0)
+
+            new = node.create("--wait")  # neither this nor a delete is kept from its work
+            detail, = node.get(new)["stateDetails"]
+            self.assertTrue(detail["type"].endswith("/snapshot_unreadable"), detail)
+            self.assertIn("snapshots/" + name, detail["detail"])
+            delete(node, other)
+            self.assertEqual(2, len(files_of(node, "snapshots")))
+
+            _, code = self.verify(node)
+            self.assertEqual(1, code)
+            self.assertEqual(["removed", "completed"], [node.get(one)["state"] for one in (damaged, new)])
+            delete(node, damaged)
+            self.assertEqual(1, len(files_of(node, "snapshots")))
+            self.assertEqual([], node.get(node.create("--wait"))["stateDetails"])
+
     def test_comes_by_itself(self):
         with Node(verify_interval_s=1, verify_sample=50) as node:
             node.start_worker()

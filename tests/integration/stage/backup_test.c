@@ -739,6 +739,30 @@ Test(stage_backup_run, reads_again_what_the_repository_has_lost)
     stage_fixture_check(&fixture);
 }
 
+Test(stage_backup_run, goes_on_beside_a_snapshot_that_cannot_be_read)
+{
+    make_files("volume");
+    expect_backup();
+    char first[65];
+    snprintf(first, sizeof(first), "%s", result.repository_snapshot);
+    next_backup();
+    scratch_shell(&fixture.scratch, "cd bucket/*/snapshots && chmod 600 %s && : >%s",
+                  result.repository_snapshot, result.repository_snapshot);
+    char damaged[96];
+    snprintf(damaged, sizeof(damaged), "snapshots/%s", result.repository_snapshot);
+
+    next_backup();
+
+    const char *details = details_of(result.state_details);
+    cr_expect(eq(sz, json_array_size(result.state_details), 1), "%s", details);
+    cr_expect(strstr(details, "/snapshot_unreadable") != NULL, "%s", details);
+    cr_expect(strstr(details, damaged) != NULL, "%s", details);
+    cr_expect(gt(sz, expect_restore("target", fixture.volumes[0]), 0));
+    scratch_shell(&fixture.scratch, "rm bucket/*/%s", damaged);
+    expect_summary("0/0/6/0/0/4", first); /* the one before was the parent */
+    stage_fixture_check(&fixture);
+}
+
 Test(stage_backup_run, goes_on_without_a_parent_that_is_damaged)
 {
     make_files("volume");

@@ -24,6 +24,8 @@ static void tear_down(void)
 
 TestSuite(stage_delete_run, .init = set_up, .fini = tear_down);
 
+static char snapshot[RESTIC_ID_SIZE]; /* of the last backup */
+
 static void back_up(const char *backup)
 {
     struct error err = {0};
@@ -32,7 +34,21 @@ static void back_up(const char *backup)
     cr_assert(eq(int, (int)stage_result_init(&result, &err), STATUS_OK));
     cr_assert(eq(int, (int)stage_backup_run(&fixture.plan, &result, &err), STATUS_OK), "%s",
               err.text);
+    memcpy(snapshot, result.repository_snapshot, sizeof(snapshot));
     stage_result_done(&result);
+}
+
+/* As a file server may leave it that has crashed. */
+static void empty_snapshot(const char *id)
+{
+    scratch_shell(&fixture.scratch, "cd bucket/*/snapshots && chmod 600 %s && : >%s", id, id);
+}
+
+static void expect_files(const char *expected)
+{
+    char *count = scratch_output(&fixture.scratch, "ls bucket/*/snapshots | wc -l");
+    cr_expect(eq(str, count, (char *)(uintptr_t)expected));
+    free(count);
 }
 
 static void expect_delete(enum status status)
@@ -65,6 +81,64 @@ Test(stage_delete_run, forgets_its_own_snapshot_and_no_other)
     free(tags);
     expect_delete(STATUS_OK);
     cr_expect(eq(long, count_snapshots(), 1));
+    stage_fixture_check(&fixture);
+}
+
+Test(stage_delete_run, is_done_beside_a_snapshot_that_cannot_be_read)
+{
+    back_up("55555555-5555-4555-8555-555555555555");
+    empty_snapshot(snapshot);
+    back_up(FIXTURE_BACKUP);
+
+    expect_delete(STATUS_OK);
+
+    expect_files("1");
+    expect_delete(STATUS_OK);
+    expect_files("1");
+}
+
+Test(stage_delete_run, removes_by_its_id_what_cannot_be_read)
+{
+    char damaged[RESTIC_ID_SIZE];
+    back_up(FIXTURE_BACKUP);
+    memcpy(damaged, snapshot, sizeof(damaged));
+    empty_snapshot(damaged);
+    back_up("55555555-5555-4555-8555-555555555555");
+    fixture.plan.backup = FIXTURE_BACKUP;
+    fixture.plan.snapshot = damaged;
+
+    expect_delete(STATUS_OK);
+
+    expect_files("1");
+    cr_expect(eq(long, count_snapshots(), 1));
+    expect_delete(STATUS_OK);
+    stage_fixture_check(&fixture);
+}
+
+Test(stage_delete_run, removes_what_has_another_id_than_recorded)
+{
+    back_up(FIXTURE_BACKUP);
+    fixture.plan.snapshot = snapshot;
+    free(stage_fixture_restic(&fixture, "tag --add keep"));
+
+    expect_delete(STATUS_OK);
+
+    expect_files("0");
+}
+
+Test(stage_delete_run, removes_both_snapshots_that_two_attempts_have_left)
+{
+    back_up(FIXTURE_BACKUP);
+    scratch_shell(&fixture.scratch, "cp -r bucket/*/snapshots aside");
+    empty_snapshot(snapshot);
+    back_up(FIXTURE_BACKUP); /* cannot know that it was there already */
+    fixture.plan.snapshot = snapshot;
+    scratch_shell(&fixture.scratch, "cp -f aside/* bucket/*/snapshots");
+    cr_assert(eq(long, count_snapshots(), 2));
+
+    expect_delete(STATUS_OK);
+
+    expect_files("0");
     stage_fixture_check(&fixture);
 }
 

@@ -164,6 +164,11 @@ Test(repository_snapshot, that_is_damaged_hides_no_other)
     cr_expect(found);
     EXPECT_STATUS(&f, repository_find_snapshot(f.repository, "backup=1", &id, &found, &f.err),
                   STATUS_CORRUPT);
+    MUST(&f, repository_has_snapshot(f.repository, &first.id, &found, &f.err));
+    cr_expect(found);
+    MUST(&f, repository_remove_snapshot(f.repository, &first.id, &f.err));
+    MUST(&f, repository_has_snapshot(f.repository, &first.id, &found, &f.err));
+    cr_expect(not(found));
 }
 
 Test(repository_snapshot, list_ends_with_the_status_of_the_callback)
