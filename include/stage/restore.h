@@ -68,8 +68,9 @@ enum { RESTORE_KEEP_MS = 24 * 60 * 60 * 1000 };
 /* What to do. Everything is borrowed. */
 struct stage_restore_plan {
     const char *job;      /* id */
-    const char *backup;   /* id; for hooks, and to find the snapshot by its tag */
-    const char *snapshot; /* the repository's id of it, 64 digits; NULL: tag "backup=<id>" */
+    const char *backup;   /* id; for hooks, and for the tag of its snapshot */
+    const char *snapshot; /* the repository's id of it, 64 digits; NULL, or if it is not there: the
+                             latest with the tag "backup=<id>" */
     const struct app_definition *app;
     const struct bucket_definition *bucket;
     const char *app_id;

@@ -72,36 +72,56 @@ static enum status on_snapshot(void *context, const struct repository_snapshot *
     return STATUS_OK;
 }
 
-static enum status find_by_tag(struct restore *restore, struct blob_id *ret_id, struct error *err)
+/* That some other snapshot file is damaged is no reason not to use this one. */
+static enum status find_by_id(struct restore *restore, const struct blob_id *id, bool *ret_found,
+                              struct error *err)
 {
-    char tag[COMMIT_TAG_SIZE];
-    bool found = false;
-    commit_tag(restore->plan->backup, tag);
-    if (repository_find_snapshot(restore->repository, tag, ret_id, &found, err) != STATUS_OK)
-        return err->status;
-    return found ? STATUS_OK
-                 : FAIL_REASON(err, STATUS_NOT_FOUND, REASON_SNAPSHOT_MISSING,
-                               "no snapshot in the repository has the tag '%s'", tag);
+    struct tree_search search = {.snapshot = *id};
+    enum status status = repository_list_snapshots(restore->repository, on_snapshot, &search, err);
+    *ret_found = search.found;
+    if (!search.found)
+        return status;
+    restore->root = search.tree;
+    blob_id_to_text(id, restore->result->repository_snapshot);
+    return STATUS_OK;
 }
 
+static enum status find_recorded(struct restore *restore, bool *ret_found, struct error *err)
+{
+    struct blob_id id;
+    const char *text = restore->plan->snapshot;
+    if (text == NULL)
+        return STATUS_OK;
+    if (!blob_id_from_text(text, &id))
+        return FAIL(err, STATUS_INVALID, "snapshot '%.80s': 64 digits are expected", text);
+    enum status status = find_by_id(restore, &id, ret_found, err);
+    return repository_snapshot_is_unreadable(status) ? STATUS_OK : status;
+}
+
+static enum status find_by_tag(struct restore *restore, bool *ret_found, struct error *err)
+{
+    struct blob_id id;
+    char tag[COMMIT_TAG_SIZE];
+    commit_tag(restore->plan->backup, tag);
+    if (repository_find_snapshot(restore->repository, tag, &id, ret_found, err) != STATUS_OK)
+        return err->status;
+    return *ret_found ? find_by_id(restore, &id, ret_found, err) : STATUS_OK;
+}
+
+/* `restic tag` and `restic rewrite` store a snapshot anew, under another id; the tag stays. */
 static enum status find_snapshot(struct restore *restore, struct error *err)
 {
-    const char *text = restore->plan->snapshot;
-    struct tree_search search = {.found = false};
-    if (text != NULL && !blob_id_from_text(text, &search.snapshot))
-        return FAIL(err, STATUS_INVALID, "snapshot '%.80s': 64 digits are expected", text);
-    if (text == NULL && find_by_tag(restore, &search.snapshot, err) != STATUS_OK)
+    bool found = false;
+    if (find_recorded(restore, &found, err) != STATUS_OK)
         return err->status;
-    /* That some other snapshot file is damaged is no reason not to use this one. */
-    enum status status = repository_list_snapshots(restore->repository, on_snapshot, &search, err);
-    if (!search.found && status != STATUS_OK)
-        return status;
-    if (!search.found)
-        return FAIL_REASON(err, STATUS_NOT_FOUND, REASON_SNAPSHOT_MISSING,
-                           "snapshot %.80s is not in the repository", text == NULL ? "" : text);
-    restore->root = search.tree;
-    blob_id_to_text(&search.snapshot, restore->result->repository_snapshot);
-    return STATUS_OK;
+    if (!found && find_by_tag(restore, &found, err) != STATUS_OK)
+        return err->status;
+    if (found)
+        return STATUS_OK;
+    const char *recorded = restore->plan->snapshot;
+    return FAIL_REASON(err, STATUS_NOT_FOUND, REASON_SNAPSHOT_MISSING,
+                       "neither snapshot %.80s nor one of backup %s is in the repository",
+                       recorded == NULL ? "(unknown)" : recorded, restore->plan->backup);
 }
 
 static enum status stage_open(struct restore *restore, struct error *err)

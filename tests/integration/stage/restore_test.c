@@ -164,6 +164,48 @@ Test(restore, reads_what_the_stock_restic_wrote)
     free(id);
 }
 
+/* Its id is in the recorded of the plan. */
+static void record_snapshot(char recorded[RESTIC_ID_SIZE])
+{
+    struct error err = {0};
+    cr_assert(eq(int, (int)stage_backup_run(&fixture.plan, &result, &err), STATUS_OK), "%s",
+              err.text);
+    memcpy(recorded, result.repository_snapshot, RESTIC_ID_SIZE);
+    plan.snapshot = recorded;
+}
+
+Test(restore, finds_a_snapshot_that_was_stored_anew_by_its_tag)
+{
+    char recorded[RESTIC_ID_SIZE];
+    scratch_shell(&fixture.scratch, "echo text >volume/file");
+    record_snapshot(recorded);
+    free(stage_fixture_restic(&fixture, "tag --add keep"));
+
+    restore();
+
+    cr_expect(gt(sz, compare_target(), 0));
+    cr_expect(ne(str, result.repository_snapshot, recorded));
+    free(stage_fixture_restic(&fixture, "forget %s", result.repository_snapshot));
+    fail_restore(STATUS_NOT_FOUND, "snapshot_missing");
+}
+
+Test(restore, takes_the_latest_with_the_tag_when_the_recorded_one_cannot_be_read)
+{
+    char recorded[RESTIC_ID_SIZE], second[RESTIC_ID_SIZE];
+    scratch_shell(&fixture.scratch, "echo text >volume/file");
+    record_snapshot(recorded);
+    scratch_shell(&fixture.scratch, "cd bucket/*/snapshots && chmod 600 * && : >%s", recorded);
+    fail_restore(STATUS_CORRUPT, "corrupt");
+    scratch_shell(&fixture.scratch, "echo changed >volume/file");
+    record_snapshot(second); /* another attempt at the same backup, which could not know */
+    plan.snapshot = recorded;
+
+    restore();
+
+    cr_expect(gt(sz, compare_target(), 0));
+    cr_expect(eq(str, result.repository_snapshot, second));
+}
+
 Test(restore, with_one_thread_gives_the_same)
 {
     stage_fixture_make_every_kind(&fixture);
