@@ -88,6 +88,10 @@ enum status repository_start_lock(struct repository *repository, bool exclusive,
                                   const struct cancel *cancel, struct error *err) MUST_CHECK;
 enum status repository_finish_lock(struct repository *repository, const struct cancel *cancel,
                                    struct error *err) MUST_CHECK;
+/* Would repository_lock() find somebody else's lock in its way now? Then LOCKED, as it says it.
+ * None is taken; those of dead processes of this host are removed. */
+enum status repository_check_locks(struct repository *repository, bool exclusive, struct error *err)
+    MUST_CHECK;
 /* Call often while working: renews when 5 min have passed, fails with LOST when no renewal was
  * possible for 22.5 min. */
 enum status repository_refresh_lock(struct repository *repository, struct error *err) MUST_CHECK;

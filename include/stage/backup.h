@@ -2,7 +2,8 @@
  * One backup, from the application's files to a snapshot in the repository, with undo.
  *
  * Order     open           bucket and repository; BACKUP_DISCOVERING from here. What a dead attempt
- *                          of this job has left is unwound first.
+ *                          of this job has left is unwound first. LOCKED if somebody else has the
+ *                          repository to himself: the application is not held for nothing.
  *           pre-backup     hooks
  *           pre-snapshot   volumes are planned; hooks: the application is frozen from here
  *           snapshot       taken_ms

@@ -125,6 +125,13 @@ static enum status wait_until(int64_t deadline, const struct cancel *cancel, str
     return STATUS_OK;
 }
 
+enum status repository_check_locks(struct repository *repository, bool exclusive, struct error *err)
+{
+    if (check_conflicts(repository, exclusive, NULL, err) != STATUS_OK)
+        return FAIL_IN(err, "locks of the repository");
+    return STATUS_OK;
+}
+
 enum status repository_start_lock(struct repository *repository, bool exclusive,
                                   const struct cancel *cancel, struct error *err)
 {

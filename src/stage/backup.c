@@ -154,6 +154,18 @@ static const enum compression compressions[BUCKET_COMPRESSION_COUNT] = {
     [BUCKET_COMPRESSION_OFF] = COMPRESSION_OFF,
 };
 
+/* Whoever has the repository to himself, a prune or a check, may have it for hours: each attempt
+ * until then would hold the application for nothing. No lock is taken here: the hooks may take
+ * longer than it can go without being renewed. */
+static enum status find_or_check_locks(struct stage_context *context, bool *ret_found,
+                                       struct error *err)
+{
+    enum status status = commit_find(context, ret_found, err);
+    return status != STATUS_OK || *ret_found
+               ? status
+               : repository_check_locks(context->repository, false, err);
+}
+
 /* Before the application is touched: a bucket that is away or a wrong passphrase freezes nothing.
  */
 static enum status open_repository(struct stage_context *context, bool *ret_found,
@@ -168,7 +180,7 @@ static enum status open_repository(struct stage_context *context, bool *ret_foun
         context_open_repository(plan, context->store, true, &context->repository, err) !=
             STATUS_OK ||
         stage_bucket_check(plan->bucket, err) != STATUS_OK || /* a new one is marked by now */
-        commit_find(context, ret_found, err) != STATUS_OK)
+        find_or_check_locks(context, ret_found, err) != STATUS_OK)
         return FAIL_IN(err, "open");
     repository_set_compression(context->repository, compressions[plan->bucket->compression]);
     repository_set_extra_verify(context->repository,

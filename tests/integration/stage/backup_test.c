@@ -648,6 +648,18 @@ static enum status on_snapshot(void *context, const struct repository_snapshot *
     return STATUS_OK;
 }
 
+static void open_repository(struct object_store **ret_store, struct repository **ret_repository)
+{
+    struct error err = {0};
+    cr_assert(
+        eq(int,
+           (int)object_store_open_directory("b", fixture.bucket.path, FIXTURE_APP, ret_store, &err),
+           STATUS_OK));
+    cr_assert(eq(int,
+                 (int)repository_open(*ret_store, fixture.plan.passphrase, ret_repository, &err),
+                 STATUS_OK));
+}
+
 /* parent NULL: any. */
 static void expect_summary(const char *expected, const char *parent)
 {
@@ -656,11 +668,7 @@ static void expect_summary(const char *expected, const char *parent)
     struct repository *repository = NULL;
     struct told told = {.summary = ""};
     cr_assert(blob_id_from_text(result.repository_snapshot, &told.id));
-    cr_assert(eq(
-        int, (int)object_store_open_directory("b", fixture.bucket.path, FIXTURE_APP, &store, &err),
-        STATUS_OK));
-    cr_assert(eq(int, (int)repository_open(store, fixture.plan.passphrase, &repository, &err),
-                 STATUS_OK));
+    open_repository(&store, &repository);
     cr_assert(
         eq(int, (int)repository_list_snapshots(repository, on_snapshot, &told, &err), STATUS_OK));
     cr_expect(eq(str, told.summary, (char *)(uintptr_t)expected));
@@ -668,6 +676,33 @@ static void expect_summary(const char *expected, const char *parent)
         cr_expect(eq(str, told.parent, (char *)(uintptr_t)parent));
     repository_close(repository);
     object_store_close(store);
+}
+
+Test(stage_backup_run, touches_no_application_while_somebody_has_the_repository_to_himself)
+{
+    struct error err = {0};
+    struct object_store *store = NULL;
+    struct repository *repository = NULL;
+    stage_fixture_add_hook(&fixture, HOOK_PRE_BACKUP, "dump", "", true);
+    stage_fixture_add_hook(&fixture, HOOK_PRE_SNAPSHOT, "freeze", "", true);
+    expect_backup();
+    scratch_shell(&fixture.scratch, "rm log");
+    open_repository(&store, &repository);
+    cr_assert(eq(int, (int)repository_lock(repository, true, NULL, &err), STATUS_OK));
+
+    fixture.plan.backup = "55555555-5555-4555-8555-555555555555";
+    fail_backup(STATUS_LOCKED, "repository_locked");
+
+    cr_expect(eq(str, (char *)(uintptr_t)stage_fixture_log(&fixture), ""));
+    fixture.plan.backup = FIXTURE_BACKUP;
+    expect_backup(); /* it is there already, whoever works on the repository */
+    cr_assert(eq(int, (int)repository_unlock(repository, &err), STATUS_OK));
+    next_backup();
+    cr_expect(eq(str, (char *)(uintptr_t)stage_fixture_log(&fixture),
+                 "pre-backup dump backup; pre-snapshot freeze backup"));
+    repository_close(repository);
+    object_store_close(store);
+    stage_fixture_check(&fixture);
 }
 
 static void make_files(const char *directory)

@@ -50,6 +50,8 @@ Test(repository_lock, lets_readers_share_and_nobody_beside_an_exclusive_one)
     struct repository *other = another();
     for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
         MUST(&f, repository_lock(f.repository, pairs[i].first, NULL, &f.err));
+        EXPECT_STATUS(&f, repository_check_locks(other, pairs[i].second, &f.err), pairs[i].status);
+        expect_locks("1");
         EXPECT_STATUS(&f, repository_lock(other, pairs[i].second, NULL, &f.err), pairs[i].status);
         MUST(&f, repository_unlock(other, &f.err));
         expect_locks("1");
