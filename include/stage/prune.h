@@ -3,13 +3,16 @@
  * restic, as a child: its own exclusive lock, its rules of what is worth repacking (at most 5 %
  * may stay unused).
  *
+ * Full      a bucket without room for what is to be repacked first gives back what is wholly
+ *           unused; then the rest is tried once more.
  * Secrets   the passphrase, and the keys of an S3 bucket, come to it through descriptors of ours
  *           that have no name in any file system; nothing of them is in its arguments or its
  *           environment.
  * Ends      at the deadline or on cancel, with its whole process group. A prune that was cut off
  * has lost nothing, but leaves its lock: that of a dead process is removed, before and after.
- * Errors    NOT_FOUND, "restic_missing"; LOCKED (transient); TIMEOUT, "prune_timeout" and INTERNAL,
- *           "prune_failed": with the last it said; bucket_unreachable, canceled.
+ * Errors    NOT_FOUND, "restic_missing"; LOCKED, and NO_SPACE, "bucket_full" (transient); TIMEOUT,
+ *           "prune_timeout" and INTERNAL, "prune_failed": with the last it said;
+ *           bucket_unreachable, canceled.
  * Details   pruned: what restic said of it
  */
 #ifndef STAGE_PRUNE_H
@@ -24,7 +27,7 @@ struct stage_prune_plan {
     const char *passphrase;
     struct bandwidth *bandwidth; /* NULL: no limits */
     struct stage_key *key;       /* may be NULL */
-    int64_t timeout_ms;
+    int64_t timeout_ms;          /* for all that restic does */
     const struct cancel *cancel;
     stage_report_fn *report;
     void *context;

@@ -3,6 +3,7 @@
 #include "bucket/s3_credentials.h"
 #include "context.h"
 #include "core/child.h"
+#include "core/clock.h"
 #include "core/file.h"
 #include "model/detail.h"
 
@@ -13,6 +14,12 @@
 #include <unistd.h>
 
 enum { ARGUMENTS_MAX = 20, ENVIRONMENT_MAX = 8, NUMBER_SIZE = 24, KEYS_MAX = 3 * SECRET_MAX };
+
+/* How much is done. */
+enum effort {
+    WHOLE,      /* packs of which little is needed are written anew, then what is unused goes */
+    ONLY_REMOVE /* packs of which nothing is needed go: that needs hardly any room */
+};
 
 /* What restic gets to see, and nothing else. The descriptors are of memory that goes with us. */
 struct setting {
@@ -46,10 +53,9 @@ static enum status report(const struct stage_prune_plan *plan, const struct stag
     return cancel_check(plan->cancel, err);
 }
 
-/* Locks and lets go: what a dead process of this host has left is removed on the way. LOCKED: it is
- * in use. */
-static enum status clear_locks(const struct stage_plan *place, const struct cancel *cancel,
-                               bool *ret_exists, struct error *err)
+/* What a dead process of this host has left is removed. LOCKED: it is in use. No lock is written,
+ * for which a full bucket may have no room. */
+static enum status clear_locks(const struct stage_plan *place, bool *ret_exists, struct error *err)
 {
     CLEANUP(object_store_closep) struct object_store *store = NULL;
     CLEANUP(repository_closep) struct repository *repository = NULL;
@@ -59,9 +65,9 @@ static enum status clear_locks(const struct stage_plan *place, const struct canc
     *ret_exists = status != STATUS_NOT_FOUND;
     if (status == STATUS_NOT_FOUND)
         return STATUS_OK;
-    if (status != STATUS_OK || repository_lock(repository, true, cancel, err) != STATUS_OK)
-        return error_status(err);
-    return repository_unlock(repository, err);
+    if (status != STATUS_OK)
+        return status;
+    return repository_check_locks(repository, true, err);
 }
 
 /* restic opens the descriptor through /proc: the memory behind it goes with us, whatever happens.
@@ -112,12 +118,17 @@ static void add_limit(struct setting *setting, const char *option, int64_t bytes
     add_argument(setting, text);
 }
 
-static void add_arguments(const struct bucket_definition *bucket, struct setting *setting)
+static void add_arguments(const struct bucket_definition *bucket, enum effort effort,
+                          struct setting *setting)
 {
     static const char *const always[] = {"restic", "--no-cache", "prune", "--max-unused", "5%"};
     const struct bucket_s3 *s3 = &bucket->s3;
     for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
         add_argument(setting, always[i]);
+    if (effort == ONLY_REMOVE) {
+        add_argument(setting, "--max-repack-size");
+        add_argument(setting, "0");
+    }
     add_limit(setting, "--limit-upload", bucket->upload_limit, setting->upload);
     add_limit(setting, "--limit-download", bucket->download_limit, setting->download);
     if (!bucket_provider_is_s3(bucket->bucket.provider))
@@ -133,8 +144,8 @@ static void add_arguments(const struct bucket_definition *bucket, struct setting
     }
 }
 
-static enum status fill_setting(const struct stage_prune_plan *plan, struct setting *setting,
-                                struct error *err)
+static enum status fill_setting(const struct stage_prune_plan *plan, enum effort effort,
+                                struct setting *setting, struct error *err)
 {
     static const char repository[] = "RESTIC_REPOSITORY=";
     const struct bucket_definition *bucket = plan->bucket;
@@ -160,7 +171,7 @@ static enum status fill_setting(const struct stage_prune_plan *plan, struct sett
         setting->environment[count++] = setting->keys_file;
     }
     setting->environment[count] = NULL;
-    add_arguments(bucket, setting);
+    add_arguments(bucket, effort, setting);
     return STATUS_OK;
 }
 
@@ -174,6 +185,17 @@ static const char *last_line(char *output)
     return newline == NULL ? output : newline + 1;
 }
 
+/* Of a directory; and of S3, whose servers have a code of their own for it. */
+static bool is_full(const char *output)
+{
+    static const char *const signs[] = {"no space left on device", "disk quota exceeded",
+                                        "QuotaExceeded", "XMinioStorageFull"};
+    for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
+        if (strstr(output, signs[i]) != NULL)
+            return true;
+    return false;
+}
+
 static enum status failure(const struct stage_prune_plan *plan, struct child_result *result,
                            struct error *err)
 {
@@ -185,6 +207,9 @@ static enum status failure(const struct stage_prune_plan *plan, struct child_res
         return FAIL_REASON(err, STATUS_TIMEOUT, REASON_PRUNE_TIMEOUT, "restic prune: %s", how);
     if (strstr(result->output, "already locked") != NULL)
         return FAIL(err, STATUS_LOCKED, "restic prune: %.300s", last_line(result->output));
+    if (is_full(result->output))
+        return FAIL_REASON(err, STATUS_NO_SPACE, REASON_BUCKET_FULL,
+                           "the bucket is full: restic prune: %.300s", last_line(result->output));
     return FAIL_REASON(err, STATUS_INTERNAL, REASON_PRUNE_FAILED, "restic prune: %s: %.300s", how,
                        last_line(result->output));
 }
@@ -199,16 +224,17 @@ static void note_result(char *output, struct stage_result *result)
     detail_add(result->state_details, REASON_PRUNED, "Pruned", line, NULL);
 }
 
-static enum status run_restic(const struct stage_prune_plan *plan, struct stage_result *result,
-                              struct error *err)
+static enum status run_restic(const struct stage_prune_plan *plan, enum effort effort,
+                              int64_t deadline_ms, struct stage_result *result, struct error *err)
 {
     CLEANUP(setting_done) struct setting setting = {.password_fd = -1, .keys_fd = -1};
     struct child_result child = {0};
-    if (fill_setting(plan, &setting, err) != STATUS_OK)
+    int left_ms = clock_left_ms(deadline_ms);
+    if (fill_setting(plan, effort, &setting, err) != STATUS_OK)
         return error_status(err);
     const struct child_command command = {.argv = setting.arguments,
                                           .environment = setting.environment,
-                                          .timeout_ms = plan->timeout_ms,
+                                          .timeout_ms = left_ms > 0 ? left_ms : 1,
                                           .cancel = plan->cancel};
     if (child_run(&command, &child, err) != STATUS_OK) {
         if (err->status != STATUS_NOT_FOUND)
@@ -223,6 +249,20 @@ static enum status run_restic(const struct stage_prune_plan *plan, struct stage_
     return STATUS_OK;
 }
 
+/* restic writes anew before it removes, for which a full bucket has no room: then what is wholly
+ * unused goes first. */
+static enum status prune(const struct stage_prune_plan *plan, struct stage_result *result,
+                         struct error *err)
+{
+    int64_t deadline_ms = clock_mono_ms() + plan->timeout_ms;
+    enum status status = run_restic(plan, WHOLE, deadline_ms, result, err);
+    if (status != STATUS_NO_SPACE)
+        return status;
+    if (run_restic(plan, ONLY_REMOVE, deadline_ms, result, err) != STATUS_OK)
+        return error_status(err);
+    return run_restic(plan, WHOLE, deadline_ms, result, err);
+}
+
 enum status stage_prune_run(const struct stage_prune_plan *plan, struct stage_result *result,
                             struct error *err)
 {
@@ -234,18 +274,18 @@ enum status stage_prune_run(const struct stage_prune_plan *plan, struct stage_re
                                      .cancel = plan->cancel};
     bool exists = false;
     if (report(plan, result, "open", err) != STATUS_OK ||
-        clear_locks(&place, plan->cancel, &exists, err) != STATUS_OK)
+        clear_locks(&place, &exists, err) != STATUS_OK)
         return FAIL_IN(err, "prune");
     if (!exists)
         return STATUS_OK;
     if (report(plan, result, "prune", err) != STATUS_OK)
         return FAIL_IN(err, "prune");
-    enum status status = run_restic(plan, result, err);
+    enum status status = prune(plan, result, err);
     if (status == STATUS_OK)
         return STATUS_OK;
     struct error ignored = {0}; /* the next attempt would remove it as well */
     struct stage_plan after = place;
     after.cancel = NULL;
-    (void)clear_locks(&after, NULL, &exists, &ignored);
+    (void)clear_locks(&after, &exists, &ignored);
     return FAIL_IN(err, "prune");
 }
