@@ -25,11 +25,15 @@
  *           backup, since it is committed by then. A file that cannot be read is a warning among
  *           the details (the first 16 named, all counted); that no file could be read is a
  *           failure.
- * Volumes   directories (not symbolic links), each with one file system: a mount point below it
- *           is kept as an empty directory. A volume may be made by a pre-backup hook. Sockets
- *           are left out; what else is: stage/exclude.h. With the driver none, a file is read up
- *           to the size it had when it was opened; what discover has seen unchanged is not looked
- *           at again, and what changes later comes with the next backup.
+ * Volumes   directories (not symbolic links), each with one file system: what is mounted below it
+ *           is left out, with a warning (mount_skipped) unless it is excluded. A nested btrfs
+ *           subvolume is a part of it. A volume may be made by a pre-backup hook. Sockets are left
+ *           out; what else is: stage/exclude.h.
+ * No copy   with the driver none files are read after the post-snapshot hooks. Where the app has
+ *           hooks around the snapshot that is a warning (not_a_snapshot); pre- and post-backup
+ *           hooks are what holds it. A file is read up to the size it had when it was opened; what
+ *           discover has seen unchanged is not looked at again, and what changes later comes with
+ *           the next backup.
  * Memory    beside that of the repository and of the threads: 24 MiB for what discover has seen.
  * Bytes     st_size of regular files, each hard link counted, as found by discover. bytes_done
  *           grows with what is in the repository, was there before, or turned out to be
@@ -43,11 +47,12 @@
  *           hook_failed (CONFLICT): permanent. bucket_unreachable (UNAVAILABLE), LOCKED,
  *           NO_SPACE: transient. canceled (CANCELED), lease_lost (LOST). And those of snapshot,
  *           repository and bucket.
- * Details   of the state: file_unreadable, file_vanished, file_changed, attributes_unreadable,
- *           files_skipped (the count), snapshot_unreadable (another one in the repository),
- *           snapshot_left, undo_record_stale, and the reason of a failed undo of an earlier
- *           attempt. Of hooks: hook_failed, with stage, hook, exitCode, signal, timedOut,
- *           durationMs and output (the last 4 KiB) in additionalDetails.
+ * Details   of the state: not_a_snapshot, mount_skipped, volume_empty, file_unreadable,
+ *           file_vanished, file_changed, attributes_unreadable, files_skipped (the count),
+ *           snapshot_unreadable (another one in the repository), snapshot_left,
+ *           undo_record_stale, and the reason of a failed undo of an earlier attempt. Of hooks:
+ *           hook_failed, with stage, hook, exitCode, signal, timedOut, durationMs and output
+ *           (the last 4 KiB) in additionalDetails.
  */
 #ifndef STAGE_BACKUP_H
 #define STAGE_BACKUP_H
@@ -60,6 +65,7 @@
 #include "model/backup.h"
 #include "model/bucket.h"
 #include "repository/repository.h"
+#include "snapshot/snapshot.h"
 
 #include <jansson.h>
 
@@ -76,6 +82,8 @@ struct stage_report {
     enum hook_state hook_state;
     const json_t *hook_state_details;
     const json_t *state_details;
+    const struct snapshot_plan *volumes; /* with the driver of each, */
+    size_t volume_count;                 /* from the stage snapshot on; 0 before */
     bool confirm; /* what follows cannot be taken back: ask now whether the claim still holds */
 };
 

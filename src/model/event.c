@@ -13,6 +13,7 @@ static const struct log_message messages[EVENT_KIND_COUNT] = {
     [EVENT_JOB_STARTED] = {"af681e577b0edd43ede203f7436cd515", "job starts"},
     [EVENT_STAGE_STARTED] = {"0843c869a0891fd82105ede54b3bb122", "stage starts"},
     [EVENT_STAGE_ENDED] = {"459fbd6b5bd779cee424028b623682b2", "stage ends"},
+    [EVENT_SNAPSHOT_PLANNED] = {"44d3878d40404464b36dda4c051841a6", "snapshot planned"},
     [EVENT_HOOK_ENDED] = {"9146824a2a8a8d166e48c930eb75209c", "hook has run"},
     [EVENT_HOOK_FAILED] = {"a31906703f31ceb3c43722d141c0f0d7", "hook failed"},
     [EVENT_WARNING] = {"7b19f75e8112cf6400e0ec6f28cfef7d", "job goes on with a warning"},

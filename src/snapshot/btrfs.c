@@ -77,8 +77,8 @@ static enum status refuse_nested(struct btrfs_util_subvolume_iterator *iterator,
             return fail_btrfs(cause, "list the subvolumes", err);
         if (is_below(path, volume) && !is_in_a_place(path)) {
             return FAIL_REASON(err, STATUS_UNSUPPORTED, REASON_NESTED_SUBVOLUME,
-                               "the subvolume '%s' in it would be left out: use reflink, or make "
-                               "it a volume of its own",
+                               "the subvolume '%s' in it would be left out: use auto or reflink, "
+                               "which copy it as well",
                                path);
         }
     }

@@ -208,6 +208,7 @@ enum status stage_backup_run(const struct stage_plan *plan, struct stage_result 
                              struct error *err)
 {
     struct stage_context context = {.plan = plan, .result = result, .state = BACKUP_DISCOVERING};
+    context.warnings.details = result->state_details;
     if (check_plan(plan, err) != STATUS_OK)
         return err->status;
     unwind_predecessor(&context);

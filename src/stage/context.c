@@ -21,6 +21,8 @@ enum status context_report(struct stage_context *context, struct error *err)
         .hook_state_details = result->hook_state_details,
         .state_details = result->state_details,
         .confirm = context->confirm,
+        .volumes = context->volumes,
+        .volume_count = context->is_planned ? context->volume_count : 0,
     };
     struct error refusal = {0};
     bool refused =

@@ -10,6 +10,7 @@
 #include "stage/backup.h"
 #include "stage/exclude.h"
 #include "walk.h"
+#include "warnings.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,8 +36,10 @@ struct stage_context {
     struct undo_record record; /* what is owed; record.snapshots: one per volume, in their order */
     struct snapshot_plan *volumes; /* the same, for as long as they are read */
     size_t volume_count;
-    struct trail *trails; /* one per volume, from discover to upload */
-    char host[256];       /* this one's name */
+    bool is_planned;          /* volumes are known, for those who report */
+    struct warnings warnings; /* among the details of the result's state */
+    struct trail *trails;     /* one per volume, from discover to upload */
+    char host[256];           /* this one's name */
     struct parent_choice parent;
     struct tally files, directories; /* uploaded */
     struct blob_id tree;

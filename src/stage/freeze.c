@@ -1,5 +1,6 @@
 #include "freeze.h"
 
+#include "caveats.h"
 #include "core/clock.h"
 #include "core/file.h"
 #include "hooks.h"
@@ -137,6 +138,7 @@ static enum status plan_volumes(struct stage_context *context, struct error *err
             return err->status;
     }
     qsort(context->volumes, context->volume_count, sizeof(context->volumes[0]), compare_plans);
+    context->is_planned = true;
     return STATUS_OK;
 }
 
@@ -167,7 +169,7 @@ enum status freeze_snapshot(struct stage_context *context, struct error *err)
         if (snapshot_take(&context->volumes[i], context->plan->cancel, err) != STATUS_OK)
             return err->status;
     context->result->taken_ms = taken_ms;
-    return STATUS_OK;
+    return caveats_tell(context, err);
 }
 
 enum status freeze_post_snapshot(struct stage_context *context, struct error *err)

@@ -27,8 +27,7 @@ struct upload {
     struct branch branch;
     struct attributes attributes;
     struct parents parents;
-    struct parent *parent; /* NULL: there is none */
-    struct warnings warnings;
+    struct parent *parent;            /* NULL: there is none */
     bool is_copy;                     /* the volume at hand is read in a reflink copy */
     dev_t copy_device, volume_device; /* of it */
     uint64_t wanted, lost;            /* files, and directories that could not be opened */
@@ -43,24 +42,37 @@ static void count_bytes(struct upload *upload, int64_t bytes)
     result->bytes_done += bytes < left ? bytes : left;
 }
 
+static void add_path(const struct errand *errand, struct buffer *path)
+{
+    buffer_init(path, PATH_SHOWN_MAX);
+    walk_add_path(errand->holder, errand->holder == NULL ? errand->self->name : errand->name, path);
+}
+
+static const char *shown(const struct buffer *path)
+{
+    return path->bytes == NULL ? "" : (const char *)path->bytes;
+}
+
 static void warn(struct upload *upload, const struct errand *errand, enum warning kind,
                  const struct error *cause)
 {
     CLEANUP(buffer_done) struct buffer path;
-    buffer_init(&path, PATH_SHOWN_MAX);
-    walk_add_path(errand->holder, errand->holder == NULL ? errand->self->name : errand->name,
-                  &path);
-    warnings_add(&upload->warnings, kind, path.bytes == NULL ? "" : (const char *)path.bytes,
-                 cause);
+    add_path(errand, &path);
+    warnings_add(&upload->context->warnings, kind, shown(&path), cause);
+}
+
+static void warn_of_mount(struct upload *upload, const struct errand *errand)
+{
+    CLEANUP(buffer_done) struct buffer path;
+    add_path(errand, &path);
+    warnings_add_mount(&upload->context->warnings, shown(&path));
 }
 
 static enum status fail_entry(const struct errand *errand, struct error *err)
 {
     CLEANUP(buffer_done) struct buffer path;
-    buffer_init(&path, PATH_SHOWN_MAX);
-    walk_add_path(errand->holder, errand->holder == NULL ? errand->self->name : errand->name,
-                  &path);
-    return FAIL_IN(err, "'%.200s'", path.bytes == NULL ? "" : (const char *)path.bytes);
+    add_path(errand, &path);
+    return FAIL_IN(err, "'%.200s'", shown(&path));
 }
 
 /* What is the volume's, also where a copy of it is read. */
@@ -156,7 +168,16 @@ static void tell_if_emptied(struct upload *upload, const struct errand *errand, 
                    "'%.300s': nothing is in it to back up, where the app's earlier backup has "
                    "something: is its file system mounted?",
                    errand->self->name);
-    detail_add(upload->warnings.details, REASON_VOLUME_EMPTY, "Volume is empty", text, NULL);
+    detail_add(upload->context->warnings.details, REASON_VOLUME_EMPTY, "Volume is empty", text,
+               NULL);
+}
+
+static enum status enter_directory(struct upload *upload, const struct errand *errand,
+                                   struct error *err)
+{
+    if (errand->self->fd < 0)
+        warn_of_mount(upload, errand);
+    return errand->name[0] == '\0' ? STATUS_OK : branch_enter(&upload->branch, err);
 }
 
 static enum status leave_directory(struct upload *upload, const struct errand *errand,
@@ -191,7 +212,7 @@ static enum status settle(struct upload *upload, const struct errand *errand, st
 {
     switch (errand->kind) {
     case WALK_ENTER:
-        return errand->name[0] == '\0' ? STATUS_OK : branch_enter(&upload->branch, err);
+        return enter_directory(upload, errand, err);
     case WALK_LEAVE:
         return leave_directory(upload, errand, err);
     case WALK_FAILED:
@@ -412,14 +433,13 @@ static void tell_damage(const struct upload *upload)
 {
     const struct error *damage = parent_damage(upload->parent);
     if (damage->status != STATUS_OK)
-        detail_add(upload->warnings.details, REASON_PARENT_UNREADABLE,
+        detail_add(upload->context->result->state_details, REASON_PARENT_UNREADABLE,
                    "Earlier backup is damaged: files were read again", damage->text, NULL);
 }
 
 static enum status upload_all(struct stage_context *context, struct error *err)
 {
     struct upload upload = {.context = context};
-    upload.warnings.details = context->result->state_details;
     upload.parents.branch = &upload.branch;
     upload.parents.attributes = &upload.attributes;
     attributes_init(&upload.attributes);
@@ -434,7 +454,7 @@ static enum status upload_all(struct stage_context *context, struct error *err)
     tell_damage(&upload);
     parent_close(upload.parent);
     crew_free(upload.crew);
-    warnings_finish(&upload.warnings);
+    warnings_finish(&context->warnings);
     branch_done(&upload.branch);
     attributes_done(&upload.attributes);
     return status;

@@ -5,6 +5,7 @@
 #include "snapshot/snapshot.h"
 
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -29,7 +30,7 @@ struct level {
 struct walk {
     const struct walk_options *options;
     size_t volume_len; /* of the path, without a '/' behind it: 0 for "/" */
-    dev_t device;
+    uint64_t mount;    /* stx_mnt_id: what is mounted below it is not entered */
     struct level *levels;
     size_t depth, capacity;
     bool started;
@@ -215,6 +216,17 @@ static bool starts_to_follow(const struct walk *walk, const struct stat *info)
     return step.kind == TRAIL_ENTRY && is_unchanged(&step.info, info);
 }
 
+/* 0, or -1 and errno. */
+static int find_mount(int directory, const char *name, int flags, uint64_t *ret_mount)
+{
+    struct statx info;
+    if (statx(directory, name, flags, STATX_MNT_ID, &info) != 0)
+        return -1;
+    *ret_mount = info.stx_mnt_id;
+    errno = ENOTSUP; /* Linux before 5.8 */
+    return (info.stx_mask & STATX_MNT_ID) != 0 ? 0 : -1;
+}
+
 enum status walk_open(const struct walk_options *options, int fd, struct walk **ret_walk,
                       struct error *err)
 {
@@ -229,7 +241,8 @@ enum status walk_open(const struct walk_options *options, int fd, struct walk **
     struct stat info;
     if (fstat(directory, &info) != 0)
         return FAIL_ERRNO(err, "volume '%s'", options->volume);
-    walk->device = info.st_dev;
+    if (find_mount(directory, "", AT_EMPTY_PATH, &walk->mount) != 0)
+        return FAIL_ERRNO(err, "volume '%s'", options->volume);
     if (buffer_add(&walk->path, options->volume, walk->volume_len, err) != STATUS_OK ||
         push(walk, STEAL_FD(directory), &info, starts_to_follow(walk, &info), err) != STATUS_OK)
         return FAIL_IN(err, "volume '%s'", options->volume);
@@ -300,13 +313,24 @@ static bool leave_trail(const struct walk *walk, const struct walk_item *item, b
     return false;
 }
 
+/* The device of the directory above says that it is no border, and costs nothing. A nested btrfs
+ * subvolume has a device of its own, and is still the same mount. */
+static bool is_across_border(const struct walk *walk, const struct walk_item *item)
+{
+    int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
+    uint64_t mount = 0;
+    if (item->info.st_dev == walk->levels[walk->depth - 1].info.st_dev)
+        return false;
+    return find_mount(item->parent, item->name, flags, &mount) != 0 || mount != walk->mount;
+}
+
 /* *ret_follows: from on_trail, if the directory is still what the trail says. */
 static enum status open_directory(struct walk *walk, struct walk_item *item, bool on_trail,
                                   int *ret_fd, bool *ret_follows)
 {
     struct stat seen = item->info;
     CLEANUP(fd_closep) int fd = -1;
-    if (item->info.st_dev == walk->device) {
+    if (!is_across_border(walk, item)) {
         fd = walk_open_at(item->parent, item->name, O_DIRECTORY);
         if (fd < 0 || fstat(fd, &item->info) != 0)
             return FAIL_ERRNO(&walk->failure, "open");

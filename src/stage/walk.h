@@ -4,8 +4,8 @@
  *
  * Skips     what the excludes name, sockets, our own snapshots (snapshot_is_ours()). A directory
  *           with a valid CACHEDIR.TAG keeps only the tag, where that is asked for.
- * Borders   one file system per volume: a mount point below it (a nested btrfs subvolume as well)
- *           comes as an empty directory.
+ * Borders   a mount of another file system below the volume comes as an empty directory, without a
+ *           descriptor of its own. A nested btrfs subvolume is entered.
  * Twice     a second walk may follow the trail of a first one (trail.h).
  * Safety    everything is opened relative to its directory, symbolic links are never followed.
  * Limits    one descriptor per level of depth, WALK_PATH_MAX bytes of path; beyond them an entry

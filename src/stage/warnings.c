@@ -13,6 +13,7 @@ static const struct {
     [WARNING_CHANGED] = {REASON_FILE_CHANGED, "File was replaced during the backup", "replaced"},
     [WARNING_ATTRIBUTES] = {REASON_ATTRIBUTES_UNREADABLE, "Attributes could not be read",
                             "without some of their attributes"},
+    [WARNING_MOUNT] = {REASON_MOUNT_SKIPPED, "Mount is not in the backup", "mounts not entered"},
 };
 
 enum warning warning_of(const struct error *cause)
@@ -39,13 +40,23 @@ void warnings_add(struct warnings *warnings, enum warning kind, const char *path
     detail_add(warnings->details, texts[kind].reason, texts[kind].title, text.text, NULL);
 }
 
+void warnings_add_mount(struct warnings *warnings, const char *path)
+{
+    struct error cause;
+    error_set(&cause, STATUS_UNSUPPORTED,
+              "something else is mounted here, and what is in it is not in the backup. If it is "
+              "wanted, give it an app of its own, with this directory as its volume; if not, name "
+              "it in excludes");
+    warnings_add(warnings, WARNING_MOUNT, path, &cause);
+}
+
 void warnings_finish(struct warnings *warnings)
 {
     if (total(warnings) <= WARNINGS_NAMED_MAX)
         return;
     char text[256];
     int len = snprintf(text, sizeof(text),
-                       "%zu files in all, the first %d are named here:", total(warnings),
+                       "%zu entries in all, the first %d are named here:", total(warnings),
                        WARNINGS_NAMED_MAX);
     const char *separator = " ";
     for (size_t i = 0; i < WARNING_COUNT; i++) {

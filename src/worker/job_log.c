@@ -25,6 +25,19 @@ static void log_warnings(struct job_log *log, const json_t *details)
     }
 }
 
+/* Which driver it is decides what the backup is worth: "auto" is chosen anew each time. */
+static void log_volumes(struct job_log *log, const struct stage_report *report)
+{
+    if (log->has_volumes || report->volume_count == 0)
+        return;
+    log->has_volumes = true;
+    for (size_t i = 0; i < report->volume_count; i++) {
+        const struct snapshot_plan *plan = &report->volumes[i];
+        log_known(LOG_LEVEL_INFO, EVENT_SNAPSHOT_PLANNED, LOG_TEXT("volume", plan->volume),
+                  LOG_TEXT("driver", app_snapshot_driver_name(plan->driver)));
+    }
+}
+
 static void end_stage(struct job_log *log)
 {
     if (log->stage[0] == '\0')
@@ -38,6 +51,7 @@ static void end_stage(struct job_log *log)
 void job_log_report(struct job_log *log, const struct stage_report *report)
 {
     log_warnings(log, report->state_details);
+    log_volumes(log, report);
     if (report->stage == NULL || strcmp(report->stage, log->stage) == 0)
         return;
     end_stage(log);

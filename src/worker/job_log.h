@@ -11,6 +11,7 @@
 #include "model/job.h"
 #include "stage/backup.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,7 +24,8 @@
 struct job_log {
     char stage[LEASE_STAGE_SIZE]; /* "": none yet */
     int64_t since_ms;
-    size_t warnings; /* how many of them have been logged */
+    size_t warnings;  /* how many of them have been logged */
+    bool has_volumes; /* they have been logged */
 };
 
 /* In every line from here on: JOB_FIELDS, app_name, and the backup that a task is about ("": none).

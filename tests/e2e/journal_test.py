@@ -14,8 +14,8 @@ from support import BACKUP, wait_until
 NAMESPACE = "appbackup-test"
 INSIDE = "APPBACKUP_TEST_JOURNAL"
 PRINTED = "what-the-hook-prints"
-STORY = ["backup requested", "job claimed", "job starts", "stage starts", "hook has run", "hook failed", "stage ends",
-         "stage starts", "job completed"]
+STORY = ["backup requested", "job claimed", "job starts", "stage starts", "hook has run", "hook failed",
+         "snapshot planned", "stage ends", "stage starts", "job goes on with a warning", "job completed"]
 
 
 class Journald:
@@ -102,6 +102,11 @@ class JournalTest(unittest.TestCase):
             self.assertEqual(("bad", "pre-snapshot", "hook_failed", "4"),
                              (failed["APPBACKUP_HOOK"], failed["APPBACKUP_HOOK_STAGE"], failed["APPBACKUP_CODE"],
                               failed["PRIORITY"]))
+            planned = [entry for entry in story if entry["MESSAGE"].startswith("snapshot planned")]
+            self.assertEqual([(self.data, "none", "6")], [(entry["APPBACKUP_VOLUME"], entry["APPBACKUP_DRIVER"],
+                                                           entry["PRIORITY"]) for entry in planned])
+            warning = next(entry for entry in story if entry["MESSAGE"].startswith("job goes on with a warning"))
+            self.assertEqual("not_a_snapshot", warning["APPBACKUP_CODE"], "hooks around no snapshot")
 
             # Neither what a hook prints nor a secret; and nothing is said twice.
             everything = json.dumps(journald.entries())

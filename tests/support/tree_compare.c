@@ -20,25 +20,30 @@ struct pair {
     const char *path;     /* for messages */
 };
 
-/* Which file of one side is which of the other. */
+/* Which file of one side is which of the other. Two subvolumes have the same inode numbers. */
 static struct {
-    ino_t expected, actual;
+    struct stat expected, actual;
 } links[LINKS_MAX];
 
 static size_t link_count;
+
+static bool is_same_file(const struct stat *one, const struct stat *other)
+{
+    return one->st_ino == other->st_ino && one->st_dev == other->st_dev;
+}
 
 static void compare_links(const struct stat *expected, const struct stat *actual, const char *path)
 {
     cr_assert(expected->st_nlink == actual->st_nlink, "%s: links", path);
     for (size_t i = 0; i < link_count; i++) {
-        bool same = links[i].expected == expected->st_ino;
-        cr_assert(same == (links[i].actual == actual->st_ino), "%s: linked otherwise", path);
+        bool same = is_same_file(&links[i].expected, expected);
+        cr_assert(same == is_same_file(&links[i].actual, actual), "%s: linked otherwise", path);
         if (same)
             return;
     }
     cr_assert(link_count < LINKS_MAX);
-    links[link_count].expected = expected->st_ino;
-    links[link_count++].actual = actual->st_ino;
+    links[link_count].expected = *expected;
+    links[link_count++].actual = *actual;
 }
 
 static void compare_contents(const struct pair *pair, const char *name, const char *path)
