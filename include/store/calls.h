@@ -131,6 +131,7 @@ void store_call_history(struct store_call *call, const char *id, const char *bef
 struct store_node_limits {
     int64_t slots;
     int64_t retries_max;
+    const char *worker; /* as it claims: another one in its place is dead; NULL: not told */
 };
 
 void store_call_node_register(struct store_call *call, const char *node, const char *version,

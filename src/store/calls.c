@@ -347,6 +347,8 @@ void store_call_node_register(struct store_call *call, const char *node, const c
     add_text(call, version);
     add_number(call, limits->slots);
     add_number(call, limits->retries_max);
+    if (limits->worker != NULL)
+        add_text(call, limits->worker);
 }
 
 void store_call_node_heartbeat(struct store_call *call, const char *node, int64_t running)

@@ -143,7 +143,7 @@ enum status supervisor_register(struct supervisor *supervisor, struct error *err
         supervisor->catalog_ms = 0;
         supervisor->leftovers_ms = 0;
     }
-    return registration_run(supervisor->store, &supervisor->setup, is_anew, err);
+    return registration_run(supervisor->store, &supervisor->setup, supervisor->name, is_anew, err);
 }
 
 /* A probe that hangs is killed; one that cannot be started is tried again. */

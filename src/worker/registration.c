@@ -47,12 +47,12 @@ static enum status register_apps(struct store *store, const struct setup *setup,
     return store_apps_register(store, setup->config->node, apps, count, err);
 }
 
-enum status registration_run(struct store *store, const struct setup *setup, bool is_anew,
-                             struct error *err)
+enum status registration_run(struct store *store, const struct setup *setup, const char *worker,
+                             bool is_anew, struct error *err)
 {
     const struct config *config = setup->config;
-    const struct store_node_limits limits = {.slots = config->worker.slots,
-                                             .retries_max = config->worker.retries_max};
+    const struct store_node_limits limits = {
+        .slots = config->worker.slots, .retries_max = config->worker.retries_max, .worker = worker};
     if (store_node_register(store, config->node, APPBACKUP_VERSION, &limits, err) != STATUS_OK)
         return FAIL_IN(err, "register node '%s'", config->node);
     if (register_apps(store, setup, err) != STATUS_OK)

@@ -5,10 +5,11 @@ import glob
 import json
 import os
 import signal
+import time
 import unittest
 
 from redis_node import RedisNode
-from worker_support import MIB, Node, NodeTest, assert_progress_is_true, wait_until
+from worker_support import MIB, Node, NodeTest, assert_progress_is_true, process_state, wait_until
 
 
 PACK_BYTES = 17 * MIB
@@ -59,6 +60,33 @@ class PeersTest(NodeTest):
             self.assertEqual(0, worker.wait(20))
             job = node.job(backup)
             self.assertEqual(("queued", "1", "0"), (job["state"], job["epoch"], job["kills"]))
+            self.assert_nothing_left(node)
+
+    def test_an_outage_longer_than_a_lease_is_no_death(self):
+        # Elsewhere: whoever reconnects first gives up the jobs of all who have not yet, and counts it against them.
+        with Node(lease_ms=3000) as node:
+            node.write("block", "")
+            worker = node.start_worker()
+            backup = node.create()
+            wait_until(node.is_closed, 20, "the shop is closed")
+            job = node.wait_for_job(worker)
+            worker.send_signal(signal.SIGSTOP)  # it will be the last one to reconnect
+            ended = int(node.job(backup)["lease_until_ms"])
+            node.stop_redis()
+            wait_until(lambda: time.time() * 1000 > ended + 1000 and process_state(job) is None, 20,
+                       "the job has given up")
+            node.start_redis()
+            node.redis_cli("FCALL", "appbackup_node_register", "0", "other", "1", "1", "4", "other:1:1")
+            for _ in range(3):
+                node.redis_cli("FCALL", "appbackup_sweep", "0", "3")
+            self.assertEqual("claimed", node.job(backup)["state"])
+            worker.send_signal(signal.SIGCONT)
+            os.unlink(node.path("block"))
+            record, _ = node.follow(backup)
+            self.assertEqual("completed", record["state"], record)
+            self.assertEqual("0", node.job(backup).get("kills", "0"))
+            self.assertNotIn("expired_leases", node.redis_cli("HGETALL", "appbackup:counters"))
+            self.assert_restorable(node)
             self.assert_nothing_left(node)
 
     def test_a_cancel_meets_the_one_that_it_names(self):

@@ -13,6 +13,7 @@ JOBS_MAX = {BUCKETS[0]: 0, BUCKETS[1]: 1}  # the first one is the default
 NODES = ["node0", "node1"]
 PREFIX = "appbackup:"
 PRIORITY = {"restore": 2, "catalog": 3, "backup": 4, "delete": 6, "prune": 8, "verify": 8}
+ALIVE_MS, BREAK_MS = 15000, 5000  # a node that is silent: it is gone; it is not heard without a break
 STATES = ("pending", "discovering", "running", "deleting", "completed", "failed", "removed")
 UNFINISHED = ("pending", "discovering", "running")
 ENDED = ("completed", "failed", "removed")
@@ -273,15 +274,16 @@ class Model:
         return job.cancel and (job.is_task or
                                job.kind == "backup" and self.subject_of(job).state != "deleting")
 
-    def bury(self, job, kills_max, delay_ms):
-        """A dead worker: what becomes of its job."""
-        self.count("kills")
+    def bury(self, job, kills_max, delay_ms, spared=False):
+        """A dead worker, or one that lives but has lost its lease: what becomes of its job."""
+        if not spared:
+            self.count("kills")
         subject = self.subject_of(job)
         if self.is_to_end(job):
             self.end(subject, job, "failed")
             return "canceled"
-        kills, is_late = job.kills + 1, self.is_late(job)
-        if kills < kills_max or (job.kind == "backup" and subject.state == "deleting"):
+        kills, is_late = job.kills + (0 if spared else 1), self.is_late(job)
+        if spared or kills < kills_max or (job.kind == "backup" and subject.state == "deleting"):
             self.requeue(job, delay_ms)
             if job.state != "done":
                 job.kills = kills
@@ -300,9 +302,22 @@ class Model:
         for job in self.due("delayed"):
             self.queue(job)
         for job in self.due("claimed"):
-            self.count("expired_leases")
-            self.bury(job, kills_max, 0)
+            worker_is = self.judge(job)
+            if worker_is:
+                self.count("expired_leases")
+                self.bury(job, kills_max, 0, spared=worker_is == "alive")
         return "OK"
+
+    def judge(self, job):
+        """What has become of a worker whose lease has ended; None while nobody knows."""
+        node = self.nodes[job.node]
+        if node["worker"] != job.worker:
+            return "dead"
+        if node["heartbeat"] >= job.score:
+            return "alive" if self.now - node["back"] >= ALIVE_MS else None
+        witnesses = [other for other in self.nodes.values() if self.now - other["heartbeat"] <= BREAK_MS
+                     and self.now - max(other["started"], other["back"]) >= ALIVE_MS]
+        return "dead" if self.now - node["heartbeat"] >= ALIVE_MS and witnesses else None
 
     def may_run(self, job):
         claimed = [other for other in self.jobs.values() if other.state == "claimed"]
@@ -330,6 +345,7 @@ class Model:
         assert job in ready and job.score == min(other.score for other in ready), f"{claim} is not the next"
         job.epoch += 1
         job.attempt += 1
+        job.worker = self.nodes[node]["worker"]
         if timeout_ms > 0 and job.deadline == 0:
             job.deadline = self.now + timeout_ms
         self.move(job, "claimed", self.now + lease_ms)
@@ -668,15 +684,23 @@ class Model:
 
     # --- nodes and apps ---
 
-    def node_register(self, node):
-        self.nodes[node] = {"running": 0, "heartbeat": self.now}
+    def hear(self, node, running):
+        self.nodes[node]["running"] = running
+        if self.now - self.nodes[node]["heartbeat"] > BREAK_MS:
+            self.nodes[node]["back"] = self.now
+        self.nodes[node]["heartbeat"] = self.now
         return "OK"
+
+    def node_register(self, node, worker):
+        known = self.nodes.setdefault(node, {"worker": "", "heartbeat": self.now, "back": 0})
+        if known["worker"] != worker:
+            known.update(worker=worker, started=self.now)
+        return self.hear(node, 0)
 
     def node_heartbeat(self, node, running):
         if node not in self.nodes:
             raise Refused("UNKNOWN_NODE")
-        self.nodes[node] = {"running": running, "heartbeat": self.now}
-        return "OK"
+        return self.hear(node, running)
 
     def apps_register(self, node, apps):
         if node not in self.nodes:
@@ -721,7 +745,9 @@ class Model:
         for bucket in BUCKETS:
             world[f"{PREFIX}bucket:{bucket}"] = {"id": bucket, "jobs_max": str(JOBS_MAX[bucket])}
         for name, node in self.nodes.items():
-            world[f"{PREFIX}node:{name}"] = {"running": str(node["running"])}
+            world[f"{PREFIX}node:{name}"] = {
+                "running": str(node["running"]), "worker": node["worker"], "started_ms": str(node["started"]),
+                **({"back_ms": str(node["back"])} if node["back"] else {})}
         world[PREFIX + "paused"] = {field: text for field, (_, text) in self.paused.items()}
         world[PREFIX + "counters"] = {name: str(value) for name, value in self.counters.items()}
         for (app, key), memory in self.create_keys.items():

@@ -215,8 +215,8 @@ class Driver:
     def prepare(self):
         model = self.model
         for name in NODES:
-            self.world.call(model.now, "node_register", (name, "1", 2))
-            model.node_register(name)
+            self.world.call(model.now, "node_register", (name, "1", 2, 4, name + ":1:1"))
+            model.node_register(name, name + ":1:1")
         for number, bucket in enumerate(BUCKETS):
             self.world.call(model.now, "bucket_register", (
                 bucket, "", f"bucket{number}", "directory", "", "", "available", "[]",
@@ -227,7 +227,7 @@ class Driver:
     STEPS = {
         "create": 14, "create_once": 3, "claim": 22, "renew": 12, "advance": 24, "finish": 24, "died": 6,
         "delete": 6, "cancel": 3, "task_create": 6, "task_cancel": 2, "maintain": 2, "verify_report": 4,
-        "catalog_report": 3, "sweep": 3, "register": 1, "node": 2, "forget": 5, "wait": 2, "retry": 3,
+        "catalog_report": 3, "sweep": 3, "register": 1, "node": 6, "forget": 5, "wait": 2, "retry": 3,
         "requeue": 3, "release": 3, "drop": 1, "pause": 1, "resume": 4,
     }
 
@@ -315,7 +315,8 @@ class Driver:
         node = self.random.choice(NODES) if self.chance(98) else "nowhere"
         lease_ms, kills_max = self.random.choice((50, 5000, 5000, 5000)), self.random.choice((2, 3))
         timeout_ms = self.random.choice((0, 20000, 20000))
-        self.call("job_claim", (node, node + ":1:1", lease_ms, kills_max, timeout_ms),
+        worker = self.model.nodes[node]["worker"] if node in self.model.nodes else "nobody"
+        self.call("job_claim", (node, worker, lease_ms, kills_max, timeout_ms),
                   lambda reply: self.model.claim(reply if isinstance(reply, list) else None, node,
                                                  lease_ms, kills_max, timeout_ms))
 
@@ -469,7 +470,9 @@ class Driver:
     def do_node(self):
         node, running = self.random.choice((*NODES, "nowhere")), self.random.randrange(3)
         if node != "nowhere" and self.chance(30):
-            self.call("node_register", (node, "1", 2), lambda reply: self.model.node_register(node))
+            worker = f"{node}:{self.random.choice((1, 1, 2))}:1"
+            self.call("node_register", (node, "1", 2, 4, worker),
+                      lambda reply: self.model.node_register(node, worker))
         else:
             self.call("node_heartbeat", (node, running),
                       lambda reply: self.model.node_heartbeat(node, running))

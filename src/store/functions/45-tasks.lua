@@ -224,25 +224,39 @@ function Tasks.finish(job, outcome, finish, report)
     end_job(job, why)
 end
 
+-- death: evidence, kills_max and delay_ms; spared: the worker lives, and has lost its lease all the same.
+local function kills_after(job, death)
+    return tonumber(job.kills) + (death.spared and 0 or 1)
+end
+
+local function count_kill(death)
+    if not death.spared then
+        redis.call("HINCRBY", COUNTERS, "kills", 1)
+    end
+end
+
+local function end_of_try(job, death)
+    return { why = death.evidence, delay_ms = death.delay_ms, kills = int(kills_after(job, death)),
+        unready = death.spared and "queued again: " .. death.evidence
+            or string.format("attempt %s died, queued again: %s", job.attempt, death.evidence) }
+end
+
 -- As bury(), for the job of a task.
 function Tasks.bury(job, death)
     local task = Tasks.load(job.subject)
-    local kills = tonumber(job.kills) + 1
-    local again = kills < death.kills_max
+    local kills = kills_after(job, death)
+    local again = death.spared or kills < death.kills_max
     if not task or not Tasks.allows(task, again and "requeue" or "fail") then
         end_job(job, "leftover: its task is " .. (task and task.state or "gone"))
         return "none"
     end
-    redis.call("HINCRBY", COUNTERS, "kills", 1)
+    count_kill(death)
     if job.cancel == "1" then
         Tasks.cancel(task, job, cancel_note(job, ""), {})
         return "canceled"
     end
     if again then
-        Tasks.requeue(job, task, {
-            why = death.evidence, delay_ms = death.delay_ms, kills = int(kills),
-            unready = string.format("attempt %s died, queued again: %s", job.attempt, death.evidence),
-        }, {})
+        Tasks.requeue(job, task, end_of_try(job, death), {})
         return is_late(job, now_ms()) and "failed" or "retry"
     end
     local why = string.format("given up, its worker died %s times, at last: %s", int(kills), death.evidence)
@@ -447,24 +461,21 @@ local function bury(job, death)
         return Tasks.bury(job, death)
     end
     local backup = load_backup(job.subject)
-    local kills = tonumber(job.kills) + 1
+    local kills = kills_after(job, death)
     local superseded = backup and backup.state == "deleting" and job.kind == "backup"
-    local again = kills < death.kills_max or superseded
+    local again = death.spared or kills < death.kills_max or superseded
     local event = again and "requeue" or (job.kind == "delete" and "keep" or "fail")
     if not backup or not allows(backup, event) then
         end_job(job, "leftover: its backup is " .. (backup and backup.state or "gone"))
         return "none"
     end
-    redis.call("HINCRBY", COUNTERS, "kills", 1)
+    count_kill(death)
     if is_to_end(job, backup) then
         cancel_backup(backup, job, cancel_note(job, ""), {})
         return "canceled"
     end
     if again then
-        requeue(job, backup, {
-            why = death.evidence, delay_ms = death.delay_ms, kills = int(kills),
-            unready = string.format("attempt %s died, queued again: %s", job.attempt, death.evidence),
-        }, {})
+        requeue(job, backup, end_of_try(job, death), {})
         return is_late(job, now_ms()) and "failed" or "retry"
     end
     local why = string.format("given up, its worker died %s times, at last: %s", int(kills), death.evidence)
@@ -492,11 +503,15 @@ local function sweep(kills_max)
         queue_job(job, {})
     end)
     each_due(LEASES, now, function(job)
+        local worker_is = Contact.judge(job, now)
+        if not worker_is then
+            return
+        end
         redis.call("HINCRBY", COUNTERS, "expired_leases", 1)
         bury(job, {
-            evidence = string.format("lease ended at %s without a word from %s", time_text(job.lease_until_ms),
-                job.worker),
-            kills_max = kills_max, delay_ms = 0,
+            evidence = string.format(worker_is == "dead" and "lease ended at %s without a word from %s"
+                or "lease ended at %s, not renewed by %s, which lives", time_text(job.lease_until_ms), job.worker),
+            kills_max = kills_max, delay_ms = 0, spared = worker_is == "alive",
         })
     end)
 end

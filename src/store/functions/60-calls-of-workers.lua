@@ -3,16 +3,19 @@
 define("node_register", WRITES, function(a)
     local node, version, slots = a:name("node", NODE_MAX), clean(a:some_text("version", 31), 31), a:number("slots", 1, 1024)
     local retries_max = int(a:has_more() and a:number("retries_max", 0, 1e6) or 0)
+    local worker = a:has_more() and clean(a:text("worker", 79), 79) or ""
     a:finish()
     local schema = redis.call("GET", SCHEMA_KEY)
     if schema and schema ~= SCHEMA then
         refuse("SCHEMA_MISMATCH", "the keys here have schema %s, this program writes %s", schema, SCHEMA)
     end
-    local now = int(now_ms())
+    local key, now = PREFIX .. "node:" .. node, now_ms()
     redis.call("SET", SCHEMA_KEY, SCHEMA)
-    write_hash(PREFIX .. "node:" .. node, { name = node, version = version, slots = int(slots), running = "0",
-        retries_max = retries_max, started_ms = now, heartbeat_ms = now })
-    redis.call("ZADD", NODES, now, node)
+    local record, old = Contact.note(node, now), redis.call("HMGET", key, "worker", "started_ms")
+    record.name, record.version, record.worker = node, version, worker
+    record.slots, record.running, record.retries_max = int(slots), "0", retries_max
+    record.started_ms = worker ~= "" and worker == old[1] and old[2] or int(now)
+    write_hash(key, record)
     return DONE
 end)
 
@@ -20,9 +23,9 @@ define("node_heartbeat", WRITES, function(a)
     local node, running = a:name("node", NODE_MAX), a:number("running", 0, 1024)
     a:finish()
     require_node(node)
-    local now = int(now_ms())
-    redis.call("HSET", PREFIX .. "node:" .. node, "running", int(running), "heartbeat_ms", now)
-    redis.call("ZADD", NODES, now, node)
+    local record = Contact.note(node, now_ms())
+    record.running = int(running)
+    write_hash(PREFIX .. "node:" .. node, record)
     return DONE
 end)
 

@@ -95,8 +95,14 @@ end
 function Explain.JOB.claimed(say, job, now)
     say("Worker %s has its %s job %s: attempt %s, epoch %s, stage %s.", job.worker, job.kind, job.id, job.attempt,
         job.epoch, job.stage)
-    say("Its lease ends at %s (in %s) unless it is renewed; then the job is queued again.",
-        time_text(job.lease_until_ms), seconds_from(now, job.lease_until_ms))
+    if tonumber(job.lease_until_ms) > now then
+        say("Its lease ends at %s (in %s) unless it is renewed; then the job is queued again.",
+            time_text(job.lease_until_ms), seconds_from(now, job.lease_until_ms))
+    else
+        say("Its lease has ended at %s: the job is queued again as soon as another worker of node %s has started, or the "
+            .. "node has been heard or silent for %d s while Redis was there.", time_text(job.lease_until_ms), job.node,
+            NODE_ALIVE_MS / 1000)
+    end
     if job.cancel == "1" then
         say("%s has asked it to stop (%s): the worker learns it with its next renewal, within a second.",
             job.cancel_who, job.cancel_why)

@@ -108,7 +108,7 @@ function Doctor.make_tables()
             state_details = is.json, is_default = is.flag, jobs_max = is.number, created_ms = is.time,
             modified_ms = is.time }, { probe_details = is.json, verify_ms = is.time }),
         node = Doctor.fields({ name = is.node, version = is.some_text, slots = is.time, running = is.number,
-            started_ms = is.time, heartbeat_ms = is.time }, { retries_max = is.number }),
+            started_ms = is.time, heartbeat_ms = is.time }, { retries_max = is.number, worker = is.text, back_ms = is.time }),
         repository = Doctor.fields({}, { prune_ms = is.time, verify_ms = is.time, catalog_ms = is.time,
             prune_state = ended, verify_state = ended, catalog_state = ended, damage = is.text }),
         ["create-key"] = Doctor.fields({ account = is.id, backup = is.id, request = is.digest }, {}),

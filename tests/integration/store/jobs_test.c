@@ -8,6 +8,21 @@ TestSuite(job_finish, .init = start, .fini = stop, .timeout = 60);
 TestSuite(job_deadline, .init = start, .fini = stop, .timeout = 60);
 TestSuite(job_died, .init = start, .fini = stop, .timeout = 60);
 
+#define SUCCESSOR NODE ":4712:2" /* of WORKER */
+
+static void lapse(const char *job, int64_t until_ms)
+{
+    (void)look("HSET appbackup:job:%s lease_until_ms %lld", job, (long long)until_ms);
+    (void)look("ZADD appbackup:leases %lld %s", (long long)until_ms, job);
+}
+
+/* Its lease has ended, and another worker has started in its place. */
+static void die(const char *job)
+{
+    lapse(job, 1000);
+    (void)look("HSET appbackup:node:" NODE " worker " SUCCESSOR);
+}
+
 Test(job_claim, hands_out_the_job_with_a_new_epoch_and_a_lease)
 {
     struct made made = make(SHOP, "nightly");
@@ -42,8 +57,7 @@ Test(job_claim, finds_a_job_where_its_app_has_gone_while_another_node_had_it)
     MUST(store_node_register(store, "web2", "0.1.0", &(struct store_node_limits){.slots = 2}, err));
     register_apps("web2", (const char *const[]){SHOP}, (const char *const[]){"shop"}, 1);
 
-    (void)look("HSET appbackup:job:%s lease_until_ms 1", job.id);
-    (void)look("ZADD appbackup:leases 1 %s", job.id);
+    die(job.id);
     MUST(store_sweep(store, KILLS_MAX, err));
 
     EXPECT_TEXT(look("ZRANGE appbackup:queue:web2 0 -1"), job.id);
@@ -232,8 +246,7 @@ Test(job_lease, that_ends_gives_the_job_to_another_claim_with_a_higher_epoch)
     struct job first = {0};
     cr_assert(try_claim(&first, 20));
     MUST(advance(&first, BACKUP_DISCOVERING, err));
-    (void)look("ZADD appbackup:leases 1000 %s", made.job); /* as if LEASE_MS were over */
-
+    die(made.job);
     int64_t deadline_ms = 0;
     struct job second = {0};
     while (!try_claim(&second, LEASE_MS))
@@ -253,6 +266,7 @@ Test(job_lease, ends_by_the_clock_of_redis)
     struct made made = make(SHOP, "nightly");
     struct job job = {0};
     cr_assert(try_claim(&job, 50));
+    (void)look("HSET appbackup:node:" NODE " worker " SUCCESSOR);
 
     int64_t deadline_ms = 0;
     while (strcmp(job_field(made.job, "state"), "queued") != 0) {
@@ -269,7 +283,7 @@ Test(job_lease, of_the_last_try_ends_in_quarantine)
     struct made made = make(SHOP, "nightly");
     for (int i = 0; i < KILLS_MAX; i++) {
         struct job job = claim();
-        (void)look("ZADD appbackup:leases 1000 %s", job.id);
+        die(job.id);
         MUST(store_sweep(store, KILLS_MAX, err));
     }
 
@@ -287,13 +301,91 @@ Test(job_lease, that_ended_meets_the_limit_of_the_node_that_claims_next)
     struct job job = claim();
     struct job none = {0};
     bool found = false;
-    (void)look("ZADD appbackup:leases 1000 %s", job.id);
+    die(job.id);
 
     const struct store_claim_terms terms = {.lease_ms = LEASE_MS, .kills_max = 1};
     MUST(store_job_claim(store, NODE, WORKER, &terms, &none, &found, err));
 
     cr_expect(not(found));
     EXPECT_TEXT(job_field(made.job, "state"), "quarantined");
+}
+
+/* A node is as it was heard last at that time. */
+static void silence(const char *node, int64_t since_ms)
+{
+    (void)look("HSET appbackup:node:%s heartbeat_ms %lld", node, (long long)since_ms);
+    (void)look("ZADD appbackup:nodes %lld %s", (long long)since_ms, node);
+}
+
+Test(job_lease, of_a_worker_that_lives_is_no_kill_when_it_ends)
+{
+    struct made made = make(SHOP, "nightly");
+    for (int i = 0; i <= KILLS_MAX; i++) {
+        struct job job = claim();
+        lapse(job.id, 1000); /* its node has been heard since then */
+        MUST(store_sweep(store, KILLS_MAX, err));
+        EXPECT_TEXT(job_field(made.job, "state"), "queued");
+        EXPECT_TEXT(job_field(made.job, "kills"), "0");
+    }
+    EXPECT_TEXT(backup_field(made.id, "state"), "pending");
+    cr_expect(strstr(job_field(made.job, "reason"), "which lives") != NULL);
+    EXPECT_TEXT(look("HGET appbackup:counters kills"), "");
+}
+
+Test(job_lease, that_ended_while_redis_was_away_may_be_renewed_for_a_while)
+{
+    struct job job = run(SHOP, "nightly");
+    silence(NODE, clock_wall_ms() - 20000);
+    lapse(job.id, clock_wall_ms() - 10000);
+    MUST(store_node_heartbeat(store, NODE, 1, err));
+
+    MUST(store_sweep(store, KILLS_MAX, err));
+    EXPECT_TEXT(job_field(job.id, "state"), "claimed");
+
+    MUST(store_node_heartbeat(store, NODE, 1, err));
+    (void)look("HINCRBY appbackup:node:" NODE " back_ms -15000"); /* a while later */
+    MUST(store_sweep(store, KILLS_MAX, err));
+    EXPECT_TEXT(job_field(job.id, "state"), "queued");
+    EXPECT_TEXT(job_field(job.id, "kills"), "0");
+}
+
+Test(job_lease, of_a_silent_node_needs_a_witness)
+{
+    struct job job = run(SHOP, "nightly");
+    silence(NODE, 1000);
+    lapse(job.id, 2000);
+    MUST(store_sweep(store, KILLS_MAX, err));
+    EXPECT_TEXT(job_field(job.id, "state"), "claimed"); /* nobody has been heard since */
+
+    MUST(store_node_register(store, "web2", "0.1.0", &(struct store_node_limits){.slots = 2}, err));
+    MUST(store_sweep(store, KILLS_MAX, err));
+    EXPECT_TEXT(job_field(job.id, "state"), "claimed"); /* Redis may just have come back */
+
+    (void)look("HSET appbackup:node:web2 started_ms 1");
+    silence(NODE, clock_wall_ms() - 5000);
+    lapse(job.id, clock_wall_ms() - 1000);
+    MUST(store_sweep(store, KILLS_MAX, err));
+    EXPECT_TEXT(job_field(job.id, "state"), "claimed"); /* it may be heard in a moment */
+
+    silence(NODE, clock_wall_ms() - 15000);
+    MUST(store_sweep(store, KILLS_MAX, err));
+    EXPECT_TEXT(job_field(job.id, "state"), "queued");
+    EXPECT_TEXT(job_field(job.id, "kills"), "1");
+}
+
+Test(job_lease, of_a_worker_keeps_its_start_when_it_registers_again)
+{
+    const struct store_node_limits limits = {.slots = 2, .worker = WORKER};
+    MUST(store_node_register(store, NODE, "0.1.0", &limits, err));
+    (void)look("HSET appbackup:node:" NODE " started_ms 1000");
+
+    MUST(store_node_register(store, NODE, "0.1.0", &limits, err));
+    EXPECT_TEXT(look("HGET appbackup:node:" NODE " started_ms"), "1000");
+
+    const struct store_node_limits successor = {.slots = 2, .worker = SUCCESSOR};
+    MUST(store_node_register(store, NODE, "0.1.0", &successor, err));
+    cr_expect(ne(str, (char *)look("HGET appbackup:node:" NODE " started_ms"), "1000"));
+    EXPECT_TEXT(look("HGET appbackup:node:" NODE " worker"), SUCCESSOR);
 }
 
 static void report(const struct job *job, int64_t done, int64_t total)

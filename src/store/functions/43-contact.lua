@@ -1,0 +1,51 @@
+-- What the end of a lease means ---------------------------------------------------------------------------------------
+
+--[[
+A worker renews every few seconds. So a lease ends when its process hangs or its host is dead, but also when Redis was
+away: then nobody could renew, and nobody has died. The heartbeats of nodes tell these apart. Of a lease that has ended:
+  another worker has registered in the place of the one that had the job: that one is dead
+  its worker has been heard since then: it lives, and the job is put back without a kill
+  its node is silent, for as long as another node has been heard without a break: it is dead
+Nothing is said before NODE_ALIVE_MS have passed since the node came back, or fell silent: by then a worker that lives has
+renewed, or told how its job has ended.
+]]
+local Contact = { BREAK_MS = 5000 } -- between two heartbeats, which come every 2 s: Redis or the node was away
+
+-- What the record of a node gets when it is heard.
+function Contact.note(node, now)
+    local last = redis.call("HGET", PREFIX .. "node:" .. node, "heartbeat_ms")
+    local changes = { heartbeat_ms = int(now) }
+    if last and now - tonumber(last) > Contact.BREAK_MS then
+        changes.back_ms = int(now)
+    end
+    redis.call("ZADD", NODES, int(now), node)
+    return changes
+end
+
+-- Since when a node has been heard without a break.
+function Contact.since(node)
+    return math.max(tonumber(node.started_ms or "0"), tonumber(node.back_ms or "0"))
+end
+
+-- Was Redis there all the time? Some node has been heard.
+function Contact.has_witness(now)
+    for _, name in ipairs(redis.call("ZRANGEBYSCORE", NODES, int(now - Contact.BREAK_MS), "+inf")) do
+        local node = read_hash(PREFIX .. "node:" .. name)
+        if node and now - Contact.since(node) >= NODE_ALIVE_MS then
+            return true
+        end
+    end
+    return false
+end
+
+-- Of a job whose lease has ended, what has become of its worker: "dead", "alive", or nil while that cannot be told.
+function Contact.judge(job, now)
+    local node = read_hash(PREFIX .. "node:" .. job.node) or {}
+    local last = tonumber(node.heartbeat_ms or "0")
+    if (node.worker or "") ~= "" and node.worker ~= job.worker then
+        return "dead"
+    elseif last >= tonumber(job.lease_until_ms) then
+        return now - tonumber(node.back_ms or "0") >= NODE_ALIVE_MS and "alive" or nil
+    end
+    return now - last >= NODE_ALIVE_MS and Contact.has_witness(now) and "dead" or nil
+end
