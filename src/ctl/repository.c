@@ -57,8 +57,9 @@ static bool has_repository(const char *location)
     return access(path, F_OK) == 0;
 }
 
-/* A key can be made for any name; one for a name that nobody knows would mislead, and says so. Redis
- * is asked last: when everything else is lost, the bucket and the master key must be enough. */
+/* A key can be made for any name; one for a name that nobody knows would mislead, and says so.
+ * Redis is asked last: when everything else is lost, the bucket and the master key must be enough.
+ */
 static enum status check_exists(struct session *session, const char *argument, const char *id,
                                 const char *location, struct error *err)
 {
@@ -69,9 +70,10 @@ static enum status check_exists(struct session *session, const char *argument, c
     bool is_unsure = status_is_transient(status) || status == STATUS_NOT_FOUND;
     if (strncmp(location, "s3:", 3) != 0 || !is_unsure)
         return status;
-    (void)fprintf(stderr, /* where we could not look: believe it */
-                  "Nobody here knows app '%s': this is the key of its repository, if there is one.\n",
-                  argument);
+    (void)fprintf(
+        stderr, /* where we could not look: believe it */
+        "Nobody here knows app '%s': this is the key of its repository, if there is one.\n",
+        argument);
     return STATUS_OK;
 }
 
