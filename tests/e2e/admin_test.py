@@ -92,6 +92,7 @@ class AdminTest(unittest.TestCase):
             self.assertEqual([first, second], [job["subject"] for job in jobs])
             self.assert_exit(3, node.ctl("queue", "nope", check=False), "node nope")
 
+            wait_until(lambda: "1 of 2 slots" in node.ctl("explain", second).stdout, 10, "a heartbeat tells of the first")
             said = node.ctl("explain", second).stdout
             self.assertIn("at place 1 of 1", said)
             self.assertRegex(said, r"Blocked: job [0-9a-f-]{36} works on backup " + first)
