@@ -35,7 +35,9 @@ const char *detail_code(const char *type);
 /* Append a plain reason to a stateUnready array. */
 void detail_add_reason(json_t *reasons, const char *text);
 
-/* Text fit for JSON: new string, valid UTF-8, at most max characters. Caller frees. */
+/* Text fit for JSON and for a terminal: new string, valid UTF-8, at most max characters; '?' stands
+ * for what is no character, for control characters other than line feed and tab, and for those that
+ * turn the direction of writing. Caller frees. */
 char *detail_clean_text(const char *bytes, size_t len, size_t max);
 
 #endif

@@ -8,6 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a terminal would obey instead of showing it: control characters (C0 but for line feeds and
+ * tabs, DEL, C1) and those that turn the direction of writing. */
+static bool is_shown(uint32_t rune)
+{
+    bool is_c0 = rune < 0x20 && rune != '\n' && rune != '\t';
+    bool is_c1 = rune >= 0x7f && rune <= 0x9f;
+    bool turns = (rune >= 0x202a && rune <= 0x202e) || (rune >= 0x2066 && rune <= 0x2069);
+    return !is_c0 && !is_c1 && !turns;
+}
+
 char *detail_clean_text(const char *bytes, size_t len, size_t max)
 {
     /* One '?' may stand for one byte, so the text never gets longer than what it is made from. */
@@ -15,16 +25,16 @@ char *detail_clean_text(const char *bytes, size_t len, size_t max)
     if (text == NULL)
         return NULL;
     size_t used = 0;
-    uint32_t ignored = 0;
+    uint32_t rune = 0;
     for (size_t at = 0, count = 0; at < len && count < max; count++) {
-        size_t character = utf8_decode(bytes + at, len - at, &ignored);
-        bool usable = character > 0 && bytes[at] != '\0'; /* a NUL would end the C string */
+        size_t character = utf8_decode(bytes + at, len - at, &rune);
+        bool usable = character > 0 && is_shown(rune);
         if (usable)
             memcpy(text + used, bytes + at, character);
         else
             text[used] = '?';
         used += usable ? character : 1;
-        at += usable ? character : 1;
+        at += character > 0 ? character : 1;
     }
     text[used] = '\0';
     return text;
@@ -36,6 +46,9 @@ static json_t *clean_string(const char *text, size_t max)
     CLEANUP(freep) char *clean = detail_clean_text(text, strlen(text), max);
     if (clean == NULL)
         return NULL;
+    for (char *at = clean; *at != '\0'; at++)
+        if (*at == '\n' || *at == '\t')
+            *at = ' '; /* a line of its own could be taken for another detail */
     return json_string(*clean == '\0' ? "unknown" : clean);
 }
 

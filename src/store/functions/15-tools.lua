@@ -25,6 +25,12 @@ local function character_shape(first)
     return length, low, high
 end
 
+-- What a terminal would obey: C1 controls, and what turns the direction of writing.
+local function is_control(character)
+    return character:find("^\194[\128-\159]$") or character:find("^\226\128[\170-\174]$")
+        or character:find("^\226\129[\166-\169]$")
+end
+
 local function character_at(text, at)
     local length, low, high = character_shape(text:byte(at))
     local second = length and text:byte(at + 1)
@@ -32,7 +38,8 @@ local function character_at(text, at)
         return nil
     end
     local character = text:sub(at, at + length - 1)
-    return character:find("^.[\128-\191]+$") and #character == length and character or nil
+    local whole = character:find("^.[\128-\191]+$") and #character == length
+    return whole and not is_control(character) and character or nil
 end
 
 -- Text of at most max bytes, fit for JSON: what is not a character becomes '?', what is not printable a space.

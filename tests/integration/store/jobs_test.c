@@ -640,6 +640,19 @@ Test(job_finish, keeps_any_bytes_in_a_reason_readable)
     cr_expect(eq(sz, strlen(job_field(job.id, "reason")), 511));
 }
 
+Test(job_finish, keeps_from_a_reason_what_a_terminal_obeys)
+{
+    struct job job = run(SHOP, "nightly");
+
+    MUST(finish(&job, STORE_OUTCOME_FAILED,
+                "a\xc2\x9b"
+                "b\xe2\x80\xae"
+                "c\xe2\x80\x94 \x7f",
+                err));
+
+    expect_reason(job.subject, "a??b???c\xe2\x80\x94  ");
+}
+
 static enum store_verdict died(const struct job *job, int64_t delay_ms)
 {
     const struct store_death death = {.evidence = "killed by signal 9 in stage upload",

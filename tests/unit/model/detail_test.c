@@ -54,6 +54,28 @@ Test(detail_clean_text, replaces_each_byte_that_is_no_character)
     expect_clean("a\0b", 3, 10, "a?b");
 }
 
+Test(detail_clean_text, replaces_what_a_terminal_obeys)
+{
+    expect_clean("\033[31mred\a\x7f", 10, 99, "?[31mred??");
+    expect_clean("a\nb\tc\0d", 7, 99, "a\nb\tc?d");
+    expect_clean("\xc2\x9b"
+                 "31m",
+                 5, 99, "?31m"); /* U+009B begins a control sequence */
+    expect_clean("\xe2\x80\xae"
+                 "txt\xe2\x81\xa9",
+                 9, 99, "?txt?");                        /* U+202E, U+2069 */
+    expect_clean("\xe2\x80\x94", 3, 99, "\xe2\x80\x94"); /* a dash is none */
+}
+
+Test(detail_add, keeps_a_detail_on_its_line)
+{
+    json_auto_t *details = json_array();
+    detail_add(details, REASON_HOOK_FAILED, "A title", "one\ntwo\033[0m", NULL);
+    const char *text = json_string_value(json_object_get(json_array_get(details, 0), "detail"));
+    cr_assert(text != NULL);
+    cr_expect(eq(str, (char *)(uintptr_t)text, "one two?[0m"));
+}
+
 Test(detail_clean_text, gives_valid_text_for_every_pair_of_bytes)
 {
     for (int pair = 0; pair < 65536; pair++) {
