@@ -43,8 +43,8 @@ class PeersTest(NodeTest):
             node.write("block", "")
             with open(node.path("hook")) as file:
                 hook = file.read()
-            node.write("hook", hook.replace("post-snapshot) rm", "post-snapshot) while [ -e slow ]; do sleep 0.05; "
-                                            "done; rm"), 0o755)
+            node.write("hook", hook.replace("post-snapshot) ", "post-snapshot) while [ -e slow ]; do sleep 0.05; "
+                                            "done; "), 0o755)
             node.write("slow", "")
             worker = node.start_worker()
             backup = node.create()

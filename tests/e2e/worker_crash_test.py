@@ -271,8 +271,8 @@ class WorkerCrashTest(NodeTest):
             node.write("block", "")
             with open(node.path("hook")) as file:
                 hook = file.read()
-            node.write("hook", hook.replace("post-snapshot) rm", "post-snapshot) [ -e once ] || { touch once; "
-                                            "while :; do sleep 0.1; done; }; rm"), 0o755)
+            node.write("hook", hook.replace("post-snapshot) ", "post-snapshot) [ -e once ] || { touch once; "
+                                            "while :; do sleep 0.1; done; }; "), 0o755)
             node.start_worker()
             backup = node.create()
             self.pass_the_deadline(node, backup)
