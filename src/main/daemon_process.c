@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "service/notify.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -82,9 +83,10 @@ static bool keep_only(int kept_fd)
 NORETURN static void become(const struct process *process, pid_t parent)
 {
     sigset_t none;
+    for (int number = 1; number < SIGRTMIN; number++)
+        (void)signal(number, SIG_DFL); /* libevent's handlers would swallow what is meant for us */
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    (void)signal(SIGPIPE, SIG_DFL);
     notify_disown();
     (void)setpgid(0, 0); /* a Ctrl-C is the daemon's business, which ends us in order */
     int null = open("/dev/null", O_RDONLY);
@@ -102,12 +104,19 @@ NORETURN static void become(const struct process *process, pid_t parent)
 
 enum status process_start(struct process *process, struct error *err)
 {
+    sigset_t all;
+    sigset_t before;
+    (void)sigfillset(&all);
+    (void)sigprocmask(SIG_BLOCK, &all, &before); /* until become() is ready for them */
     pid_t parent = getpid();
     pid_t pid = fork();
-    if (pid < 0)
-        return FAIL_ERRNO(err, "fork for %s", process->name);
     if (pid == 0)
         become(process, parent);
+    int cause = errno;
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    errno = cause;
+    if (pid < 0)
+        return FAIL_ERRNO(err, "fork for %s", process->name);
     (void)setpgid(pid, pid); /* here as well: whoever comes first */
     process->pid = pid;
     process->started_mono_ms = clock_mono_ms();
