@@ -30,16 +30,15 @@
  *           subvolume is a part of it. A volume may be made by a pre-backup hook. Sockets are left
  *           out; what else is: stage/exclude.h.
  * No copy   with the driver none files are read after the post-snapshot hooks. Where the app has
- *           hooks around the snapshot that is a warning (not_a_snapshot); pre- and post-backup
- *           hooks are what holds it. A file is read up to the size it had when it was opened; what
- *           discover has seen unchanged is not looked at again, and what changes later comes with
- *           the next backup.
- * Memory    beside that of the repository and of the threads: 24 MiB for what discover has seen.
- * Bytes     st_size of regular files, each hard link counted, as found by discover. bytes_done
- *           grows with what is in the repository, was there before, or turned out to be
- *           unreadable; it never falls nor passes bytes_total, and equals it when committed.
- * Reports   through one callback, from the calling thread: at each stage, each 256 entries, when
- *           chunks have been stored, and while uploading at least each second (the callee thins
+ *           hooks around the snapshot, and did not ask for none, that is a warning
+ *           (not_a_snapshot); pre- and post-backup hooks are what holds it. A file is read up to
+ * the size it had when it was opened; what discover has seen unchanged is not looked at again, and
+ * what changes later comes with the next backup. Memory    beside that of the repository and of the
+ * threads: 24 MiB for what discover has seen. Bytes     st_size of regular files, each hard link
+ * counted, as found by discover. bytes_done grows with what is in the repository, was there before,
+ * or turned out to be unreadable; it never falls nor passes bytes_total, and equals it when
+ * committed. Reports   through one callback, from the calling thread: at each stage, each 256
+ * entries, when chunks have been stored, and while uploading at least each second (the callee thins
  *           them out), but not while undoing. It may cancel through plan->cancel. That it fails
  *           ends the backup, unless that is committed.
  * Threads   the upload has its own, which are gone when the call returns.

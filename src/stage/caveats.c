@@ -9,8 +9,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static bool has_hooks_around_snapshot(const struct app_definition *app)
+/* Who writes "snapshot: none" into the app's file knows. */
+static bool expects_snapshot(const struct app_definition *app)
 {
+    if (app->snapshot == APP_SNAPSHOT_NONE)
+        return false;
     return app->hooks[HOOK_PRE_SNAPSHOT].count > 0 || app->hooks[HOOK_POST_SNAPSHOT].count > 0;
 }
 
@@ -36,7 +39,7 @@ static enum status tell_live_volumes(struct stage_context *context, const struct
     size_t count = 0;
     const struct snapshot_plan *first = find_live(context, &count);
     struct mount mount;
-    if (first == NULL || !has_hooks_around_snapshot(context->plan->app))
+    if (first == NULL || !expects_snapshot(context->plan->app))
         return STATUS_OK;
     if (mounts_find(mounts, first->volume, &mount, err) != STATUS_OK)
         return err->status;

@@ -7,7 +7,8 @@
 
 /*
  * Of the volumes as they are now, right after their snapshots:
- * not_a_snapshot  the app has hooks around the snapshot, and a volume of which none is taken
+ * not_a_snapshot  the app has hooks around the snapshot, and a volume of which none could be taken
+ *                 (not where the app's file says "snapshot: none")
  * mount_skipped   a mount below a volume, which a snapshot does not have, and no exclude names.
  *                 Where there is no snapshot the walk itself meets it.
  */

@@ -1200,7 +1200,8 @@ class Standalone(unittest.TestCase):
         self.child("appbackup-worker")
         self.assertEqual(self.daemon.stop(60), 0)
         ends = [line for line in self.daemon.log.splitlines() if 'msg="ended"' in line]
-        self.assertEqual(["worker" in ends[0], "redis" in ends[1], len(ends)], [True, True, 2], ends)
+        self.assertEqual(["worker" in ends[0], "--recover" in ends[1], "redis" in ends[2], len(ends)],
+                         [True, True, True, 3], ends)
 
     def test_an_address_for_strangers_is_refused(self):
         self.daemon.command[-1] = "0.0.0.0:8080"
