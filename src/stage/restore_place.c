@@ -2,6 +2,7 @@
 
 #include "core/cleanup.h"
 #include "listing.h"
+#include "mounts.h"
 #include "restore_attributes.h"
 #include "snapshot/snapshot.h"
 #include "snapshot/tree_remove.h"
@@ -20,8 +21,7 @@
 enum {
     DIRECTORY_FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
     BTRFS_ROOT_INODE = 256,
-    SHOWN_NAME_MAX = 190, /* of the volume's, so that the place's name stays below NAME_MAX */
-    MOUNT_LINE_MAX = 3 * PATH_MAX
+    SHOWN_NAME_MAX = 190 /* of the volume's, so that the place's name stays below NAME_MAX */
 };
 
 static const char place_new[] = "new";
@@ -73,26 +73,6 @@ static enum status open_around(const struct restore_place *place, const char *jo
     return restore_open_directory(path, &ret_open->around, err);
 }
 
-/* Octal escapes, as /proc/self/mountinfo has them for white space: "\040". */
-static bool is_escape(const char *text)
-{
-    return text[0] == '\\' && strspn(text + 1, "01234567") >= 3;
-}
-
-static void unescape(char *text)
-{
-    char *to = text;
-    for (const char *from = text; *from != '\0';) {
-        if (!is_escape(from)) {
-            *to++ = *from++;
-            continue;
-        }
-        *to++ = (char)((from[1] - '0') * 64 + (from[2] - '0') * 8 + (from[3] - '0'));
-        from += 4;
-    }
-    *to = '\0';
-}
-
 static bool is_below(const char *path, const char *volume)
 {
     size_t len = strlen(volume);
@@ -102,22 +82,13 @@ static bool is_below(const char *path, const char *volume)
 /* What is mounted there would go away with the old, or keep it from going. */
 static enum status check_mounts(const char *volume, struct error *err)
 {
-    CLEANUP(file_closep) FILE *mounts = fopen("/proc/self/mountinfo", "re");
-    static const size_t line_max = MOUNT_LINE_MAX;
-    CLEANUP(freep) char *line = malloc(line_max);
-    if (mounts == NULL || line == NULL)
-        return FAIL_ERRNO(err, "/proc/self/mountinfo");
-    while (fgets(line, (int)line_max, mounts) != NULL) {
-        char *rest = NULL;
-        char *path = strtok_r(line, " ", &rest);
-        for (int field = 1; path != NULL && field < 5; field++)
-            path = strtok_r(NULL, " ", &rest);
-        if (path == NULL)
-            continue;
-        unescape(path);
-        if (is_below(path, volume))
+    CLEANUP(mounts_done) struct mounts mounts;
+    if (mounts_read(&mounts, err) != STATUS_OK)
+        return err->status;
+    for (size_t i = 0; i < mounts.count; i++) {
+        if (is_below(mounts.list[i].path, volume))
             return FAIL_REASON(err, STATUS_CONFLICT, REASON_MOUNT_BELOW,
-                               "'%s' is mounted below volume '%s'", path, volume);
+                               "'%s' is mounted below volume '%s'", mounts.list[i].path, volume);
     }
     return STATUS_OK;
 }
