@@ -103,8 +103,10 @@ class Standalone:
         return response.status, json.loads(text) if text else None, response.headers
 
     def app(self, name):
-        _, body, _ = self.request("GET", "/k8s/v2/apps")
-        return next(item["id"] for item in body["items"] if item["name"] == name)
+        def found():
+            _, body, _ = self.request("GET", "/k8s/v2/apps")
+            return next((item["id"] for item in body["items"] if item["name"] == name), None)
+        return wait_until(found, 10, f"the worker, which lives, has told of app {name}")
 
     def create(self, app, **fields):
         """The new backup's id."""
