@@ -1,5 +1,6 @@
 #include "caveats.h"
 
+#include "core/cleanup.h"
 #include "model/detail.h"
 #include "mounts.h"
 #include "snapshot/snapshot.h"
@@ -127,10 +128,8 @@ static enum status tell(struct stage_context *context, const struct mounts *moun
 
 enum status caveats_tell(struct stage_context *context, struct error *err)
 {
-    struct mounts mounts;
+    CLEANUP(mounts_done) struct mounts mounts;
     if (mounts_read(&mounts, err) != STATUS_OK)
         return err->status;
-    enum status status = tell(context, &mounts, err);
-    mounts_done(&mounts);
-    return status;
+    return tell(context, &mounts, err);
 }

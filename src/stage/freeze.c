@@ -185,8 +185,8 @@ enum status freeze_post_snapshot(struct stage_context *context, struct error *er
 enum status freeze_cleanup(struct stage_context *context, struct error *err UNUSED)
 {
     preparation_undo(context);
-    if (context->record
-            .owed[HOOK_POST_SNAPSHOT]) /* the thaw has failed: it may be able to by now */
+    /* A thaw that has failed may be able to by now. */
+    if (context->record.owed[HOOK_POST_SNAPSHOT])
         (void)pay_hooks(context, HOOK_POST_SNAPSHOT, HOOK_REASON_UNDO);
     remove_snapshots(context);
     return STATUS_OK;
