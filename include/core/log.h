@@ -43,9 +43,9 @@ struct log_message {
 #define LOG_TEXT(key_, text_)     ((struct log_field){.key = (key_), .text = (text_)})
 #define LOG_NUMBER(key_, number_) ((struct log_field){.key = (key_), .number = (number_)})
 
-/* log_event(LOG_LEVEL_INFO, "job claimed", LOG_TEXT("job", id), LOG_NUMBER("epoch", 3)); */
+/* log_text(LOG_LEVEL_INFO, "job claimed", LOG_TEXT("job", id), LOG_NUMBER("epoch", 3)); */
 /* NOLINTNEXTLINE(readability-identifier-naming): it reads like the function that it calls */
-#define log_event(level, message, ...)                                     \
+#define log_text(level, message, ...)                                      \
     log_write((level), (message), (const struct log_field[]){__VA_ARGS__}, \
               sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))
 

@@ -57,9 +57,9 @@ enum event_kind {
 
 const struct log_message *event_message(enum event_kind kind);
 
-/* log_known(LOG_LEVEL_INFO, EVENT_JOB_CLAIMED, LOG_TEXT("job", id), LOG_NUMBER("epoch", 3)); */
+/* log_event(LOG_LEVEL_INFO, EVENT_JOB_CLAIMED, LOG_TEXT("job", id), LOG_NUMBER("epoch", 3)); */
 /* NOLINTNEXTLINE(readability-identifier-naming): it reads like the function that it calls */
-#define log_known(level, kind, ...)                                                          \
+#define log_event(level, kind, ...)                                                          \
     log_write_message((level), event_message(kind), (const struct log_field[]){__VA_ARGS__}, \
                       sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))
 

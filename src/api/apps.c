@@ -104,7 +104,7 @@ static enum status on_restoring(struct exchange *exchange, const redisReply *rep
                                 struct error *err)
 {
     if (store_reply_nothing(reply, err) == STATUS_OK) {
-        log_known(LOG_LEVEL_INFO, EVENT_TASK_REQUESTED, LOG_TEXT("kind", "restore"),
+        log_event(LOG_LEVEL_INFO, EVENT_TASK_REQUESTED, LOG_TEXT("kind", "restore"),
                   LOG_TEXT("app", exchange_id(exchange)), LOG_TEXT("account", exchange->account),
                   LOG_TEXT("token", exchange->token),
                   LOG_TEXT("correlation", http_request_correlation_id(exchange->request)));

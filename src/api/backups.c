@@ -50,7 +50,7 @@ static enum status read_backup(const struct exchange *exchange, const redisReply
 
 static void log_request(const struct exchange *exchange, enum event_kind event, const char *backup)
 {
-    log_known(LOG_LEVEL_INFO, event, LOG_TEXT("backup", backup),
+    log_event(LOG_LEVEL_INFO, event, LOG_TEXT("backup", backup),
               LOG_TEXT("app", exchange_app(exchange)), LOG_TEXT("account", exchange->account),
               LOG_TEXT("token", exchange->token),
               LOG_TEXT("correlation", http_request_correlation_id(exchange->request)));

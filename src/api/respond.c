@@ -31,11 +31,11 @@ void respond(struct http_request *request, enum http_code code, const char *cont
     for (size_t i = 0; headers != NULL && headers->items[i].name != NULL; i++)
         response.headers[response.header_count++] = headers->items[i];
 
-    log_event(LOG_LEVEL_DEBUG, "request",
-              LOG_TEXT("method", method_name(http_request_method(request))),
-              LOG_TEXT("path", http_request_path(request)), LOG_NUMBER("status", (int64_t)code),
-              LOG_TEXT("peer", http_request_peer(request)),
-              LOG_TEXT("correlation", http_request_correlation_id(request)));
+    log_text(LOG_LEVEL_DEBUG, "request",
+             LOG_TEXT("method", method_name(http_request_method(request))),
+             LOG_TEXT("path", http_request_path(request)), LOG_NUMBER("status", (int64_t)code),
+             LOG_TEXT("peer", http_request_peer(request)),
+             LOG_TEXT("correlation", http_request_correlation_id(request)));
     http_reply(request, &response);
 }
 
@@ -46,7 +46,7 @@ static void log_failure(const struct http_request *request, enum http_code code,
                                ? LOG_LEVEL_ERROR
                                : LOG_LEVEL_WARNING;
     const struct error *cause = failure->cause;
-    log_known(level, code == HTTP_CODE_UNAUTHORIZED ? EVENT_TOKEN_REFUSED : EVENT_REQUEST_FAILED,
+    log_event(level, code == HTTP_CODE_UNAUTHORIZED ? EVENT_TOKEN_REFUSED : EVENT_REQUEST_FAILED,
               LOG_TEXT("correlation", http_request_correlation_id(request)),
               LOG_TEXT("method", method_name(http_request_method(request))),
               LOG_TEXT("path", http_request_path(request)), LOG_NUMBER("status", (int64_t)code),

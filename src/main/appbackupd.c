@@ -13,7 +13,7 @@
 
 static int fail(int code, enum event_kind event, const struct error *err)
 {
-    log_known(LOG_LEVEL_ERROR, event, LOG_TEXT("code", err->reason), LOG_TEXT("reason", err->text));
+    log_event(LOG_LEVEL_ERROR, event, LOG_TEXT("code", err->reason), LOG_TEXT("reason", err->text));
     return code;
 }
 

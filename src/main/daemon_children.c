@@ -45,7 +45,7 @@ static bool start_recovery(struct children *children)
     children->recovery.stopping = true; /* it ends by itself, once */
     if (process_start(&children->recovery, &err) == STATUS_OK)
         return true;
-    log_event(LOG_LEVEL_ERROR, "cannot start the recovery", LOG_TEXT("reason", err.text));
+    log_text(LOG_LEVEL_ERROR, "cannot start the recovery", LOG_TEXT("reason", err.text));
     return false;
 }
 
@@ -93,7 +93,7 @@ static void on_probe(evutil_socket_t fd, short what, void *context)
         return;
     (void)event_del(children->probe);
     if (process_start(&children->worker, &err) != STATUS_OK) {
-        log_event(LOG_LEVEL_ERROR, "cannot start the worker", LOG_TEXT("reason", err.text));
+        log_text(LOG_LEVEL_ERROR, "cannot start the worker", LOG_TEXT("reason", err.text));
         (void)event_add(children->probe, &(struct timeval){.tv_sec = 1});
     }
 }

@@ -35,9 +35,9 @@ static enum status listen_on(struct http_server *server, const struct listen_pla
                                            .socket = fd};
     if (http_server_listen(server, &listener, err) != STATUS_OK)
         return err->status;
-    log_event(LOG_LEVEL_NOTICE, "listening", LOG_TEXT("address", wanted->address),
-              LOG_TEXT("scheme", wanted->certificate == NULL ? "http" : "https"),
-              LOG_TEXT("socket", fd > 0 ? "service manager's" : "own"));
+    log_text(LOG_LEVEL_NOTICE, "listening", LOG_TEXT("address", wanted->address),
+             LOG_TEXT("scheme", wanted->certificate == NULL ? "http" : "https"),
+             LOG_TEXT("socket", fd > 0 ? "service manager's" : "own"));
     return STATUS_OK;
 }
 

@@ -26,7 +26,7 @@ static void arm(const struct process *process, int64_t delay_ms)
     struct timeval delay = {.tv_sec = (time_t)(delay_ms / 1000),
                             .tv_usec = (suseconds_t)(delay_ms % 1000 * 1000)};
     if (event_add(process->timer, &delay) != 0)
-        log_event(LOG_LEVEL_ERROR, "no timer", LOG_TEXT("process", process->name));
+        log_text(LOG_LEVEL_ERROR, "no timer", LOG_TEXT("process", process->name));
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *context)
@@ -36,14 +36,14 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
     struct process *process = context;
     struct error err = {.status = STATUS_OK};
     if (process->pid > 0 && process->stopping) {
-        log_event(LOG_LEVEL_WARNING, "did not end in time, killing it",
-                  LOG_TEXT("process", process->name), LOG_NUMBER("pid", process->pid));
+        log_text(LOG_LEVEL_WARNING, "did not end in time, killing it",
+                 LOG_TEXT("process", process->name), LOG_NUMBER("pid", process->pid));
         (void)kill(-process->pid, SIGKILL);
         return;
     }
     if (process->pid == 0 && !process->stopping && process_start(process, &err) != STATUS_OK) {
-        log_event(LOG_LEVEL_ERROR, "cannot start", LOG_TEXT("process", process->name),
-                  LOG_TEXT("reason", err.text));
+        log_text(LOG_LEVEL_ERROR, "cannot start", LOG_TEXT("process", process->name),
+                 LOG_TEXT("reason", err.text));
         arm(process, DELAY_MAX_MS);
     }
 }
@@ -120,8 +120,8 @@ enum status process_start(struct process *process, struct error *err)
     (void)setpgid(pid, pid); /* here as well: whoever comes first */
     process->pid = pid;
     process->started_mono_ms = clock_mono_ms();
-    log_event(LOG_LEVEL_NOTICE, "started", LOG_TEXT("process", process->name),
-              LOG_NUMBER("pid", pid));
+    log_text(LOG_LEVEL_NOTICE, "started", LOG_TEXT("process", process->name),
+             LOG_NUMBER("pid", pid));
     return STATUS_OK;
 }
 
@@ -172,9 +172,9 @@ void process_reap(struct process *process)
         return;
     char how[64];
     describe(wait_status, how, sizeof(how));
-    log_event(process->stopping ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR, "ended",
-              LOG_TEXT("process", process->name), LOG_NUMBER("pid", process->pid),
-              LOG_TEXT("how", how));
+    log_text(process->stopping ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR, "ended",
+             LOG_TEXT("process", process->name), LOG_NUMBER("pid", process->pid),
+             LOG_TEXT("how", how));
     process->pid = 0;
     (void)event_del(process->timer);
     if (!process->stopping)

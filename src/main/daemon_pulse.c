@@ -35,7 +35,7 @@ static void on_beat(evutil_socket_t fd, short what, void *context)
     };
     const char *news = health_beat(&health, &pulse->fault);
     if (news != NULL)
-        log_known(LOG_LEVEL_WARNING, EVENT_SERVICE_FAULT, LOG_TEXT("fault", news));
+        log_event(LOG_LEVEL_WARNING, EVENT_SERVICE_FAULT, LOG_TEXT("fault", news));
     plan(pulse);
 }
 

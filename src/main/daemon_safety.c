@@ -15,10 +15,10 @@ static void note_reachable(struct safety *safety, bool reachable, const char *re
         return;
     safety->unreachable = !reachable;
     if (reachable) {
-        log_known(LOG_LEVEL_NOTICE, EVENT_REDIS_BACK, LOG_TEXT("version", reason));
+        log_event(LOG_LEVEL_NOTICE, EVENT_REDIS_BACK, LOG_TEXT("version", reason));
         return;
     }
-    log_known(LOG_LEVEL_WARNING, EVENT_REDIS_LOST, LOG_TEXT("meanwhile", "requests get 503"),
+    log_event(LOG_LEVEL_WARNING, EVENT_REDIS_LOST, LOG_TEXT("meanwhile", "requests get 503"),
               LOG_TEXT("code", reason_code(REASON_REDIS_UNAVAILABLE)), LOG_TEXT("reason", reason));
 }
 
@@ -43,11 +43,11 @@ static void note_faults(struct safety *safety, const struct store_health *health
         now |= fault_bit(faults[i]);
         if ((safety->faults & fault_bit(faults[i])) != 0)
             continue;
-        log_known(LOG_LEVEL_WARNING, EVENT_REDIS_UNSAFE, LOG_TEXT("code", reason_code(faults[i])),
+        log_event(LOG_LEVEL_WARNING, EVENT_REDIS_UNSAFE, LOG_TEXT("code", reason_code(faults[i])),
                   LOG_TEXT("fault", api_fault_text(faults[i])));
     }
     if (now == 0 && safety->faults != 0)
-        log_known(LOG_LEVEL_NOTICE, EVENT_REDIS_SAFE, LOG_TEXT("version", health->version));
+        log_event(LOG_LEVEL_NOTICE, EVENT_REDIS_SAFE, LOG_TEXT("version", health->version));
     safety->faults = now;
 }
 

@@ -62,8 +62,8 @@ static void on_drain_timer(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     struct daemon *daemon = context;
-    log_event(LOG_LEVEL_WARNING, "connections are left at the deadline, closing them",
-              LOG_NUMBER("deadline_ms", SERVE_DRAIN_MS));
+    log_text(LOG_LEVEL_WARNING, "connections are left at the deadline, closing them",
+             LOG_NUMBER("deadline_ms", SERVE_DRAIN_MS));
     daemon->drained = true;
     advance_stop(daemon);
 }
@@ -117,7 +117,7 @@ static void read_again(struct daemon *daemon)
     if (config_load(daemon->options->config->path, &config, &err) != STATUS_OK ||
         listener_check(config, &err) != STATUS_OK ||
         http_server_reload(daemon->server, &err) != STATUS_OK) {
-        log_known(LOG_LEVEL_ERROR, EVENT_CONFIG_REFUSED, LOG_TEXT("code", err.reason),
+        log_event(LOG_LEVEL_ERROR, EVENT_CONFIG_REFUSED, LOG_TEXT("code", err.reason),
                   LOG_TEXT("reason", err.text), LOG_TEXT("kept", "the old one"));
         notify_status("not reloaded, the old configuration stays: see the log");
         return;
@@ -128,7 +128,7 @@ static void read_again(struct daemon *daemon)
     daemon->reloaded = STEAL(config);
     if (daemon->children != NULL)
         children_reload(daemon->children);
-    log_known(LOG_LEVEL_NOTICE, EVENT_CONFIG_READ,
+    log_event(LOG_LEVEL_NOTICE, EVENT_CONFIG_READ,
               LOG_TEXT("new", "accounts, tokens, certificates, keys, the password of Redis"),
               LOG_TEXT("config", daemon->options->config->path),
               LOG_NUMBER("accounts", (int64_t)daemon->reloaded->account_count));
@@ -153,7 +153,7 @@ static void on_signal(evutil_socket_t signal_number, short what, void *context)
         reload(daemon);
         return;
     }
-    log_known(LOG_LEVEL_NOTICE, EVENT_FRONT_END_STOPPING, LOG_NUMBER("signal", signal_number));
+    log_event(LOG_LEVEL_NOTICE, EVENT_FRONT_END_STOPPING, LOG_NUMBER("signal", signal_number));
     stop(daemon);
 }
 
@@ -315,7 +315,7 @@ enum status serve(const struct serve_options *options, struct error *err)
         return error_status(err);
     }
     print_welcome(&daemon);
-    log_known(LOG_LEVEL_NOTICE, EVENT_FRONT_END_STARTED, LOG_TEXT("version", APPBACKUP_VERSION),
+    log_event(LOG_LEVEL_NOTICE, EVENT_FRONT_END_STARTED, LOG_TEXT("version", APPBACKUP_VERSION),
               LOG_TEXT("config", options->config->path),
               LOG_TEXT("redis", options->config->redis.address));
     notify_ready();
@@ -328,6 +328,6 @@ enum status serve(const struct serve_options *options, struct error *err)
         *err = failure;
         return error_status(err);
     }
-    log_known(LOG_LEVEL_NOTICE, EVENT_FRONT_END_STOPPED, LOG_TEXT("version", APPBACKUP_VERSION));
+    log_event(LOG_LEVEL_NOTICE, EVENT_FRONT_END_STOPPED, LOG_TEXT("version", APPBACKUP_VERSION));
     return STATUS_OK;
 }

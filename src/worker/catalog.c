@@ -52,7 +52,7 @@ static enum status ask(struct store *store, const struct app *app, const struct 
         return STATUS_OK;
     if (status != STATUS_OK)
         return status;
-    log_known(LOG_LEVEL_NOTICE, EVENT_CATALOG_EMPTY, LOG_TEXT("app", app->id),
+    log_event(LOG_LEVEL_NOTICE, EVENT_CATALOG_EMPTY, LOG_TEXT("app", app->id),
               LOG_TEXT("app_name", app->name), LOG_TEXT("bucket", bucket->id),
               LOG_TEXT("bucket_name", bucket->name));
     return STATUS_OK;
@@ -97,8 +97,8 @@ static int look(const struct setup *setup)
     }
     if (first.status == STATUS_OK)
         return EXIT_SUCCESS;
-    log_event(LOG_LEVEL_WARNING, "catalogue not compared with all buckets, trying again",
-              LOG_TEXT("reason", first.text));
+    log_text(LOG_LEVEL_WARNING, "catalogue not compared with all buckets, trying again",
+             LOG_TEXT("reason", first.text));
     return EXIT_FAILURE;
 }
 

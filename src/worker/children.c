@@ -22,7 +22,7 @@ enum {
 static void log_death(const struct slot *slot, const char *verdict)
 {
     bool quarantined = strcmp(verdict, "quarantined") == 0;
-    log_known(quarantined ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING,
+    log_event(quarantined ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING,
               quarantined ? EVENT_JOB_QUARANTINED : EVENT_JOB_DIED, JOB_FIELDS(&slot->job),
               LOG_TEXT("verdict", verdict),
               LOG_TEXT("code", reason_code(quarantined ? REASON_QUARANTINED : REASON_JOB_DIED)),
@@ -40,7 +40,7 @@ static enum status tell_return(struct supervisor *supervisor, const struct slot 
     };
     if (store_job_finish(supervisor->store, &slot->job, &finish, err) != STATUS_OK)
         return err->status;
-    log_known(LOG_LEVEL_WARNING, EVENT_JOB_RELEASED, JOB_FIELDS(&slot->job),
+    log_event(LOG_LEVEL_WARNING, EVENT_JOB_RELEASED, JOB_FIELDS(&slot->job),
               LOG_TEXT("reason", slot->death.evidence));
     return STATUS_OK;
 }
@@ -83,9 +83,9 @@ static enum status tell(struct supervisor *supervisor, struct slot *slot, struct
     if (status_is_transient(status))
         return status;
     if (status != STATUS_OK) { /* the claim is another's by now, or gone */
-        log_event(LOG_LEVEL_WARNING, "end of a job not told", JOB_FIELDS(&slot->job),
-                  LOG_TEXT("evidence", slot->death.evidence), LOG_TEXT("code", err->reason),
-                  LOG_TEXT("reason", err->text));
+        log_text(LOG_LEVEL_WARNING, "end of a job not told", JOB_FIELDS(&slot->job),
+                 LOG_TEXT("evidence", slot->death.evidence), LOG_TEXT("code", err->reason),
+                 LOG_TEXT("reason", err->text));
     }
     slot->phase = SLOT_FREE;
     supervisor->leftovers_ms = 0;
@@ -143,7 +143,7 @@ static void on_job_end(struct supervisor *supervisor, struct slot *slot, int wai
     slot->group = supervisor_make_group(supervisor, slot->job.id);
     if (slot_start_unwinding(slot, &supervisor->setup.places, &err) == STATUS_OK)
         return;
-    log_known(LOG_LEVEL_ERROR, EVENT_UNWIND_FAILED, JOB_FIELDS(&slot->job),
+    log_event(LOG_LEVEL_ERROR, EVENT_UNWIND_FAILED, JOB_FIELDS(&slot->job),
               LOG_TEXT("code", err.reason), LOG_TEXT("reason", err.text));
     fd_closep(&slot->group);
     slot->phase = SLOT_TELLING;

@@ -48,7 +48,7 @@ static enum status add(const struct search *search, const char *job, struct erro
 
 static void log_failure(const char *job, const struct error *failure)
 {
-    log_known(LOG_LEVEL_WARNING, EVENT_UNWIND_FAILED, LOG_TEXT("of_job", job),
+    log_event(LOG_LEVEL_WARNING, EVENT_UNWIND_FAILED, LOG_TEXT("of_job", job),
               LOG_TEXT("code", failure->reason), LOG_TEXT("reason", failure->text));
 }
 

@@ -76,7 +76,7 @@ static enum status start_claimed(struct supervisor *supervisor, struct slot *slo
     explicit_bzero(&key, sizeof(key));
     if (status == STATUS_OK) {
         slot->motion = (struct motion){.bytes = -1, .moved_ms = clock_mono_ms()};
-        log_known(LOG_LEVEL_INFO, EVENT_JOB_CLAIMED, JOB_FIELDS(job),
+        log_event(LOG_LEVEL_INFO, EVENT_JOB_CLAIMED, JOB_FIELDS(job),
                   LOG_NUMBER("epoch", job->epoch), LOG_NUMBER("pid", slot->pid));
         return STATUS_OK;
     }
@@ -158,8 +158,8 @@ enum status supervisor_probe(struct supervisor *supervisor, struct error *err)
     struct error cause = {0};
     supervisor->probe_kill_ms = clock_mono_ms() + PROBE_DEADLINE_MS;
     if (probe_start(&supervisor->setup, &supervisor->probe, &cause) != STATUS_OK) {
-        log_event(LOG_LEVEL_WARNING, "buckets not probed, trying again",
-                  LOG_TEXT("reason", cause.text));
+        log_text(LOG_LEVEL_WARNING, "buckets not probed, trying again",
+                 LOG_TEXT("reason", cause.text));
         supervisor->probe_ms = clock_mono_ms() + PROBE_AGAIN_MS;
     }
     return STATUS_OK;
@@ -177,8 +177,8 @@ enum status supervisor_catalog(struct supervisor *supervisor, struct error *err)
     supervisor->catalog_ms = INT64_MAX;
     supervisor->catalog_kill_ms = clock_mono_ms() + CATALOG_DEADLINE_MS;
     if (catalog_start(&supervisor->setup, &supervisor->catalog, &cause) != STATUS_OK) {
-        log_event(LOG_LEVEL_WARNING, "catalogue not compared with the buckets, trying again",
-                  LOG_TEXT("reason", cause.text));
+        log_text(LOG_LEVEL_WARNING, "catalogue not compared with the buckets, trying again",
+                 LOG_TEXT("reason", cause.text));
         supervisor->catalog_ms = clock_mono_ms() + CATALOG_AGAIN_MS;
     }
     return STATUS_OK;
@@ -194,6 +194,6 @@ void supervisor_settle(struct supervisor *supervisor)
         return;
     struct error cause = {0};
     if (leftovers_start(&supervisor->setup, &supervisor->leftovers, &cause) != STATUS_OK)
-        log_event(LOG_LEVEL_WARNING, "what ended jobs left is not looked at, trying again",
-                  LOG_TEXT("reason", cause.text));
+        log_text(LOG_LEVEL_WARNING, "what ended jobs left is not looked at, trying again",
+                 LOG_TEXT("reason", cause.text));
 }

@@ -104,7 +104,7 @@ static enum status make_room(struct run *run, struct error *err)
         return err->status;
     struct error undo_err = {0};
     if (stage_undo_job(run->setup.places.undo, run->job.id, &undo_err) != STATUS_OK)
-        log_known(LOG_LEVEL_WARNING, EVENT_UNWIND_FAILED, LOG_TEXT("code", undo_err.reason),
+        log_event(LOG_LEVEL_WARNING, EVENT_UNWIND_FAILED, LOG_TEXT("code", undo_err.reason),
                   LOG_TEXT("reason", undo_err.text));
     if (!holds_app(run))
         return STATUS_OK;
@@ -268,7 +268,7 @@ static void log_outcome(const struct run *run, enum outcome outcome, int64_t del
     };
 
     const char *code = outcome == OUTCOME_COMPLETED ? "" : cause->reason;
-    log_known(events[outcome].level, events[outcome].event,
+    log_event(events[outcome].level, events[outcome].event,
               LOG_TEXT("outcome", outcome_name(outcome)),
               LOG_NUMBER("bytes", run->result.bytes_done), LOG_NUMBER("retry_in_ms", delay_ms),
               LOG_TEXT("code", code), LOG_TEXT("reason", reason));
@@ -327,15 +327,15 @@ static int conclude(struct run *run, enum status status, const struct error *cau
         stage_point("finished");
         return WORKER_EXIT_FINISHED;
     }
-    log_event(LOG_LEVEL_WARNING, "the end of the job could not be written",
-              LOG_TEXT("code", err.reason), LOG_TEXT("reason", err.text));
+    log_text(LOG_LEVEL_WARNING, "the end of the job could not be written",
+             LOG_TEXT("code", err.reason), LOG_TEXT("reason", err.text));
     return err.status == STATUS_LOST ? WORKER_EXIT_LOST : WORKER_EXIT_UNFINISHED;
 }
 
 static int exit_before_work(const struct error *err, const char *message)
 {
-    log_event(LOG_LEVEL_WARNING, message, LOG_TEXT("code", err->reason),
-              LOG_TEXT("reason", err->text));
+    log_text(LOG_LEVEL_WARNING, message, LOG_TEXT("code", err->reason),
+             LOG_TEXT("reason", err->text));
     return err->status == STATUS_LOST ? WORKER_EXIT_LOST : WORKER_EXIT_UNFINISHED;
 }
 
@@ -353,7 +353,7 @@ static int run_claim(struct run *run, const char *job, int64_t epoch)
     job_log_begin(&run->job, app_name(run), run->task.backup);
     if (start_lease(run, &err) != STATUS_OK)
         return exit_before_work(&err, "claim not taken up");
-    log_known(LOG_LEVEL_INFO, EVENT_JOB_STARTED, LOG_NUMBER("epoch", epoch));
+    log_event(LOG_LEVEL_INFO, EVENT_JOB_STARTED, LOG_NUMBER("epoch", epoch));
     enum status status = work(run, &err);
     return conclude(run, status, &err);
 }
@@ -371,7 +371,7 @@ int worker_run_job(const char *config_path, const char *job, int64_t epoch, int 
     if (keys >= 0)
         (void)fcntl(keys, F_SETFD, FD_CLOEXEC); /* no hook inherits it */
     if (setup_load(config_path, &run.setup, &err) != STATUS_OK) {
-        log_known(LOG_LEVEL_ERROR, EVENT_CONFIG_REFUSED, LOG_TEXT("code", err.reason),
+        log_event(LOG_LEVEL_ERROR, EVENT_CONFIG_REFUSED, LOG_TEXT("code", err.reason),
                   LOG_TEXT("reason", err.text));
         return WORKER_EXIT_CONFIG;
     }

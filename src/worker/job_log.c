@@ -18,7 +18,7 @@ static void log_warnings(struct job_log *log, const json_t *details)
 {
     for (; log->warnings < json_array_size(details); log->warnings++) {
         const json_t *detail = json_array_get(details, log->warnings);
-        log_known(LOG_LEVEL_WARNING, EVENT_WARNING,
+        log_event(LOG_LEVEL_WARNING, EVENT_WARNING,
                   LOG_TEXT("code", detail_code(text_of(detail, "type"))),
                   LOG_TEXT("title", text_of(detail, "title")),
                   LOG_TEXT("reason", text_of(detail, "detail")));
@@ -33,7 +33,7 @@ static void log_volumes(struct job_log *log, const struct stage_report *report)
     log->has_volumes = true;
     for (size_t i = 0; i < report->volume_count; i++) {
         const struct snapshot_plan *plan = &report->volumes[i];
-        log_known(LOG_LEVEL_INFO, EVENT_SNAPSHOT_PLANNED, LOG_TEXT("volume", plan->volume),
+        log_event(LOG_LEVEL_INFO, EVENT_SNAPSHOT_PLANNED, LOG_TEXT("volume", plan->volume),
                   LOG_TEXT("driver", app_snapshot_driver_name(plan->driver)));
     }
 }
@@ -42,7 +42,7 @@ static void end_stage(struct job_log *log)
 {
     if (log->stage[0] == '\0')
         return;
-    log_known(LOG_LEVEL_INFO, EVENT_STAGE_ENDED,
+    log_event(LOG_LEVEL_INFO, EVENT_STAGE_ENDED,
               LOG_NUMBER("took_ms", clock_mono_ms() - log->since_ms));
     log_set_context("stage", NULL);
     log->stage[0] = '\0';
@@ -75,14 +75,14 @@ static void on_hook(const struct stage_hook_news *news)
     const struct log_field backup = LOG_TEXT("backup", news->backup);
     int64_t took_ms = news->child == NULL ? 0 : news->child->duration_ms;
     if (news->failure == NULL) {
-        log_known(LOG_LEVEL_INFO, EVENT_HOOK_ENDED, backup, hook, stage, why,
+        log_event(LOG_LEVEL_INFO, EVENT_HOOK_ENDED, backup, hook, stage, why,
                   LOG_NUMBER("took_ms", took_ms));
         return;
     }
     char how[96];
     if (news->child != NULL)
         child_describe(news->child, how, sizeof(how));
-    log_known(LOG_LEVEL_WARNING, EVENT_HOOK_FAILED, backup, hook, stage, why,
+    log_event(LOG_LEVEL_WARNING, EVENT_HOOK_FAILED, backup, hook, stage, why,
               LOG_NUMBER("took_ms", took_ms), LOG_TEXT("code", news->failure->reason),
               LOG_TEXT("reason", news->child == NULL ? news->failure->text : how));
 }

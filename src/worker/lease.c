@@ -135,7 +135,7 @@ static void on_failure(struct lease *lease, const struct error *err)
         return;
     }
     if (!lease->away)
-        log_known(LOG_LEVEL_WARNING, EVENT_LEASE_LATE, LOG_TEXT("code", err->reason),
+        log_event(LOG_LEVEL_WARNING, EVENT_LEASE_LATE, LOG_TEXT("code", err->reason),
                   LOG_TEXT("reason", err->text));
     lease->away = true;
     if (clock_left_ms(give_up_ms(lease)) > 0)
@@ -153,7 +153,7 @@ static void on_late(struct lease *lease)
         lease->late_kill_ms = clock_mono_ms() + lease->options.grace_ms;
     if (clock_left_ms(lease->late_kill_ms) > 0)
         return;
-    log_known(LOG_LEVEL_ERROR, EVENT_JOB_HANGS, LOG_TEXT("code", reason_code(REASON_JOB_TIMEOUT)));
+    log_event(LOG_LEVEL_ERROR, EVENT_JOB_HANGS, LOG_TEXT("code", reason_code(REASON_JOB_TIMEOUT)));
     (void)kill(getpid(), SIGKILL);
 }
 
@@ -168,7 +168,7 @@ static enum status renew(struct lease *lease, struct error *err)
     if (status != STATUS_OK)
         return status;
     if (lease->away)
-        log_known(LOG_LEVEL_NOTICE, EVENT_LEASE_RENEWED,
+        log_event(LOG_LEVEL_NOTICE, EVENT_LEASE_RENEWED,
                   LOG_NUMBER("after_ms", started_ms - lease->renewed_ms));
     lease->away = false;
     lease->renewed_ms = started_ms;

@@ -142,11 +142,11 @@ static int run(const struct setup *setup)
     job_log_hooks();
     enum status status = settle_all(setup, &settling, &err);
     if (settling.settled > 0)
-        log_known(LOG_LEVEL_NOTICE, EVENT_UNWOUND, LOG_NUMBER("jobs", (int64_t)settling.settled));
+        log_event(LOG_LEVEL_NOTICE, EVENT_UNWOUND, LOG_NUMBER("jobs", (int64_t)settling.settled));
     if (status == STATUS_OK)
         return EXIT_SUCCESS;
     if (status != STATUS_LOCKED && !status_is_transient(status)) /* Redis is away: told elsewhere */
-        log_known(LOG_LEVEL_WARNING, EVENT_UNWIND_FAILED, LOG_TEXT("code", err.reason),
+        log_event(LOG_LEVEL_WARNING, EVENT_UNWIND_FAILED, LOG_TEXT("code", err.reason),
                   LOG_TEXT("reason", err.text));
     return EXIT_FAILURE;
 }

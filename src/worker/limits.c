@@ -25,18 +25,18 @@ static void read_again(struct limits *limits)
     CLEANUP(config_freep) struct config *config = NULL;
     struct error err = {0};
     if (config_load(limits->config_path, &config, &err) != STATUS_OK) {
-        log_event(LOG_LEVEL_WARNING, "limits not read again, keeping the old ones",
-                  LOG_TEXT("reason", err.text));
+        log_text(LOG_LEVEL_WARNING, "limits not read again, keeping the old ones",
+                 LOG_TEXT("reason", err.text));
         return;
     }
     const struct bucket_definition *bucket = config_find_bucket(config, limits->bucket);
     if (bucket == NULL)
         return; /* not ours to notice: the backup goes on where it began */
     bandwidth_set(limits->bandwidth, bucket->upload_limit, bucket->download_limit);
-    log_event(LOG_LEVEL_INFO, "limits read again", LOG_TEXT("bucket", bucket->bucket.id),
-              LOG_TEXT("bucket_name", bucket->bucket.name),
-              LOG_NUMBER("upload_limit", bucket->upload_limit),
-              LOG_NUMBER("download_limit", bucket->download_limit));
+    log_text(LOG_LEVEL_INFO, "limits read again", LOG_TEXT("bucket", bucket->bucket.id),
+             LOG_TEXT("bucket_name", bucket->bucket.name),
+             LOG_NUMBER("upload_limit", bucket->upload_limit),
+             LOG_NUMBER("download_limit", bucket->download_limit));
 }
 
 static void *limits_main(void *context)

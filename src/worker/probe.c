@@ -38,16 +38,16 @@ static int probe(const struct setup *setup, const struct bucket_definition *defi
     struct error err = {0};
     bool failed = stage_bucket_probe(definition, &cause) != STATUS_OK;
     if (failed) {
-        log_known(LOG_LEVEL_WARNING, EVENT_BUCKET_FAILED, LOG_TEXT("bucket", definition->bucket.id),
+        log_event(LOG_LEVEL_WARNING, EVENT_BUCKET_FAILED, LOG_TEXT("bucket", definition->bucket.id),
                   LOG_TEXT("bucket_name", definition->bucket.name), LOG_TEXT("code", cause.reason),
                   LOG_TEXT("reason", cause.text));
     }
     enum bucket_state state = failed ? BUCKET_FAILED : BUCKET_AVAILABLE;
     if (tell(setup, definition, state, failed ? &cause : NULL, &err) != STATUS_OK) {
-        log_event(LOG_LEVEL_WARNING, "state of a bucket not told",
-                  LOG_TEXT("bucket", definition->bucket.id),
-                  LOG_TEXT("bucket_name", definition->bucket.name), LOG_TEXT("code", err.reason),
-                  LOG_TEXT("reason", err.text));
+        log_text(LOG_LEVEL_WARNING, "state of a bucket not told",
+                 LOG_TEXT("bucket", definition->bucket.id),
+                 LOG_TEXT("bucket_name", definition->bucket.name), LOG_TEXT("code", err.reason),
+                 LOG_TEXT("reason", err.text));
         return EXIT_NOT_TOLD;
     }
     return failed ? EXIT_SOME_FAILED : EXIT_SUCCESS;

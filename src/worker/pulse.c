@@ -121,7 +121,7 @@ static void beat(struct supervisor *supervisor)
     count_motion(&supervisor->slots, &health);
     const char *news = health_beat(&health, &pulse->fault);
     if (news != NULL)
-        log_known(LOG_LEVEL_WARNING, EVENT_SERVICE_FAULT, LOG_TEXT("fault", news));
+        log_event(LOG_LEVEL_WARNING, EVENT_SERVICE_FAULT, LOG_TEXT("fault", news));
     pulse->lag_ms = 0;
 }
 

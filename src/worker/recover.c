@@ -35,8 +35,8 @@ static enum status find_places(const char *config_path, struct places *ret_place
     const char *directory = getenv("STATE_DIRECTORY"); /* NOLINT(concurrency-mt-unsafe) */
     if (directory == NULL || *directory == '\0')
         return err->status;
-    log_event(LOG_LEVEL_WARNING, "configuration not usable, recovering in the unit's directory",
-              LOG_TEXT("directory", directory), LOG_TEXT("reason", err->text));
+    log_text(LOG_LEVEL_WARNING, "configuration not usable, recovering in the unit's directory",
+             LOG_TEXT("directory", directory), LOG_TEXT("reason", err->text));
     return places_init(ret_places, directory, err);
 }
 
@@ -51,6 +51,6 @@ enum status worker_recover(const char *config_path, struct error *err)
     if (unwind_what_is_left(&places, &count, err) != STATUS_OK)
         return FAIL_IN(err, "unwind what dead jobs left");
     if (count > 0)
-        log_known(LOG_LEVEL_NOTICE, EVENT_UNWOUND, LOG_NUMBER("jobs", (int64_t)count));
+        log_event(LOG_LEVEL_NOTICE, EVENT_UNWOUND, LOG_NUMBER("jobs", (int64_t)count));
     return STATUS_OK;
 }

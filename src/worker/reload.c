@@ -35,7 +35,7 @@ static void read_again(struct supervisor *supervisor)
     struct error err = {0};
     if (setup_load(supervisor->config_path, &new, &err) != STATUS_OK ||
         load_again(supervisor, &new, &store, &err) != STATUS_OK) {
-        log_known(LOG_LEVEL_ERROR, EVENT_CONFIG_REFUSED, LOG_TEXT("code", err.reason),
+        log_event(LOG_LEVEL_ERROR, EVENT_CONFIG_REFUSED, LOG_TEXT("code", err.reason),
                   LOG_TEXT("reason", err.text), LOG_TEXT("kept", "the old one"));
         notify_status("not reloaded, the old configuration stays: see the log");
         setup_done(&new);
@@ -50,7 +50,7 @@ static void read_again(struct supervisor *supervisor)
     supervisor->claim_ms = 0;
     supervisor->wake_ms = 0;
     supervisor_signal_jobs(supervisor, SIGUSR1);
-    log_known(LOG_LEVEL_NOTICE, EVENT_CONFIG_READ, LOG_NUMBER("apps", (int64_t) new.apps->count),
+    log_event(LOG_LEVEL_NOTICE, EVENT_CONFIG_READ, LOG_NUMBER("apps", (int64_t) new.apps->count),
               LOG_NUMBER("slots", new.config->worker.slots));
 }
 

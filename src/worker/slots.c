@@ -92,8 +92,8 @@ NORETURN static void become_job(const struct slot *slot, const char *program,
     char *const *arguments; /* execv(3) does not write to them; its type is older than const */
     memcpy(&arguments, &(const void *){argv}, sizeof(arguments));
     (void)execv(program, arguments);
-    log_event(LOG_LEVEL_ERROR, "job process not started", JOB_FIELDS(&slot->job),
-              LOG_TEXT("program", program), LOG_TEXT("reason", strerror(errno)));
+    log_text(LOG_LEVEL_ERROR, "job process not started", JOB_FIELDS(&slot->job),
+             LOG_TEXT("program", program), LOG_TEXT("reason", strerror(errno)));
     _exit(EXIT_NOT_STARTED);
 }
 
@@ -147,7 +147,7 @@ NORETURN static void unwind_and_exit(const struct slot *slot, const struct place
     job_log_begin_unwinding(&slot->job);
     if (unwind_job(places, job, &err) == STATUS_OK)
         _exit(EXIT_SUCCESS);
-    log_known(LOG_LEVEL_ERROR, EVENT_UNWIND_FAILED, LOG_TEXT("code", err.reason),
+    log_event(LOG_LEVEL_ERROR, EVENT_UNWIND_FAILED, LOG_TEXT("code", err.reason),
               LOG_TEXT("reason", err.text));
     _exit(EXIT_FAILURE);
 }

@@ -32,7 +32,7 @@ static void on_store_failure(struct supervisor *supervisor, const char *what,
                              const struct error *err)
 {
     if (!supervisor->away)
-        log_known(LOG_LEVEL_WARNING, EVENT_REDIS_LOST, LOG_TEXT("at", what),
+        log_event(LOG_LEVEL_WARNING, EVENT_REDIS_LOST, LOG_TEXT("at", what),
                   LOG_TEXT("code", err->reason), LOG_TEXT("reason", err->text));
     supervisor_pulse_store(supervisor, err);
     supervisor->away = true;
@@ -70,7 +70,7 @@ static void stop(struct supervisor *supervisor)
         supervisor->stopping = true;
         supervisor->stop_kill_ms =
             clock_mono_ms() + supervisor->setup.config->worker.drain_timeout_s * 1000;
-        log_known(LOG_LEVEL_NOTICE, EVENT_WORKER_STOPPING,
+        log_event(LOG_LEVEL_NOTICE, EVENT_WORKER_STOPPING,
                   LOG_NUMBER("jobs", (int64_t)slots_used(&supervisor->slots)));
         supervisor_pulse_stop(supervisor);
     }
@@ -152,7 +152,7 @@ static enum status loop(struct supervisor *supervisor, struct error *err)
     } while (wait_for_news(supervisor, err) == STATUS_OK);
     if (!supervisor->stopping)
         return err->status;
-    log_known(LOG_LEVEL_NOTICE, EVENT_WORKER_STOPPED,
+    log_event(LOG_LEVEL_NOTICE, EVENT_WORKER_STOPPED,
               LOG_NUMBER("jobs_left", (int64_t)slots_used(&supervisor->slots)));
     return STATUS_OK;
 }
@@ -173,12 +173,12 @@ static enum status start_recovery(struct supervisor *supervisor, struct error *e
     job_log_hooks();
     size_t count = 0;
     if (unwind_all(&supervisor->setup.places, &count, err) != STATUS_OK) {
-        log_known(LOG_LEVEL_ERROR, EVENT_UNWIND_FAILED, LOG_TEXT("code", err->reason),
+        log_event(LOG_LEVEL_ERROR, EVENT_UNWIND_FAILED, LOG_TEXT("code", err->reason),
                   LOG_TEXT("reason", err->text));
         _exit(EXIT_FAILURE);
     }
     if (count > 0)
-        log_known(LOG_LEVEL_NOTICE, EVENT_UNWOUND, LOG_NUMBER("jobs", (int64_t)count));
+        log_event(LOG_LEVEL_NOTICE, EVENT_UNWOUND, LOG_NUMBER("jobs", (int64_t)count));
     _exit(EXIT_SUCCESS);
 }
 
@@ -208,7 +208,7 @@ static enum status start(struct supervisor *supervisor, struct error *err)
     struct store_options options = setup_store_options(&supervisor->setup);
     if (store_open(&options, &supervisor->store, err) != STATUS_OK)
         return err->status;
-    log_known(LOG_LEVEL_NOTICE, EVENT_WORKER_STARTED, LOG_TEXT("version", APPBACKUP_VERSION),
+    log_event(LOG_LEVEL_NOTICE, EVENT_WORKER_STARTED, LOG_TEXT("version", APPBACKUP_VERSION),
               LOG_TEXT("node", config->node), LOG_NUMBER("slots", config->worker.slots),
               LOG_NUMBER("apps", (int64_t)supervisor->setup.apps->count));
     return STATUS_OK;

@@ -319,6 +319,6 @@ void task_give_up(const struct places *places, const struct job *job)
 {
     struct error err = {0};
     if (job->kind == JOB_RESTORE && stage_restore_discard(places->undo, job->id, &err) != STATUS_OK)
-        log_event(LOG_LEVEL_WARNING, "what a restore has begun is not removed",
-                  LOG_TEXT("job", job->id), LOG_TEXT("reason", err.text));
+        log_text(LOG_LEVEL_WARNING, "what a restore has begun is not removed",
+                 LOG_TEXT("job", job->id), LOG_TEXT("reason", err.text));
 }

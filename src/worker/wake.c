@@ -10,8 +10,8 @@ void supervisor_open_wake(struct supervisor *supervisor)
     struct error err = {0};
     if (store_wake_open(&options, supervisor->setup.config->node, &supervisor->wake, &err) !=
         STATUS_OK)
-        log_event(LOG_LEVEL_WARNING, "no wake-ups, looking for work every second",
-                  LOG_TEXT("reason", err.text));
+        log_text(LOG_LEVEL_WARNING, "no wake-ups, looking for work every second",
+                 LOG_TEXT("reason", err.text));
     supervisor->claim_ms = 0; /* what was queued before we listened */
 }
 

@@ -46,7 +46,7 @@ TestSuite(log, .init = set_up, .fini = tear_down);
 
 Test(log, writes_one_line_of_pairs)
 {
-    log_event(LOG_LEVEL_INFO, "job claimed", LOG_TEXT("job", "7d0c"), LOG_NUMBER("epoch", -3));
+    log_text(LOG_LEVEL_INFO, "job claimed", LOG_TEXT("job", "7d0c"), LOG_NUMBER("epoch", -3));
 
     cr_expect(eq(str, (char *)logged(), "msg=\"job claimed\" job=7d0c epoch=-3\n"));
 
@@ -58,8 +58,8 @@ Test(log, puts_the_priority_in_front_for_journald)
 {
     log_set_prefix(true);
 
-    log_event(LOG_LEVEL_ERROR, "e", LOG_NUMBER("n", 1));
-    log_event(LOG_LEVEL_WARNING, "w", LOG_NUMBER("n", 1));
+    log_text(LOG_LEVEL_ERROR, "e", LOG_NUMBER("n", 1));
+    log_text(LOG_LEVEL_WARNING, "w", LOG_NUMBER("n", 1));
 
     cr_expect(eq(str, (char *)logged(), "<3>msg=\"e\" n=1\n<4>msg=\"w\" n=1\n"));
 }
@@ -84,7 +84,7 @@ Test(log, quotes_what_would_break_the_line)
         char expected[128] = "msg=\"m\" v=";
         (void)strcat(strcat(expected, rows[i].written), "\n");
 
-        log_event(LOG_LEVEL_INFO, "m", LOG_TEXT("v", rows[i].value));
+        log_text(LOG_LEVEL_INFO, "m", LOG_TEXT("v", rows[i].value));
 
         cr_expect(eq(str, (char *)logged(), expected));
     }
@@ -97,7 +97,7 @@ Test(log, cuts_a_line_that_is_too_long)
     static char huge[10000];
     memset(huge, 'x', sizeof(huge) - 1);
 
-    log_event(LOG_LEVEL_INFO, "m", LOG_TEXT("v", huge), LOG_TEXT("w", huge));
+    log_text(LOG_LEVEL_INFO, "m", LOG_TEXT("v", huge), LOG_TEXT("w", huge));
 
     size_t len = strlen(logged());
     cr_expect(le(sz, len, 4096));
@@ -107,16 +107,16 @@ Test(log, cuts_a_line_that_is_too_long)
 
 Test(log, drops_what_is_less_urgent_than_the_level)
 {
-    log_event(LOG_LEVEL_DEBUG, "hidden by default", LOG_NUMBER("n", 1));
+    log_text(LOG_LEVEL_DEBUG, "hidden by default", LOG_NUMBER("n", 1));
     cr_expect(eq(str, (char *)logged(), ""));
 
     log_set_level(LOG_LEVEL_DEBUG);
-    log_event(LOG_LEVEL_DEBUG, "d", LOG_NUMBER("n", 1));
+    log_text(LOG_LEVEL_DEBUG, "d", LOG_NUMBER("n", 1));
     cr_expect(eq(str, (char *)logged(), "msg=\"d\" n=1\n"));
 
     log_set_level(LOG_LEVEL_ERROR);
-    log_event(LOG_LEVEL_WARNING, "w", LOG_NUMBER("n", 1));
-    log_event(LOG_LEVEL_ERROR, "e", LOG_NUMBER("n", 1));
+    log_text(LOG_LEVEL_WARNING, "w", LOG_NUMBER("n", 1));
+    log_text(LOG_LEVEL_ERROR, "e", LOG_NUMBER("n", 1));
     cr_expect(eq(str, (char *)logged(), "msg=\"e\" n=1\n"));
 }
 
@@ -137,7 +137,7 @@ Test(log, says_each_key_once_and_forgets_what_it_is_told_to)
     log_set_context("stage", "upload");
     log_set_context("job", "2");
 
-    log_event(LOG_LEVEL_INFO, "m", LOG_TEXT("stage", "commit"), LOG_NUMBER("n", 1));
+    log_text(LOG_LEVEL_INFO, "m", LOG_TEXT("stage", "commit"), LOG_NUMBER("n", 1));
     cr_expect(eq(str, (char *)logged(), "msg=\"m\" job=2 stage=commit n=1\n"));
 
     log_set_context("job", NULL);
