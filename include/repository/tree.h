@@ -20,17 +20,17 @@
 #include <sys/types.h>
 #include <time.h>
 
-enum node_type {
-    NODE_FILE,
-    NODE_DIR,
-    NODE_SYMLINK,
-    NODE_DEV,
-    NODE_CHARDEV,
-    NODE_FIFO,
-    NODE_SOCKET
+enum tree_node_type {
+    TREE_NODE_FILE,
+    TREE_NODE_DIR,
+    TREE_NODE_SYMLINK,
+    TREE_NODE_DEV,
+    TREE_NODE_CHARDEV,
+    TREE_NODE_FIFO,
+    TREE_NODE_SOCKET
 };
 
-struct node_xattr {
+struct tree_node_xattr {
     const char *name;
     const void *value;
     size_t value_len;
@@ -38,10 +38,10 @@ struct node_xattr {
 
 /* Pointers are borrowed: by the writer until the call returns, from the reader until the next node.
  */
-struct node {
+struct tree_node {
     const char *name; /* raw bytes, NUL-terminated */
     size_t name_len;
-    enum node_type type;
+    enum tree_node_type type;
     mode_t mode; /* permission bits with setuid, setgid and sticky; no type bits */
     struct timespec mtime, atime, ctime;
     uid_t uid;
@@ -54,7 +54,7 @@ struct node {
     uint64_t links;
     const char *link_target; /* symlinks: raw bytes */
     uint64_t device;         /* st_rdev of devices */
-    const struct node_xattr *xattrs;
+    const struct tree_node_xattr *xattrs;
     size_t xattr_count;
     const struct blob_id *content; /* files */
     size_t content_count;
@@ -64,14 +64,14 @@ struct node {
 
 /* Fills what lstat() knows, with atime = mtime as restic does; the rest is zero. False: a kind of
  * file that has no node (a socket). */
-bool node_from_stat(const struct stat *info, struct node *ret_node);
+bool tree_node_from_stat(const struct stat *info, struct tree_node *ret_node);
 
 struct tree_writer;
 
 enum status tree_writer_new(struct repository *repository, struct tree_writer **ret_writer,
                             struct error *err) MUST_CHECK;
-enum status tree_writer_add(struct tree_writer *writer, const struct node *node, struct error *err)
-    MUST_CHECK;
+enum status tree_writer_add(struct tree_writer *writer, const struct tree_node *node,
+                            struct error *err) MUST_CHECK;
 /* A node as text, from tree_reader_match(); its name as the node has it. */
 enum status tree_writer_add_text(struct tree_writer *writer, const char *name, const char *text,
                                  size_t len, struct error *err) MUST_CHECK;
@@ -93,7 +93,7 @@ enum status tree_reader_open(struct repository *repository, const struct blob_id
 enum status tree_reader_new(const void *text, size_t len, struct tree_reader **ret_reader,
                             struct error *err) MUST_CHECK;
 /* *ret_more false: there was no further node. */
-enum status tree_reader_next(struct tree_reader *reader, struct node *ret_node, bool *ret_more,
+enum status tree_reader_next(struct tree_reader *reader, struct tree_node *ret_node, bool *ret_more,
                              struct error *err) MUST_CHECK;
 
 /* Is the next node that of this file, in all but its content, without extended attributes, and does
@@ -101,17 +101,17 @@ enum status tree_reader_next(struct tree_reader *reader, struct node *ret_node, 
  * there; borrowed until the next call. Such a node need not be taken apart and put together again.
  * False: nothing has happened. Of long ones, and at the edge of a window, it may be false without
  * need. */
-struct node_text {
+struct tree_node_text {
     const char *text; /* no NUL */
-    size_t len;       /* at most NODE_TEXT_MAX */
+    size_t len;       /* at most TREE_NODE_TEXT_MAX */
     const struct blob_id *content;
     size_t content_count;
 };
 
-enum { NODE_TEXT_MAX = 4096 };
+enum { TREE_NODE_TEXT_MAX = 4096 };
 
-bool tree_reader_match(struct tree_reader *reader, const struct node *node,
-                       struct node_text *ret_text);
+bool tree_reader_match(struct tree_reader *reader, const struct tree_node *node,
+                       struct tree_node_text *ret_text);
 void tree_reader_free(struct tree_reader *reader);
 DEFINE_CLEANUP(struct tree_reader *, tree_reader_free)
 

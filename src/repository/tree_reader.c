@@ -8,11 +8,11 @@
 #include "core/buffer.h"
 #include "core/hex.h"
 #include "json_scanner.h"
-#include "node.h"
-#include "node_text.h"
 #include "quote.h"
 #include "repository/tree.h"
 #include "timestamp.h"
+#include "tree_node.h"
+#include "tree_node_text.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -34,12 +34,12 @@ struct tree_reader {
     struct json_scanner node; /* the text of the present node alone */
     unsigned char *arena;
     size_t arena_size, arena_used;
-    struct node_xattr *xattrs;
+    struct tree_node_xattr *xattrs;
     size_t xattr_capacity;
     struct buffer last_name;
     bool has_raw_target;
     struct buffer head; /* of the node that is looked for */
-    struct blob_id matched[NODE_TEXT_MAX / BLOB_ID_TEXT_SIZE];
+    struct blob_id matched[TREE_NODE_TEXT_MAX / BLOB_ID_TEXT_SIZE];
 };
 
 enum { NAME_MAX_BYTES = 1024 * 1024 };
@@ -52,7 +52,7 @@ enum status tree_reader_new(const void *text, size_t len, struct tree_reader **r
         return FAIL(err, STATUS_NO_MEMORY, "a tree");
     json_scanner_init(&reader->scanner, text, len);
     buffer_init(&reader->last_name, NAME_MAX_BYTES);
-    buffer_init(&reader->head, NODE_TEXT_MAX);
+    buffer_init(&reader->head, TREE_NODE_TEXT_MAX);
     *ret_reader = reader;
     return STATUS_OK;
 }
@@ -200,13 +200,13 @@ static enum status read_id(struct tree_reader *reader, struct blob_id *ret_id, s
     return json_scan_fail(&reader->node, "an id of 64 digits is expected", err);
 }
 
-static enum status read_name(struct tree_reader *reader, struct node *node, struct error *err)
+static enum status read_name(struct tree_reader *reader, struct tree_node *node, struct error *err)
 {
     char *text = NULL;
     size_t len = 0;
     if (read_text(reader, &text, &len, err) != STATUS_OK)
         return error_status(err);
-    if (!unquote(text, len, &len) || !node_name_is_safe(text, len))
+    if (!unquote(text, len, &len) || !tree_node_name_is_safe(text, len))
         return json_scan_fail(&reader->node, "a name that no file can have", err);
     text[len] = '\0';
     node->name = text;
@@ -214,22 +214,22 @@ static enum status read_name(struct tree_reader *reader, struct node *node, stru
     return STATUS_OK;
 }
 
-static enum status read_type(struct tree_reader *reader, struct node *node, struct error *err)
+static enum status read_type(struct tree_reader *reader, struct tree_node *node, struct error *err)
 {
     struct json_slice slice;
     if (json_scan_string(&reader->node, &slice, err) != STATUS_OK)
         return error_status(err);
-    if (!node_type_from_name(slice.at, slice.len, &node->type))
+    if (!tree_node_type_from_name(slice.at, slice.len, &node->type))
         return json_scan_fail(&reader->node, "a node of unknown type", err);
     return STATUS_OK;
 }
 
-static enum status read_mode(struct tree_reader *reader, struct node *node, struct error *err)
+static enum status read_mode(struct tree_reader *reader, struct tree_node *node, struct error *err)
 {
     uint64_t mode = 0;
     if (json_scan_number(&reader->node, UINT32_MAX, &mode, err) != STATUS_OK)
         return error_status(err);
-    node->mode = node_mode_from_go((uint32_t)mode);
+    node->mode = tree_node_mode_from_go((uint32_t)mode);
     return STATUS_OK;
 }
 
@@ -253,7 +253,8 @@ static enum status read_u32(struct tree_reader *reader, uint32_t *ret_number, st
     return STATUS_OK;
 }
 
-static enum status read_content(struct tree_reader *reader, struct node *node, struct error *err)
+static enum status read_content(struct tree_reader *reader, struct tree_node *node,
+                                struct error *err)
 {
     bool first = true;
     bool more = true;
@@ -278,7 +279,8 @@ static enum status read_content(struct tree_reader *reader, struct node *node, s
     return STATUS_OK;
 }
 
-static enum status read_subtree(struct tree_reader *reader, struct node *node, struct error *err)
+static enum status read_subtree(struct tree_reader *reader, struct tree_node *node,
+                                struct error *err)
 {
     if (json_scan_null(&reader->node))
         return STATUS_OK;
@@ -287,7 +289,7 @@ static enum status read_subtree(struct tree_reader *reader, struct node *node, s
 }
 
 /* The raw form wins, wherever it stands. */
-static enum status read_link_target(struct tree_reader *reader, bool raw, struct node *node,
+static enum status read_link_target(struct tree_reader *reader, bool raw, struct tree_node *node,
                                     struct error *err)
 {
     const char *target = NULL;
@@ -312,7 +314,7 @@ static enum status grow_xattrs(struct tree_reader *reader, size_t count, struct 
     if (count >= XATTRS_MAX)
         return json_scan_fail(&reader->node, "too many extended attributes", err);
     size_t capacity = reader->xattr_capacity == 0 ? 8 : reader->xattr_capacity * 2;
-    struct node_xattr *xattrs = realloc(reader->xattrs, capacity * sizeof(*xattrs));
+    struct tree_node_xattr *xattrs = realloc(reader->xattrs, capacity * sizeof(*xattrs));
     if (xattrs == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "%zu extended attributes", capacity);
     reader->xattrs = xattrs;
@@ -321,7 +323,7 @@ static enum status grow_xattrs(struct tree_reader *reader, size_t count, struct 
 }
 
 static enum status read_xattr_member(struct tree_reader *reader, const struct json_slice *key,
-                                     struct node_xattr *xattr, struct error *err)
+                                     struct tree_node_xattr *xattr, struct error *err)
 {
     if (json_slice_is(key, "name"))
         return read_plain_text(reader, &xattr->name, err);
@@ -335,10 +337,10 @@ static enum status read_xattr_member(struct tree_reader *reader, const struct js
     return json_slice_is(key, "value") ? STATUS_OK : json_scan_skip(&reader->node, err);
 }
 
-static enum status read_xattr(struct tree_reader *reader, struct node_xattr *ret_xattr,
+static enum status read_xattr(struct tree_reader *reader, struct tree_node_xattr *ret_xattr,
                               struct error *err)
 {
-    struct node_xattr xattr = {.value = ""};
+    struct tree_node_xattr xattr = {.value = ""};
     struct json_slice key;
     bool first = true;
     bool more = true;
@@ -356,7 +358,8 @@ static enum status read_xattr(struct tree_reader *reader, struct node_xattr *ret
     return STATUS_OK;
 }
 
-static enum status read_xattrs(struct tree_reader *reader, struct node *node, struct error *err)
+static enum status read_xattrs(struct tree_reader *reader, struct tree_node *node,
+                               struct error *err)
 {
     bool first = true;
     bool more = true;
@@ -403,21 +406,21 @@ static const struct member {
     {"name", MEMBER_NAME, 0},
     {"type", MEMBER_TYPE, 0},
     {"mode", MEMBER_MODE, 0},
-    {"mtime", MEMBER_TIME, offsetof(struct node, mtime)},
-    {"atime", MEMBER_TIME, offsetof(struct node, atime)},
-    {"ctime", MEMBER_TIME, offsetof(struct node, ctime)},
-    {"uid", MEMBER_U32, offsetof(struct node, uid)},
-    {"gid", MEMBER_U32, offsetof(struct node, gid)},
-    {"user", MEMBER_TEXT, offsetof(struct node, user)},
-    {"group", MEMBER_TEXT, offsetof(struct node, group)},
-    {"inode", MEMBER_U64, offsetof(struct node, inode)},
-    {"device_id", MEMBER_U64, offsetof(struct node, device_id)},
-    {"size", MEMBER_U64, offsetof(struct node, size)},
-    {"links", MEMBER_U64, offsetof(struct node, links)},
+    {"mtime", MEMBER_TIME, offsetof(struct tree_node, mtime)},
+    {"atime", MEMBER_TIME, offsetof(struct tree_node, atime)},
+    {"ctime", MEMBER_TIME, offsetof(struct tree_node, ctime)},
+    {"uid", MEMBER_U32, offsetof(struct tree_node, uid)},
+    {"gid", MEMBER_U32, offsetof(struct tree_node, gid)},
+    {"user", MEMBER_TEXT, offsetof(struct tree_node, user)},
+    {"group", MEMBER_TEXT, offsetof(struct tree_node, group)},
+    {"inode", MEMBER_U64, offsetof(struct tree_node, inode)},
+    {"device_id", MEMBER_U64, offsetof(struct tree_node, device_id)},
+    {"size", MEMBER_U64, offsetof(struct tree_node, size)},
+    {"links", MEMBER_U64, offsetof(struct tree_node, links)},
     {"linktarget", MEMBER_TARGET, 0},
     {"linktarget_raw", MEMBER_RAW_TARGET, 0},
     {"extended_attributes", MEMBER_XATTRS, 0},
-    {"device", MEMBER_U64, offsetof(struct node, device)},
+    {"device", MEMBER_U64, offsetof(struct tree_node, device)},
     {"content", MEMBER_CONTENT, 0},
     {"subtree", MEMBER_SUBTREE, 0},
     {NULL, MEMBER_UNKNOWN, 0},
@@ -432,7 +435,7 @@ static const struct member *member_of(const struct json_slice *key)
 }
 
 static enum status read_member(struct tree_reader *reader, const struct member *member,
-                               struct node *node, struct error *err)
+                               struct tree_node *node, struct error *err)
 {
     void *place = (char *)node + member->offset;
     /* clang-format off */
@@ -456,7 +459,7 @@ static enum status read_member(struct tree_reader *reader, const struct member *
 }
 
 /* Strictly ascending, as restic demands: no name twice. */
-static enum status check_order(struct tree_reader *reader, const struct node *node,
+static enum status check_order(struct tree_reader *reader, const struct tree_node *node,
                                struct error *err)
 {
     struct buffer *last = &reader->last_name;
@@ -468,9 +471,10 @@ static enum status check_order(struct tree_reader *reader, const struct node *no
     return buffer_add(last, node->name, node->name_len, err);
 }
 
-static enum status read_node(struct tree_reader *reader, struct node *ret_node, struct error *err)
+static enum status read_node(struct tree_reader *reader, struct tree_node *ret_node,
+                             struct error *err)
 {
-    struct node node = {.name = NULL};
+    struct tree_node node = {.name = NULL};
     struct json_slice key;
     bool first = true;
     bool more = true;
@@ -487,7 +491,7 @@ static enum status read_node(struct tree_reader *reader, struct node *ret_node, 
     }
     if (node.name == NULL || !has_type)
         return json_scan_fail(&reader->node, "a node without name or type", err);
-    if (node.type == NODE_FILE && node.content == NULL)
+    if (node.type == TREE_NODE_FILE && node.content == NULL)
         return json_scan_fail(&reader->node, "a file without content", err);
     *ret_node = node;
     return check_order(reader, ret_node, err);
@@ -597,7 +601,7 @@ static enum status go_to_node(struct tree_reader *reader, bool *ret_more, struct
     return more || reader->ended ? STATUS_OK : end(reader, err);
 }
 
-static enum status next(struct tree_reader *reader, struct node *ret_node, bool *ret_more,
+static enum status next(struct tree_reader *reader, struct tree_node *ret_node, bool *ret_more,
                         struct error *err)
 {
     if (!reader->at_node && go_to_node(reader, &reader->at_node, err) != STATUS_OK)
@@ -644,14 +648,14 @@ static bool match_ids(struct tree_reader *reader, const char **at, const char *l
 }
 
 /* The start of the node's text, in head. */
-static bool write_head(struct tree_reader *reader, const struct node *node)
+static bool write_head(struct tree_reader *reader, const struct tree_node *node)
 {
     struct error ignored;
-    size_t max = node_text_head_max(node);
-    if (max > NODE_TEXT_MAX || buffer_reserve(&reader->head, max, &ignored) != STATUS_OK)
+    size_t max = tree_node_text_head_max(node);
+    if (max > TREE_NODE_TEXT_MAX || buffer_reserve(&reader->head, max, &ignored) != STATUS_OK)
         return false;
     char *text = (char *)reader->head.bytes;
-    reader->head.len = (size_t)(node_text_head(text, node) - text);
+    reader->head.len = (size_t)(tree_node_text_head(text, node) - text);
     return true;
 }
 
@@ -664,15 +668,15 @@ static bool stands_at_node(struct tree_reader *reader)
     return reader->at_node;
 }
 
-bool tree_reader_match(struct tree_reader *reader, const struct node *node,
-                       struct node_text *ret_text)
+bool tree_reader_match(struct tree_reader *reader, const struct tree_node *node,
+                       struct tree_node_text *ret_text)
 {
     struct error ignored;
-    if (node->type != NODE_FILE || !stands_at_node(reader) || !write_head(reader, node))
+    if (node->type != TREE_NODE_FILE || !stands_at_node(reader) || !write_head(reader, node))
         return false;
     const char *start = reader->scanner.at;
     size_t left = (size_t)(reader->scanner.end - start);
-    const char *limit = start + (left < NODE_TEXT_MAX ? left : NODE_TEXT_MAX);
+    const char *limit = start + (left < TREE_NODE_TEXT_MAX ? left : TREE_NODE_TEXT_MAX);
     if (left < reader->head.len || memcmp(start, reader->head.bytes, reader->head.len) != 0)
         return false;
     const char *at = start + reader->head.len;
@@ -682,14 +686,14 @@ bool tree_reader_match(struct tree_reader *reader, const struct node *node,
         return false;
     reader->scanner.at = at;
     reader->at_node = false;
-    *ret_text = (struct node_text){.text = start,
-                                   .len = (size_t)(at - start),
-                                   .content = reader->matched,
-                                   .content_count = count};
+    *ret_text = (struct tree_node_text){.text = start,
+                                        .len = (size_t)(at - start),
+                                        .content = reader->matched,
+                                        .content_count = count};
     return true;
 }
 
-enum status tree_reader_next(struct tree_reader *reader, struct node *ret_node, bool *ret_more,
+enum status tree_reader_next(struct tree_reader *reader, struct tree_node *ret_node, bool *ret_more,
                              struct error *err)
 {
     bool more = false;

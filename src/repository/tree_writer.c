@@ -6,11 +6,11 @@
 #include "core/base64.h"
 #include "core/buffer.h"
 #include "core/hex.h"
-#include "node.h"
-#include "node_text.h"
 #include "quote.h"
 #include "repository/tree.h"
 #include "repository_internal.h"
+#include "tree_node.h"
+#include "tree_node_text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +19,7 @@ enum {
     TEXT_KEEP_BYTES = 256 * 1024,
     PIECE_MAX = 1024 * 1024, /* a name, a link target or an xattr of 64 KiB, six times quoted */
     IDS_PER_PIECE = 1024,
-    NUMBERS_MAX = NODE_TEXT_NUMBERS_MAX
+    NUMBERS_MAX = TREE_NODE_TEXT_NUMBERS_MAX
 };
 
 struct tree_writer {
@@ -84,29 +84,30 @@ void tree_writer_free(struct tree_writer *writer)
     free(writer);
 }
 
-static enum status add_head(struct tree_writer *writer, const struct node *node, struct error *err)
+static enum status add_head(struct tree_writer *writer, const struct tree_node *node,
+                            struct error *err)
 {
     char *to = NULL;
-    if (piece_start(writer, node_text_head_max(node) + 1, &to, err) != STATUS_OK)
+    if (piece_start(writer, tree_node_text_head_max(node) + 1, &to, err) != STATUS_OK)
         return error_status(err);
     if (writer->any)
         *to++ = ',';
-    piece_end(writer, node_text_head(to, node));
+    piece_end(writer, tree_node_text_head(to, node));
     return STATUS_OK;
 }
 
 /* A target that is not UTF-8 loses bytes as JSON: its raw form stands beside it. */
-static enum status add_link_target(struct tree_writer *writer, const struct node *node,
+static enum status add_link_target(struct tree_writer *writer, const struct tree_node *node,
                                    struct error *err)
 {
-    if (node->type != NODE_SYMLINK || node->link_target == NULL)
+    if (node->type != TREE_NODE_SYMLINK || node->link_target == NULL)
         return STATUS_OK;
     char *to = NULL;
     size_t len = strlen(node->link_target);
     size_t room = QUOTED_MAX(len) + BASE64_LEN(len) + NUMBERS_MAX;
     if (piece_start(writer, room, &to, err) != STATUS_OK)
         return error_status(err);
-    to = node_text_string(to, ",\"linktarget\":", node->link_target);
+    to = tree_node_text_string(to, ",\"linktarget\":", node->link_target);
     if (!quote_is_lossless(node->link_target, len)) {
         to = base64_encode(node->link_target, len, stpcpy(to, ",\"linktarget_raw\":\""));
         to = stpcpy(to, "\"");
@@ -115,7 +116,7 @@ static enum status add_link_target(struct tree_writer *writer, const struct node
     return STATUS_OK;
 }
 
-static enum status add_xattr(struct tree_writer *writer, const struct node_xattr *xattr,
+static enum status add_xattr(struct tree_writer *writer, const struct tree_node_xattr *xattr,
                              const char *before, struct error *err)
 {
     char *to = NULL;
@@ -138,7 +139,7 @@ static enum status add_text(struct tree_writer *writer, const char *text, struct
     return STATUS_OK;
 }
 
-static enum status add_xattrs(struct tree_writer *writer, const struct node *node,
+static enum status add_xattrs(struct tree_writer *writer, const struct tree_node *node,
                               struct error *err)
 {
     if (node->xattr_count == 0)
@@ -166,14 +167,14 @@ static enum status add_ids(struct tree_writer *writer, const struct blob_id *ids
     return STATUS_OK;
 }
 
-static enum status add_content(struct tree_writer *writer, const struct node *node,
+static enum status add_content(struct tree_writer *writer, const struct tree_node *node,
                                struct error *err)
 {
     char device[NUMBERS_MAX];
-    *node_text_member(device, ",\"device\":", node->device) = '\0';
+    *tree_node_text_member(device, ",\"device\":", node->device) = '\0';
     if (add_text(writer, device, err) != STATUS_OK)
         return error_status(err);
-    if (node->type != NODE_FILE)
+    if (node->type != TREE_NODE_FILE)
         return add_text(writer, ",\"content\":null", err);
     if (add_text(writer, ",\"content\":[", err) != STATUS_OK)
         return error_status(err);
@@ -186,10 +187,10 @@ static enum status add_content(struct tree_writer *writer, const struct node *no
     return add_text(writer, "]", err);
 }
 
-static enum status add_subtree(struct tree_writer *writer, const struct node *node,
+static enum status add_subtree(struct tree_writer *writer, const struct tree_node *node,
                                struct error *err)
 {
-    if (node->type != NODE_DIR)
+    if (node->type != TREE_NODE_DIR)
         return STATUS_OK;
     if (!node->has_subtree)
         return FAIL(err, STATUS_INVALID, "a directory without subtree");
@@ -205,7 +206,7 @@ static enum status check_name(struct tree_writer *writer, const char *name, size
     const struct buffer *last = &writer->last_name;
     if (writer->finished)
         return FAIL(err, STATUS_CONFLICT, "the tree is finished");
-    if (!node_name_is_safe(name, len))
+    if (!tree_node_name_is_safe(name, len))
         return FAIL(err, STATUS_INVALID, "not a file's name");
     size_t common = last->len < len ? last->len : len;
     int order = common == 0 ? 0 : memcmp(last->bytes, name, common);
@@ -215,7 +216,8 @@ static enum status check_name(struct tree_writer *writer, const char *name, size
     return buffer_add(&writer->last_name, name, len, err);
 }
 
-enum status tree_writer_add(struct tree_writer *writer, const struct node *node, struct error *err)
+enum status tree_writer_add(struct tree_writer *writer, const struct tree_node *node,
+                            struct error *err)
 {
     if (check_name(writer, node->name, node->name_len, err) != STATUS_OK ||
         add_head(writer, node, err) != STATUS_OK ||

@@ -462,9 +462,10 @@ static const struct blob_entry *check_blob(struct tree_walk *walk, enum blob_typ
     return entry;
 }
 
-static enum status check_node(struct tree_walk *walk, const struct node *node, struct error *err)
+static enum status check_node(struct tree_walk *walk, const struct tree_node *node,
+                              struct error *err)
 {
-    for (size_t i = 0; node->type == NODE_FILE && i < node->content_count; i++)
+    for (size_t i = 0; node->type == TREE_NODE_FILE && i < node->content_count; i++)
         if (check_blob(walk, BLOB_DATA, &node->content[i]) == NULL)
             return STATUS_OK;
     return node->has_subtree ? push(walk, &node->subtree, err) : STATUS_OK;
@@ -476,7 +477,7 @@ static enum status read_tree(struct tree_walk *walk, const struct buffer *text, 
     if (tree_reader_new(text->bytes, text->len, &reader, err) != STATUS_OK)
         return error_status(err);
     for (;;) {
-        struct node node;
+        struct tree_node node;
         bool more = false;
         if (tree_reader_next(reader, &node, &more, err) != STATUS_OK)
             return error_status(err);

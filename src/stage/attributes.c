@@ -108,13 +108,13 @@ static enum status add_xattr(struct attributes *attributes, size_t count, const 
 {
     if (count == attributes->xattr_capacity) {
         size_t capacity = count == 0 ? 8 : count * 2;
-        struct node_xattr *xattrs = realloc(attributes->xattrs, capacity * sizeof(*xattrs));
+        struct tree_node_xattr *xattrs = realloc(attributes->xattrs, capacity * sizeof(*xattrs));
         if (xattrs == NULL)
             return FAIL(err, STATUS_NO_MEMORY, "%zu extended attributes", capacity);
         attributes->xattrs = xattrs;
         attributes->xattr_capacity = capacity;
     }
-    attributes->xattrs[count] = (struct node_xattr){.name = name, .value_len = len};
+    attributes->xattrs[count] = (struct tree_node_xattr){.name = name, .value_len = len};
     return STATUS_OK;
 }
 
@@ -187,12 +187,13 @@ void attributes_done(struct attributes *attributes)
 }
 
 enum status attributes_describe(struct attributes *attributes, const struct attributes_place *place,
-                                const struct stat *info, struct node *ret_node, struct error *err)
+                                const struct stat *info, struct tree_node *ret_node,
+                                struct error *err)
 {
-    struct node node;
-    if (!node_from_stat(info, &node))
+    struct tree_node node;
+    if (!tree_node_from_stat(info, &node))
         return FAIL(err, STATUS_UNSUPPORTED, "a kind of file that cannot be backed up");
-    if (node.type == NODE_SYMLINK) {
+    if (node.type == TREE_NODE_SYMLINK) {
         if (read_link(attributes, place, err) != STATUS_OK)
             return err->status;
         node.link_target = (const char *)attributes->link_target.bytes;
@@ -221,12 +222,12 @@ static enum status read_extended(struct attributes *attributes,
 }
 
 static enum status copy_xattrs(const struct attributes *attributes, size_t count,
-                               struct node_xattr **ret_xattrs, struct error *err)
+                               struct tree_node_xattr **ret_xattrs, struct error *err)
 {
-    size_t table = count * sizeof(struct node_xattr);
+    size_t table = count * sizeof(struct tree_node_xattr);
     const struct buffer *names = &attributes->names;
     const struct buffer *values = &attributes->values;
-    struct node_xattr *xattrs = malloc(table + names->len + values->len);
+    struct tree_node_xattr *xattrs = malloc(table + names->len + values->len);
     if (xattrs == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "%zu extended attributes", count);
     char *name = (char *)xattrs + table;
@@ -235,8 +236,8 @@ static enum status copy_xattrs(const struct attributes *attributes, size_t count
     if (values->len > 0)
         memcpy(value, values->bytes, values->len);
     for (size_t i = 0; i < count; i++) {
-        const struct node_xattr *from = &attributes->xattrs[i];
-        xattrs[i] = (struct node_xattr){
+        const struct tree_node_xattr *from = &attributes->xattrs[i];
+        xattrs[i] = (struct tree_node_xattr){
             .name = name + (from->name - (const char *)names->bytes),
             .value = value + ((const char *)from->value - (const char *)values->bytes),
             .value_len = from->value_len,
@@ -248,7 +249,7 @@ static enum status copy_xattrs(const struct attributes *attributes, size_t count
 
 enum status attributes_read_extended(struct attributes *attributes,
                                      const struct attributes_place *place,
-                                     struct node_xattr **ret_xattrs, size_t *ret_count,
+                                     struct tree_node_xattr **ret_xattrs, size_t *ret_count,
                                      struct error *ret_lost, struct error *err)
 {
     size_t count = 0;
@@ -263,10 +264,10 @@ enum status attributes_read_extended(struct attributes *attributes,
 }
 
 enum status attributes_read(struct attributes *attributes, const struct attributes_place *place,
-                            const struct stat *info, struct node *ret_node, struct error *ret_lost,
-                            struct error *err)
+                            const struct stat *info, struct tree_node *ret_node,
+                            struct error *ret_lost, struct error *err)
 {
-    struct node node;
+    struct tree_node node;
     if (attributes_describe(attributes, place, info, &node, err) != STATUS_OK ||
         read_extended(attributes, place, &node.xattr_count, ret_lost, err) != STATUS_OK)
         return err->status;

@@ -30,7 +30,7 @@ struct attributes {
     struct owner_cache owners;
     struct buffer names; /* as flistxattr(2) gives them */
     struct buffer values;
-    struct node_xattr *xattrs;
+    struct tree_node_xattr *xattrs;
     size_t xattr_capacity;
     struct buffer link_target;
 };
@@ -41,21 +41,21 @@ void attributes_done(struct attributes *attributes);
 /* The two halves of attributes_read(). First the node but for its name and its extended attributes;
  * it borrows from attributes until the next call. */
 enum status attributes_describe(struct attributes *attributes, const struct attributes_place *place,
-                                const struct stat *info, struct node *ret_node, struct error *err)
-    MUST_CHECK;
+                                const struct stat *info, struct tree_node *ret_node,
+                                struct error *err) MUST_CHECK;
 
 /* Then these, as one block of memory that the caller frees; NULL, and a count of 0, if there are
  * none. */
 enum status attributes_read_extended(struct attributes *attributes,
                                      const struct attributes_place *place,
-                                     struct node_xattr **ret_xattrs, size_t *ret_count,
+                                     struct tree_node_xattr **ret_xattrs, size_t *ret_count,
                                      struct error *ret_lost, struct error *err) MUST_CHECK;
 
 /* Fills the node but for its name; it borrows from attributes until the next call. *ret_lost: why
  * attributes are missing in it, with status OK if none are. Errors: UNSUPPORTED a kind of file that
  * has no node; that a symbolic link's target cannot be read; NO_MEMORY. */
 enum status attributes_read(struct attributes *attributes, const struct attributes_place *place,
-                            const struct stat *info, struct node *ret_node, struct error *ret_lost,
-                            struct error *err) MUST_CHECK;
+                            const struct stat *info, struct tree_node *ret_node,
+                            struct error *ret_lost, struct error *err) MUST_CHECK;
 
 #endif

@@ -33,7 +33,7 @@ enum status branch_enter(struct branch *branch, struct error *err)
     return STATUS_OK;
 }
 
-enum status branch_add(struct branch *branch, const struct node *node, struct error *err)
+enum status branch_add(struct branch *branch, const struct tree_node *node, struct error *err)
 {
     return tree_writer_add(branch->writers[branch->depth - 1], node, err);
 }
@@ -52,7 +52,7 @@ static enum status finish_top(struct branch *branch, struct blob_id *ret_id, str
     return status;
 }
 
-enum status branch_leave(struct branch *branch, struct node *node, struct error *err)
+enum status branch_leave(struct branch *branch, struct tree_node *node, struct error *err)
 {
     if (finish_top(branch, &node->subtree, err) != STATUS_OK)
         return err->status;

@@ -24,13 +24,14 @@ void branch_done(struct branch *branch); /* all zeros is fine */
 /* One directory down. */
 enum status branch_enter(struct branch *branch, struct error *err) MUST_CHECK;
 /* Adds to the directory that the upload is in; ascending by name. */
-enum status branch_add(struct branch *branch, const struct node *node, struct error *err)
+enum status branch_add(struct branch *branch, const struct tree_node *node, struct error *err)
     MUST_CHECK;
 /* The same for a node as text. */
 enum status branch_add_text(struct branch *branch, const char *name, const char *text, size_t len,
                             struct error *err) MUST_CHECK;
 /* One directory up: saves the tree and adds the node, which is completed with it. */
-enum status branch_leave(struct branch *branch, struct node *node, struct error *err) MUST_CHECK;
+enum status branch_leave(struct branch *branch, struct tree_node *node, struct error *err)
+    MUST_CHECK;
 /* Saves the root's tree. Nothing can be added any more. */
 enum status branch_finish(struct branch *branch, struct blob_id *ret_root, struct error *err)
     MUST_CHECK;

@@ -73,7 +73,7 @@ void errand_done(struct errand *errand)
     errand->failure = NULL;
 }
 
-enum status errand_reuse(struct errand *errand, const struct node *past, struct error *err)
+enum status errand_reuse(struct errand *errand, const struct tree_node *past, struct error *err)
 {
     struct errand_content *content = &errand->content;
     if (past->content_count > 1) {
@@ -93,7 +93,7 @@ enum status errand_reuse(struct errand *errand, const struct node *past, struct 
     return STATUS_OK;
 }
 
-enum status errand_reuse_text(struct errand *errand, const struct node_text *past,
+enum status errand_reuse_text(struct errand *errand, const struct tree_node_text *past,
                               struct error *err)
 {
     errand->text = malloc(past->len);
@@ -106,7 +106,8 @@ enum status errand_reuse_text(struct errand *errand, const struct node_text *pas
     return STATUS_OK;
 }
 
-enum status errand_reuse_xattrs(struct errand *errand, const struct node *past, struct error *err)
+enum status errand_reuse_xattrs(struct errand *errand, const struct tree_node *past,
+                                struct error *err)
 {
     size_t size = past->xattr_count * sizeof(*past->xattrs);
     for (size_t i = 0; i < past->xattr_count; i++)
@@ -118,8 +119,8 @@ enum status errand_reuse_xattrs(struct errand *errand, const struct node *past, 
         return FAIL(err, STATUS_NO_MEMORY, "%zu extended attributes", past->xattr_count);
     char *to = (char *)(errand->xattrs + past->xattr_count);
     for (size_t i = 0; i < past->xattr_count; i++) {
-        const struct node_xattr *xattr = &past->xattrs[i];
-        errand->xattrs[i] = (struct node_xattr){.name = to, .value_len = xattr->value_len};
+        const struct tree_node_xattr *xattr = &past->xattrs[i];
+        errand->xattrs[i] = (struct tree_node_xattr){.name = to, .value_len = xattr->value_len};
         to = stpcpy(to, xattr->name) + 1;
         errand->xattrs[i].value = to;
         if (xattr->value_len > 0)

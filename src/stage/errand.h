@@ -48,7 +48,7 @@ struct errand {
     struct errand_content content;
     char *text; /* owned; of an unchanged file, its node; NULL: to be made from the others */
     size_t text_len;
-    struct node_xattr *xattrs; /* owned */
+    struct tree_node_xattr *xattrs; /* owned */
     size_t xattr_count;
     struct error *lost_attributes; /* owned; NULL: none was lost */
     struct error *failure;         /* owned; why it could not be backed up; NULL: it could */
@@ -61,14 +61,14 @@ enum status errand_init(struct errand *errand, const struct walk_item *item, str
 void errand_done(struct errand *errand);
 
 /* Of a file that is unchanged: its content, and with it all, is what the parent's node says. */
-enum status errand_reuse(struct errand *errand, const struct node *past, struct error *err)
+enum status errand_reuse(struct errand *errand, const struct tree_node *past, struct error *err)
     MUST_CHECK;
 /* The same for the node as text, which says it all. */
-enum status errand_reuse_text(struct errand *errand, const struct node_text *past,
+enum status errand_reuse_text(struct errand *errand, const struct tree_node_text *past,
                               struct error *err) MUST_CHECK;
 /* The same for its extended attributes. */
-enum status errand_reuse_xattrs(struct errand *errand, const struct node *past, struct error *err)
-    MUST_CHECK;
+enum status errand_reuse_xattrs(struct errand *errand, const struct tree_node *past,
+                                struct error *err) MUST_CHECK;
 
 /* Is it a file for the crew to read? */
 static inline bool errand_is_to_read(const struct errand *errand)

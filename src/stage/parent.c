@@ -6,7 +6,7 @@
 /* A directory on the way down. */
 struct level {
     struct tree_reader *reader; /* NULL: nothing is there, or nothing more */
-    struct node node;           /* the one that the reader has passed last, if has_node */
+    struct tree_node node;      /* the one that the reader has passed last, if has_node */
     bool has_node;
 };
 
@@ -141,7 +141,7 @@ void parent_close(struct parent *parent)
     free(parent);
 }
 
-const struct node *parent_find(struct parent *parent, const char *name)
+const struct tree_node *parent_find(struct parent *parent, const char *name)
 {
     if (parent == NULL)
         return NULL;
@@ -151,7 +151,8 @@ const struct node *parent_find(struct parent *parent, const char *name)
     return level->has_node && strcmp(level->node.name, name) == 0 ? &level->node : NULL;
 }
 
-bool parent_match(struct parent *parent, const struct node *node, struct node_text *ret_text)
+bool parent_match(struct parent *parent, const struct tree_node *node,
+                  struct tree_node_text *ret_text)
 {
     if (parent == NULL)
         return false;
@@ -168,8 +169,8 @@ enum status parent_enter(struct parent *parent, const char *name, struct error *
 {
     if (parent == NULL)
         return STATUS_OK;
-    const struct node *node = parent_find(parent, name);
-    bool is_tree = node != NULL && node->type == NODE_DIR && node->has_subtree;
+    const struct tree_node *node = parent_find(parent, name);
+    bool is_tree = node != NULL && node->type == TREE_NODE_DIR && node->has_subtree;
     struct blob_id tree = is_tree ? node->subtree : (struct blob_id){{0}}; /* levels may move */
     return push(parent, is_tree ? &tree : NULL, err);
 }
@@ -211,10 +212,10 @@ static bool is_same_time(struct timespec a, struct timespec b)
     return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
-bool parent_is_same(const struct node *node, const struct stat *info)
+bool parent_is_same(const struct tree_node *node, const struct stat *info)
 {
-    struct node now;
-    return node_from_stat(info, &now) && now.type == node->type && now.size == node->size &&
+    struct tree_node now;
+    return tree_node_from_stat(info, &now) && now.type == node->type && now.size == node->size &&
            is_same_time(now.mtime, node->mtime) && now.inode == node->inode &&
            is_same_time(now.ctime, node->ctime);
 }

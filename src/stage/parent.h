@@ -45,11 +45,12 @@ DEFINE_CLEANUP(struct parent *, parent_close)
 /* All of them take NULL for "no parent": then nothing is ever found. */
 
 /* The node of this name in the directory that we are in, until the next call; NULL: none. */
-const struct node *parent_find(struct parent *parent, const char *name);
+const struct tree_node *parent_find(struct parent *parent, const char *name);
 /* Is the next entry just this file, as tree_reader_match() has it? Then it is passed. What it says
  * of the content may be taken over without another look at the node: it is unchanged by every rule.
  */
-bool parent_match(struct parent *parent, const struct node *node, struct node_text *ret_text);
+bool parent_match(struct parent *parent, const struct tree_node *node,
+                  struct tree_node_text *ret_text);
 /* Into the directory of this name; into an empty one if there is none. */
 enum status parent_enter(struct parent *parent, const char *name, struct error *err) MUST_CHECK;
 /* And out again: parent_find() still finds its node. */
@@ -61,6 +62,6 @@ enum status parent_move_to(struct parent *parent, const char *path, struct error
 const struct error *parent_damage(const struct parent *parent);
 
 /* May what the node says of content and attributes be taken over? */
-bool parent_is_same(const struct node *node, const struct stat *info);
+bool parent_is_same(const struct tree_node *node, const struct stat *info);
 
 #endif

@@ -33,7 +33,7 @@ static enum status leave(struct parents *parents, struct error *err)
     if (stat(parents->path, &info) != 0)
         return FAIL_ERRNO(err, "directory '%s'", parents->path);
     struct attributes_place place = {.fd = -1, .directory = AT_FDCWD, .name = parents->path};
-    struct node node;
+    struct tree_node node;
     struct error lost; /* what lies above the volumes is scenery: worth no warning */
     if (attributes_read(parents->attributes, &place, &info, &node, &lost, err) != STATUS_OK)
         return FAIL_IN(err, "directory '%s'", parents->path);

@@ -151,7 +151,7 @@ static enum status copy_attributes(const struct level *level, int fd, struct err
     struct attributes attributes;
     struct restore_tree tree;
     struct restore_attributes wanted;
-    struct node node;
+    struct tree_node node;
     struct error lost;
     attributes_init(&attributes);
     restore_tree_init(&tree);

@@ -119,8 +119,8 @@ static enum status ensure_directory(struct planning *planning, uint32_t director
     return STATUS_OK;
 }
 
-static enum status add_directory(struct planning *planning, const struct node *node, bool included,
-                                 struct error *err)
+static enum status add_directory(struct planning *planning, const struct tree_node *node,
+                                 bool included, struct error *err)
 {
     uint32_t directory = 0;
     if (restore_tree_add_directory(&planning->restore->tree, planning->now.directory, node,
@@ -136,7 +136,7 @@ static enum status add_directory(struct planning *planning, const struct node *n
     return push(planning, &node->subtree, directory, included, err);
 }
 
-static enum status make_link(int directory, const struct node *node, struct error *err)
+static enum status make_link(int directory, const struct tree_node *node, struct error *err)
 {
     if (node->link_target == NULL)
         return FAIL(err, STATUS_CORRUPT, "a symbolic link without target");
@@ -151,32 +151,33 @@ static enum status make_link(int directory, const struct node *node, struct erro
     return STATUS_OK;
 }
 
-static mode_t type_of(const struct node *node)
+static mode_t type_of(const struct tree_node *node)
 {
     static const mode_t types[] = {
-        [NODE_FILE] = S_IFREG,    [NODE_DIR] = S_IFDIR,     [NODE_SYMLINK] = S_IFLNK,
-        [NODE_DEV] = S_IFBLK,     [NODE_CHARDEV] = S_IFCHR, [NODE_FIFO] = S_IFIFO,
-        [NODE_SOCKET] = S_IFSOCK,
+        [TREE_NODE_FILE] = S_IFREG,    [TREE_NODE_DIR] = S_IFDIR,     [TREE_NODE_SYMLINK] = S_IFLNK,
+        [TREE_NODE_DEV] = S_IFBLK,     [TREE_NODE_CHARDEV] = S_IFCHR, [TREE_NODE_FIFO] = S_IFIFO,
+        [TREE_NODE_SOCKET] = S_IFSOCK,
     };
     return types[node->type];
 }
 
-static enum status make_special(int directory, const struct node *node, struct error *err)
+static enum status make_special(int directory, const struct tree_node *node, struct error *err)
 {
     mode_t mode = type_of(node) | S_IRUSR | S_IWUSR;
     if (mknodat(directory, node->name, mode, (dev_t)node->device) == 0)
         return STATUS_OK;
     if (errno != EEXIST)
-        return FAIL_ERRNO(err, "make %s", node->type == NODE_FIFO ? "fifo" : "device");
+        return FAIL_ERRNO(err, "make %s", node->type == TREE_NODE_FIFO ? "fifo" : "device");
     if (restore_clear(directory, node->name, err) != STATUS_OK)
         return err->status;
     if (mknodat(directory, node->name, mode, (dev_t)node->device) != 0)
-        return FAIL_ERRNO(err, "make %s", node->type == NODE_FIFO ? "fifo" : "device");
+        return FAIL_ERRNO(err, "make %s", node->type == TREE_NODE_FIFO ? "fifo" : "device");
     return STATUS_OK;
 }
 
 /* Links, devices, fifos. */
-static enum status make_other(struct planning *planning, const struct node *node, struct error *err)
+static enum status make_other(struct planning *planning, const struct tree_node *node,
+                              struct error *err)
 {
     struct restore_tree *tree = &planning->restore->tree;
     struct restore_attributes attributes;
@@ -187,8 +188,8 @@ static enum status make_other(struct planning *planning, const struct node *node
         return err->status;
     struct restore_special special = {
         .directory = directory, .name = node->name, .type = type_of(node)};
-    enum status status = node->type == NODE_SYMLINK ? make_link(directory, node, err)
-                                                    : make_special(directory, node, err);
+    enum status status = node->type == TREE_NODE_SYMLINK ? make_link(directory, node, err)
+                                                         : make_special(directory, node, err);
     size_t xattrs = tree->xattrs.len;
     if (status != STATUS_OK ||
         restore_tree_set_attributes(tree, node, &attributes, err) != STATUS_OK ||
@@ -201,7 +202,8 @@ static enum status make_other(struct planning *planning, const struct node *node
                         &lost, err);
 }
 
-static enum status add_other(struct planning *planning, const struct node *node, struct error *err)
+static enum status add_other(struct planning *planning, const struct tree_node *node,
+                             struct error *err)
 {
     bool known = false;
     struct error cause = {0};
@@ -212,12 +214,12 @@ static enum status add_other(struct planning *planning, const struct node *node,
     if (known || make_other(planning, node, &cause) == STATUS_OK)
         return STATUS_OK;
     bool not_root =
-        cause.status == STATUS_FORBIDDEN && node->type != NODE_SYMLINK && geteuid() != 0;
+        cause.status == STATUS_FORBIDDEN && node->type != TREE_NODE_SYMLINK && geteuid() != 0;
     return restore_note(planning->restore, not_root ? PROBLEM_ATTRIBUTES : PROBLEM_FILE,
                         planning->now.directory, node->name, &cause, err);
 }
 
-static enum status add_wants(struct planning *planning, const struct node *node,
+static enum status add_wants(struct planning *planning, const struct tree_node *node,
                              struct error *damage, struct error *err)
 {
     struct restore *restore = planning->restore;
@@ -266,7 +268,8 @@ static enum status start_file(struct planning *planning, struct restore_file *fi
     return STATUS_OK;
 }
 
-static enum status add_file(struct planning *planning, const struct node *node, struct error *err)
+static enum status add_file(struct planning *planning, const struct tree_node *node,
+                            struct error *err)
 {
     struct restore *restore = planning->restore;
     uint32_t number = (uint32_t)restore->tree.file_count;
@@ -289,7 +292,7 @@ static enum status add_file(struct planning *planning, const struct node *node, 
 }
 
 /* The path as an include sees it: from the root of the host. */
-static enum status is_included(struct planning *planning, const struct node *node,
+static enum status is_included(struct planning *planning, const struct tree_node *node,
                                bool *ret_included, struct error *err)
 {
     struct buffer *path = &planning->path;
@@ -301,26 +304,28 @@ static enum status is_included(struct planning *planning, const struct node *nod
         buffer_add(path, node->name, node->name_len, err) != STATUS_OK)
         return err->status;
     *ret_included = exclude_matches(planning->restore->include, (const char *)path->bytes, 0,
-                                    node->type == NODE_DIR);
+                                    node->type == TREE_NODE_DIR);
     path->len = len;
     path->bytes[len] = '\0';
     return STATUS_OK;
 }
 
-static enum status add_node(struct planning *planning, const struct node *node, struct error *err)
+static enum status add_node(struct planning *planning, const struct tree_node *node,
+                            struct error *err)
 {
     bool included = false;
     if (is_included(planning, node, &included, err) != STATUS_OK)
         return err->status;
-    if (node->type == NODE_DIR)
+    if (node->type == TREE_NODE_DIR)
         return add_directory(planning, node, included, err);
-    if (!included || node->type == NODE_SOCKET)
+    if (!included || node->type == TREE_NODE_SOCKET)
         return STATUS_OK;
     struct error cause = {0};
     if (ensure_directory(planning, planning->now.directory, &cause) != STATUS_OK)
         return restore_note(planning->restore, PROBLEM_FILE, planning->now.directory, node->name,
                             &cause, err);
-    return node->type == NODE_FILE ? add_file(planning, node, err) : add_other(planning, node, err);
+    return node->type == TREE_NODE_FILE ? add_file(planning, node, err)
+                                        : add_other(planning, node, err);
 }
 
 static enum status set_path(struct planning *planning, struct error *err)
@@ -355,7 +360,7 @@ static enum status read_nodes(struct planning *planning, struct error *damage, s
     if (open_tree(planning, &reader, damage) != STATUS_OK)
         return STATUS_OK;
     for (;;) {
-        struct node node;
+        struct tree_node node;
         bool more = false;
         if (tree_reader_next(reader, &node, &more, damage) != STATUS_OK || !more)
             return STATUS_OK;
@@ -389,7 +394,7 @@ static enum status find_directory(struct planning *planning, const char *name, s
     if (open_tree(planning, &reader, err) != STATUS_OK)
         return err->status;
     for (;;) {
-        struct node node;
+        struct tree_node node;
         bool more = false;
         if (tree_reader_next(reader, &node, &more, err) != STATUS_OK)
             return err->status;
@@ -398,7 +403,7 @@ static enum status find_directory(struct planning *planning, const char *name, s
                                "it is not in the backup");
         if (node.name_len != len || memcmp(node.name, name, len) != 0)
             continue;
-        if (node.type != NODE_DIR || !node.has_subtree)
+        if (node.type != TREE_NODE_DIR || !node.has_subtree)
             return FAIL_REASON(err, STATUS_NOT_FOUND, REASON_VOLUME_NOT_IN_BACKUP,
                                "it is not a directory in the backup");
         planning->now.tree = node.subtree;

@@ -75,7 +75,7 @@ static enum status add_number(struct buffer *buffer, size_t number, struct error
 }
 
 /* count, then length of name, length of value, name with NUL, value of each */
-static enum status add_xattrs(struct restore_tree *tree, const struct node *node,
+static enum status add_xattrs(struct restore_tree *tree, const struct tree_node *node,
                               uint32_t *ret_xattrs, struct error *err)
 {
     struct buffer *to = &tree->xattrs;
@@ -83,7 +83,7 @@ static enum status add_xattrs(struct restore_tree *tree, const struct node *node
     if (add_number(to, node->xattr_count, err) != STATUS_OK)
         return err->status;
     for (size_t i = 0; i < node->xattr_count; i++) {
-        const struct node_xattr *xattr = &node->xattrs[i];
+        const struct tree_node_xattr *xattr = &node->xattrs[i];
         size_t name_bytes = strlen(xattr->name) + 1;
         if (add_number(to, name_bytes, err) != STATUS_OK ||
             add_number(to, xattr->value_len, err) != STATUS_OK ||
@@ -120,7 +120,7 @@ enum status restore_tree_each_xattr(const struct restore_tree *tree,
     return STATUS_OK;
 }
 
-enum status restore_tree_set_attributes(struct restore_tree *tree, const struct node *node,
+enum status restore_tree_set_attributes(struct restore_tree *tree, const struct tree_node *node,
                                         struct restore_attributes *attributes, struct error *err)
 {
     *attributes = (struct restore_attributes){
@@ -158,7 +158,7 @@ enum status restore_tree_add_root(struct restore_tree *tree, int fd, const char 
 }
 
 enum status restore_tree_add_directory(struct restore_tree *tree, uint32_t parent,
-                                       const struct node *node, uint32_t *ret_directory,
+                                       const struct tree_node *node, uint32_t *ret_directory,
                                        struct error *err)
 {
     struct restore_directory directory = {.parent = parent};
@@ -172,7 +172,8 @@ enum status restore_tree_add_directory(struct restore_tree *tree, uint32_t paren
 }
 
 enum status restore_tree_add_file(struct restore_tree *tree, uint32_t directory,
-                                  const struct node *node, uint32_t *ret_file, struct error *err)
+                                  const struct tree_node *node, uint32_t *ret_file,
+                                  struct error *err)
 {
     struct restore_attributes attributes;
     uint32_t name = 0;
@@ -257,7 +258,8 @@ static enum status add_link(struct restore_tree *tree, const struct restore_name
 }
 
 enum status restore_tree_add_linked(struct restore_tree *tree, uint32_t directory, uint32_t file,
-                                    const struct node *node, bool *ret_known, struct error *err)
+                                    const struct tree_node *node, bool *ret_known,
+                                    struct error *err)
 {
     struct restore_named named = {
         .inode = node->inode,

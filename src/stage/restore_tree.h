@@ -81,7 +81,7 @@ struct restore_named {
     uint64_t size;
     uint32_t directory, name;
     uint32_t file;
-    enum node_type type;
+    enum tree_node_type type;
 };
 
 struct restore_tree {
@@ -115,24 +115,24 @@ enum status restore_tree_add_root(struct restore_tree *tree, int fd, const char 
                                   uint32_t *ret_directory, struct error *err) MUST_CHECK;
 enum status restore_tree_add_name(struct restore_tree *tree, const char *name, uint32_t *ret_name,
                                   struct error *err) MUST_CHECK;
-enum status restore_tree_set_attributes(struct restore_tree *tree, const struct node *node,
+enum status restore_tree_set_attributes(struct restore_tree *tree, const struct tree_node *node,
                                         struct restore_attributes *attributes, struct error *err)
     MUST_CHECK;
 enum status restore_tree_add_directory(struct restore_tree *tree, uint32_t parent,
-                                       const struct node *node, uint32_t *ret_directory,
+                                       const struct tree_node *node, uint32_t *ret_directory,
                                        struct error *err) MUST_CHECK;
 /* Without wants. */
 enum status restore_tree_add_file(struct restore_tree *tree, uint32_t directory,
-                                  const struct node *node, uint32_t *ret_file, struct error *err)
-    MUST_CHECK;
+                                  const struct tree_node *node, uint32_t *ret_file,
+                                  struct error *err) MUST_CHECK;
 /* Of the last file; its size grows by the blob's. */
 enum status restore_tree_add_want(struct restore_tree *tree, const struct blob_entry *place,
                                   struct error *err) MUST_CHECK;
 /* *ret_known: the entry is there under another name already, and a link was noted. Otherwise it is
  * the first of that inode: file is its number, or directory_none. */
 enum status restore_tree_add_linked(struct restore_tree *tree, uint32_t directory, uint32_t file,
-                                    const struct node *node, bool *ret_known, struct error *err)
-    MUST_CHECK;
+                                    const struct tree_node *node, bool *ret_known,
+                                    struct error *err) MUST_CHECK;
 
 /* Where the entry is (name NULL: the directory itself), for people: cut in front, with "…", if it
  * is longer than size. */

@@ -76,7 +76,8 @@ static enum status fail_entry(const struct errand *errand, struct error *err)
 }
 
 /* What is the volume's, also where a copy of it is read. */
-static void name_node(const struct upload *upload, const struct errand *errand, struct node *node)
+static void name_node(const struct upload *upload, const struct errand *errand,
+                      struct tree_node *node)
 {
     node->name = errand->name;
     node->name_len = strlen(errand->name);
@@ -84,12 +85,12 @@ static void name_node(const struct upload *upload, const struct errand *errand, 
         node->device_id = (uint64_t)upload->volume_device;
 }
 
-static enum status add_node(struct upload *upload, const struct errand *errand, struct node *node,
-                            struct error *err)
+static enum status add_node(struct upload *upload, const struct errand *errand,
+                            struct tree_node *node, struct error *err)
 {
     name_node(upload, errand, node);
-    return node->type == NODE_DIR ? branch_leave(&upload->branch, node, err)
-                                  : branch_add(&upload->branch, node, err);
+    return node->type == TREE_NODE_DIR ? branch_leave(&upload->branch, node, err)
+                                       : branch_add(&upload->branch, node, err);
 }
 
 static void count_file(struct upload *upload, const struct errand *errand)
@@ -104,7 +105,7 @@ static enum status add_file(struct upload *upload, const struct errand *errand, 
     count_file(upload, errand);
     if (errand->text != NULL)
         return branch_add_text(&upload->branch, errand->name, errand->text, errand->text_len, err);
-    struct node node;
+    struct tree_node node;
     struct attributes_place place = {.fd = -1, .directory = -1};
     if (attributes_describe(&upload->attributes, &place, &errand->info, &node, err) != STATUS_OK)
         return err->status;
@@ -135,7 +136,7 @@ static enum status settle_file(struct upload *upload, const struct errand *erran
 static enum status settle_other(struct upload *upload, const struct errand *errand,
                                 struct error *err)
 {
-    struct node node;
+    struct tree_node node;
     struct error lost;
     struct error failure;
     struct attributes_place place = {
@@ -185,7 +186,7 @@ static enum status leave_directory(struct upload *upload, const struct errand *e
 {
     if (errand->name[0] == '\0')
         return STATUS_OK; /* the volume "/": its tree is the backup's root */
-    struct node node;
+    struct tree_node node;
     struct error lost;
     struct attributes_place place = {
         .fd = errand->self->fd,
@@ -260,7 +261,7 @@ static enum status settle_ready(struct upload *upload, bool wait, struct error *
 /* Numbers that a copy has are new each time, but for a file, which has its origin; where nothing
  * hangs on them (hard links do) those of the parent stay, so that the tree of an unchanged
  * directory is the same. */
-static void keep_identity(struct errand *errand, const struct node *past)
+static void keep_identity(struct errand *errand, const struct tree_node *past)
 {
     if (!errand->is_directory && (errand->info.st_nlink > 1 || past->links > 1))
         return;
@@ -277,8 +278,8 @@ static bool has_blobs(struct upload *upload, const struct blob_id *content, size
 }
 
 /* The ctime tells of attributes, too: those of an unchanged file are those of its node. */
-static enum status reuse_file(struct upload *upload, struct errand *errand, const struct node *past,
-                              struct error *err)
+static enum status reuse_file(struct upload *upload, struct errand *errand,
+                              const struct tree_node *past, struct error *err)
 {
     if (!parent_is_same(past, &errand->info) ||
         !has_blobs(upload, past->content, past->content_count))
@@ -293,8 +294,8 @@ static enum status reuse_file(struct upload *upload, struct errand *errand, cons
 static enum status match_file(struct upload *upload, struct errand *errand, bool *ret_matched,
                               struct error *err)
 {
-    struct node node;
-    struct node_text past;
+    struct tree_node node;
+    struct tree_node_text past;
     struct attributes_place place = {.fd = -1, .directory = -1};
     *ret_matched = false;
     if (!errand->is_file || upload->parent == NULL)
@@ -333,9 +334,9 @@ static enum status compare(struct upload *upload, struct errand *errand, struct 
         return STATUS_OK;
     if (errand->kind == WALK_LEAVE)
         parent_leave(upload->parent);
-    const struct node *past = parent_find(upload->parent, errand->name);
-    if (past == NULL || (past->type == NODE_DIR) != errand->is_directory ||
-        (past->type == NODE_FILE) != errand->is_file)
+    const struct tree_node *past = parent_find(upload->parent, errand->name);
+    if (past == NULL || (past->type == TREE_NODE_DIR) != errand->is_directory ||
+        (past->type == TREE_NODE_FILE) != errand->is_file)
         return STATUS_OK;
     errand->has_past = true;
     if (errand->is_file)

@@ -28,7 +28,7 @@ static volatile size_t sink; /* keeps the compiler from leaving reads out */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Uses every byte that a node points to, so that a wrong pointer is found. */
-static size_t touch(const struct node *node)
+static size_t touch(const struct tree_node *node)
 {
     size_t sum = strlen(node->name) != node->name_len;
     if (sum != 0)
@@ -52,12 +52,12 @@ static void match_tree(const uint8_t *data, size_t size)
 {
     struct error err = {0};
     struct tree_reader *readers[2] = {NULL, NULL};
-    struct node node, other;
+    struct tree_node node, other;
     bool more = true;
     bool ready = tree_reader_new(data, size, &readers[0], &err) == STATUS_OK &&
                  tree_reader_new(data, size, &readers[1], &err) == STATUS_OK;
     while (ready && more && tree_reader_next(readers[0], &node, &more, &err) == STATUS_OK && more) {
-        struct node_text text;
+        struct tree_node_text text;
         if (tree_reader_match(readers[1], &node, &text))
             sink += (unsigned char)text.text[text.len - 1] + text.content_count;
         else if (tree_reader_next(readers[1], &other, &more, &err) != STATUS_OK || !more ||
@@ -72,7 +72,7 @@ static void read_tree(const uint8_t *data, size_t size)
 {
     struct error err = {0};
     struct tree_reader *reader = NULL;
-    struct node node;
+    struct tree_node node;
     bool more = true;
     if (tree_reader_new(data, size, &reader, &err) != STATUS_OK)
         return;

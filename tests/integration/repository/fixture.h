@@ -89,14 +89,14 @@ static inline void fixture_check(struct fixture *f)
 enum { XATTRS_MAX = 16, XATTR_BYTES = 64 * 1024 };
 
 struct file_extras {
-    struct node_xattr xattrs[XATTRS_MAX];
+    struct tree_node_xattr xattrs[XATTRS_MAX];
     char names[4096];
     char values[XATTRS_MAX][4096];
     char user[64], group[64];
     char target[4096];
 };
 
-static inline void read_extras(const char *path, const struct stat *info, struct node *node,
+static inline void read_extras(const char *path, const struct stat *info, struct tree_node *node,
                                struct file_extras *extras)
 {
     const struct passwd *user = getpwuid(info->st_uid);
@@ -123,13 +123,14 @@ static inline void read_extras(const char *path, const struct stat *info, struct
         cr_assert(lt(sz, i, (size_t)XATTRS_MAX));
         ssize_t value_len = lgetxattr(path, name, extras->values[i], sizeof(extras->values[i]));
         cr_assert(value_len >= 0);
-        extras->xattrs[i] = (struct node_xattr){name, extras->values[i], (size_t)value_len};
+        extras->xattrs[i] = (struct tree_node_xattr){name, extras->values[i], (size_t)value_len};
     }
     node->xattrs = extras->xattrs;
 }
 
 /* Reads the whole file; the content's ids are the caller's. */
-static inline struct blob_id *backup_content(struct fixture *f, const char *path, struct node *node)
+static inline struct blob_id *backup_content(struct fixture *f, const char *path,
+                                             struct tree_node *node)
 {
     int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     cr_assert(fd >= 0, "%s", path);
@@ -160,17 +161,17 @@ static inline void backup_entry(struct fixture *f, const char *path, const char 
                                 struct tree_writer *writer)
 {
     struct stat info;
-    struct node node;
+    struct tree_node node;
     struct file_extras *extras = calloc(1, sizeof(*extras));
     struct blob_id *ids = NULL;
     cr_assert(lstat(path, &info) == 0, "%s", path);
-    if (node_from_stat(&info, &node)) {
+    if (tree_node_from_stat(&info, &node)) {
         node.name = name;
         node.name_len = strlen(name);
         read_extras(path, &info, &node, extras);
-        if (node.type == NODE_FILE)
+        if (node.type == TREE_NODE_FILE)
             ids = backup_content(f, path, &node);
-        if (node.type == NODE_DIR) {
+        if (node.type == TREE_NODE_DIR) {
             node.subtree = backup_directory(f, path);
             node.has_subtree = true;
         }
@@ -240,7 +241,8 @@ struct restoring {
     size_t link_count;
 };
 
-static inline void restore_content(struct fixture *f, const char *path, const struct node *node)
+static inline void restore_content(struct fixture *f, const char *path,
+                                   const struct tree_node *node)
 {
     struct buffer buffer;
     uint64_t size = 0;
@@ -259,9 +261,9 @@ static inline void restore_content(struct fixture *f, const char *path, const st
 }
 
 /* True if it was made as a link to one that is there already. */
-static inline bool restore_link(struct restoring *r, const char *path, const struct node *node)
+static inline bool restore_link(struct restoring *r, const char *path, const struct tree_node *node)
 {
-    if (node->links < 2 || node->type == NODE_DIR)
+    if (node->links < 2 || node->type == TREE_NODE_DIR)
         return false;
     for (size_t i = 0; i < r->link_count; i++) {
         if (r->links[i].inode == node->inode) {
@@ -275,42 +277,42 @@ static inline bool restore_link(struct restoring *r, const char *path, const str
     return false;
 }
 
-static inline void restore_metadata(const char *path, const struct node *node)
+static inline void restore_metadata(const char *path, const struct tree_node *node)
 {
     struct timespec times[2] = {node->atime, node->mtime};
     cr_assert(lchown(path, node->uid, node->gid) == 0);
     for (size_t i = 0; i < node->xattr_count; i++)
         cr_assert(lsetxattr(path, node->xattrs[i].name, node->xattrs[i].value,
                             node->xattrs[i].value_len, 0) == 0);
-    if (node->type != NODE_SYMLINK)
+    if (node->type != TREE_NODE_SYMLINK)
         cr_assert(chmod(path, node->mode) == 0);
     cr_assert(utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW) == 0);
 }
 
 static inline void restore_tree(struct restoring *r, const struct blob_id *id, const char *path);
 
-static inline void restore_node(struct restoring *r, const char *path, const struct node *node)
+static inline void restore_node(struct restoring *r, const char *path, const struct tree_node *node)
 {
     if (restore_link(r, path, node))
         return;
     switch (node->type) {
-    case NODE_FILE:
+    case TREE_NODE_FILE:
         restore_content(r->f, path, node);
         break;
-    case NODE_DIR:
+    case TREE_NODE_DIR:
         cr_assert(node->has_subtree);
         cr_assert(mkdir(path, 0700) == 0, "%s", path);
         restore_tree(r, &node->subtree, path);
         break;
-    case NODE_SYMLINK:
+    case TREE_NODE_SYMLINK:
         cr_assert(symlink(node->link_target, path) == 0);
         break;
-    case NODE_DEV:
-    case NODE_CHARDEV:
-        cr_assert(mknod(path, node->type == NODE_DEV ? S_IFBLK : S_IFCHR, node->device) == 0);
+    case TREE_NODE_DEV:
+    case TREE_NODE_CHARDEV:
+        cr_assert(mknod(path, node->type == TREE_NODE_DEV ? S_IFBLK : S_IFCHR, node->device) == 0);
         break;
-    case NODE_FIFO:
-    case NODE_SOCKET:
+    case TREE_NODE_FIFO:
+    case TREE_NODE_SOCKET:
         cr_assert(mkfifo(path, 0600) == 0);
         break;
     }
@@ -321,7 +323,7 @@ static inline void restore_tree(struct restoring *r, const struct blob_id *id, c
 {
     struct buffer text;
     struct tree_reader *reader = NULL;
-    struct node node;
+    struct tree_node node;
     bool more = true;
     buffer_init(&text, 256 << 20);
     MUST(r->f, repository_load_blob(r->f->repository, BLOB_TREE, id, &text, &r->f->err));

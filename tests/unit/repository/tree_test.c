@@ -1,6 +1,6 @@
 #include "repository/tree.h"
 
-#include "src/repository/node.h"
+#include "src/repository/tree_node.h"
 #include "tests/unit/repository/fixture.h"
 
 #include <stdio.h>
@@ -23,18 +23,18 @@ static void close_repository(void)
 
 TestSuite(tree_writer, .init = open_repository, .fini = close_repository);
 
-static struct node make_node(const char *name, enum node_type type)
+static struct tree_node make_node(const char *name, enum tree_node_type type)
 {
-    return (struct node){.name = name,
-                         .name_len = strlen(name),
-                         .type = type,
-                         .mode = 0644,
-                         .mtime = {1795465426, 419788567},
-                         .atime = {1795465426, 419788567},
-                         .ctime = {1795465427, 0},
-                         .inode = 12,
-                         .device_id = 2049,
-                         .links = 1};
+    return (struct tree_node){.name = name,
+                              .name_len = strlen(name),
+                              .type = type,
+                              .mode = 0644,
+                              .mtime = {1795465426, 419788567},
+                              .atime = {1795465426, 419788567},
+                              .ctime = {1795465427, 0},
+                              .inode = 12,
+                              .device_id = 2049,
+                              .links = 1};
 }
 
 static void load_text(const struct blob_id *id, struct buffer *text)
@@ -44,7 +44,7 @@ static void load_text(const struct blob_id *id, struct buffer *text)
 }
 
 /* The tree of these nodes, as text. Caller frees. */
-static struct buffer written(const struct node *nodes, size_t count)
+static struct buffer written(const struct tree_node *nodes, size_t count)
 {
     struct tree_writer *writer = NULL;
     struct blob_id id;
@@ -58,7 +58,7 @@ static struct buffer written(const struct node *nodes, size_t count)
     return text;
 }
 
-static void expect_text(const struct node *node, const char *expected)
+static void expect_text(const struct tree_node *node, const char *expected)
 {
     char whole[4096];
     (void)snprintf(whole, sizeof(whole), "{\"nodes\":[%s]}\n", expected);
@@ -86,7 +86,7 @@ Test(tree_writer, writes_an_empty_directory_as_restic_does)
 Test(tree_writer, writes_a_file)
 {
     struct blob_id content[2] = {{{0xab}}, {{0xcd}}};
-    struct node node = make_node("quo\"te\\back", NODE_FILE);
+    struct tree_node node = make_node("quo\"te\\back", TREE_NODE_FILE);
     node.mode = 04755;
     node.uid = 33;
     node.gid = 34;
@@ -109,14 +109,14 @@ Test(tree_writer, writes_a_file)
 
 Test(tree_writer, writes_an_empty_file_with_an_empty_content)
 {
-    struct node node = make_node("a", NODE_FILE);
+    struct tree_node node = make_node("a", TREE_NODE_FILE);
     expect_text(&node, "{\"name\":\"a\",\"type\":\"file\",\"mode\":420," TIMES
                        ",\"inode\":12,\"device_id\":2049,\"links\":1,\"content\":[]}");
 }
 
 Test(tree_writer, writes_a_directory)
 {
-    struct node node = make_node("d", NODE_DIR);
+    struct tree_node node = make_node("d", TREE_NODE_DIR);
     node.mode = 01777;
     node.has_subtree = true;
     node.subtree.bytes[0] = 0xef;
@@ -127,7 +127,7 @@ Test(tree_writer, writes_a_directory)
 
 Test(tree_writer, writes_symbolic_links_with_their_raw_target_where_json_loses_it)
 {
-    struct node node = make_node("l", NODE_SYMLINK);
+    struct tree_node node = make_node("l", TREE_NODE_SYMLINK);
     node.mode = 0777;
     node.link_target = "/t\xc3\xa4rget&";
     expect_text(&node, "{\"name\":\"l\",\"type\":\"symlink\",\"mode\":134218239," TIMES
@@ -141,20 +141,20 @@ Test(tree_writer, writes_symbolic_links_with_their_raw_target_where_json_loses_i
 
 Test(tree_writer, writes_devices_and_fifos)
 {
-    struct node node = make_node("c", NODE_CHARDEV);
+    struct tree_node node = make_node("c", TREE_NODE_CHARDEV);
     node.device = makedev(1, 3);
     expect_text(&node, "{\"name\":\"c\",\"type\":\"chardev\",\"mode\":69206436," TIMES
                        ",\"inode\":12,\"device_id\":2049,\"links\":1,\"device\":259,"
                        "\"content\":null}");
-    node = make_node("p", NODE_FIFO);
+    node = make_node("p", TREE_NODE_FIFO);
     expect_text(&node, "{\"name\":\"p\",\"type\":\"fifo\",\"mode\":33554852," TIMES
                        ",\"inode\":12,\"device_id\":2049,\"content\":null}");
 }
 
 Test(tree_writer, writes_extended_attributes_in_their_order)
 {
-    struct node_xattr xattrs[] = {{"user.b", "\x00\xff", 2}, {"user.a", "", 0}};
-    struct node node = make_node("a", NODE_FILE);
+    struct tree_node_xattr xattrs[] = {{"user.b", "\x00\xff", 2}, {"user.a", "", 0}};
+    struct tree_node node = make_node("a", TREE_NODE_FILE);
     node.xattrs = xattrs;
     node.xattr_count = 2;
     expect_text(&node,
@@ -169,7 +169,8 @@ Test(tree_writer, refuses_names_that_do_not_ascend_or_lead_elsewhere)
     static const char *const bad[] = {"b", "a", "", ".", "..", "x/y"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct tree_writer *writer = NULL;
-        struct node first = make_node("b", NODE_FILE), second = make_node(bad[i], NODE_FILE);
+        struct tree_node first = make_node("b", TREE_NODE_FILE),
+                         second = make_node(bad[i], TREE_NODE_FILE);
         MUST(&f, tree_writer_new(f.repository, &writer, &f.err));
         MUST(&f, tree_writer_add(writer, &first, &f.err));
         EXPECT_STATUS(&f, tree_writer_add(writer, &second, &f.err), STATUS_INVALID);
@@ -179,10 +180,11 @@ Test(tree_writer, refuses_names_that_do_not_ascend_or_lead_elsewhere)
 
 Test(tree_writer, sorts_by_bytes_not_by_characters)
 {
-    struct node nodes[] = {make_node("B", NODE_FILE),        make_node("a", NODE_FILE),
-                           make_node("a.b", NODE_FILE),      make_node("a/b", NODE_FILE),
-                           make_node("\xc3\xa4", NODE_FILE), make_node("\xff", NODE_FILE)};
-    nodes[3] = make_node("aa", NODE_FILE);
+    struct tree_node nodes[] = {
+        make_node("B", TREE_NODE_FILE),        make_node("a", TREE_NODE_FILE),
+        make_node("a.b", TREE_NODE_FILE),      make_node("a/b", TREE_NODE_FILE),
+        make_node("\xc3\xa4", TREE_NODE_FILE), make_node("\xff", TREE_NODE_FILE)};
+    nodes[3] = make_node("aa", TREE_NODE_FILE);
     struct buffer text = written(nodes, 6);
     buffer_done(&text);
 }
@@ -195,14 +197,14 @@ Test(tree_writer, writes_a_huge_directory_as_one_blob_with_little_memory)
     struct tree_reader *reader = NULL;
     struct blob_id id, content[8];
     struct buffer text;
-    struct node node;
+    struct tree_node node;
     bool more = true;
     size_t count = 0;
     MUST(&f, tree_writer_new(f.repository, &writer, &f.err));
     for (unsigned i = 0; i < COUNT; i++) {
         char name[32];
         (void)snprintf(name, sizeof(name), "file-%06u", i);
-        node = make_node(name, NODE_FILE);
+        node = make_node(name, TREE_NODE_FILE);
         for (size_t j = 0; j < sizeof(content); j++)
             ((unsigned char *)content)[j] = (unsigned char)rand();
         node.content = content;
@@ -241,7 +243,7 @@ static struct tree_reader *reader_of(const struct buffer *text)
 
 static bool next_is(struct tree_reader *reader, const char *name)
 {
-    struct node node;
+    struct tree_node node;
     bool more = false;
     MUST(&f, tree_reader_next(reader, &node, &more, &f.err));
     return more ? strcmp(node.name, name) == 0 : name[0] == '\0';
@@ -250,10 +252,11 @@ static bool next_is(struct tree_reader *reader, const char *name)
 Test(tree_reader_match, gives_the_text_of_which_the_same_tree_is_made)
 {
     struct blob_id ids[2] = {{{0xab}}, {{0xcd}}};
-    struct node nodes[3] = {make_node("a", NODE_FILE), make_node("b<\xff", NODE_FILE),
-                            make_node("c", NODE_FILE)};
+    struct tree_node nodes[3] = {make_node("a", TREE_NODE_FILE),
+                                 make_node("b<\xff", TREE_NODE_FILE),
+                                 make_node("c", TREE_NODE_FILE)};
     struct tree_writer *writer = NULL;
-    struct node_text text;
+    struct tree_node_text text;
     struct blob_id id;
     for (size_t i = 0; i < 3; i++) {
         nodes[i].content = ids;
@@ -286,9 +289,9 @@ Test(tree_reader_match, gives_the_text_of_which_the_same_tree_is_made)
 
 Test(tree_reader_match, takes_nothing_that_differs)
 {
-    struct node was[2] = {make_node("a", NODE_FILE), make_node("b", NODE_FILE)};
-    struct node is[14];
-    struct node_text text;
+    struct tree_node was[2] = {make_node("a", TREE_NODE_FILE), make_node("b", TREE_NODE_FILE)};
+    struct tree_node is[14];
+    struct tree_node_text text;
     was[0].size = 7;
     was[0].links = 12;
     struct buffer tree = written(was, 2);
@@ -309,7 +312,7 @@ Test(tree_reader_match, takes_nothing_that_differs)
     is[10].device_id++;
     is[11].size++;
     is[12].links = 1; /* its text is the start of the other's */
-    is[13].type = NODE_FIFO;
+    is[13].type = TREE_NODE_FIFO;
 
     for (size_t i = 0; i < sizeof(is) / sizeof(is[0]); i++)
         cr_expect(not(tree_reader_match(reader, &is[i], &text)), "%zu", i);
@@ -323,11 +326,11 @@ Test(tree_reader_match, takes_nothing_that_differs)
 
 Test(tree_reader_match, leaves_directories_attributes_and_long_files_to_the_parser)
 {
-    static struct blob_id many[NODE_TEXT_MAX / 64];
-    struct node_xattr xattr = {"user.a", "b", 1};
-    struct node nodes[3] = {make_node("a", NODE_DIR), make_node("b", NODE_FILE),
-                            make_node("c", NODE_FILE)};
-    struct node_text text;
+    static struct blob_id many[TREE_NODE_TEXT_MAX / 64];
+    struct tree_node_xattr xattr = {"user.a", "b", 1};
+    struct tree_node nodes[3] = {make_node("a", TREE_NODE_DIR), make_node("b", TREE_NODE_FILE),
+                                 make_node("c", TREE_NODE_FILE)};
+    struct tree_node_text text;
     nodes[0].has_subtree = true;
     nodes[1].xattrs = &xattr;
     nodes[1].xattr_count = 1;
@@ -348,14 +351,14 @@ Test(tree_reader_match, leaves_directories_attributes_and_long_files_to_the_pars
 Test(tree_reader_match, survives_a_damaged_text)
 {
     struct blob_id id = {{1}};
-    struct node nodes[2] = {make_node("a", NODE_FILE), make_node("b", NODE_FILE)};
+    struct tree_node nodes[2] = {make_node("a", TREE_NODE_FILE), make_node("b", TREE_NODE_FILE)};
     nodes[0].content = &id;
     nodes[0].content_count = 1;
     struct buffer tree = written(nodes, 2);
     for (size_t len = 0; len < tree.len - 1; len++) {
         struct buffer part = {.bytes = malloc(len + (len == 0)), .len = len};
-        struct node_text text;
-        struct node node;
+        struct tree_node_text text;
+        struct tree_node node;
         bool more = true;
         memcpy(part.bytes, tree.bytes, len);
         struct tree_reader *reader = reader_of(&part);
@@ -384,7 +387,7 @@ static struct blob_id write_large(unsigned count)
     for (unsigned i = 0; i < count; i++) {
         char name[32];
         (void)snprintf(name, sizeof(name), "file-%06u", i);
-        struct node node = make_node(name, NODE_FILE);
+        struct tree_node node = make_node(name, TREE_NODE_FILE);
         node.content = content;
         node.content_count = i == count / 2 ? BLOBS : 1;
         MUST(&f, tree_writer_add(writer, &node, &f.err));
@@ -399,7 +402,7 @@ static struct blob_id write_large(unsigned count)
 static enum status count_nodes(const struct blob_id *id, size_t *ret_count, size_t *ret_blobs)
 {
     CLEANUP(tree_reader_freep) struct tree_reader *reader = NULL;
-    struct node node;
+    struct tree_node node;
     bool more = true;
     *ret_count = 0;
     *ret_blobs = 0;
@@ -475,7 +478,7 @@ static struct error err;
 static enum status read_all(const char *text, size_t len, size_t *ret_count)
 {
     struct tree_reader *reader = NULL;
-    struct node node;
+    struct tree_node node;
     bool more = true;
     char *copy = malloc(len + (len == 0));
     memcpy(copy, text, len);
@@ -506,7 +509,7 @@ Test(tree_reader, reads_every_member)
              "{\"name\":\"c\",\"type\":\"chardev\",\"device\":259,\"content\":null},"
              "{\"name\":\"d\",\"type\":\"dir\",\"content\":null,\"subtree\":" ID_A "}");
     struct tree_reader *reader = NULL;
-    struct node node;
+    struct tree_node node;
     bool more = false;
     cr_assert(eq(int, (int)tree_reader_new(text, sizeof(text) - 1, &reader, &err), (int)STATUS_OK));
 
@@ -537,7 +540,7 @@ Test(tree_reader, reads_every_member)
     cr_expect(eq(str, (char *)node.link_target, "/\xff"));
     cr_assert(eq(int, (int)tree_reader_next(reader, &node, &more, &err), (int)STATUS_OK), "%s",
               err.text);
-    cr_expect(eq(int, (int)node.type, (int)NODE_CHARDEV));
+    cr_expect(eq(int, (int)node.type, (int)TREE_NODE_CHARDEV));
     cr_expect(eq(u64, node.device, (uint64_t)259));
     cr_assert(eq(int, (int)tree_reader_next(reader, &node, &more, &err), (int)STATUS_OK), "%s",
               err.text);
@@ -631,18 +634,18 @@ Test(tree_reader, refuses_every_shorter_text)
               err.text);
 }
 
-Test(node_mode, goes_both_ways)
+Test(tree_node_mode, goes_both_ways)
 {
     for (mode_t mode = 0; mode <= 07777; mode++) {
-        uint32_t go = node_mode_to_go(NODE_DIR, mode);
-        if (node_mode_from_go(go) != mode || (go & UINT32_C(1) << 31) == 0)
+        uint32_t go = tree_node_mode_to_go(TREE_NODE_DIR, mode);
+        if (tree_node_mode_from_go(go) != mode || (go & UINT32_C(1) << 31) == 0)
             cr_assert(false, "%o", mode);
     }
-    cr_expect(eq(u32, node_mode_to_go(NODE_DEV, 0), UINT32_C(1) << 26));
-    cr_expect(eq(u32, node_mode_to_go(NODE_SOCKET, 0), UINT32_C(1) << 24));
+    cr_expect(eq(u32, tree_node_mode_to_go(TREE_NODE_DEV, 0), UINT32_C(1) << 26));
+    cr_expect(eq(u32, tree_node_mode_to_go(TREE_NODE_SOCKET, 0), UINT32_C(1) << 24));
 }
 
-Test(node_from_stat, takes_what_lstat_knows)
+Test(tree_node_from_stat, takes_what_lstat_knows)
 {
     struct stat info = {.st_mode = S_IFREG | 06755,
                         .st_size = 99,
@@ -652,19 +655,19 @@ Test(node_from_stat, takes_what_lstat_knows)
                         .st_ino = 3,
                         .st_dev = 4,
                         .st_rdev = 5};
-    struct node node;
+    struct tree_node node;
     info.st_mtim.tv_nsec = 6;
-    cr_assert(node_from_stat(&info, &node));
-    cr_expect(eq(int, (int)node.type, (int)NODE_FILE));
+    cr_assert(tree_node_from_stat(&info, &node));
+    cr_expect(eq(int, (int)node.type, (int)TREE_NODE_FILE));
     cr_expect(eq(uint, node.mode, 06755u));
     cr_expect(eq(u64, node.size, (uint64_t)99));
     cr_expect(eq(u64, node.links, (uint64_t)3));
     cr_expect(eq(u64, node.device, (uint64_t)0));
     cr_expect(eq(long, node.atime.tv_nsec, 6L), "the access time is the time of modification");
     info.st_mode = S_IFBLK;
-    cr_assert(node_from_stat(&info, &node));
+    cr_assert(tree_node_from_stat(&info, &node));
     cr_expect(eq(u64, node.device, (uint64_t)5));
     cr_expect(eq(u64, node.size, (uint64_t)0));
     info.st_mode = S_IFSOCK;
-    cr_expect(not(node_from_stat(&info, &node)));
+    cr_expect(not(tree_node_from_stat(&info, &node)));
 }

@@ -28,13 +28,13 @@ static void set_up(void)
     free(bytes);
     for (int level = 0; level < 2; level++) {
         CLEANUP(tree_writer_freep) struct tree_writer *writer = NULL;
-        const struct node node = {.name = "a",
-                                  .name_len = 1,
-                                  .type = level == 0 ? NODE_FILE : NODE_DIR,
-                                  .content = content,
-                                  .content_count = level == 0 ? 2 : 0,
-                                  .has_subtree = level == 1,
-                                  .subtree = below};
+        const struct tree_node node = {.name = "a",
+                                       .name_len = 1,
+                                       .type = level == 0 ? TREE_NODE_FILE : TREE_NODE_DIR,
+                                       .content = content,
+                                       .content_count = level == 0 ? 2 : 0,
+                                       .has_subtree = level == 1,
+                                       .subtree = below};
         MUST(&f, tree_writer_new(f.repository, &writer, &f.err));
         MUST(&f, tree_writer_add(writer, &node, &f.err));
         MUST(&f, tree_writer_finish(writer, level == 0 ? &below : &root, &f.err));

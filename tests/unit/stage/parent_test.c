@@ -32,8 +32,8 @@ static struct blob_id write_tree(const char *const *names, const struct blob_id 
         size_t len = strcspn(*names, "/");
         bool is_directory = (*names)[len] == '/';
         (void)snprintf(name, sizeof(name), "%.*s", (int)len, *names);
-        struct node node = {.name = name, .name_len = len, .mtime.tv_sec = 5, .inode = len};
-        node.type = is_directory ? NODE_DIR : NODE_FILE;
+        struct tree_node node = {.name = name, .name_len = len, .mtime.tv_sec = 5, .inode = len};
+        node.type = is_directory ? TREE_NODE_DIR : TREE_NODE_FILE;
         node.has_subtree = is_directory;
         if (is_directory)
             node.subtree = *subtree;
@@ -59,7 +59,7 @@ static void open_parent(const struct blob_id *tree)
 
 static bool finds(const char *name)
 {
-    const struct node *node = parent_find(parent, name);
+    const struct tree_node *node = parent_find(parent, name);
     return node != NULL && strcmp(node->name, name) == 0;
 }
 
@@ -86,9 +86,9 @@ Test(parent, is_read_in_step_with_a_walk)
     cr_expect(eq(int, (int)parent_damage(parent)->status, STATUS_OK));
 }
 
-static struct node empty_file(const char *name)
+static struct tree_node empty_file(const char *name)
 {
-    return (struct node){
+    return (struct tree_node){
         .name = name, .name_len = strlen(name), .mtime.tv_sec = 5, .inode = strlen(name)};
 }
 
@@ -96,10 +96,10 @@ Test(parent, passes_what_is_the_same_without_a_look)
 {
     static const char *const names[] = {"a", "b", "c", "d", NULL};
     struct blob_id tree = write_tree(names, NULL);
-    struct node a = empty_file("a");
-    struct node c = empty_file("c");
-    struct node d = empty_file("d");
-    struct node_text text;
+    struct tree_node a = empty_file("a");
+    struct tree_node c = empty_file("c");
+    struct tree_node d = empty_file("d");
+    struct tree_node_text text;
     open_parent(&tree);
 
     cr_expect(parent_match(parent, &a, &text));
@@ -199,8 +199,8 @@ Test(parent_is_same, looks_at_size_times_and_inode)
                         .st_ino = 7,
                         .st_mtim = {10, 1},
                         .st_ctim = {11, 2}};
-    struct node node;
-    cr_assert(node_from_stat(&info, &node));
+    struct tree_node node;
+    cr_assert(tree_node_from_stat(&info, &node));
     cr_expect(parent_is_same(&node, &info));
 
     struct stat other = info;

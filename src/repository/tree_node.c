@@ -1,4 +1,4 @@
-#include "node.h"
+#include "tree_node.h"
 
 #include <string.h>
 
@@ -6,13 +6,13 @@ static const struct {
     const char *name;
     uint32_t go_mode;
 } types[] = {
-    [NODE_FILE] = {"file", 0},
-    [NODE_DIR] = {"dir", UINT32_C(1) << 31},
-    [NODE_SYMLINK] = {"symlink", UINT32_C(1) << 27},
-    [NODE_DEV] = {"dev", UINT32_C(1) << 26},
-    [NODE_CHARDEV] = {"chardev", UINT32_C(1) << 26 | UINT32_C(1) << 21},
-    [NODE_FIFO] = {"fifo", UINT32_C(1) << 25},
-    [NODE_SOCKET] = {"socket", UINT32_C(1) << 24},
+    [TREE_NODE_FILE] = {"file", 0},
+    [TREE_NODE_DIR] = {"dir", UINT32_C(1) << 31},
+    [TREE_NODE_SYMLINK] = {"symlink", UINT32_C(1) << 27},
+    [TREE_NODE_DEV] = {"dev", UINT32_C(1) << 26},
+    [TREE_NODE_CHARDEV] = {"chardev", UINT32_C(1) << 26 | UINT32_C(1) << 21},
+    [TREE_NODE_FIFO] = {"fifo", UINT32_C(1) << 25},
+    [TREE_NODE_SOCKET] = {"socket", UINT32_C(1) << 24},
 };
 
 static const struct {
@@ -30,23 +30,23 @@ enum {
     PERMISSIONS = 0777
 };
 
-const char *node_type_name(enum node_type type)
+const char *tree_node_type_name(enum tree_node_type type)
 {
     return types[type].name;
 }
 
-bool node_type_from_name(const char *name, size_t len, enum node_type *ret_type)
+bool tree_node_type_from_name(const char *name, size_t len, enum tree_node_type *ret_type)
 {
     for (int i = 0; i < TYPE_COUNT; i++) {
         if (strlen(types[i].name) == len && memcmp(types[i].name, name, len) == 0) {
-            *ret_type = (enum node_type)i;
+            *ret_type = (enum tree_node_type)i;
             return true;
         }
     }
     return false;
 }
 
-uint32_t node_mode_to_go(enum node_type type, mode_t mode)
+uint32_t tree_node_mode_to_go(enum tree_node_type type, mode_t mode)
 {
     uint32_t go = types[type].go_mode | (mode & PERMISSIONS);
     for (int i = 0; i < SPECIAL_COUNT; i++)
@@ -55,7 +55,7 @@ uint32_t node_mode_to_go(enum node_type type, mode_t mode)
     return go;
 }
 
-mode_t node_mode_from_go(uint32_t mode)
+mode_t tree_node_mode_from_go(uint32_t mode)
 {
     mode_t bits = mode & PERMISSIONS;
     for (int i = 0; i < SPECIAL_COUNT; i++)
@@ -64,21 +64,21 @@ mode_t node_mode_from_go(uint32_t mode)
     return bits;
 }
 
-bool node_name_is_safe(const char *name, size_t len)
+bool tree_node_name_is_safe(const char *name, size_t len)
 {
     if (len == 0 || memchr(name, '/', len) != NULL || memchr(name, '\0', len) != NULL)
         return false;
     return !(name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.')));
 }
 
-static bool type_of(mode_t mode, enum node_type *ret_type)
+static bool type_of(mode_t mode, enum tree_node_type *ret_type)
 {
     static const struct {
         mode_t format;
-        enum node_type type;
+        enum tree_node_type type;
     } formats[] = {
-        {S_IFREG, NODE_FILE}, {S_IFDIR, NODE_DIR},     {S_IFLNK, NODE_SYMLINK},
-        {S_IFBLK, NODE_DEV},  {S_IFCHR, NODE_CHARDEV}, {S_IFIFO, NODE_FIFO},
+        {S_IFREG, TREE_NODE_FILE}, {S_IFDIR, TREE_NODE_DIR},     {S_IFLNK, TREE_NODE_SYMLINK},
+        {S_IFBLK, TREE_NODE_DEV},  {S_IFCHR, TREE_NODE_CHARDEV}, {S_IFIFO, TREE_NODE_FIFO},
     };
 
     for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
@@ -90,12 +90,12 @@ static bool type_of(mode_t mode, enum node_type *ret_type)
     return false;
 }
 
-bool node_from_stat(const struct stat *info, struct node *ret_node)
+bool tree_node_from_stat(const struct stat *info, struct tree_node *ret_node)
 {
-    enum node_type type = NODE_FILE;
+    enum tree_node_type type = TREE_NODE_FILE;
     if (!type_of(info->st_mode, &type))
         return false;
-    *ret_node = (struct node){
+    *ret_node = (struct tree_node){
         .type = type,
         .mode = info->st_mode & 07777,
         .mtime = info->st_mtim,
@@ -105,9 +105,9 @@ bool node_from_stat(const struct stat *info, struct node *ret_node)
         .gid = info->st_gid,
         .inode = info->st_ino,
         .device_id = info->st_dev,
-        .size = type == NODE_FILE ? (uint64_t)info->st_size : 0,
-        .links = type == NODE_DIR || type == NODE_FIFO ? 0 : info->st_nlink,
-        .device = type == NODE_DEV || type == NODE_CHARDEV ? info->st_rdev : 0,
+        .size = type == TREE_NODE_FILE ? (uint64_t)info->st_size : 0,
+        .links = type == TREE_NODE_DIR || type == TREE_NODE_FIFO ? 0 : info->st_nlink,
+        .device = type == TREE_NODE_DEV || type == TREE_NODE_CHARDEV ? info->st_rdev : 0,
     };
     return true;
 }
