@@ -29,7 +29,7 @@ static struct cancel cancel;
 static void run_done(struct run *run)
 {
     lease_free(run->lease);
-    debts_done(&run->debts);
+    pending_thaws_done(&run->thaws);
     job_lock_release(&run->lock);
     stage_result_done(&run->result);
     backup_done(&run->backup);
@@ -108,11 +108,12 @@ static enum status make_room(struct run *run, struct error *err)
                   LOG_TEXT("reason", undo_err.text));
     if (!holds_app(run))
         return STATUS_OK;
-    return debts_pay(&run->debts, &run->setup.places, app_name(run), run->job.id, &cancel, err);
+    return pending_thaws_pay(&run->thaws, &run->setup.places, app_name(run), run->job.id, &cancel,
+                             err);
 }
 
 /* Its own hooks have done for the app what earlier ones could not. */
-static void settle_debts(const struct run *run)
+static void forgive_thaws(const struct run *run)
 {
     static const enum hook_stage of_backup[] = {HOOK_POST_SNAPSHOT, HOOK_POST_BACKUP};
 
@@ -121,9 +122,9 @@ static void settle_debts(const struct run *run)
     if (run->result.hook_state != HOOK_STATE_SUCCESS)
         return;
     if (run->job.kind == JOB_BACKUP)
-        debts_forgive(&run->debts, &run->setup.places, of_backup, 2);
+        pending_thaws_forgive(&run->thaws, &run->setup.places, of_backup, 2);
     else
-        debts_forgive(&run->debts, &run->setup.places, of_restore, 1);
+        pending_thaws_forgive(&run->thaws, &run->setup.places, of_restore, 1);
 }
 
 static enum status run_stages(struct run *run, const char *passphrase, struct stage_key *key,
@@ -190,7 +191,7 @@ static enum status work(struct run *run, struct error *err)
     struct stage_key key = known;
     enum status status = run_stages(run, secret_text(passphrase), &key, err);
     if (status == STATUS_OK)
-        settle_debts(run);
+        forgive_thaws(run);
     if (memcmp(&key, &known, sizeof(key)) != 0)
         key_channel_give(run->keys, &key);
     explicit_bzero(&key, sizeof(key));

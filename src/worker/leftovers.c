@@ -91,7 +91,7 @@ static void settle(void *context, const char *job)
 }
 
 /* Hooks that have failed, an application that may stand still: whatever Redis says of the job,
- * while nobody works on it. A later job of the app holds its lock, see debts.h. */
+ * while nobody works on it. A later job of the app holds its lock, see pending_thaws.h. */
 static enum status pay_hooks(struct settling *settling, const char *job, struct error *err)
 {
     struct stage_debt debt;

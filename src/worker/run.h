@@ -7,12 +7,12 @@
 
 #include "core/cancel.h"
 #include "core/error.h"
-#include "debts.h"
 #include "job_lock.h"
 #include "job_log.h"
 #include "lease.h"
 #include "model/task.h"
 #include "outcome.h"
+#include "pending_thaws.h"
 #include "setup.h"
 #include "stage/backup.h"
 #include "stage/verify.h"
@@ -26,7 +26,7 @@ struct run {
     struct backup backup; /* of a backup or delete */
     struct task task;     /* of the others */
     struct job_lock lock;
-    struct debts debts; /* to the app, of earlier jobs */
+    struct pending_thaws thaws; /* owed to the app by earlier jobs */
     struct lease *lease;
     struct job_log log;
     struct stage_result result;

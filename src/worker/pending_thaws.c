@@ -1,4 +1,4 @@
-#include "debts.h"
+#include "pending_thaws.h"
 
 #include "core/log.h"
 #include "model/event.h"
@@ -10,7 +10,7 @@
 enum { LOCK_PATIENCE_MS = 10 * 60 * 1000 }; /* a thaw may be at work, and take its time */
 
 struct search {
-    struct debts *debts;
+    struct pending_thaws *thaws;
     const struct places *places;
     const char *app, *job;
     const struct cancel *cancel;
@@ -28,21 +28,21 @@ static bool is_of_app(const struct search *search, const char *job)
 
 static enum status add(const struct search *search, const char *job, struct error *err)
 {
-    struct debts *debts = search->debts;
-    struct debt *grown = reallocarray(debts->items, debts->count + 1, sizeof(*grown));
+    struct pending_thaws *thaws = search->thaws;
+    struct pending_thaw *grown = reallocarray(thaws->items, thaws->count + 1, sizeof(*grown));
     if (grown == NULL)
-        return FAIL(err, STATUS_NO_MEMORY, "%zu debts", debts->count + 1);
-    debts->items = grown;
-    struct debt *debt = &grown[debts->count];
-    debt->lock = JOB_LOCK_NONE;
-    if (job_lock_wait(&debt->lock, search->places->locks, job, LOCK_PATIENCE_MS, search->cancel,
+        return FAIL(err, STATUS_NO_MEMORY, "%zu thaws", thaws->count + 1);
+    thaws->items = grown;
+    struct pending_thaw *thaw = &grown[thaws->count];
+    thaw->lock = JOB_LOCK_NONE;
+    if (job_lock_wait(&thaw->lock, search->places->locks, job, LOCK_PATIENCE_MS, search->cancel,
                       err) != STATUS_OK) {
         if (err->status == STATUS_LOCKED)
             err->status = STATUS_UNAVAILABLE; /* to be tried again */
         return err->status;
     }
-    (void)snprintf(debt->job, sizeof(debt->job), "%s", job);
-    debts->count++;
+    (void)snprintf(thaw->job, sizeof(thaw->job), "%s", job);
+    thaws->count++;
     return STATUS_OK;
 }
 
@@ -63,11 +63,12 @@ static void pay(void *context, const char *job)
         log_failure(job, &failure);
 }
 
-enum status debts_pay(struct debts *debts, const struct places *places, const char *app,
-                      const char *job, const struct cancel *cancel, struct error *err)
+enum status pending_thaws_pay(struct pending_thaws *thaws, const struct places *places,
+                              const char *app, const char *job, const struct cancel *cancel,
+                              struct error *err)
 {
     struct search search = {
-        .debts = debts, .places = places, .app = app, .job = job, .cancel = cancel};
+        .thaws = thaws, .places = places, .app = app, .job = job, .cancel = cancel};
     if (stage_undo_each(places->undo, pay, &search, err) != STATUS_OK)
         return err->status;
     if (search.failure.status == STATUS_OK)
@@ -76,21 +77,21 @@ enum status debts_pay(struct debts *debts, const struct places *places, const ch
     return FAIL_IN(err, "what an earlier job of the app owes");
 }
 
-void debts_forgive(const struct debts *debts, const struct places *places,
-                   const enum hook_stage *stages, size_t count)
+void pending_thaws_forgive(const struct pending_thaws *thaws, const struct places *places,
+                           const enum hook_stage *stages, size_t count)
 {
-    for (size_t i = 0; i < debts->count; i++) {
+    for (size_t i = 0; i < thaws->count; i++) {
         struct error failure = {0};
-        const char *job = debts->items[i].job;
+        const char *job = thaws->items[i].job;
         if (stage_undo_forgive(places->undo, job, stages, count, &failure) != STATUS_OK)
             log_failure(job, &failure);
     }
 }
 
-void debts_done(struct debts *debts)
+void pending_thaws_done(struct pending_thaws *thaws)
 {
-    for (size_t i = 0; i < debts->count; i++)
-        job_lock_release(&debts->items[i].lock);
-    free(debts->items);
-    *debts = (struct debts){0};
+    for (size_t i = 0; i < thaws->count; i++)
+        job_lock_release(&thaws->items[i].lock);
+    free(thaws->items);
+    *thaws = (struct pending_thaws){0};
 }
