@@ -19,14 +19,14 @@ enum {
     KILL_DELAY_MS = 1000 /* per earlier kill of the job: the first retry is at once */
 };
 
-static void log_death(const struct slot *slot, const char *verdict)
+static void log_exit(const struct slot *slot, const char *verdict)
 {
     bool quarantined = strcmp(verdict, "quarantined") == 0;
     log_event(quarantined ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING,
               quarantined ? EVENT_JOB_QUARANTINED : EVENT_JOB_DIED, JOB_FIELDS(&slot->job),
               LOG_TEXT("verdict", verdict),
               LOG_TEXT("code", reason_code(quarantined ? REASON_QUARANTINED : REASON_JOB_DIED)),
-              LOG_TEXT("reason", slot->death.evidence));
+              LOG_TEXT("reason", slot->exit.evidence));
 }
 
 static enum status tell_return(struct supervisor *supervisor, const struct slot *slot,
@@ -35,13 +35,13 @@ static enum status tell_return(struct supervisor *supervisor, const struct slot 
     const struct store_finish finish = {
         .outcome = STORE_OUTCOME_RELEASED,
         .delay_ms = supervisor->stopping ? 0 : RETURN_DELAY_MS,
-        .reason = slot->death.evidence,
+        .reason = slot->exit.evidence,
         .progress = STORE_PROGRESS_NONE,
     };
     if (store_job_finish(supervisor->store, &slot->job, &finish, err) != STATUS_OK)
         return err->status;
     log_event(LOG_LEVEL_WARNING, EVENT_JOB_RELEASED, JOB_FIELDS(&slot->job),
-              LOG_TEXT("reason", slot->death.evidence));
+              LOG_TEXT("reason", slot->exit.evidence));
     return STATUS_OK;
 }
 
@@ -57,11 +57,11 @@ static enum status tell_killed(struct supervisor *supervisor, struct slot *slot,
     struct job job = {0}; /* what Redis knows last: the stage */
     if (store_job_get(supervisor->store, slot->job.id, &job, err) != STATUS_OK)
         return err->status;
-    struct death death = slot->death;
-    death_add_stage(&death, job.stage);
-    death_add_output(&death, slot->output.tail, slot->output.len);
+    struct job_exit end = slot->exit;
+    job_exit_add_stage(&end, job.stage);
+    job_exit_add_output(&end, slot->output.tail, slot->output.len);
     const struct store_death report = {
-        .evidence = death.evidence,
+        .evidence = end.evidence,
         .kills_max = supervisor->setup.config->worker.kills_max,
         .delay_ms = job.kills * KILL_DELAY_MS,
     };
@@ -70,21 +70,21 @@ static enum status tell_killed(struct supervisor *supervisor, struct slot *slot,
         return err->status;
     if (verdict != STORE_VERDICT_NONE && verdict != STORE_VERDICT_RETRY)
         task_give_up(&supervisor->setup.places, &slot->job);
-    slot->death = death;
-    log_death(slot, verdicts[verdict]);
+    slot->exit = end;
+    log_exit(slot, verdicts[verdict]);
     supervisor->claim_ms = 0; /* it may be waiting for us already */
     return STATUS_OK;
 }
 
 static enum status tell(struct supervisor *supervisor, struct slot *slot, struct error *err)
 {
-    enum status status = slot->death.kind == DEATH_KILLED ? tell_killed(supervisor, slot, err)
-                                                          : tell_return(supervisor, slot, err);
+    enum status status = slot->exit.kind == JOB_EXIT_KILLED ? tell_killed(supervisor, slot, err)
+                                                            : tell_return(supervisor, slot, err);
     if (status_is_transient(status))
         return status;
     if (status != STATUS_OK) { /* the claim is another's by now, or gone */
         log_text(LOG_LEVEL_WARNING, "end of a job not told", JOB_FIELDS(&slot->job),
-                 LOG_TEXT("evidence", slot->death.evidence), LOG_TEXT("code", err->reason),
+                 LOG_TEXT("evidence", slot->exit.evidence), LOG_TEXT("code", err->reason),
                  LOG_TEXT("reason", err->text));
     }
     slot->phase = SLOT_FREE;
@@ -131,10 +131,10 @@ static void on_job_end(struct supervisor *supervisor, struct slot *slot, int wai
     job_output_close(&slot->output);
     fd_closep(&slot->keys);
     slot->keys = -1;
-    slot->death = death_of(wait_status, slot->stopped);
+    slot->exit = job_exit_of(wait_status, slot->stopped);
     supervisor->claim_ms = 0; /* a slot is free, or will be soon */
     supervisor_end_group(supervisor, slot->job.id);
-    if (slot->death.kind == DEATH_NONE) {
+    if (slot->exit.kind == JOB_EXIT_NONE) {
         slot->phase = SLOT_FREE;
         supervisor->leftovers_ms = 0;
         return;

@@ -29,7 +29,7 @@ bool supervisor_is_due(int64_t *deadline_ms, int64_t period_ms)
 }
 
 /* The claim of a dead job stays ours while its undo runs: otherwise the lease would end meanwhile,
- * and that would count as a second death. */
+ * and that would count as a second kill. */
 static enum status renew_unwinding(struct supervisor *supervisor, struct error *err)
 {
     for (size_t i = 0; i < supervisor->slots.count; i++) {
@@ -82,8 +82,8 @@ static enum status start_claimed(struct supervisor *supervisor, struct slot *slo
     }
     fd_closep(&slot->group);
     slot->phase = SLOT_TELLING;
-    slot->death = (struct death){.kind = DEATH_RETURNS};
-    (void)snprintf(slot->death.evidence, sizeof(slot->death.evidence), "%.150s", err.text);
+    slot->exit = (struct job_exit){.kind = JOB_EXIT_RETURNS};
+    (void)snprintf(slot->exit.evidence, sizeof(slot->exit.evidence), "%.150s", err.text);
     return STATUS_OK;
 }
 

@@ -11,8 +11,7 @@
 #define WORKER_SLOTS_H
 
 #include "core/error.h"
-#include "death.h"
-#include "job_output.h"
+#include "job_exit.h"
 #include "model/job.h"
 #include "motion.h"
 #include "places.h"
@@ -35,7 +34,7 @@ struct slot {
     struct job job;
     struct motion motion;     /* running */
     struct job_output output; /* its pipe is open while running, its tail is good until told */
-    struct death death;       /* from unwinding on */
+    struct job_exit exit;     /* from unwinding on */
 };
 
 struct slots {

@@ -1,4 +1,4 @@
-#include "src/worker/job_output.h"
+#include "src/worker/job_exit.h"
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
