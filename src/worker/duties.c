@@ -75,7 +75,7 @@ static enum status start_claimed(struct supervisor *supervisor, struct slot *slo
         slot_start_job(slot, supervisor->program, supervisor->config_path, &key, &err);
     explicit_bzero(&key, sizeof(key));
     if (status == STATUS_OK) {
-        slot->motion = (struct motion){.bytes = -1, .moved_ms = clock_mono_ms()};
+        slot->watch = (struct stall_watch){.bytes = -1, .moved_ms = clock_mono_ms()};
         log_event(LOG_LEVEL_INFO, EVENT_JOB_CLAIMED, JOB_FIELDS(job),
                   LOG_NUMBER("epoch", job->epoch), LOG_NUMBER("pid", slot->pid));
         return STATUS_OK;

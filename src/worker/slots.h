@@ -13,9 +13,9 @@
 #include "core/error.h"
 #include "job_exit.h"
 #include "model/job.h"
-#include "motion.h"
 #include "places.h"
 #include "stage/backup.h"
+#include "stall_watch.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,7 +32,7 @@ struct slot {
     int keys;     /* running: our end of its key channel, or -1 */
     int group; /* where its next process goes (cgroups_enter()), or -1; closed once it is there */
     struct job job;
-    struct motion motion;     /* running */
+    struct stall_watch watch; /* running */
     struct job_output output; /* its pipe is open while running, its tail is good until told */
     struct job_exit exit;     /* from unwinding on */
 };

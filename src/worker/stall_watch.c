@@ -1,7 +1,9 @@
 /*
- * What the service manager hears of the worker: a status worth reading, signs of life only while
- * its work moves (service/health.h), and, while it stops, that it needs more time.
+ * The service manager hears of the worker: a status worth reading, signs of life only while its
+ * work moves (service/health.h), and, while it stops, that it needs more time.
  */
+#include "stall_watch.h"
+
 #include "core/clock.h"
 #include "core/log.h"
 #include "model/event.h"
@@ -11,12 +13,29 @@
 #include "supervisor.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum {
     LOOK_MS = 2000,
     PATIENCE_MS = 15000, /* asked for again long before it is over */
     PATIENCE_PERIOD_MS = 2000
 };
+
+bool stall_watch_expects_bytes(const char *stage)
+{
+    return strcmp(stage, "upload") == 0 || strcmp(stage, "restore") == 0;
+}
+
+void stall_watch_note(struct stall_watch *watch, const char *stage, int64_t bytes, int64_t now_ms)
+{
+    if (!stall_watch_expects_bytes(stage) || bytes != watch->bytes)
+        *watch = (struct stall_watch){.bytes = bytes, .moved_ms = now_ms};
+}
+
+bool stall_watch_has_stalled(const struct stall_watch *watch, int64_t now_ms)
+{
+    return now_ms - watch->moved_ms > HEALTH_STALL_MAX_MS;
+}
 
 static enum status read_bytes(struct store *store, const struct job *job, int64_t *ret_bytes,
                               struct error *err)
@@ -42,12 +61,13 @@ static enum status read_bytes(struct store *store, const struct job *job, int64_
 static enum status look_at_job(struct store *store, struct slot *slot, struct error *err)
 {
     struct job job = {0};
-    int64_t bytes = slot->motion.bytes;
+    int64_t bytes = slot->watch.bytes;
     if (store_job_get(store, slot->job.id, &job, err) != STATUS_OK)
         return err->status;
-    if (motion_is_expected(job.stage) && read_bytes(store, &slot->job, &bytes, err) != STATUS_OK)
+    if (stall_watch_expects_bytes(job.stage) &&
+        read_bytes(store, &slot->job, &bytes, err) != STATUS_OK)
         return err->status;
-    motion_note(&slot->motion, job.stage, bytes, clock_mono_ms());
+    stall_watch_note(&slot->watch, job.stage, bytes, clock_mono_ms());
     return STATUS_OK;
 }
 
@@ -98,14 +118,14 @@ static enum health_redis redis_of(const struct supervisor *supervisor)
     return supervisor->pulse.silent ? HEALTH_REDIS_SILENT : HEALTH_REDIS_AWAY;
 }
 
-static void count_motion(const struct slots *slots, struct health *health)
+static void count_stalled(const struct slots *slots, struct health *health)
 {
     int64_t now_ms = clock_mono_ms();
     for (size_t i = 0; i < slots->count; i++) {
         const struct slot *slot = &slots->items[i];
         if (slot->phase != SLOT_RUNNING)
             continue;
-        if (motion_has_stalled(&slot->motion, now_ms))
+        if (stall_watch_has_stalled(&slot->watch, now_ms))
             health->stalled++;
         else
             health->moving++;
@@ -118,7 +138,7 @@ static void beat(struct supervisor *supervisor)
     struct health health = {.lag_ms = pulse->lag_ms, .redis = redis_of(supervisor)};
     if (!supervisor->stopping)
         health.unclaimed_ms = clock_mono_ms() - pulse->claimed_ms;
-    count_motion(&supervisor->slots, &health);
+    count_stalled(&supervisor->slots, &health);
     const char *news = health_beat(&health, &pulse->fault);
     if (news != NULL)
         log_event(LOG_LEVEL_WARNING, EVENT_SERVICE_FAULT, LOG_TEXT("fault", news));
