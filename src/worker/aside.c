@@ -7,7 +7,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-enum status aside_start(aside_main_fn *main, const struct setup *setup, pid_t *ret_pid,
+enum status aside_start(aside_main_fn *main, const struct node_config *node, pid_t *ret_pid,
                         struct error *err)
 {
     pid_t supervisor = getpid();
@@ -24,5 +24,5 @@ enum status aside_start(aside_main_fn *main, const struct setup *setup, pid_t *r
     signals_reset();
     (void)signal(SIGPIPE, SIG_IGN); /* a server may close what we write to */
     (void)close_range(3, ~0U, 0);   /* the supervisor's connections and locks are not ours */
-    _exit(main(setup));
+    _exit(main(node));
 }

@@ -6,15 +6,15 @@
 #define WORKER_ASIDE_H
 
 #include "core/error.h"
-#include "setup.h"
+#include "node_config.h"
 
 #include <sys/types.h>
 
 /* Its result is the exit code. */
-typedef int aside_main_fn(const struct setup *setup);
+typedef int aside_main_fn(const struct node_config *node);
 
 /* The caller waits for *ret_pid. */
-enum status aside_start(aside_main_fn *main, const struct setup *setup, pid_t *ret_pid,
+enum status aside_start(aside_main_fn *main, const struct node_config *node, pid_t *ret_pid,
                         struct error *err) MUST_CHECK;
 
 #endif

@@ -82,17 +82,17 @@ static enum status look_at_app(struct store *store, const struct config *config,
 }
 
 /* What fails for one app does not keep the others from theirs. Returns the exit code. */
-static int look(const struct setup *setup)
+static int look(const struct node_config *node)
 {
     CLEANUP(store_closep) struct store *store = NULL;
-    struct store_options options = setup_store_options(setup);
+    struct store_options options = node_config_store_options(node);
     struct error err = {0};
     struct error first = {0};
     if (store_open(&options, &store, &err) != STATUS_OK)
         return EXIT_FAILURE;
-    for (size_t i = 0; i < setup->apps->count; i++) {
-        const struct app *app = &setup->apps->items[i]->app;
-        if (look_at_app(store, setup->config, app, &err) != STATUS_OK && first.status == STATUS_OK)
+    for (size_t i = 0; i < node->apps->count; i++) {
+        const struct app *app = &node->apps->items[i]->app;
+        if (look_at_app(store, node->config, app, &err) != STATUS_OK && first.status == STATUS_OK)
             first = err;
     }
     if (first.status == STATUS_OK)
@@ -102,7 +102,7 @@ static int look(const struct setup *setup)
     return EXIT_FAILURE;
 }
 
-enum status catalog_start(const struct setup *setup, pid_t *ret_pid, struct error *err)
+enum status catalog_start(const struct node_config *node, pid_t *ret_pid, struct error *err)
 {
-    return aside_start(look, setup, ret_pid, err);
+    return aside_start(look, node, ret_pid, err);
 }

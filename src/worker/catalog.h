@@ -8,13 +8,14 @@
 #define WORKER_CATALOG_H
 
 #include "core/error.h"
-#include "setup.h"
+#include "node_config.h"
 
 #include <sys/types.h>
 
 enum { CATALOG_DEADLINE_MS = 600000, CATALOG_AGAIN_MS = 60000 };
 
 /* Exit code 0: all was looked at. It dies with the supervisor. */
-enum status catalog_start(const struct setup *setup, pid_t *ret_pid, struct error *err) MUST_CHECK;
+enum status catalog_start(const struct node_config *node, pid_t *ret_pid, struct error *err)
+    MUST_CHECK;
 
 #endif

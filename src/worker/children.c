@@ -62,14 +62,14 @@ static enum status tell_killed(struct supervisor *supervisor, struct slot *slot,
     job_exit_add_output(&end, slot->output.tail, slot->output.len);
     const struct store_death report = {
         .evidence = end.evidence,
-        .kills_max = supervisor->setup.config->worker.kills_max,
+        .kills_max = supervisor->node.config->worker.kills_max,
         .delay_ms = job.kills * KILL_DELAY_MS,
     };
     enum store_verdict verdict = STORE_VERDICT_NONE;
     if (store_job_died(supervisor->store, &slot->job, &report, &verdict, err) != STATUS_OK)
         return err->status;
     if (verdict != STORE_VERDICT_NONE && verdict != STORE_VERDICT_RETRY)
-        task_give_up(&supervisor->setup.places, &slot->job);
+        task_give_up(&supervisor->node.directories, &slot->job);
     slot->exit = end;
     log_exit(slot, verdicts[verdict]);
     supervisor->claim_ms = 0; /* it may be waiting for us already */
@@ -141,7 +141,7 @@ static void on_job_end(struct supervisor *supervisor, struct slot *slot, int wai
     }
     struct error err = {0};
     slot->group = supervisor_make_group(supervisor, slot->job.id);
-    if (slot_start_unwinding(slot, &supervisor->setup.places, &err) == STATUS_OK)
+    if (slot_start_unwinding(slot, &supervisor->node.directories, &err) == STATUS_OK)
         return;
     log_event(LOG_LEVEL_ERROR, EVENT_UNWIND_FAILED, JOB_FIELDS(&slot->job),
               LOG_TEXT("code", err.reason), LOG_TEXT("reason", err.text));

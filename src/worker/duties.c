@@ -37,9 +37,9 @@ static enum status renew_unwinding(struct supervisor *supervisor, struct error *
         if (slot->phase != SLOT_UNWINDING)
             continue;
         enum store_lease answer = STORE_LEASE_OK;
-        enum status status = store_job_renew(supervisor->store, &slot->job,
-                                             supervisor->setup.config->worker.lease_ms,
-                                             &STORE_PROGRESS_NONE, &answer, err);
+        enum status status =
+            store_job_renew(supervisor->store, &slot->job, supervisor->node.config->worker.lease_ms,
+                            &STORE_PROGRESS_NONE, &answer, err);
         if (status_is_transient(status))
             return status;
     }
@@ -53,7 +53,7 @@ enum status supervisor_heartbeat(struct supervisor *supervisor, struct error *er
     supervisor_sweep_groups(supervisor);
     if (renew_unwinding(supervisor, err) != STATUS_OK)
         return err->status;
-    enum status status = store_node_heartbeat(supervisor->store, supervisor->setup.config->node,
+    enum status status = store_node_heartbeat(supervisor->store, supervisor->node.config->node,
                                               (int64_t)slots_used(&supervisor->slots), err);
     if (status == STATUS_NOT_FOUND) { /* somebody emptied Redis: start anew */
         supervisor->register_ms = 0;
@@ -90,7 +90,7 @@ static enum status start_claimed(struct supervisor *supervisor, struct slot *slo
 /* When something is due lies in Redis: this only asks. */
 enum status supervisor_maintain(struct supervisor *supervisor, struct error *err)
 {
-    const struct config *config = supervisor->setup.config;
+    const struct config *config = supervisor->node.config;
     if (supervisor->stopping || !supervisor_is_due(&supervisor->maintain_ms, MAINTAIN_MS))
         return STATUS_OK;
     const struct store_maintenance when = {
@@ -105,7 +105,7 @@ enum status supervisor_maintain(struct supervisor *supervisor, struct error *err
 
 enum status supervisor_claim(struct supervisor *supervisor, struct error *err)
 {
-    const struct config *config = supervisor->setup.config;
+    const struct config *config = supervisor->node.config;
     if (supervisor->stopping || !supervisor_is_due(&supervisor->claim_ms, CLAIM_MS))
         return STATUS_OK;
     if (store_sweep(supervisor->store, config->worker.kills_max, err) != STATUS_OK)
@@ -143,7 +143,7 @@ enum status supervisor_register(struct supervisor *supervisor, struct error *err
         supervisor->catalog_ms = 0;
         supervisor->leftovers_ms = 0;
     }
-    return registration_run(supervisor->store, &supervisor->setup, supervisor->name, is_anew, err);
+    return registration_run(supervisor->store, &supervisor->node, supervisor->name, is_anew, err);
 }
 
 /* A probe that hangs is killed; one that cannot be started is tried again. */
@@ -157,7 +157,7 @@ enum status supervisor_probe(struct supervisor *supervisor, struct error *err)
         return STATUS_OK;
     struct error cause = {0};
     supervisor->probe_kill_ms = clock_mono_ms() + PROBE_DEADLINE_MS;
-    if (probe_start(&supervisor->setup, &supervisor->probe, &cause) != STATUS_OK) {
+    if (probe_start(&supervisor->node, &supervisor->probe, &cause) != STATUS_OK) {
         log_text(LOG_LEVEL_WARNING, "buckets not probed, trying again",
                  LOG_TEXT("reason", cause.text));
         supervisor->probe_ms = clock_mono_ms() + PROBE_AGAIN_MS;
@@ -176,7 +176,7 @@ enum status supervisor_catalog(struct supervisor *supervisor, struct error *err)
     struct error cause = {0};
     supervisor->catalog_ms = INT64_MAX;
     supervisor->catalog_kill_ms = clock_mono_ms() + CATALOG_DEADLINE_MS;
-    if (catalog_start(&supervisor->setup, &supervisor->catalog, &cause) != STATUS_OK) {
+    if (catalog_start(&supervisor->node, &supervisor->catalog, &cause) != STATUS_OK) {
         log_text(LOG_LEVEL_WARNING, "catalogue not compared with the buckets, trying again",
                  LOG_TEXT("reason", cause.text));
         supervisor->catalog_ms = clock_mono_ms() + CATALOG_AGAIN_MS;
@@ -190,10 +190,10 @@ void supervisor_settle(struct supervisor *supervisor)
 {
     if (supervisor->stopping || supervisor->leftovers > 0 ||
         !supervisor_is_due(&supervisor->leftovers_ms, LEFTOVERS_ROUTINE_MS) ||
-        !leftovers_may_exist(&supervisor->setup, &supervisor->slots))
+        !leftovers_may_exist(&supervisor->node, &supervisor->slots))
         return;
     struct error cause = {0};
-    if (leftovers_start(&supervisor->setup, &supervisor->leftovers, &cause) != STATUS_OK)
+    if (leftovers_start(&supervisor->node, &supervisor->leftovers, &cause) != STATUS_OK)
         log_text(LOG_LEVEL_WARNING, "what ended jobs left is not looked at, trying again",
                  LOG_TEXT("reason", cause.text));
 }

@@ -19,7 +19,7 @@ static bool is_used(void *context, const char *name)
 
 int supervisor_make_group(const struct supervisor *supervisor, const char *name)
 {
-    const struct config_worker *worker = &supervisor->setup.config->worker;
+    const struct config_worker *worker = &supervisor->node.config->worker;
     const struct cgroup_limits limits = {.cpu_weight = worker->job_cpu_weight,
                                          .io_weight = worker->job_io_weight,
                                          .memory_high_bytes = worker->job_memory_high_bytes};

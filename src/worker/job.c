@@ -37,7 +37,7 @@ static void run_done(struct run *run)
     json_decref(run->verdicts.backups);
     json_decref(run->catalog);
     store_close(run->store);
-    setup_done(&run->setup);
+    node_config_done(&run->node);
 }
 
 enum status run_report(void *context, const struct stage_report *report, struct error *err)
@@ -62,7 +62,7 @@ static enum status check_claim(const struct job *job, int64_t epoch, struct erro
 /* From Redis: the job, if the claim is still ours, and the backup it is about. */
 static enum status fetch(struct run *run, const char *job, int64_t epoch, struct error *err)
 {
-    struct store_options options = setup_store_options(&run->setup);
+    struct store_options options = node_config_store_options(&run->node);
     if (store_open(&options, &run->store, err) != STATUS_OK)
         return err->status;
     if (store_job_get(run->store, job, &run->job, err) != STATUS_OK)
@@ -79,8 +79,8 @@ static enum status start_lease(struct run *run, struct error *err)
     const struct lease_options options = {
         .store = run->store,
         .job = &run->job,
-        .lease_ms = run->setup.config->worker.lease_ms,
-        .grace_ms = run->setup.config->worker.job_grace_s * 1000,
+        .lease_ms = run->node.config->worker.lease_ms,
+        .grace_ms = run->node.config->worker.job_grace_s * 1000,
         .cancel = &cancel,
     };
     return lease_start(&options, &run->lease, err);
@@ -99,17 +99,17 @@ static bool holds_app(const struct run *run)
 /* The job alone on this node, and nothing of an earlier attempt in its way. */
 static enum status make_room(struct run *run, struct error *err)
 {
-    if (job_lock_take(&run->lock, run->setup.places.locks, run->job.id, LOCK_PATIENCE_MS, err) !=
-        STATUS_OK)
+    if (job_lock_take(&run->lock, run->node.directories.locks, run->job.id, LOCK_PATIENCE_MS,
+                      err) != STATUS_OK)
         return err->status;
     struct error undo_err = {0};
-    if (stage_undo_job(run->setup.places.undo, run->job.id, &undo_err) != STATUS_OK)
+    if (stage_undo_job(run->node.directories.undo, run->job.id, &undo_err) != STATUS_OK)
         log_event(LOG_LEVEL_WARNING, EVENT_UNWIND_FAILED, LOG_TEXT("code", undo_err.reason),
                   LOG_TEXT("reason", undo_err.text));
     if (!holds_app(run))
         return STATUS_OK;
-    return pending_thaws_pay(&run->thaws, &run->setup.places, app_name(run), run->job.id, &cancel,
-                             err);
+    return pending_thaws_pay(&run->thaws, &run->node.directories, app_name(run), run->job.id,
+                             &cancel, err);
 }
 
 /* Its own hooks have done for the app what earlier ones could not. */
@@ -122,17 +122,17 @@ static void forgive_thaws(const struct run *run)
     if (run->result.hook_state != HOOK_STATE_SUCCESS)
         return;
     if (run->job.kind == JOB_BACKUP)
-        pending_thaws_forgive(&run->thaws, &run->setup.places, of_backup, 2);
+        pending_thaws_forgive(&run->thaws, &run->node.directories, of_backup, 2);
     else
-        pending_thaws_forgive(&run->thaws, &run->setup.places, of_restore, 1);
+        pending_thaws_forgive(&run->thaws, &run->node.directories, of_restore, 1);
 }
 
 static enum status run_stages(struct run *run, const char *passphrase, struct stage_key *key,
                               struct error *err)
 {
     const struct job *job = &run->job;
-    const struct config *config = run->setup.config;
-    const struct app_definition *app = config_apps_find(run->setup.apps, job->app);
+    const struct config *config = run->node.config;
+    const struct app_definition *app = config_apps_find(run->node.apps, job->app);
     const struct bucket_definition *bucket = config_find_bucket(config, job->bucket);
     if (bucket == NULL && job->kind == JOB_CATALOG)
         return STATUS_OK; /* another node's: this one has nothing there */
@@ -166,7 +166,7 @@ static enum status run_stages(struct run *run, const char *passphrase, struct st
         .passphrase = passphrase,
         .bandwidth = run->bandwidth,
         .key = key,
-        .undo_directory = run->setup.places.undo,
+        .undo_directory = run->node.directories.undo,
         .cancel = &cancel,
         .report = run_report,
         .context = run,
@@ -183,8 +183,7 @@ static enum status work(struct run *run, struct error *err)
         return err->status;
     if (cancel_check(&cancel, err) != STATUS_OK)
         return err->status;
-    if (config_repository_passphrase(run->setup.config, run->job.app, &passphrase, err) !=
-        STATUS_OK)
+    if (config_repository_passphrase(run->node.config, run->job.app, &passphrase, err) != STATUS_OK)
         return FAIL_IN(err, "passphrase of the repository");
     struct stage_key known;
     key_channel_take(run->keys, &known);
@@ -298,12 +297,12 @@ static int conclude(struct run *run, enum status status, const struct error *cau
         .status = status,
         .canceled = (enum status)atomic_load(&cancel.status),
         .failures = run->job.failures,
-        .retries_max = run->setup.config->worker.retries_max,
+        .retries_max = run->node.config->worker.retries_max,
     };
     enum outcome outcome = outcome_decide(&facts);
     int64_t delay_ms = 0;
     if (outcome == OUTCOME_RETRY)
-        delay_ms = retry_delay_ms(&run->setup.config->worker, run->job.failures + 1);
+        delay_ms = retry_delay_ms(&run->node.config->worker, run->job.failures + 1);
     const char *reason = reason_of(run, outcome, cause);
     job_log_end(&run->log, run->result.state_details);
     log_outcome(run, outcome, delay_ms, cause, reason);
@@ -315,7 +314,7 @@ static int conclude(struct run *run, enum status status, const struct error *cau
         detail_add_error(run->result.state_details, stage[0] == '\0' ? "start" : stage, cause);
     }
     if (outcome == OUTCOME_FAILED || outcome == OUTCOME_CANCELED)
-        task_give_up(&run->setup.places, &run->job);
+        task_give_up(&run->node.directories, &run->job);
     const struct store_finish finish = {
         .outcome = outcome_to_store(outcome),
         .delay_ms = delay_ms,
@@ -371,7 +370,7 @@ int worker_run_job(const char *config_path, const char *job, int64_t epoch, int 
         .config_path = config_path, .lock = JOB_LOCK_NONE, .keys = keys, .cancel = &cancel};
     if (keys >= 0)
         (void)fcntl(keys, F_SETFD, FD_CLOEXEC); /* no hook inherits it */
-    if (setup_load(config_path, &run.setup, &err) != STATUS_OK) {
+    if (node_config_load(config_path, &run.node, &err) != STATUS_OK) {
         log_event(LOG_LEVEL_ERROR, EVENT_CONFIG_REFUSED, LOG_TEXT("code", err.reason),
                   LOG_TEXT("reason", err.text));
         return WORKER_EXIT_CONFIG;

@@ -29,17 +29,17 @@ static void look_at(void *context, const char *job)
     search->found = true;
 }
 
-bool leftovers_may_exist(const struct setup *setup, const struct slots *slots)
+bool leftovers_may_exist(const struct node_config *node, const struct slots *slots)
 {
     struct search search = {.slots = slots};
     struct error err = {0};
-    if (stage_undo_each(setup->places.undo, look_at, &search, &err) != STATUS_OK)
+    if (stage_undo_each(node->directories.undo, look_at, &search, &err) != STATUS_OK)
         return true; /* whoever looks closer says why */
     return search.found;
 }
 
 struct settling {
-    const struct places *places;
+    const struct node_directories *directories;
     struct store *store;
     size_t settled;
     struct error first; /* why one is left */
@@ -60,7 +60,7 @@ static bool is_due(const struct settling *settling, const char *job)
 {
     struct stage_debt debt;
     struct error ignored; /* not readable: whoever unwinds it says so */
-    return stage_undo_look(settling->places->undo, job, &debt, &ignored) != STATUS_OK ||
+    return stage_undo_look(settling->directories->undo, job, &debt, &ignored) != STATUS_OK ||
            debt.due_ms <= clock_wall_ms();
 }
 
@@ -74,9 +74,9 @@ static enum status discard(struct settling *settling, const char *job, struct er
         return err->status;
     if (has_next || !is_due(settling, job))
         return STATUS_OK;
-    if (job_lock_try(&lock, settling->places->locks, job, err) != STATUS_OK)
+    if (job_lock_try(&lock, settling->directories->locks, job, err) != STATUS_OK)
         return err->status;
-    enum status status = stage_restore_discard(settling->places->undo, job, err);
+    enum status status = stage_restore_discard(settling->directories->undo, job, err);
     job_lock_release(&lock);
     settling->settled++;
     return status;
@@ -96,13 +96,13 @@ static enum status pay_hooks(struct settling *settling, const char *job, struct 
 {
     struct stage_debt debt;
     struct job_lock lock = JOB_LOCK_NONE;
-    enum status status = stage_undo_look(settling->places->undo, job, &debt, err);
+    enum status status = stage_undo_look(settling->directories->undo, job, &debt, err);
     if (status == STATUS_NOT_FOUND || (status == STATUS_OK && !debt.owes_hooks) ||
         (status == STATUS_OK && debt.due_ms > clock_wall_ms()))
         return STATUS_OK;
-    if (job_lock_try(&lock, settling->places->locks, job, err) != STATUS_OK)
+    if (job_lock_try(&lock, settling->directories->locks, job, err) != STATUS_OK)
         return err->status == STATUS_LOCKED ? STATUS_OK : err->status;
-    status = stage_undo_job(settling->places->undo, job, err);
+    status = stage_undo_job(settling->directories->undo, job, err);
     job_lock_release(&lock);
     settling->settled += status == STATUS_OK;
     return status;
@@ -116,17 +116,17 @@ static void pay(void *context, const char *job)
         settling->first = err;
 }
 
-static enum status settle_all(const struct setup *setup, struct settling *settling,
+static enum status settle_all(const struct node_config *node, struct settling *settling,
                               struct error *err)
 {
     CLEANUP(store_closep) struct store *store = NULL;
-    struct store_options options = setup_store_options(setup);
-    settling->places = &setup->places;
-    if (stage_undo_each(setup->places.undo, pay, settling, err) != STATUS_OK ||
+    struct store_options options = node_config_store_options(node);
+    settling->directories = &node->directories;
+    if (stage_undo_each(node->directories.undo, pay, settling, err) != STATUS_OK ||
         store_open(&options, &store, err) != STATUS_OK)
         return err->status;
     settling->store = store;
-    if (stage_undo_each(setup->places.undo, settle, settling, err) != STATUS_OK)
+    if (stage_undo_each(node->directories.undo, settle, settling, err) != STATUS_OK)
         return err->status;
     if (settling->first.status == STATUS_OK)
         return STATUS_OK;
@@ -135,12 +135,12 @@ static enum status settle_all(const struct setup *setup, struct settling *settli
 }
 
 /* Returns the exit code. */
-static int run(const struct setup *setup)
+static int run(const struct node_config *node)
 {
     struct settling settling = {0};
     struct error err = {0};
     job_log_hooks();
-    enum status status = settle_all(setup, &settling, &err);
+    enum status status = settle_all(node, &settling, &err);
     if (settling.settled > 0)
         log_event(LOG_LEVEL_NOTICE, EVENT_UNWOUND, LOG_NUMBER("jobs", (int64_t)settling.settled));
     if (status == STATUS_OK)
@@ -151,7 +151,7 @@ static int run(const struct setup *setup)
     return EXIT_FAILURE;
 }
 
-enum status leftovers_start(const struct setup *setup, pid_t *ret_pid, struct error *err)
+enum status leftovers_start(const struct node_config *node, pid_t *ret_pid, struct error *err)
 {
-    return aside_start(run, setup, ret_pid, err);
+    return aside_start(run, node, ret_pid, err);
 }

@@ -9,7 +9,7 @@
 #define WORKER_LEFTOVERS_H
 
 #include "core/error.h"
-#include "setup.h"
+#include "node_config.h"
 #include "slots.h"
 
 #include <stdbool.h>
@@ -18,10 +18,10 @@
 enum { LEFTOVERS_ROUTINE_MS = 10000, LEFTOVERS_AGAIN_MS = 2000 };
 
 /* Is there a record of a job that none of the slots is about? */
-bool leftovers_may_exist(const struct setup *setup, const struct slots *slots);
+bool leftovers_may_exist(const struct node_config *node, const struct slots *slots);
 
 /* Exit code 0: all of them are settled. It dies with the supervisor. */
-enum status leftovers_start(const struct setup *setup, pid_t *ret_pid, struct error *err)
+enum status leftovers_start(const struct node_config *node, pid_t *ret_pid, struct error *err)
     MUST_CHECK;
 
 #endif

@@ -11,7 +11,7 @@ enum { LOCK_PATIENCE_MS = 10 * 60 * 1000 }; /* a thaw may be at work, and take i
 
 struct search {
     struct pending_thaws *thaws;
-    const struct places *places;
+    const struct node_directories *directories;
     const char *app, *job;
     const struct cancel *cancel;
     struct error failure;
@@ -22,7 +22,7 @@ static bool is_of_app(const struct search *search, const char *job)
     struct stage_debt debt;
     struct error ignored; /* gone meanwhile, or not readable: told by whoever unwinds it */
     return strcmp(job, search->job) != 0 &&
-           stage_undo_look(search->places->undo, job, &debt, &ignored) == STATUS_OK &&
+           stage_undo_look(search->directories->undo, job, &debt, &ignored) == STATUS_OK &&
            strcmp(debt.app, search->app) == 0;
 }
 
@@ -35,8 +35,8 @@ static enum status add(const struct search *search, const char *job, struct erro
     thaws->items = grown;
     struct pending_thaw *thaw = &grown[thaws->count];
     thaw->lock = JOB_LOCK_NONE;
-    if (job_lock_wait(&thaw->lock, search->places->locks, job, LOCK_PATIENCE_MS, search->cancel,
-                      err) != STATUS_OK) {
+    if (job_lock_wait(&thaw->lock, search->directories->locks, job, LOCK_PATIENCE_MS,
+                      search->cancel, err) != STATUS_OK) {
         if (err->status == STATUS_LOCKED)
             err->status = STATUS_UNAVAILABLE; /* to be tried again */
         return err->status;
@@ -59,17 +59,17 @@ static void pay(void *context, const char *job)
     if (search->failure.status != STATUS_OK || !is_of_app(search, job) ||
         add(search, job, &search->failure) != STATUS_OK)
         return;
-    if (stage_undo_job(search->places->undo, job, &failure) != STATUS_OK)
+    if (stage_undo_job(search->directories->undo, job, &failure) != STATUS_OK)
         log_failure(job, &failure);
 }
 
-enum status pending_thaws_pay(struct pending_thaws *thaws, const struct places *places,
-                              const char *app, const char *job, const struct cancel *cancel,
-                              struct error *err)
+enum status pending_thaws_pay(struct pending_thaws *thaws,
+                              const struct node_directories *directories, const char *app,
+                              const char *job, const struct cancel *cancel, struct error *err)
 {
     struct search search = {
-        .thaws = thaws, .places = places, .app = app, .job = job, .cancel = cancel};
-    if (stage_undo_each(places->undo, pay, &search, err) != STATUS_OK)
+        .thaws = thaws, .directories = directories, .app = app, .job = job, .cancel = cancel};
+    if (stage_undo_each(directories->undo, pay, &search, err) != STATUS_OK)
         return err->status;
     if (search.failure.status == STATUS_OK)
         return STATUS_OK;
@@ -77,13 +77,14 @@ enum status pending_thaws_pay(struct pending_thaws *thaws, const struct places *
     return FAIL_IN(err, "what an earlier job of the app owes");
 }
 
-void pending_thaws_forgive(const struct pending_thaws *thaws, const struct places *places,
+void pending_thaws_forgive(const struct pending_thaws *thaws,
+                           const struct node_directories *directories,
                            const enum hook_stage *stages, size_t count)
 {
     for (size_t i = 0; i < thaws->count; i++) {
         struct error failure = {0};
         const char *job = thaws->items[i].job;
-        if (stage_undo_forgive(places->undo, job, stages, count, &failure) != STATUS_OK)
+        if (stage_undo_forgive(directories->undo, job, stages, count, &failure) != STATUS_OK)
             log_failure(job, &failure);
     }
 }

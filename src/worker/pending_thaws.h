@@ -10,7 +10,7 @@
 #include "core/error.h"
 #include "core/id.h"
 #include "job_lock.h"
-#include "places.h"
+#include "node_config.h"
 #include "stage/undo.h"
 
 #include <stddef.h>
@@ -28,12 +28,14 @@ struct pending_thaws {
 /* Pays what all other jobs owe to the app, which is given by its name. A hook that fails is logged
  * and stops nothing. Whoever works on such a job still, or unwinds it, is waited for. Errors:
  * UNAVAILABLE, that took too long. */
-enum status pending_thaws_pay(struct pending_thaws *thaws, const struct places *places,
-                              const char *app, const char *job, const struct cancel *cancel,
-                              struct error *err) MUST_CHECK;
+enum status pending_thaws_pay(struct pending_thaws *thaws,
+                              const struct node_directories *directories, const char *app,
+                              const char *job, const struct cancel *cancel, struct error *err)
+    MUST_CHECK;
 
 /* The job's own hooks of these stages have worked: the debts of such hooks are dropped. */
-void pending_thaws_forgive(const struct pending_thaws *thaws, const struct places *places,
+void pending_thaws_forgive(const struct pending_thaws *thaws,
+                           const struct node_directories *directories,
                            const enum hook_stage *stages, size_t count);
 
 void pending_thaws_done(struct pending_thaws *thaws); /* all zeros is fine */

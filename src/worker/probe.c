@@ -21,18 +21,18 @@ static bool has_s3(const struct config *config)
     return false;
 }
 
-static enum status tell(const struct setup *setup, const struct bucket_definition *definition,
+static enum status tell(const struct node_config *node, const struct bucket_definition *definition,
                         enum bucket_state state, const struct error *cause, struct error *err)
 {
     CLEANUP(store_closep) struct store *store = NULL;
-    struct store_options options = setup_store_options(setup);
+    struct store_options options = node_config_store_options(node);
     if (store_open(&options, &store, err) != STATUS_OK)
         return err->status;
     return registration_tell_bucket(store, definition, state, cause, err);
 }
 
 /* Returns the exit code. */
-static int probe(const struct setup *setup, const struct bucket_definition *definition)
+static int probe(const struct node_config *node, const struct bucket_definition *definition)
 {
     struct error cause = {0};
     struct error err = {0};
@@ -43,7 +43,7 @@ static int probe(const struct setup *setup, const struct bucket_definition *defi
                   LOG_TEXT("reason", cause.text));
     }
     enum bucket_state state = failed ? BUCKET_FAILED : BUCKET_AVAILABLE;
-    if (tell(setup, definition, state, failed ? &cause : NULL, &err) != STATUS_OK) {
+    if (tell(node, definition, state, failed ? &cause : NULL, &err) != STATUS_OK) {
         log_text(LOG_LEVEL_WARNING, "state of a bucket not told",
                  LOG_TEXT("bucket", definition->bucket.id),
                  LOG_TEXT("bucket_name", definition->bucket.name), LOG_TEXT("code", err.reason),
@@ -53,25 +53,25 @@ static int probe(const struct setup *setup, const struct bucket_definition *defi
     return failed ? EXIT_SOME_FAILED : EXIT_SUCCESS;
 }
 
-static int probe_all(const struct setup *setup)
+static int probe_all(const struct node_config *node)
 {
     int code = EXIT_SUCCESS;
-    for (size_t i = 0; i < setup->config->bucket_count; i++) {
-        const struct bucket_definition *definition = &setup->config->buckets[i];
+    for (size_t i = 0; i < node->config->bucket_count; i++) {
+        const struct bucket_definition *definition = &node->config->buckets[i];
         if (!bucket_provider_is_s3(definition->bucket.provider))
             continue;
-        int own = probe(setup, definition);
+        int own = probe(node, definition);
         code = own > code ? own : code;
     }
     return code;
 }
 
-enum status probe_start(const struct setup *setup, pid_t *ret_pid, struct error *err)
+enum status probe_start(const struct node_config *node, pid_t *ret_pid, struct error *err)
 {
     *ret_pid = 0;
-    if (!has_s3(setup->config))
+    if (!has_s3(node->config))
         return STATUS_OK;
-    return aside_start(probe_all, setup, ret_pid, err);
+    return aside_start(probe_all, node, ret_pid, err);
 }
 
 int64_t probe_again_ms(int wait_status)

@@ -6,7 +6,7 @@
 #define WORKER_PROBE_H
 
 #include "core/error.h"
-#include "setup.h"
+#include "node_config.h"
 
 #include <sys/types.h>
 
@@ -17,7 +17,8 @@ enum {
 };
 
 /* *ret_pid: 0 if there is nothing to look at. It dies with us. */
-enum status probe_start(const struct setup *setup, pid_t *ret_pid, struct error *err) MUST_CHECK;
+enum status probe_start(const struct node_config *node, pid_t *ret_pid, struct error *err)
+    MUST_CHECK;
 
 /* In how many ms to look again, after a probe with this wait status of waitpid(2). */
 int64_t probe_again_ms(int wait_status);

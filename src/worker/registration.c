@@ -36,26 +36,27 @@ static enum status register_bucket(struct store *store, const struct bucket_defi
     return registration_tell_bucket(store, definition, BUCKET_FAILED, &cause, err);
 }
 
-static enum status register_apps(struct store *store, const struct setup *setup, struct error *err)
+static enum status register_apps(struct store *store, const struct node_config *node,
+                                 struct error *err)
 {
-    size_t count = setup->apps->count;
+    size_t count = node->apps->count;
     CLEANUP(free_any) const struct app **apps = calloc(count + 1, sizeof(const struct app *));
     if (apps == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "%zu apps", count);
     for (size_t i = 0; i < count; i++)
-        apps[i] = &setup->apps->items[i]->app;
-    return store_apps_register(store, setup->config->node, apps, count, err);
+        apps[i] = &node->apps->items[i]->app;
+    return store_apps_register(store, node->config->node, apps, count, err);
 }
 
-enum status registration_run(struct store *store, const struct setup *setup, const char *worker,
-                             bool is_anew, struct error *err)
+enum status registration_run(struct store *store, const struct node_config *node,
+                             const char *worker, bool is_anew, struct error *err)
 {
-    const struct config *config = setup->config;
+    const struct config *config = node->config;
     const struct store_node_limits limits = {
         .slots = config->worker.slots, .retries_max = config->worker.retries_max, .worker = worker};
     if (store_node_register(store, config->node, APPBACKUP_VERSION, &limits, err) != STATUS_OK)
         return FAIL_IN(err, "register node '%s'", config->node);
-    if (register_apps(store, setup, err) != STATUS_OK)
+    if (register_apps(store, node, err) != STATUS_OK)
         return FAIL_IN(err, "register apps");
     for (size_t i = 0; i < config->bucket_count; i++)
         if (register_bucket(store, &config->buckets[i], is_anew, err) != STATUS_OK)

@@ -3,7 +3,7 @@
 #define WORKER_REGISTRATION_H
 
 #include "core/error.h"
-#include "setup.h"
+#include "node_config.h"
 #include "store/jobs.h"
 
 #include <stdbool.h>
@@ -11,8 +11,8 @@
 /* worker: the name that claims are made in. Looks at every directory: one that cannot be written to
  * is registered as failed, with the reason. is_anew: S3 buckets are registered as pending, until
  * they have been probed (probe.h). Errors: those of the store. */
-enum status registration_run(struct store *store, const struct setup *setup, const char *worker,
-                             bool is_anew, struct error *err) MUST_CHECK;
+enum status registration_run(struct store *store, const struct node_config *node,
+                             const char *worker, bool is_anew, struct error *err) MUST_CHECK;
 
 /* What was found about one bucket. cause: NULL when all is well. */
 enum status registration_tell_bucket(struct store *store,

@@ -7,7 +7,8 @@
 #include <string.h>
 
 /* What the running processes, locks and records are bound to cannot change under them. */
-static enum status check_reload(const struct setup *old, const struct setup *new, struct error *err)
+static enum status check_reload(const struct node_config *old, const struct node_config *new,
+                                struct error *err)
 {
     if (strcmp(old->config->node, new->config->node) != 0)
         return FAIL(err, STATUS_INVALID, "'node' cannot change while the worker runs");
@@ -16,36 +17,36 @@ static enum status check_reload(const struct setup *old, const struct setup *new
     return STATUS_OK;
 }
 
-static enum status load_again(struct supervisor *supervisor, struct setup *new, struct store **ret,
-                              struct error *err)
+static enum status load_again(struct supervisor *supervisor, struct node_config *new,
+                              struct store **ret, struct error *err)
 {
-    if (check_reload(&supervisor->setup, new, err) != STATUS_OK ||
+    if (check_reload(&supervisor->node, new, err) != STATUS_OK ||
         config_check_volumes(new->config, new->apps, err) != STATUS_OK)
         return err->status;
     if (slots_grow(&supervisor->slots, (size_t) new->config->worker.slots, err) != STATUS_OK)
         return err->status;
-    struct store_options options = setup_store_options(new);
+    struct store_options options = node_config_store_options(new);
     return store_open(&options, ret, err);
 }
 
 static void read_again(struct supervisor *supervisor)
 {
-    struct setup new = {0};
+    struct node_config new = {0};
     struct store *store = NULL;
     struct error err = {0};
-    if (setup_load(supervisor->config_path, &new, &err) != STATUS_OK ||
+    if (node_config_load(supervisor->config_path, &new, &err) != STATUS_OK ||
         load_again(supervisor, &new, &store, &err) != STATUS_OK) {
         log_event(LOG_LEVEL_ERROR, EVENT_CONFIG_REFUSED, LOG_TEXT("code", err.reason),
                   LOG_TEXT("reason", err.text), LOG_TEXT("kept", "the old one"));
         notify_status("not reloaded, the old configuration stays: see the log");
-        setup_done(&new);
+        node_config_done(&new);
         return;
     }
     supervisor_close_wake(supervisor);
-    store_close(supervisor->store); /* borrows the password of the setup that goes */
-    setup_done(&supervisor->setup);
+    store_close(supervisor->store); /* it borrows the password of the configuration that goes */
+    node_config_done(&supervisor->node);
     supervisor->store = store;
-    supervisor->setup = new;
+    supervisor->node = new;
     supervisor->register_ms = 0;
     supervisor->claim_ms = 0;
     supervisor->wake_ms = 0;

@@ -11,16 +11,16 @@
 #include "job_log.h"
 #include "lease.h"
 #include "model/task.h"
+#include "node_config.h"
 #include "outcome.h"
 #include "pending_thaws.h"
-#include "setup.h"
 #include "stage/backup.h"
 #include "stage/verify.h"
 #include "store/jobs.h"
 
 struct run {
     const char *config_path;
-    struct setup setup;
+    struct node_config node;
     struct store *store; /* the lease's, from lease_start() to lease_stop() */
     struct job job;
     struct backup backup; /* of a backup or delete */
@@ -47,7 +47,7 @@ enum status task_tell(struct run *run, enum status status, const struct error *c
                       struct error *err) MUST_CHECK;
 
 /* What it keeps on this node for another attempt, when there will be none. */
-void task_give_up(const struct places *places, const struct job *job);
+void task_give_up(const struct node_directories *directories, const struct job *job);
 
 /* stage_report_fn for every kind. */
 enum status run_report(void *context, const struct stage_report *report, struct error *err)

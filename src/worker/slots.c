@@ -137,7 +137,8 @@ void slot_take_key(const struct slot *slot, struct stage_key *ret_key)
     key_channel_take(slot->phase == SLOT_RUNNING ? slot->keys : -1, ret_key);
 }
 
-NORETURN static void unwind_and_exit(const struct slot *slot, const struct places *places)
+NORETURN static void unwind_and_exit(const struct slot *slot,
+                                     const struct node_directories *directories)
 {
     const char *job = slot->job.id;
     struct error err = {0};
@@ -145,20 +146,21 @@ NORETURN static void unwind_and_exit(const struct slot *slot, const struct place
     signals_reset();
     (void)close_range(3, ~0U, 0);
     job_log_begin_unwinding(&slot->job);
-    if (unwind_job(places, job, &err) == STATUS_OK)
+    if (unwind_job(directories, job, &err) == STATUS_OK)
         _exit(EXIT_SUCCESS);
     log_event(LOG_LEVEL_ERROR, EVENT_UNWIND_FAILED, LOG_TEXT("code", err.reason),
               LOG_TEXT("reason", err.text));
     _exit(EXIT_FAILURE);
 }
 
-enum status slot_start_unwinding(struct slot *slot, const struct places *places, struct error *err)
+enum status slot_start_unwinding(struct slot *slot, const struct node_directories *directories,
+                                 struct error *err)
 {
     pid_t pid = fork();
     if (pid < 0)
         return FAIL_ERRNO(err, "fork");
     if (pid == 0)
-        unwind_and_exit(slot, places);
+        unwind_and_exit(slot, directories);
     leave_group(slot);
     slot->pid = pid;
     slot->phase = SLOT_UNWINDING;

@@ -13,7 +13,7 @@
 #include "core/error.h"
 #include "job_exit.h"
 #include "model/job.h"
-#include "places.h"
+#include "node_config.h"
 #include "stage/backup.h"
 #include "stall_watch.h"
 
@@ -60,8 +60,8 @@ enum status slot_start_job(struct slot *slot, const char *program, const char *c
 void slot_take_key(const struct slot *slot, struct stage_key *ret_key);
 
 /* A fork that unwinds; it lives on if we die. */
-enum status slot_start_unwinding(struct slot *slot, const struct places *places, struct error *err)
-    MUST_CHECK;
+enum status slot_start_unwinding(struct slot *slot, const struct node_directories *directories,
+                                 struct error *err) MUST_CHECK;
 
 /* Has its process ended? Reaps it; *ret_wait_status is that of waitpid(2). */
 bool slot_has_ended(const struct slot *slot, int *ret_wait_status);

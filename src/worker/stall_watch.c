@@ -89,7 +89,7 @@ static void tell_load(const struct supervisor *supervisor, const struct store_he
                       int64_t redis_us)
 {
     const struct load load = {.running = (int64_t)slots_used(&supervisor->slots),
-                              .slots = supervisor->setup.config->worker.slots,
+                              .slots = supervisor->node.config->worker.slots,
                               .queued = health->queued,
                               .oldest_ms = health->oldest_ms,
                               .redis_us = redis_us};
@@ -105,7 +105,7 @@ enum status supervisor_look(struct supervisor *supervisor, struct error *err)
         return STATUS_OK;
     struct store_health health = {0};
     int64_t asked_us = clock_mono_us();
-    if (store_health(supervisor->store, supervisor->setup.config->node, &health, err) != STATUS_OK)
+    if (store_health(supervisor->store, supervisor->node.config->node, &health, err) != STATUS_OK)
         return err->status;
     tell_load(supervisor, &health, clock_mono_us() - asked_us);
     return look_at_jobs(supervisor, err);

@@ -69,7 +69,7 @@ static void stop(struct supervisor *supervisor)
     if (!supervisor->stopping) {
         supervisor->stopping = true;
         supervisor->stop_kill_ms =
-            clock_mono_ms() + supervisor->setup.config->worker.drain_timeout_s * 1000;
+            clock_mono_ms() + supervisor->node.config->worker.drain_timeout_s * 1000;
         log_event(LOG_LEVEL_NOTICE, EVENT_WORKER_STOPPING,
                   LOG_NUMBER("jobs", (int64_t)slots_used(&supervisor->slots)));
         supervisor_pulse_stop(supervisor);
@@ -172,7 +172,7 @@ static enum status start_recovery(struct supervisor *supervisor, struct error *e
     signals_reset();
     job_log_hooks();
     size_t count = 0;
-    if (unwind_all(&supervisor->setup.places, &count, err) != STATUS_OK) {
+    if (unwind_all(&supervisor->node.directories, &count, err) != STATUS_OK) {
         log_event(LOG_LEVEL_ERROR, EVENT_UNWIND_FAILED, LOG_TEXT("code", err->reason),
                   LOG_TEXT("reason", err->text));
         _exit(EXIT_FAILURE);
@@ -184,11 +184,11 @@ static enum status start_recovery(struct supervisor *supervisor, struct error *e
 
 static enum status start(struct supervisor *supervisor, struct error *err)
 {
-    if (setup_load(supervisor->config_path, &supervisor->setup, err) != STATUS_OK)
+    if (node_config_load(supervisor->config_path, &supervisor->node, err) != STATUS_OK)
         return err->status;
-    const struct config *config = supervisor->setup.config;
+    const struct config *config = supervisor->node.config;
     enum status alone =
-        job_lock_try(&supervisor->lock, supervisor->setup.places.locks, "supervisor", err);
+        job_lock_try(&supervisor->lock, supervisor->node.directories.locks, "supervisor", err);
     if (alone == STATUS_LOCKED)
         error_set_code(err, REASON_WORKER_RUNNING);
     if (alone != STATUS_OK)
@@ -205,12 +205,12 @@ static enum status start(struct supervisor *supervisor, struct error *err)
         return err->status;
     (void)snprintf(supervisor->name, sizeof(supervisor->name), "%.40s:%d:%lld", config->node,
                    (int)getpid(), (long long)clock_wall_ms());
-    struct store_options options = setup_store_options(&supervisor->setup);
+    struct store_options options = node_config_store_options(&supervisor->node);
     if (store_open(&options, &supervisor->store, err) != STATUS_OK)
         return err->status;
     log_event(LOG_LEVEL_NOTICE, EVENT_WORKER_STARTED, LOG_TEXT("version", APPBACKUP_VERSION),
               LOG_TEXT("node", config->node), LOG_NUMBER("slots", config->worker.slots),
-              LOG_NUMBER("apps", (int64_t)supervisor->setup.apps->count));
+              LOG_NUMBER("apps", (int64_t)supervisor->node.apps->count));
     return STATUS_OK;
 }
 
@@ -224,7 +224,7 @@ static void supervisor_done(struct supervisor *supervisor)
     if (supervisor->signals >= 0)
         (void)close(supervisor->signals);
     job_lock_release(&supervisor->lock);
-    setup_done(&supervisor->setup);
+    node_config_done(&supervisor->node);
 }
 
 enum status worker_supervise(const char *program, const char *config_path, struct error *err)

@@ -13,8 +13,8 @@
 #include "core/error.h"
 #include "job_lock.h"
 #include "key_ring.h"
+#include "node_config.h"
 #include "service/cgroups.h"
-#include "setup.h"
 #include "slots.h"
 #include "store/jobs.h"
 
@@ -38,7 +38,7 @@ struct supervisor {
     const char *program;
     const char *config_path;
     char name[80]; /* in job:<id>, for people */
-    struct setup setup;
+    struct node_config node;
     struct store *store;
     struct store_wake *wake; /* NULL: to be opened again */
     struct slots slots;

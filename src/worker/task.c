@@ -3,11 +3,11 @@
 #include "core/json.h"
 #include "core/log.h"
 #include "model/detail.h"
+#include "restore_target.h"
 #include "run.h"
 #include "stage/catalog.h"
 #include "stage/prune.h"
 #include "stage/restore.h"
-#include "target.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@ enum {
 static enum status undefined_app(const struct run *run, struct error *err)
 {
     return FAIL_REASON(err, STATUS_NOT_FOUND, REASON_APP_UNDEFINED, "node '%s' has no app '%s'",
-                       run->setup.config->node, run->task.app_name);
+                       run->node.config->node, run->task.app_name);
 }
 
 /* The patterns, borrowed from the task; caller frees the list. */
@@ -46,12 +46,12 @@ static enum status run_restore(struct run *run, const struct bucket_definition *
                                const char *passphrase, struct stage_key *key, struct error *err)
 {
     const struct task *task = &run->task;
-    const struct app_definition *app = config_apps_find(run->setup.apps, run->job.app);
+    const struct app_definition *app = config_apps_find(run->node.apps, run->job.app);
     CLEANUP(free_any) const char **includes = NULL;
     bool in_place = task->target[0] == '\0';
     if (app == NULL)
         return undefined_app(run, err);
-    if (!in_place && target_check(run->setup.config, task->target, err) != STATUS_OK)
+    if (!in_place && restore_target_check(run->node.config, task->target, err) != STATUS_OK)
         return FAIL_IN(err, "target");
     if (list_includes(task, &includes, err) != STATUS_OK)
         return FAIL_IN(err, "includes");
@@ -65,7 +65,7 @@ static enum status run_restore(struct run *run, const struct bucket_definition *
         .passphrase = passphrase,
         .bandwidth = run->bandwidth,
         .key = key,
-        .undo_directory = run->setup.places.undo,
+        .undo_directory = run->node.directories.undo,
         .target = in_place ? NULL : task->target,
         .includes = includes,
         .cancel = run->cancel,
@@ -143,7 +143,7 @@ static enum status forget_all_failed(struct run *run, const struct bucket_defini
                                      struct error *err)
 {
     CLEANUP(store_closep) struct store *store = NULL;
-    struct store_options options = setup_store_options(&run->setup);
+    struct store_options options = node_config_store_options(&run->node);
     struct forgetting forgetting = {.run = run,
                                     .plan = {
                                         .bucket = bucket,
@@ -167,7 +167,7 @@ static enum status run_prune(struct run *run, const struct bucket_definition *bu
         .passphrase = passphrase,
         .bandwidth = run->bandwidth,
         .key = key,
-        .timeout_ms = run->setup.config->worker.prune_timeout_s * 1000,
+        .timeout_ms = run->node.config->worker.prune_timeout_s * 1000,
         .cancel = run->cancel,
         .report = run_report,
         .context = run,
@@ -186,7 +186,7 @@ static enum status run_verify(struct run *run, const struct bucket_definition *b
         .passphrase = passphrase,
         .bandwidth = run->bandwidth,
         .key = key,
-        .sample = run->task.sample > 0 ? run->task.sample : run->setup.config->worker.verify_sample,
+        .sample = run->task.sample > 0 ? run->task.sample : run->node.config->worker.verify_sample,
         .cancel = run->cancel,
         .report = run_report,
         .context = run,
@@ -315,10 +315,11 @@ enum status task_tell(struct run *run, enum status status, const struct error *c
                        absence.first);
 }
 
-void task_give_up(const struct places *places, const struct job *job)
+void task_give_up(const struct node_directories *directories, const struct job *job)
 {
     struct error err = {0};
-    if (job->kind == JOB_RESTORE && stage_restore_discard(places->undo, job->id, &err) != STATUS_OK)
+    if (job->kind == JOB_RESTORE &&
+        stage_restore_discard(directories->undo, job->id, &err) != STATUS_OK)
         log_text(LOG_LEVEL_WARNING, "what a restore has begun is not removed",
                  LOG_TEXT("job", job->id), LOG_TEXT("reason", err.text));
 }

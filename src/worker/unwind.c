@@ -11,21 +11,22 @@
  * stays frozen. */
 enum { HOOKS_PATIENCE_MS = 3600 * 1000 };
 
-enum status unwind_job(const struct places *places, const char *job, struct error *err)
+enum status unwind_job(const struct node_directories *directories, const char *job,
+                       struct error *err)
 {
     struct job_lock lock = JOB_LOCK_NONE;
-    enum status status = job_lock_try(&lock, places->locks, job, err);
+    enum status status = job_lock_try(&lock, directories->locks, job, err);
     if (status == STATUS_LOCKED)
         return STATUS_OK;
     if (status == STATUS_OK)
-        status = stage_undo_job(places->undo, job, err);
+        status = stage_undo_job(directories->undo, job, err);
     job_lock_release(&lock);
     return status;
 }
 
 /* The locks of the jobs that are being unwound: kept to the end, so that none of them starts. */
 struct unwinding {
-    const struct places *places;
+    const struct node_directories *directories;
     int64_t
         deadline_ms; /* monotonic: until then whoever works on a job is waited for; 0: not at all */
     struct job_lock *locks;
@@ -35,7 +36,7 @@ struct unwinding {
 static enum status take_lock(const struct unwinding *unwinding, const char *job,
                              struct job_lock *lock, struct error *err)
 {
-    const char *directory = unwinding->places->locks;
+    const char *directory = unwinding->directories->locks;
     if (unwinding->deadline_ms == 0)
         return job_lock_try(lock, directory, job, err);
     return job_lock_take(lock, directory, job, clock_left_ms(unwinding->deadline_ms), err);
@@ -60,22 +61,24 @@ static bool is_dead(void *context, const char *job)
 static enum status unwind(struct unwinding *unwinding, size_t *ret_count, struct error *err)
 {
     enum status status =
-        stage_undo_all(unwinding->places->undo, is_dead, unwinding, ret_count, err);
+        stage_undo_all(unwinding->directories->undo, is_dead, unwinding, ret_count, err);
     for (size_t i = 0; i < unwinding->count; i++)
         job_lock_release(&unwinding->locks[i]);
     free(unwinding->locks);
     return status;
 }
 
-enum status unwind_all(const struct places *places, size_t *ret_count, struct error *err)
+enum status unwind_all(const struct node_directories *directories, size_t *ret_count,
+                       struct error *err)
 {
-    struct unwinding unwinding = {.places = places};
+    struct unwinding unwinding = {.directories = directories};
     return unwind(&unwinding, ret_count, err);
 }
 
-enum status unwind_orphans(const struct places *places, size_t *ret_count, struct error *err)
+enum status unwind_orphans(const struct node_directories *directories, size_t *ret_count,
+                           struct error *err)
 {
-    struct unwinding unwinding = {.places = places,
+    struct unwinding unwinding = {.directories = directories,
                                   .deadline_ms = clock_mono_ms() + UNWIND_PATIENCE_MS};
     notify_patience(UNWIND_PATIENCE_MS + HOOKS_PATIENCE_MS);
     return unwind(&unwinding, ret_count, err);

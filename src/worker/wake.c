@@ -6,9 +6,9 @@ void supervisor_open_wake(struct supervisor *supervisor)
     if (supervisor->wake != NULL || supervisor->stopping || supervisor->away ||
         !supervisor_is_due(&supervisor->wake_ms, SUPERVISOR_RETRY_MS))
         return;
-    struct store_options options = setup_store_options(&supervisor->setup);
+    struct store_options options = node_config_store_options(&supervisor->node);
     struct error err = {0};
-    if (store_wake_open(&options, supervisor->setup.config->node, &supervisor->wake, &err) !=
+    if (store_wake_open(&options, supervisor->node.config->node, &supervisor->wake, &err) !=
         STATUS_OK)
         log_text(LOG_LEVEL_WARNING, "no wake-ups, looking for work every second",
                  LOG_TEXT("reason", err.text));

@@ -1,4 +1,4 @@
-#include "target.h"
+#include "restore_target.h"
 
 #include "core/cleanup.h"
 
@@ -42,7 +42,7 @@ static enum status check_links(const char *path, struct error *err)
     }
 }
 
-enum status target_check(const struct config *config, const char *path, struct error *err)
+enum status restore_target_check(const struct config *config, const char *path, struct error *err)
 {
     if (config->worker.restore_directories[0] == NULL) {
         return FAIL_REASON(err, STATUS_FORBIDDEN, REASON_TARGET_FORBIDDEN,

@@ -1,4 +1,4 @@
-#include "src/worker/target.h"
+#include "src/worker/restore_target.h"
 
 #include "tests/support/scratch.h"
 
@@ -23,7 +23,7 @@ static void tear_down(void)
     scratch_close(&scratch);
 }
 
-TestSuite(target_check, .init = set_up, .fini = tear_down);
+TestSuite(restore_target_check, .init = set_up, .fini = tear_down);
 
 static enum status check(const char *below, char *const *directories, struct error *err)
 {
@@ -36,10 +36,10 @@ static enum status check(const char *below, char *const *directories, struct err
     memcpy(&list, &(const void *){directories == NULL ? one : directories}, sizeof(list));
     config.worker.restore_directories = list;
     (void)snprintf(path, sizeof(path), "%s%s", allowed, below);
-    return target_check(&config, path, err);
+    return restore_target_check(&config, path, err);
 }
 
-Test(target_check, allows_what_is_below_whether_it_exists_or_not)
+Test(restore_target_check, allows_what_is_below_whether_it_exists_or_not)
 {
     static const char *const good[] = {"", "/deep", "/deep/new", "/new/er/still"};
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
@@ -49,7 +49,7 @@ Test(target_check, allows_what_is_below_whether_it_exists_or_not)
     }
 }
 
-Test(target_check, refuses_what_is_elsewhere_or_leads_there)
+Test(restore_target_check, refuses_what_is_elsewhere_or_leads_there)
 {
     static const char *const bad[] = {"x",         "/../etc",    "/./deep",      "/deep/",
                                       "//deep",    "/link",      "/link/a",      "/file",
@@ -61,7 +61,7 @@ Test(target_check, refuses_what_is_elsewhere_or_leads_there)
     }
 }
 
-Test(target_check, names_the_key_when_nothing_is_allowed)
+Test(restore_target_check, names_the_key_when_nothing_is_allowed)
 {
     char *const none[] = {NULL};
     struct error err = {0};
