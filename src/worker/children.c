@@ -92,7 +92,7 @@ static enum status tell(struct supervisor *supervisor, struct slot *slot, struct
     return STATUS_OK;
 }
 
-enum status supervisor_tell(struct supervisor *supervisor, struct error *err)
+enum status supervisor_report_ends(struct supervisor *supervisor, struct error *err)
 {
     for (size_t i = 0; i < supervisor->slots.count; i++) {
         struct slot *slot = &supervisor->slots.items[i];
@@ -117,7 +117,7 @@ void supervisor_take_keys(struct supervisor *supervisor)
         take_key(supervisor, &supervisor->slots.items[i]);
 }
 
-void supervisor_hear(struct supervisor *supervisor)
+void supervisor_forward_output(struct supervisor *supervisor)
 {
     for (size_t i = 0; i < supervisor->slots.count; i++)
         if (supervisor->slots.items[i].phase == SLOT_RUNNING)

@@ -186,7 +186,7 @@ enum status supervisor_catalog(struct supervisor *supervisor, struct error *err)
 
 /* After the end of a job, and now and then, since a job that waits for its next attempt may end
  * without a process. */
-void supervisor_settle(struct supervisor *supervisor)
+void supervisor_clean_leftovers(struct supervisor *supervisor)
 {
     if (supervisor->stopping || supervisor->leftovers > 0 ||
         !supervisor_is_due(&supervisor->leftovers_ms, LEFTOVERS_ROUTINE_MS) ||

@@ -98,7 +98,7 @@ static void tell_load(const struct supervisor *supervisor, const struct store_he
     notify_status(text);
 }
 
-enum status supervisor_look(struct supervisor *supervisor, struct error *err)
+enum status supervisor_sample_jobs(struct supervisor *supervisor, struct error *err)
 {
     if (!notify_is_on() || supervisor->stopping ||
         !supervisor_is_due(&supervisor->pulse.look_ms, LOOK_MS))

@@ -45,10 +45,14 @@ static void catch_up(struct supervisor *supervisor)
     static const struct {
         const char *name;
         supervisor_duty_fn *run;
-    } duties[] = {{"tell", supervisor_tell},           {"register", supervisor_register},
-                  {"probe", supervisor_probe},         {"catalog", supervisor_catalog},
-                  {"heartbeat", supervisor_heartbeat}, {"maintain", supervisor_maintain},
-                  {"claim", supervisor_claim},         {"look", supervisor_look}};
+    } duties[] = {{"report_ends", supervisor_report_ends},
+                  {"register", supervisor_register},
+                  {"probe", supervisor_probe},
+                  {"catalog", supervisor_catalog},
+                  {"heartbeat", supervisor_heartbeat},
+                  {"maintain", supervisor_maintain},
+                  {"claim", supervisor_claim},
+                  {"sample_jobs", supervisor_sample_jobs}};
 
     if (supervisor->away && clock_left_ms(supervisor->retry_ms) > 0)
         return;
@@ -141,9 +145,9 @@ static enum status loop(struct supervisor *supervisor, struct error *err)
 {
     do {
         int64_t began_ms = clock_mono_ms();
-        supervisor_hear(supervisor);
+        supervisor_forward_output(supervisor);
         supervisor_reap(supervisor);
-        supervisor_settle(supervisor);
+        supervisor_clean_leftovers(supervisor);
         catch_up(supervisor);
         supervisor_open_wake(supervisor);
         supervisor_pulse_turn(supervisor, began_ms);

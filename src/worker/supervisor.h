@@ -65,7 +65,7 @@ bool supervisor_is_due(int64_t *deadline_ms, int64_t period_ms);
 void supervisor_take_keys(struct supervisor *supervisor);
 
 /* Passes on what the jobs have written to their stderr. */
-void supervisor_hear(struct supervisor *supervisor);
+void supervisor_forward_output(struct supervisor *supervisor);
 
 /* Takes note of processes that have ended. */
 void supervisor_reap(struct supervisor *supervisor);
@@ -78,11 +78,12 @@ void supervisor_sweep_groups(struct supervisor *supervisor);
 
 /* One duty towards Redis, if it is due. An error means that Redis is away. */
 typedef enum status supervisor_duty_fn(struct supervisor *supervisor, struct error *err);
-supervisor_duty_fn supervisor_tell, supervisor_register, supervisor_probe, supervisor_catalog,
-    supervisor_heartbeat, supervisor_maintain, supervisor_claim, supervisor_look;
+supervisor_duty_fn supervisor_report_ends, supervisor_register, supervisor_probe,
+    supervisor_catalog, supervisor_heartbeat, supervisor_maintain, supervisor_claim,
+    supervisor_sample_jobs;
 
 /* What ended jobs have left on this node, Redis or not. */
-void supervisor_settle(struct supervisor *supervisor);
+void supervisor_clean_leftovers(struct supervisor *supervisor);
 
 void supervisor_open_wake(struct supervisor *supervisor);
 void supervisor_close_wake(struct supervisor *supervisor);
