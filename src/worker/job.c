@@ -1,7 +1,7 @@
 #include "bucket_check.h"
 #include "core/clock.h"
 #include "core/log.h"
-#include "key_channel.h"
+#include "key_ring.h"
 #include "limits.h"
 #include "model/detail.h"
 #include "model/event.h"

@@ -3,7 +3,7 @@
 #include "core/cleanup.h"
 #include "core/log.h"
 #include "job_log.h"
-#include "key_channel.h"
+#include "key_ring.h"
 #include "model/event.h"
 #include "service/cgroups.h"
 #include "service/notify.h"

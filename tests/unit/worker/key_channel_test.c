@@ -1,4 +1,4 @@
-#include "src/worker/key_channel.h"
+#include "src/worker/key_ring.h"
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
