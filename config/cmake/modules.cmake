@@ -1,7 +1,8 @@
-# add_module(NAME [NEEDS module...] [LIBRARIES target...]): a static library of src/NAME/*.c.
+# add_module(NAME [NEEDS module...] [LIBRARIES target...]): a static library of the .c files of
+# src/NAME and of its folders.
 function(add_module name)
     cmake_parse_arguments(ARG "" "" "NEEDS;LIBRARIES" ${ARGN})
-    file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.c)
+    file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.c)
     add_library(${name} STATIC ${sources})
     target_link_libraries(${name}
         PUBLIC build_flags ${ARG_NEEDS} ${ARG_LIBRARIES}

@@ -1,4 +1,4 @@
-#include "src/store/settings.h"
+#include "src/store/link/settings.h"
 
 #include "core/secret.h"
 

@@ -1,8 +1,8 @@
 #include "store/store.h"
 
+#include "../protocol/refusal.h"
 #include "connection.h"
 #include "library.h"
-#include "refusal.h"
 #include "settings.h"
 
 #include <limits.h>

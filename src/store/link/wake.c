@@ -2,8 +2,8 @@
  * A subscribed connection that is polled by its owner. hiredis would block in a blocking context
  * and has no reading without blocking in one, so the bytes are received here and only parsed there.
  */
+#include "../protocol/refusal.h"
 #include "connection.h"
-#include "refusal.h"
 #include "settings.h"
 #include "store/jobs.h"
 

@@ -1,6 +1,6 @@
 #include "connection.h"
 
-#include "refusal.h"
+#include "../protocol/refusal.h"
 
 #include <fcntl.h>
 

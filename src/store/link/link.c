@@ -6,8 +6,8 @@
  */
 #include "link.h"
 
+#include "../protocol/refusal.h"
 #include "library.h"
-#include "refusal.h"
 #include "resolve.h"
 
 #include <hiredis/adapters/libevent.h>

@@ -11,12 +11,12 @@
  */
 #include "store/async.h"
 
+#include "../protocol/refusal.h"
 #include "core/cleanup.h"
 #include "core/clock.h"
 #include "library.h"
 #include "link.h"
 #include "merge.h"
-#include "refusal.h"
 #include "settings.h"
 
 #include <stdlib.h>
