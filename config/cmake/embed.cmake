@@ -1,10 +1,7 @@
-# Called by embed_text() with INPUTS (files, a space between two), OUTPUT and SYMBOL.
+# Called by embed_text() with INPUTS (files, a space between two), TEXT, OUTPUT and SYMBOL.
 separate_arguments(INPUTS)
-set(bytes)
-foreach(input ${INPUTS})
-    file(READ ${input} part HEX)
-    string(APPEND bytes ${part})
-endforeach()
+execute_process(COMMAND ${CMAKE_COMMAND} -E cat ${INPUTS} OUTPUT_FILE ${TEXT} COMMAND_ERROR_IS_FATAL ANY)
+file(READ ${TEXT} bytes HEX)
 string(LENGTH "${bytes}" digits)
 math(EXPR len "${digits} / 2")
 string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")

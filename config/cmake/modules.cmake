@@ -27,14 +27,17 @@ function(add_program name)
     endif()
 endfunction()
 
-# embed_text(MODULE SYMBOL FILE...): the files' bytes, one behind the other, as `const char SYMBOL[]`
-# with a NUL behind them, and `const size_t SYMBOL_len`; made again when a file changes.
-function(embed_text module symbol)
+# embed_text(MODULE SYMBOL NAME FILE...): the files' bytes, one behind the other, as `const char SYMBOL[]`
+# with a NUL behind them, and `const size_t SYMBOL_len`; made again when a file changes. The same text is
+# in the build directory, for tests: generated/MODULE/NAME.
+function(embed_text module symbol name)
     set(output ${PROJECT_BINARY_DIR}/embedded/${symbol}.c)
+    set(text ${PROJECT_BINARY_DIR}/generated/${module}/${name})
+    file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/generated/${module})
     list(TRANSFORM ARGN PREPEND ${PROJECT_SOURCE_DIR}/ OUTPUT_VARIABLE inputs)
     list(JOIN inputs " " input_list)
-    add_custom_command(OUTPUT ${output}
-        COMMAND ${CMAKE_COMMAND} -DINPUTS=${input_list} -DOUTPUT=${output} -DSYMBOL=${symbol}
+    add_custom_command(OUTPUT ${output} ${text}
+        COMMAND ${CMAKE_COMMAND} -DINPUTS=${input_list} -DTEXT=${text} -DOUTPUT=${output} -DSYMBOL=${symbol}
             -P ${PROJECT_SOURCE_DIR}/config/cmake/embed.cmake
         DEPENDS ${inputs} ${PROJECT_SOURCE_DIR}/config/cmake/embed.cmake
         VERBATIM)

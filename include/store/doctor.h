@@ -1,6 +1,6 @@
 /*
  * Doctor: the functions that look for what must not be in Redis, mend it, and put it back
- * (src/store/functions/75-doctor.lua says how). Keys and members are bytes here, not texts: what
+ * (src/store/functions/doctor/doctor.lua says how). Keys and members are bytes here, not texts: what
  * should not be there may have any name.
  *
  * Flow      look, page by page, for places where something is wrong; of each, plan: what a repair

@@ -23,9 +23,9 @@ import uuid
 from resp import Connection, ErrorReply, pairs
 from store_model import (ACCOUNT, APPS, BUCKETS, ENDED, JOBS_MAX, NODES, PREFIX, REFUSING, STATES,
                          Model, Refused, app_name, bucket_name)
-from support import Redis, Scratch, seed
+from support import BIN, Redis, Scratch, seed
 
-LIBRARY = pathlib.Path(__file__).parent / "../../src/store/functions"
+LIBRARY = pathlib.Path(BIN) / "generated/store/appbackup.lua"
 ITS_CLOCK = """    local time = redis.call("TIME")
     return time[1] * 1000 + math.floor(time[2] / 1000)
 """
@@ -68,7 +68,7 @@ def value_of(kind, content):
 
 
 def library_text():
-    return "".join(path.read_text() for path in sorted(LIBRARY.glob("*.lua")))
+    return LIBRARY.read_text()
 
 
 class World:

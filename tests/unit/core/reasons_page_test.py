@@ -38,7 +38,7 @@ class ReasonsPageTest(unittest.TestCase):
         cls.table = dict(re.findall(r'\[REASON_\w+\] = \{"(\w+)", (\w+)\}', read("src/core/reason.c")))
         cls.code = {path: text for path, text in read_all("src/**/*.[ch]").items()
                     if not path.endswith("core/reason.c")}
-        cls.lua = "".join(read_all("src/store/functions/*.lua").values())
+        cls.lua = "".join(read_all("src/store/functions/**/*.lua").values())
 
     def test_each_code_has_a_section_with_its_effect(self):
         sections = dict(re.findall(r"^### `(\w+)`\n\n(\*\*[\w ]+\*\*)\. \S", self.page, re.M))
