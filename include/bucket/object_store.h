@@ -4,9 +4,10 @@
  *
  * Names     '/'-separated segments of [a-zA-Z0-9._-], no "." or "..", no leading '/', 1-512 bytes
  * Puts      are atomic and durable: after STATUS_OK the object is there whole, also after a power
- * cut; before, nothing is seen under its name. An object of that name is replaced. Errors NOT_FOUND
- * no such object; FORBIDDEN; NO_SPACE; UNAVAILABLE, TIMEOUT transient; CANCELED. The text names
- * bucket and object. Threads   one handle may be used by several threads.
+ *           cut; before, nothing is seen under its name. An object of that name is replaced.
+ * Errors    NOT_FOUND no such object; FORBIDDEN; NO_SPACE; UNAVAILABLE, TIMEOUT transient;
+ *           CANCELED. The text names bucket and object.
+ * Threads   one handle may be used by several threads
  */
 #ifndef BUCKET_OBJECT_STORE_H
 #define BUCKET_OBJECT_STORE_H

@@ -1,8 +1,10 @@
 /*
- * JSON getters that name the field which is wrong, and a strict reader (RFC 8259, duplicates
- * refused). Strings that a getter returns are borrowed from the object.
+ * JSON getters that name the field which is wrong, and a strict reader (RFC 8259, duplicates are
+ * refused).
+ *
  * Errors    INVALID: not JSON, missing, of another type, or over its limit; the text names the
- * field.
+ *           field
+ * Ownership strings that a getter returns are borrowed from the object
  */
 #ifndef CORE_JSON_H
 #define CORE_JSON_H

@@ -9,8 +9,10 @@
  * Keys      The same thing has the same key everywhere: backup, app, job, task, bucket, correlation
  *           are ids (app_name, bucket_name: what people call them); code is a reason code, reason a
  *           sentence, *_ms a time.
- * Library code does not log: it returns a reason, and each failure is logged once, by a loop or
- * main. Secrets never come here. Keeps errno. Safe from several threads: a line is one write(2).
+ * Callers   Library code does not log: it returns a reason, and each failure is logged once, by a
+ *           loop or main. Secrets never come here.
+ * Errno     is kept
+ * Threads   any: a line is one write(2)
  */
 #ifndef CORE_LOG_H
 #define CORE_LOG_H

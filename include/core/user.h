@@ -1,7 +1,9 @@
 /*
- * User: an account of this machine, looked up before it is needed (no look-up is safe after a
- * fork). Errors    NOT_FOUND: no such user; UNAVAILABLE: the user database does not answer. Source
- * getpwnam(3), getgrouplist(3)
+ * User: an account of this machine. It is looked up before it is needed, since no look-up is safe
+ * between fork and exec.
+ *
+ * Errors    NOT_FOUND: no such user; UNAVAILABLE: the user database does not answer
+ * Source    getpwnam(3), getgrouplist(3)
  */
 #ifndef CORE_USER_H
 #define CORE_USER_H

@@ -1,18 +1,19 @@
 /*
  * Repository: a restic repository, format 2, in an object store: keys, index, packs, blobs.
  *
- * Rules     packs before index before snapshot, each durable before the next. Every blob is
- * decrypted, decompressed and compared with its id before it is stored. Blob ids are SHA-256 of the
- *           plaintext. Reads check every hash and MAC.
+ * Rules     Packs go before index before snapshot, each durable before the next. Every blob is
+ *           decrypted, decompressed and compared with its id before it is stored. Blob ids are
+ *           SHA-256 of the plaintext. Reads check every hash and MAC.
  * Limits    blob plaintext 2 GiB - 1; index 50,000 blobs, 10 min or a quarter of what was stored
- *           (64 MiB at least, 8 GiB at most) a file, so that a crash loses little.
+ *           (64 MiB at least, 8 GiB at most) a file, so that a crash loses little
  * Memory    about 60 bytes a blob in the index; a pack of up to 16 MiB + one blob for each type
- *           and each thread that saves at the same time.
+ *           and each thread that saves at the same time
  * Errors    NOT_FOUND no repository here; FORBIDDEN wrong passphrase; CORRUPT; LOCKED; those of
- *           bucket/object_store.h.
+ *           bucket/object_store.h
  * Threads   repository_save_blob(), repository_has_blob() and the statistics: any, at the same
- * time; what several save at once is stored once. Everything else: one thread, and to flush, nobody
- * saves. Source    restic's repository format (its doc/design), checked against restic 0.14
+ *           time; what several save at once is stored once. Everything else: one thread; while it
+ *           flushes, no other saves.
+ * Source    restic's repository format (its doc/design), checked against restic 0.14
  */
 #ifndef REPOSITORY_REPOSITORY_H
 #define REPOSITORY_REPOSITORY_H

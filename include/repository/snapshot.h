@@ -1,7 +1,8 @@
 /*
  * Repository snapshots: the small files that make a tree a backup.
+ *
  * Tags      "appbackup" and "backup=<id>" mark ours; the record of a backup can be rebuilt from
- * them.
+ *           them.
  */
 #ifndef REPOSITORY_SNAPSHOT_H
 #define REPOSITORY_SNAPSHOT_H

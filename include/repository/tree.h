@@ -2,9 +2,10 @@
  * Trees: directories as restic keeps them, one JSON blob each, byte for byte as restic writes it.
  *
  * Writer    Nodes come in ascending order of their raw name. Memory stays bounded for a directory
- * of any size: above 256 KiB of JSON the text is compressed as it comes. Reader    Forward only,
- * node by node, over the blob's plaintext; unknown fields are skipped; names that could leave the
- * directory ("", ".", "..", with '/' or NUL) are CORRUPT.
+ *           of any size: above 256 KiB of JSON the text is compressed as it comes.
+ * Reader    It goes forward only, node by node, over the blob's plaintext. Unknown fields are
+ *           skipped; names that could leave the directory ("", ".", "..", with '/' or NUL) are
+ *           CORRUPT.
  */
 #ifndef REPOSITORY_TREE_H
 #define REPOSITORY_TREE_H

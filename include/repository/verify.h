@@ -4,11 +4,13 @@
  * Looks     verification_new() lists the packs: one that the index names and that is gone or too
  *           short is damage. verification_read_pack() reads one: the hash that is its name, its
  *           header, and the MAC and hash of every blob in it. verification_check_tree() walks what
- * a snapshot refers to: each blob is in the index, in a pack that is there, and not among those
- * found damaged. Damage    is a finding and no failure. A failure is what keeps from looking: the
- * bucket is away. Memory    the index; 24 bytes a pack; 8 to 16 bytes for each tree; the largest
- * directory; a window of 8 MiB or the largest blob. Order     lock (shared),
- * repository_load_index(), then this; packs before trees. Threads   the repository's
+ *           a snapshot refers to: each blob is in the index, in a pack that is there, and not among
+ *           those found damaged.
+ * Damage    is a finding and no failure. A failure is what keeps from looking: the bucket is away.
+ * Memory    the index; 24 bytes a pack; 8 to 16 bytes for each tree; the largest directory; a
+ *           window of 8 MiB or the largest blob
+ * Order     lock (shared), repository_load_index(), then this; packs before trees
+ * Threads   the repository's
  */
 #ifndef REPOSITORY_VERIFY_H
 #define REPOSITORY_VERIFY_H

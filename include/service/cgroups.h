@@ -5,9 +5,11 @@
  *           <unit>/job-<name>   the process of a job, and all that its hooks start
  * Backing   cgroup v2; the attribute "delegate" that systemd gives to the group (Delegate=yes).
  *           Where it has not, e.g. started by hand, there are no groups: a struct cgroups * is
- * NULL, and everything below does nothing. Errors    none that would keep a job from running: a
- * weight that cannot be set is not set. Threads   one Source
- * Documentation/admin-guide/cgroup-v2.rst of Linux; "Control Group APIs and Delegation" of systemd
+ *           NULL, and everything below does nothing.
+ * Errors    none that would keep a job from running: a weight that cannot be set is not set
+ * Threads   one
+ * Source    Documentation/admin-guide/cgroup-v2.rst of Linux; "Control Group APIs and Delegation"
+ *           of systemd
  */
 #ifndef SERVICE_CGROUPS_H
 #define SERVICE_CGROUPS_H

@@ -9,7 +9,7 @@
  *           doubles, is jittered, and heeds Retry-After. Not what asks for a person: other 4xx, a
  *           certificate that is not trusted. When the keys are refused, their file is read again,
  *           and used if it has others by now (temporary ones expire).
- * Deadlines of each attempt: to connect, without a byte moving, in all. Time spent waiting for
+ * Time-outs of each attempt: to connect, without a byte moving, in all. Time spent waiting for
  *           bandwidth does not count.
  * Errors    the text says what the server said, cleaned, never a credential. Reasons besides the
  *           statuses' own: bucket_forbidden, bucket_missing, bucket_full, bucket_unreachable,

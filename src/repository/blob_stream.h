@@ -1,8 +1,10 @@
 /*
  * Blob stream: the plaintext of a blob piece by piece, for one that shall not be held whole, such
- * as the tree of a directory with a million files. The sealed bytes are held, a fifth of it; their
- * MAC is checked before the first piece is handed out, and the hash with the last. Threads   one;
- * contexts of its own, so that the repository can be used meanwhile
+ * as the tree of a directory with a million files.
+ *
+ * Memory    the sealed bytes, a fifth of the plaintext
+ * Safety    The MAC is checked before the first piece is handed out, and the hash with the last.
+ * Threads   one; a stream has contexts of its own, so that the repository can be used meanwhile
  */
 #ifndef REPOSITORY_BLOB_STREAM_H
 #define REPOSITORY_BLOB_STREAM_H

@@ -1,5 +1,6 @@
 /*
  * Key files: the master key, sealed with a key that scrypt makes from the passphrase.
+ *
  * Shapes    {"created","username","hostname","kdf":"scrypt","N","r","p","salt","data"}
  * Limits    foreign scrypt parameters that would take over 128 MiB or half a minute are refused
  */
