@@ -1,6 +1,7 @@
 /*
  * Chunker: content-defined boundaries, the same as restic's for a repository's polynomial.
- * Limits    chunks of 512 KiB to 8 MiB, but for a file's last one.
+ *
+ * Limits    chunks of 512 KiB to 8 MiB, but for a file's last one
  * Source    restic's chunker: Rabin fingerprint over a window of 64 bytes, 20 zero bits
  */
 #ifndef REPOSITORY_CHUNKER_H
@@ -10,13 +11,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CHUNK_MIN_BYTES = 512 * 1024, CHUNK_MAX_BYTES = 8 * 1024 * 1024 };
+enum { CHUNK_MIN_BYTES = 512 * 1024, CHUNK_MAX_BYTES = 8 * 1024 * 1024, CHUNKER_MATRICES = 3 };
 
 struct chunker {
     uint64_t out[256], mod[256]; /* tables of the polynomial */
     bool is_wide;                /* this processor has what chunker_wide.c needs: the same maps as
                                     bit matrices, one for each byte of the result */
-    uint64_t leave[8], reduce[8], enter[8];
+    uint64_t wide[CHUNKER_MATRICES][8];
 };
 
 void chunker_init(struct chunker *chunker, uint64_t polynomial);
@@ -31,9 +32,5 @@ size_t chunker_next(const struct chunker *chunker, const unsigned char *bytes, s
  */
 bool chunker_scan(const struct chunker *chunker, const unsigned char *bytes, size_t len,
                   size_t *position);
-
-/* For a new repository: random, irreducible, of degree 53. */
-bool polynomial_is_irreducible(uint64_t polynomial);
-uint64_t polynomial_random(void);
 
 #endif

@@ -23,18 +23,12 @@
 #include "core/cancel.h"
 #include "core/cleanup.h"
 #include "core/error.h"
+#include "repository/blob_id.h"
+#include "repository/saving.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-enum { BLOB_ID_BYTES = 32, BLOB_ID_TEXT_SIZE = 65 };
-
-struct blob_id {
-    unsigned char bytes[BLOB_ID_BYTES];
-};
-
-enum blob_type { BLOB_DATA = 0, BLOB_TREE = 1 };
 
 struct repository;
 
@@ -106,27 +100,8 @@ enum status repository_load_index(struct repository *repository, const struct ca
 bool repository_has_blob(struct repository *repository, enum blob_type type,
                          const struct blob_id *id);
 
-/* How hard blobs are compressed. Data that do not shrink are stored as they are. */
-enum compression {
-    COMPRESSION_AUTO,   /* as small as restic's within 5 %, at half the price: zstd 1 */
-    COMPRESSION_FAST,   /* zstd -1 */
-    COMPRESSION_BETTER, /* zstd 7 */
-    COMPRESSION_OFF,    /* trees and indexes are compressed all the same */
-    COMPRESSION_COUNT
-};
-
 /* Before anything is saved; COMPRESSION_AUTO otherwise. */
 void repository_set_compression(struct repository *repository, enum compression compression);
-
-/* Which blobs are decrypted, expanded and compared once more, after they were sealed and before
- * anything refers to them: an error of memory, processor or library shows at once, and the backup
- * fails. Trees always are. */
-enum extra_verify {
-    EXTRA_VERIFY_SAMPLE, /* one in EXTRA_VERIFY_EVERY */
-    EXTRA_VERIFY_ALL,
-};
-
-enum { EXTRA_VERIFY_EVERY = 16 };
 
 /* Before anything is saved; EXTRA_VERIFY_SAMPLE otherwise. */
 void repository_set_extra_verify(struct repository *repository, enum extra_verify extra_verify);
@@ -151,17 +126,7 @@ enum status repository_load_blob(struct repository *repository, enum blob_type t
 /* Everything saved so far is durable and in a durable index: before a snapshot is saved. */
 enum status repository_flush(struct repository *repository, struct error *err) MUST_CHECK;
 
-struct repository_statistics {
-    uint64_t data_blobs, tree_blobs; /* stored by this handle, known ones not counted */
-    uint64_t bytes_added;            /* plaintext of those */
-    uint64_t bytes_stored;           /* what they take in packs */
-    uint64_t blobs_verified;         /* of those: read back before they were stored */
-};
-
 void repository_get_statistics(struct repository *repository,
                                struct repository_statistics *ret_statistics);
-
-void blob_id_to_text(const struct blob_id *id, char text[BLOB_ID_TEXT_SIZE]);
-bool blob_id_from_text(const char *text, struct blob_id *ret_id);
 
 #endif

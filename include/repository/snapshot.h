@@ -8,36 +8,13 @@
 #define REPOSITORY_SNAPSHOT_H
 
 #include "repository/repository.h"
-
-#include <time.h>
-
-enum { SNAPSHOT_TAGS_MAX = 16 };
-
-/* Pointers are borrowed: by save until it returns, from list during the callback. */
-struct repository_snapshot {
-    struct blob_id id; /* set by list and save */
-    struct timespec time;
-    struct blob_id tree;
-    const char *const *paths; /* NULL-terminated */
-    const char *hostname;
-    const char *username;
-    const char *tags[SNAPSHOT_TAGS_MAX + 1]; /* NULL-terminated */
-    const char *const *excludes;             /* NULL-terminated, may be NULL */
-    /* For the summary; changed and unmodified as compared with the parent, the others are new. */
-    uint64_t files, directories, bytes;
-    uint64_t files_changed, files_unmodified, directories_changed, directories_unmodified;
-    bool has_parent; /* the snapshot whose tree was the one to compare with */
-    struct blob_id parent;
-};
+#include "repository/snapshot_fields.h"
 
 /* Flush first. Sets snapshot->id. */
 enum status repository_save_snapshot(struct repository *repository,
                                      struct repository_snapshot *snapshot, struct error *err)
     MUST_CHECK;
 
-typedef enum status repository_snapshot_fn(void *context,
-                                           const struct repository_snapshot *snapshot,
-                                           struct error *err);
 /* One that cannot be read hides no other: when all have been seen, the call fails with what is
  * wrong with the first of these, and its name. */
 enum status repository_list_snapshots(struct repository *repository, repository_snapshot_fn *seen,

@@ -9,7 +9,7 @@
 #define REPOSITORY_BLOB_INDEX_H
 
 #include "core/error.h"
-#include "repository/repository.h"
+#include "repository/blob_id.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,3 +1,5 @@
+#include "read_ahead.h"
+#include "repository/repository.h"
 #include "repository_internal.h"
 
 #include <string.h>

@@ -5,7 +5,9 @@
  * that refers to such a blob becomes a snapshot.
  */
 #include "repository/chunker.h"
+#include "repository/repository.h"
 #include "repository_internal.h"
+#include "uploads.h"
 
 #include <string.h>
 

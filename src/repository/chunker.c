@@ -16,6 +16,8 @@ enum { SHIFT = DEGREE - 8 };
 static const size_t strip_bytes = 4096;
 static const size_t block_bytes = 16384; /* four strips */
 
+_Static_assert((int)CHUNKER_MATRICES == (int)WIDE_MATRICES, "a chunker has room for them");
+
 void chunker_init(struct chunker *chunker, uint64_t polynomial)
 {
     for (unsigned b = 0; b < 256; b++) {
@@ -24,7 +26,7 @@ void chunker_init(struct chunker *chunker, uint64_t polynomial)
     }
     chunker->is_wide = chunker_wide_is_possible();
     if (chunker->is_wide)
-        chunker_wide_init(chunker, polynomial);
+        chunker_wide_init(chunker->wide, polynomial);
 }
 
 static inline uint64_t append(const struct chunker *chunker, uint64_t digest, unsigned char byte)
@@ -90,7 +92,7 @@ bool chunker_scan(const struct chunker *chunker, const unsigned char *bytes, siz
         return end == CHUNK_MAX_BYTES;
     }
     while (chunker->is_wide && end - next >= WIDE_BLOCK_BYTES &&
-           !chunker_wide_has_boundary(chunker, bytes + next))
+           !chunker_wide_has_boundary(chunker->wide, bytes + next))
         next += WIDE_BLOCK_BYTES;
     /* cppcheck-suppress knownConditionTrueFalse; it takes end for its smallest value */
     while (end - next >= block_bytes && !block_has_boundary(chunker, bytes + next))

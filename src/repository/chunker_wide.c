@@ -37,21 +37,21 @@ bool chunker_wide_is_possible(void)
 }
 
 /* Row i of a matrix, which makes bit i of the result, is its byte 7 - i. */
-static void set_matrices(uint64_t matrices[8], unsigned power, uint64_t polynomial)
+static void set_matrix(uint64_t matrix[8], unsigned power, uint64_t polynomial)
 {
-    memset(matrices, 0, 8 * sizeof(*matrices));
+    memset(matrix, 0, 8 * sizeof(*matrix));
     for (unsigned bit = 0; bit < 8; bit++) {
         uint64_t image = polynomial_shift_mod(1U << bit, power, polynomial) << SCALE;
         for (unsigned n = 0; n < 64; n++)
-            matrices[n / 8] |= (image >> n & 1) << (8 * (7 - n % 8) + bit);
+            matrix[n / 8] |= (image >> n & 1) << (8 * (7 - n % 8) + bit);
     }
 }
 
-void chunker_wide_init(struct chunker *chunker, uint64_t polynomial)
+void chunker_wide_init(uint64_t matrices[WIDE_MATRICES][8], uint64_t polynomial)
 {
-    set_matrices(chunker->leave, 8 * WINDOW, polynomial);
-    set_matrices(chunker->reduce, DEGREE, polynomial);
-    set_matrices(chunker->enter, 0, polynomial);
+    set_matrix(matrices[WIDE_LEAVE], 8 * WINDOW, polynomial);
+    set_matrix(matrices[WIDE_REDUCE], DEGREE, polynomial);
+    set_matrix(matrices[WIDE_ENTER], 0, polynomial);
 }
 
 /* What all steps of a block use; made once for it. */
@@ -78,12 +78,12 @@ wide_target static __m512i transposed_order(void)
     return _mm512_loadu_si512(order);
 }
 
-wide_target static struct maps make_maps(const struct chunker *chunker)
+wide_target static struct maps make_maps(const uint64_t matrices[WIDE_MATRICES][8])
 {
     const long long strip = WIDE_STRIP_BYTES;
-    return (struct maps){.leave = _mm512_loadu_si512(chunker->leave),
-                         .reduce = _mm512_loadu_si512(chunker->reduce),
-                         .enter = _mm512_loadu_si512(chunker->enter),
+    return (struct maps){.leave = _mm512_loadu_si512(matrices[WIDE_LEAVE]),
+                         .reduce = _mm512_loadu_si512(matrices[WIDE_REDUCE]),
+                         .enter = _mm512_loadu_si512(matrices[WIDE_ENTER]),
                          .mask = boundary_bytes(),
                          .strips = _mm512_set_epi64(7 * strip, 6 * strip, 5 * strip, 4 * strip,
                                                     3 * strip, 2 * strip, strip, 0),
@@ -155,9 +155,10 @@ wide_target static inline uint64_t roll(const struct maps *maps, const struct co
     return found & 0xff;
 }
 
-wide_target bool chunker_wide_has_boundary(const struct chunker *chunker, const unsigned char *from)
+wide_target bool chunker_wide_has_boundary(const uint64_t matrices[WIDE_MATRICES][8],
+                                           const unsigned char *from)
 {
-    const struct maps maps = make_maps(chunker);
+    const struct maps maps = make_maps(matrices);
     static const struct columns nothing[2];
     struct columns columns[2][2];
     __m512i digests[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
@@ -179,15 +180,15 @@ bool chunker_wide_is_possible(void)
     return false;
 }
 
-void chunker_wide_init(struct chunker *chunker, uint64_t polynomial)
+void chunker_wide_init(uint64_t matrices[WIDE_MATRICES][8], uint64_t polynomial)
 {
-    (void)chunker;
+    (void)matrices;
     (void)polynomial;
 }
 
-bool chunker_wide_has_boundary(const struct chunker *chunker, const unsigned char *from)
+bool chunker_wide_has_boundary(const uint64_t matrices[WIDE_MATRICES][8], const unsigned char *from)
 {
-    (void)chunker;
+    (void)matrices;
     (void)from;
     return true;
 }

@@ -9,8 +9,6 @@
 #ifndef REPOSITORY_CHUNKER_WIDE_H
 #define REPOSITORY_CHUNKER_WIDE_H
 
-#include "repository/chunker.h"
-
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -28,11 +26,14 @@ enum {
 
 bool chunker_wide_is_possible(void); /* on this processor */
 
-/* Sets the matrices. */
-void chunker_wide_init(struct chunker *chunker, uint64_t polynomial);
+/* One map of the fingerprint each: what leaves the window, the reduction, what enters. */
+enum { WIDE_LEAVE, WIDE_REDUCE, WIDE_ENTER, WIDE_MATRICES };
+
+void chunker_wide_init(uint64_t matrices[WIDE_MATRICES][8], uint64_t polynomial);
 
 /* Is there a boundary in the block of positions from `from`, behind which there are
  * WIDE_BLOCK_BYTES, and before it a window? */
-bool chunker_wide_has_boundary(const struct chunker *chunker, const unsigned char *from);
+bool chunker_wide_has_boundary(const uint64_t matrices[WIDE_MATRICES][8],
+                               const unsigned char *from);
 
 #endif

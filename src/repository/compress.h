@@ -12,7 +12,7 @@
 #include "core/buffer.h"
 #include "core/cleanup.h"
 #include "core/error.h"
-#include "repository/repository.h"
+#include "repository/saving.h"
 
 #include <stddef.h>
 

@@ -3,7 +3,6 @@
 #include "core/hex.h"
 #include "crypto.h"
 #include "polynomial.h"
-#include "repository/chunker.h"
 #include "stored_json.h"
 
 #include <stdio.h>

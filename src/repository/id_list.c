@@ -1,6 +1,6 @@
 #include "id_list.h"
 
-#include "repository_internal.h"
+#include "object_names.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +28,7 @@ static int compare_ids(const void *left, const void *right)
 enum status id_list_read(struct id_list *list, struct object_store *store, const char *folder,
                          struct error *err)
 {
-    if (unpacked_list(store, folder, on_id, list, err) != STATUS_OK)
+    if (object_ids_list(store, folder, on_id, list, err) != STATUS_OK)
         return error_status(err);
     if (list->count > 1)
         qsort(list->ids, list->count, sizeof(*list->ids), compare_ids);

@@ -3,7 +3,7 @@
 #define REPOSITORY_ID_LIST_H
 
 #include "bucket/object_store.h"
-#include "repository/repository.h"
+#include "repository/blob_id.h"
 
 #include <stddef.h>
 

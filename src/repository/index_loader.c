@@ -5,6 +5,7 @@
  * it than one file for each thread.
  */
 #include "core/thread.h"
+#include "repository/repository.h"
 #include "repository_internal.h"
 
 #include <unistd.h>

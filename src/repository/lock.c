@@ -1,5 +1,6 @@
 #include "core/clock.h"
 #include "lock_file.h"
+#include "repository/repository.h"
 #include "repository_internal.h"
 
 #include <poll.h>
@@ -99,7 +100,7 @@ static enum status check_conflicts(struct repository *repository, bool exclusive
 {
     struct conflict_search search = {
         .repository = repository, .exclusive = exclusive, .remove_dead = own == NULL, .own = own};
-    return unpacked_list(repository->store, "locks", on_lock, &search, err);
+    return object_ids_list(repository->store, "locks", on_lock, &search, err);
 }
 
 static enum status write_lock(struct repository *repository, bool exclusive, struct blob_id *ret_id,

@@ -9,7 +9,7 @@
 
 #include "blob_index.h"
 #include "core/error.h"
-#include "repository/repository.h"
+#include "repository/blob_id.h"
 
 #include <stddef.h>
 

@@ -6,13 +6,6 @@
 
 enum { COUNT_IN_FRONT = 1, HEADER_BEHIND = 2 }; /* parts of a pack beside those with blobs */
 
-void pack_path(char path[OBJECT_PATH_SIZE], const struct blob_id *id)
-{
-    char text[BLOB_ID_TEXT_SIZE];
-    blob_id_to_text(id, text);
-    (void)snprintf(path, OBJECT_PATH_SIZE, "data/%.2s/%s", text, text);
-}
-
 /* A pack about to be stored. */
 struct pack_content {
     uint32_t pack; /* number */

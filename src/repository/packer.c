@@ -1,4 +1,5 @@
 #include "repository_internal.h"
+#include "uploads.h"
 
 #include <stdlib.h>
 #include <string.h>

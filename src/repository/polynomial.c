@@ -2,7 +2,6 @@
 
 #include "core/error.h"
 #include "crypto.h"
-#include "repository/chunker.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,7 @@
 #include "read_ahead.h"
 
-#include "repository_internal.h"
+#include "core/cleanup.h"
+#include "object_names.h"
 
 #include <stdlib.h>
 #include <string.h>

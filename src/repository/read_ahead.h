@@ -10,7 +10,7 @@
 #define REPOSITORY_READ_AHEAD_H
 
 #include "bucket/object_store.h"
-#include "repository/repository.h"
+#include "repository/blob_id.h"
 
 #include <stddef.h>
 #include <stdint.h>

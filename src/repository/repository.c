@@ -1,6 +1,9 @@
-#include "core/hex.h"
+#include "repository/repository.h"
+
 #include "key.h"
+#include "read_ahead.h"
 #include "repository_internal.h"
+#include "uploads.h"
 
 #include <openssl/crypto.h>
 
@@ -11,20 +14,6 @@ enum {
     KEYS_MAX = 20, /* as restic: each that is tried costs a tenth of a second or more */
     KEY_FILE_MAX = 64 * 1024
 };
-
-void blob_id_to_text(const struct blob_id *id, char text[BLOB_ID_TEXT_SIZE])
-{
-    hex_encode(id->bytes, BLOB_ID_BYTES, text);
-}
-
-bool blob_id_from_text(const char *text, struct blob_id *ret_id)
-{
-    struct blob_id id = {{0}};
-    if (!hex_decode(text, id.bytes, BLOB_ID_BYTES))
-        return false;
-    *ret_id = id;
-    return true;
-}
 
 /* The names in keys/, up to KEYS_MAX. */
 struct key_list {
@@ -44,7 +33,7 @@ static enum status list_keys(struct object_store *store, struct key_list *ret_li
                              struct error *err)
 {
     ret_list->count = 0;
-    return unpacked_list(store, "keys", on_key, ret_list, err);
+    return object_ids_list(store, "keys", on_key, ret_list, err);
 }
 
 /* *ret_opened false: another passphrase, or no key file that we can read: the next one may do. */
@@ -421,6 +410,12 @@ uint64_t repository_polynomial(const struct repository *repository)
 void repository_set_compression(struct repository *repository, enum compression compression)
 {
     repository->compression = compression;
+}
+
+void repository_set_uploads(struct repository *repository, size_t count)
+{
+    assert(count > 0);
+    repository->uploads.wanted = count < UPLOADS_MAX ? count : UPLOADS_MAX;
 }
 
 void repository_set_extra_verify(struct repository *repository, enum extra_verify extra_verify)

@@ -15,25 +15,27 @@
 #include "config.h"
 #include "index_file.h"
 #include "object_cache.h"
+#include "object_names.h"
 #include "pack.h"
-#include "read_ahead.h"
-#include "repository/repository.h"
+#include "repository/blob_id.h"
+#include "repository/saving.h"
 #include "sealer.h"
 #include "text_stream.h"
-#include "uploads.h"
 
 #include <pthread.h>
 #include <stdbool.h>
 
 enum {
-    OBJECT_PATH_SIZE = 96, /* "snapshots/<id>", "data/xx/<id>" */
-    INDEX_BLOBS = 50000,   /* so many blobs, or so long, and an index file is written */
+    INDEX_BLOBS = 50000, /* so many blobs, or so long, and an index file is written */
     INDEX_AGE_MS = 10 * 60 * 1000,
     INDEX_PART = 4, /* or a quarter of what this process has stored, but not below and not above: */
     INDEX_BYTES_LEAST = 64 * 1024 * 1024,
     INDEX_TEXT_MAX = 512 * 1024 * 1024,
+    UPLOADS_MAX = 16,
     SMALL_TEXT_MAX = 16 * 1024 * 1024 /* of a snapshot or a lock */
 };
+
+struct read_ahead;
 
 /* What one thread at a time saves blobs of one type with: its own contexts, and the pack that it is
  * filling, in memory. There are as many as threads have saved at the same time. */
@@ -62,6 +64,17 @@ struct unindexed {
 };
 
 void unindexed_done(struct unindexed *unindexed); /* all zeros is fine */
+
+struct uploads {
+    size_t wanted; /* threads */
+    pthread_t threads[UPLOADS_MAX];
+    size_t running;
+    struct packer *first, **end; /* full ones that wait, linked by next_idle */
+    size_t count;                /* of those, and of those that are being stored */
+    bool stopping;
+    pthread_cond_t work; /* one waits, or the end has come */
+    pthread_cond_t done; /* one has been dealt with */
+};
 
 struct held_lock {
     bool held;
@@ -94,10 +107,6 @@ struct repository {
     struct error
         failure; /* a blob, pack or index could not be stored: nothing can be saved any more */
 };
-
-/* "folder/<id>" */
-void object_path(char path[OBJECT_PATH_SIZE], const char *folder, const struct blob_id *id);
-void pack_path(char path[OBJECT_PATH_SIZE], const struct blob_id *id);
 
 static inline void repository_guard(struct repository *repository)
 {
@@ -164,9 +173,4 @@ enum status unpacked_save(struct repository *repository, const char *folder, con
 enum status unpacked_save_stream(struct repository *repository, struct sealer *sealer,
                                  const char *folder, struct text_stream *stream,
                                  struct blob_id *ret_id, struct error *err) MUST_CHECK;
-/* The ids in a folder; what is not named like one is skipped. */
-typedef enum status unpacked_seen_fn(void *context, const char *id, struct error *err);
-enum status unpacked_list(struct object_store *store, const char *folder, unpacked_seen_fn *seen,
-                          void *context, struct error *err) MUST_CHECK;
-
 #endif

@@ -8,7 +8,8 @@
 
 #include "core/buffer.h"
 #include "core/error.h"
-#include "repository/snapshot.h"
+#include "repository/saving.h"
+#include "repository/snapshot_fields.h"
 
 #include <stddef.h>
 

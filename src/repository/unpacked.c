@@ -3,13 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-void object_path(char path[OBJECT_PATH_SIZE], const char *folder, const struct blob_id *id)
-{
-    char text[BLOB_ID_TEXT_SIZE];
-    blob_id_to_text(id, text);
-    (void)snprintf(path, OBJECT_PATH_SIZE, "%s/%s", folder, text);
-}
-
 static enum status check_name(struct sealer *sealer, const struct buffer *stored, const char *id,
                               struct error *err)
 {
@@ -155,28 +148,4 @@ enum status unpacked_save(struct repository *repository, const char *folder, con
         text_stream_add(stream, text, len, err) != STATUS_OK)
         return error_status(err);
     return unpacked_save_stream(repository, &repository->sealer, folder, stream, ret_id, err);
-}
-
-struct id_listing {
-    unpacked_seen_fn *seen;
-    void *context;
-};
-
-static enum status on_object(void *context, const char *base_name, UNUSED uint64_t size,
-                             struct error *err)
-{
-    const struct id_listing *listing = context;
-    struct blob_id ignored;
-    if (!blob_id_from_text(base_name, &ignored))
-        return STATUS_OK;
-    return listing->seen(listing->context, base_name, err);
-}
-
-enum status unpacked_list(struct object_store *store, const char *folder, unpacked_seen_fn *seen,
-                          void *context, struct error *err)
-{
-    char prefix[OBJECT_PATH_SIZE];
-    struct id_listing listing = {.seen = seen, .context = context};
-    (void)snprintf(prefix, sizeof(prefix), "%s/", folder);
-    return object_store_list(store, prefix, on_object, &listing, err);
 }

@@ -5,16 +5,10 @@
 
 void uploads_init(struct uploads *uploads)
 {
-    *uploads = (struct uploads){.wanted = UPLOADS_DEFAULT};
+    *uploads = (struct uploads){.wanted = 1};
     uploads->end = &uploads->first;
     (void)pthread_cond_init(&uploads->work, NULL);
     (void)pthread_cond_init(&uploads->done, NULL);
-}
-
-void repository_set_uploads(struct repository *repository, size_t count)
-{
-    assert(count > 0);
-    repository->uploads.wanted = count < UPLOADS_MAX ? count : UPLOADS_MAX;
 }
 
 /* A packer that could not be stored stays full, and is nobody's any more. */

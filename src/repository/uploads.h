@@ -10,27 +10,9 @@
 #ifndef REPOSITORY_UPLOADS_H
 #define REPOSITORY_UPLOADS_H
 
-#include "core/error.h"
-
-#include <pthread.h>
-#include <stdbool.h>
-#include <stddef.h>
-
 struct packer;
 struct repository;
-
-enum { UPLOADS_MAX = 16, UPLOADS_DEFAULT = 1 };
-
-struct uploads {
-    size_t wanted; /* threads */
-    pthread_t threads[UPLOADS_MAX];
-    size_t running;
-    struct packer *first, **end; /* full ones that wait, linked by next_idle */
-    size_t count;                /* of those, and of those that are being stored */
-    bool stopping;
-    pthread_cond_t work; /* one waits, or the end has come */
-    pthread_cond_t done; /* one has been dealt with */
-};
+struct uploads;
 
 void uploads_init(struct uploads *uploads);
 void uploads_done(struct repository *repository); /* what still waits is lost */

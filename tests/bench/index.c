@@ -4,6 +4,7 @@
  *   bench_index load DIRECTORY         prints {"blobs": N, "bytes": B, "seconds": S}
  */
 #include "core/clock.h"
+#include "repository/repository.h"
 #include "src/repository/repository_internal.h"
 
 #include <stdio.h>

@@ -17,11 +17,6 @@ from pathlib import Path
 KNOWN_CIRCLES = [
     # http
     {"router", "server", "server_state", "tls", "uri"},
-    # repository
-    {"blob_index", "compress", "id_list", "index_file", "object_cache", "pack", "read_ahead", "repository",
-     "repository_internal", "sealer", "uploads"},
-    {"chunker", "chunker_wide", "polynomial"},
-    {"snapshot", "snapshot_file"},
     # snapshot
     {"driver", "place", "snapshot", "tree_remove"},
     # bucket

@@ -1,0 +1,21 @@
+/* Object names: most objects are called after the hash of what is in them, in a folder of their kind. */
+#ifndef REPOSITORY_OBJECT_NAMES_H
+#define REPOSITORY_OBJECT_NAMES_H
+
+#include "bucket/object_store.h"
+#include "core/error.h"
+#include "repository/blob_id.h"
+
+enum { OBJECT_PATH_SIZE = 96 }; /* "snapshots/<id>", "data/xx/<id>" */
+
+/* "folder/<id>" */
+void object_path(char path[OBJECT_PATH_SIZE], const char *folder, const struct blob_id *id);
+/* "data/xx/<id>", xx being the first two digits of the id. */
+void pack_path(char path[OBJECT_PATH_SIZE], const struct blob_id *id);
+
+/* The ids in a folder; what is not named like one is skipped. */
+typedef enum status object_id_seen_fn(void *context, const char *id, struct error *err);
+enum status object_ids_list(struct object_store *store, const char *folder, object_id_seen_fn *seen,
+                            void *context, struct error *err) MUST_CHECK;
+
+#endif
