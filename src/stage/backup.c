@@ -2,12 +2,12 @@
 
 #include "commit.h"
 #include "context.h"
+#include "core/point.h"
 #include "discover.h"
 #include "freeze.h"
 #include "model/detail.h"
 #include "pipeline.h"
 #include "stage/bucket.h"
-#include "stage/point.h"
 #include "stage/undo.h"
 #include "upload.h"
 
@@ -175,7 +175,7 @@ static enum status open_repository(struct stage_context *context, bool *ret_foun
     context->stage = "open";
     if (context_report(context, err) != STATUS_OK)
         return err->status;
-    stage_point(context->stage);
+    point_pass(context->stage);
     if (context_open_store(plan, &context->store, err) != STATUS_OK ||
         context_open_repository(plan, context->store, true, &context->repository, err) !=
             STATUS_OK ||

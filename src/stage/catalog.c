@@ -3,12 +3,12 @@
 #include "commit.h"
 #include "context.h"
 #include "core/json.h"
+#include "core/point.h"
 #include "model/backup.h"
 #include "model/detail.h"
 #include "model/names.h"
 #include "repository/snapshot.h"
 #include "stage/bucket.h"
-#include "stage/point.h"
 
 #include <string.h>
 
@@ -111,7 +111,7 @@ static enum status read_all(const struct stage_catalog_plan *plan, struct object
         return STATUS_OK;
     if (status != STATUS_OK || report(plan, result, "list", err) != STATUS_OK)
         return error_status(err);
-    stage_point("catalog");
+    point_pass("catalog");
     status = repository_list_snapshots(repository, on_snapshot, entries, err);
     if (!repository_snapshot_is_unreadable(status))
         return status;

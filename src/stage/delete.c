@@ -1,9 +1,9 @@
 /* Delete: forgets what a backup has in its repository. The data goes with the next prune. */
 #include "commit.h"
 #include "context.h"
+#include "core/point.h"
 #include "repository/snapshot.h"
 #include "stage/backup.h"
-#include "stage/point.h"
 
 enum {
     /* One backup has one snapshot; a second is what two attempts might leave that knew nothing of
@@ -57,7 +57,7 @@ static enum status remove_all(const struct target *target, const struct stage_pl
             return err->status;
         if (!found)
             return STATUS_OK;
-        stage_point("delete");
+        point_pass("delete");
         if (repository_remove_snapshot(target->repository, &id, err) != STATUS_OK)
             return err->status;
     }

@@ -1,12 +1,12 @@
 #include "pipeline.h"
 
-#include "stage/point.h"
+#include "core/point.h"
 
 #include <stdio.h>
 
 static void undo_from(const struct stage *stages, size_t entered, struct stage_context *context)
 {
-    stage_point("unwind");
+    point_pass("unwind");
     while (entered-- > 0)
         if (stages[entered].undo != NULL)
             stages[entered].undo(context);
@@ -16,7 +16,7 @@ static void pass_end_of(const char *stage)
 {
     char name[POINT_NAME_SIZE];
     (void)snprintf(name, sizeof(name), "%.24s-done", stage);
-    stage_point(name);
+    point_pass(name);
 }
 
 enum status pipeline_run(const struct stage *stages, size_t count, struct stage_context *context,
@@ -29,7 +29,7 @@ enum status pipeline_run(const struct stage *stages, size_t count, struct stage_
             undo_from(stages, i, context);
             return FAIL_IN(err, "%s", stages[i].name);
         }
-        stage_point(stages[i].name);
+        point_pass(stages[i].name);
         if (stages[i].run(context, err) != STATUS_OK) {
             undo_from(stages, i + 1, context);
             return FAIL_IN(err, "%s", stages[i].name);

@@ -4,10 +4,10 @@
 #include "context.h"
 #include "core/cleanup.h"
 #include "core/file.h"
+#include "core/point.h"
 #include "model/detail.h"
 #include "repository/snapshot.h"
 #include "restore_inplace.h"
-#include "stage/point.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -190,7 +190,7 @@ static void pass_end_of(const char *stage)
 {
     char name[POINT_NAME_SIZE];
     (void)snprintf(name, sizeof(name), "%.24s-done", stage);
-    stage_point(name);
+    point_pass(name);
 }
 
 static enum status run_stages(struct restore *restore, const struct restore_stage *stages,
@@ -200,7 +200,7 @@ static enum status run_stages(struct restore *restore, const struct restore_stag
         restore->stage = stages[i].name;
         if (restore_report(restore, err) != STATUS_OK)
             return FAIL_IN(err, "%s", stages[i].name);
-        stage_point(stages[i].name);
+        point_pass(stages[i].name);
         if (stages[i].run(restore, err) != STATUS_OK)
             return FAIL_IN(err, "%s", stages[i].name);
         pass_end_of(stages[i].name);

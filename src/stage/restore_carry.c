@@ -4,10 +4,10 @@
 #include "core/buffer.h"
 #include "core/cleanup.h"
 #include "core/id.h"
+#include "core/point.h"
 #include "listing.h"
 #include "restore_attributes.h"
 #include "snapshot/snapshot.h"
-#include "stage/point.h"
 #include "walk.h"
 
 #include <fcntl.h>
@@ -217,7 +217,7 @@ static enum status move(const struct carry *carry, const char *name, bool *ret_t
         return *ret_there ? STATUS_OK : FAIL_ERRNO(err, "move");
     }
     level->touched = true;
-    stage_point("carried");
+    point_pass("carried");
     return STATUS_OK;
 }
 

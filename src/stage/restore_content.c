@@ -4,9 +4,9 @@
  * while it is open; of the others the thread that writes the last piece does that.
  */
 #include "core/cleanup.h"
+#include "core/point.h"
 #include "restore_directories.h"
 #include "restore_job.h"
-#include "stage/point.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -198,7 +198,7 @@ static enum status serve_or_note(struct writer *writer, const struct restore_wan
     if (serve(writer, want, piece, &cause) != STATUS_OK)
         return restore_fail_file(restore, file, PROBLEM_FILE, &cause, err);
     atomic_fetch_add_explicit(&restore->bytes_done, piece->len, memory_order_relaxed);
-    stage_point("restored");
+    point_pass("restored");
     return STATUS_OK;
 }
 

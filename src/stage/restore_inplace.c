@@ -3,10 +3,10 @@
 #include "context.h"
 #include "core/clock.h"
 #include "core/file.h"
+#include "core/point.h"
 #include "hooks.h"
 #include "model/detail.h"
 #include "restore_attributes.h"
-#include "stage/point.h"
 #include "stage/undo.h"
 #include "unwind.h"
 
@@ -214,11 +214,11 @@ static enum status swap_places(struct restore *restore, struct error *err)
 {
     struct undo_record *record = &restore->record;
     for (size_t i = 0; i < record->place_count; i++) {
-        stage_point("exchange");
+        point_pass("exchange");
         if (restore_place_swap(&record->places[i], record->job, err) != STATUS_OK)
             return err->status;
     }
-    stage_point("exchanged");
+    point_pass("exchanged");
     return STATUS_OK;
 }
 
@@ -330,7 +330,7 @@ void inplace_undo(struct restore *restore, const struct error *cause)
 {
     struct error failure = {0};
     bool again = status_is_transient(cause->status) || cause->status == STATUS_LOST;
-    stage_point("unwind");
+    point_pass("unwind");
     if (unwind_swap(&restore->record, &failure) != STATUS_OK)
         detail_add_error(restore->result->state_details, "undo", &failure);
     pay_hooks(restore, HOOK_REASON_UNDO);

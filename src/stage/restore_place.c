@@ -1,12 +1,12 @@
 #include "restore_place.h"
 
 #include "core/cleanup.h"
+#include "core/point.h"
 #include "listing.h"
 #include "mounts.h"
 #include "restore_attributes.h"
 #include "snapshot/snapshot.h"
 #include "snapshot/tree_remove.h"
-#include "stage/point.h"
 
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -227,7 +227,7 @@ static enum status move_all(int from, int to, struct error *err)
         const char *name = listing_at(&listing, i);
         if (stays(name))
             continue;
-        stage_point("move");
+        point_pass("move");
         if (renameat2(from, name, to, name, RENAME_NOREPLACE) != 0)
             status = FAIL_ERRNO(err, "move '%s'", name);
     }

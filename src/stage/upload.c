@@ -2,11 +2,11 @@
 
 #include "attributes.h"
 #include "branch.h"
+#include "core/point.h"
 #include "crew.h"
 #include "model/detail.h"
 #include "parent.h"
 #include "parents.h"
-#include "stage/point.h"
 #include "warnings.h"
 
 #include <fcntl.h>
@@ -234,7 +234,7 @@ static enum status report(struct upload *upload, const struct crew_news *news, s
 {
     count_bytes(upload, news->bytes);
     for (uint64_t i = 0; i < news->chunks; i++)
-        stage_point("chunk");
+        point_pass("chunk");
     return context_report(upload->context, err);
 }
 

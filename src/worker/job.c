@@ -1,13 +1,13 @@
 #include "bucket_check.h"
 #include "core/clock.h"
 #include "core/log.h"
+#include "core/point.h"
 #include "key_ring.h"
 #include "limits.h"
 #include "model/detail.h"
 #include "model/event.h"
 #include "run.h"
 #include "signals.h"
-#include "stage/point.h"
 #include "stage/undo.h"
 #include "worker/worker.h"
 
@@ -322,9 +322,9 @@ static int conclude(struct run *run, enum status status, const struct error *cau
         .progress = last_progress(run),
     };
     struct error err = {0};
-    stage_point("finish");
+    point_pass("finish");
     if (say(run, &finish, &err) == STATUS_OK) {
-        stage_point("finished");
+        point_pass("finished");
         return WORKER_EXIT_FINISHED;
     }
     log_text(LOG_LEVEL_WARNING, "the end of the job could not be written",
@@ -342,7 +342,7 @@ static int exit_before_work(const struct error *err, const char *message)
 static int run_claim(struct run *run, const char *job, int64_t epoch)
 {
     struct error err = {0};
-    stage_point("claim");
+    point_pass("claim");
     run->verdicts.backups = json_array();
     run->catalog = json_array();
     if (run->verdicts.backups == NULL || run->catalog == NULL)

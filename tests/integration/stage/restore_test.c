@@ -2,9 +2,9 @@
 #include "stage/restore.h"
 
 #include "bucket/object_store.h"
+#include "core/point.h"
 #include "repository/repository.h"
 #include "repository/snapshot.h"
-#include "stage/point.h"
 #include "stage/undo.h"
 #include "tests/support/loop_device.h"
 #include "tests/support/stage_fixture.h"
@@ -311,7 +311,7 @@ static void die_at(const char *point)
     pid_t pid = fork();
     cr_assert(ge(int, pid, 0));
     if (pid == 0) {
-        stage_point_arm(point);
+        point_arm(point);
         enum status ended = stage_restore_run(&plan, &result, &err);
         (void)fprintf(stderr, "%s: ended with %d %s\n", point, (int)ended, err.text);
         _exit(1);

@@ -12,8 +12,8 @@
  *           not been told; "delete", before a snapshot is removed; "catalog", before those of a
  *           bucket are listed
  */
-#ifndef STAGE_POINT_H
-#define STAGE_POINT_H
+#ifndef CORE_POINT_H
+#define CORE_POINT_H
 
 #include <stdbool.h>
 
@@ -35,9 +35,9 @@ bool point_read_file(const char *path, char text[POINT_TEXT_SIZE]);
 bool point_reached(struct point *point, const char *name);
 
 /* From any thread. */
-void stage_point(const char *name);
+void point_pass(const char *name);
 
 /* What the environment says, said by the process itself, while it has no other threads. */
-void stage_point_arm(const char *text);
+void point_arm(const char *text);
 
 #endif

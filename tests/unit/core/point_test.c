@@ -1,4 +1,4 @@
-#include "stage/point.h"
+#include "core/point.h"
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -50,7 +50,7 @@ Test(point_read_file, gives_the_first_line_of_a_file_that_is_there)
     cr_expect(not(point_read_file(path, text)));
 }
 
-Test(stage_point, does_nothing_in_a_process_that_was_not_started_for_it)
+Test(point_pass, does_nothing_in_a_process_that_was_not_started_for_it)
 {
-    stage_point("upload");
+    point_pass("upload");
 }

@@ -1,4 +1,4 @@
-#include "stage/point.h"
+#include "core/point.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -52,7 +52,7 @@ bool point_reached(struct point *at, const char *name)
     return at->signal != 0 && strcmp(at->name, name) == 0 && --at->left == 0;
 }
 
-void stage_point_arm(const char *text)
+void point_arm(const char *text)
 {
     (void)point_parse(text, &point);
 }
@@ -61,7 +61,7 @@ static void arm_from_file(const char *path)
 {
     char text[POINT_TEXT_SIZE];
     if (point_read_file(path, text))
-        stage_point_arm(text);
+        point_arm(text);
 }
 
 __attribute__((constructor)) static void read_point(void)
@@ -70,10 +70,10 @@ __attribute__((constructor)) static void read_point(void)
     if (text != NULL && text[0] == '@')
         arm_from_file(text + 1);
     else if (text != NULL)
-        stage_point_arm(text);
+        point_arm(text);
 }
 
-void stage_point(const char *name)
+void point_pass(const char *name)
 {
     if (point.signal == 0)
         return;
