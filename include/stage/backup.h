@@ -32,15 +32,14 @@
  * No copy   with the driver none files are read after the post-snapshot hooks. Where the app has
  *           hooks around the snapshot, and did not ask for none, that is a warning
  *           (not_a_snapshot); pre- and post-backup hooks are what holds it. A file is read up to
- * the size it had when it was opened; what discover has seen unchanged is not looked at again, and
- * what changes later comes with the next backup. Memory    beside that of the repository and of the
- * threads: 24 MiB for what discover has seen. Bytes     st_size of regular files, each hard link
- * counted, as found by discover. bytes_done grows with what is in the repository, was there before,
- * or turned out to be unreadable; it never falls nor passes bytes_total, and equals it when
- * committed. Reports   through one callback, from the calling thread: at each stage, each 256
- * entries, when chunks have been stored, and while uploading at least each second (the callee thins
- *           them out), but not while undoing. It may cancel through plan->cancel. That it fails
- *           ends the backup, unless that is committed.
+ *           the size it had when it was opened; what discover has seen unchanged is not looked at
+ *           again, and what changes later comes with the next backup.
+ * Memory    beside that of the repository and of the threads: 24 MiB for what discover has seen.
+ * Bytes     st_size of regular files, each hard link counted, as found by discover. bytes_done
+ *           grows with what is in the repository, was there before, or turned out to be unreadable;
+ *           it never falls nor passes bytes_total, and equals it when committed.
+ * Reports   as stage/work.h says: at each stage, each 256 entries, when chunks have been stored, and
+ *           while uploading at least each second (the callee thins them out), but not while undoing.
  * Threads   the upload has its own, which are gone when the call returns.
  * Errors    reason volume_missing (NOT_FOUND, INVALID), nothing_readable (FORBIDDEN),
  *           hook_failed (CONFLICT): permanent. bucket_unreachable (UNAVAILABLE), LOCKED,
@@ -56,93 +55,32 @@
 #ifndef STAGE_BACKUP_H
 #define STAGE_BACKUP_H
 
-#include "core/bandwidth.h"
-#include "core/cancel.h"
 #include "core/error.h"
 #include "core/id.h"
 #include "model/app.h"
-#include "model/backup.h"
-#include "model/bucket.h"
-#include "repository/repository.h"
-#include "snapshot/snapshot.h"
+#include "stage/work.h"
 
-#include <jansson.h>
-
-#include <stdbool.h>
-#include <stdint.h>
-
-/* Where a backup stands. Pointers are borrowed during the callback. */
-struct stage_report {
-    enum backup_state state; /* BACKUP_DISCOVERING, then BACKUP_RUNNING when the upload begins */
-    const char *stage;       /* as in Order above */
-    int64_t bytes_done;      /* -1 before totals are known */
-    int64_t bytes_total;
-    int64_t taken_ms; /* when the snapshot was taken; 0 before */
-    enum hook_state hook_state;
-    const json_t *hook_state_details;
-    const json_t *state_details;
-    const struct snapshot_plan *volumes; /* with the driver of each, */
-    size_t volume_count;                 /* from the stage snapshot on; 0 before */
-    bool confirm; /* what follows cannot be taken back: ask now whether the claim still holds */
-};
-
-/* A failure stops the backup: the fence is lost (LOST), the store has been away too long. */
-typedef enum status stage_report_fn(void *context, const struct stage_report *report,
-                                    struct error *err);
-
-/* The key of the app's repository in the bucket: what the caller remembers of an earlier job, and,
- * afterwards, what it may remember. A secret: for memory only, to be wiped. */
-enum { STAGE_KEY_BYTES = 64 };
-
-struct stage_key {
-    bool known; /* one that does not fit, since the repository was replaced, is put right */
-    unsigned char bytes[STAGE_KEY_BYTES];
-};
+#include <stddef.h>
 
 /* What to do. Everything is borrowed. */
 struct stage_plan {
-    const char *job;      /* id */
-    const char *backup;   /* id */
-    const char *snapshot; /* of a delete: the repository's id of it, 64 digits; "" or NULL: none */
+    struct work work;
+    const char *job;    /* id */
+    const char *backup; /* id */
     const char *backup_name;
     const char *account;
     const char *created_by; /* these three lie beside the data, for a record that is lost */
     const char *version;    /* of the request; NULL, like the others: not told */
     const json_t *labels;   /* array of {name, value} */
-    const struct app_definition *app; /* NULL for a delete */
-    const struct bucket_definition *bucket;
-    const char *app_id;
-    const char *passphrase;
-    struct bandwidth *bandwidth; /* of all transfers; NULL: no limits */
-    struct stage_key *key; /* NULL: derived from the passphrase, a tenth of a second of work */
+    const struct app_definition *app;
     const char *undo_directory;
     size_t threads; /* that read and store files; 0: one for each processor */
-    const struct cancel *cancel;
-    stage_report_fn *report;
-    void *context;
 };
-
-struct stage_result {
-    char repository_snapshot[RESTIC_ID_SIZE];
-    int64_t bytes_done, bytes_total;
-    int64_t taken_ms;
-    enum hook_state hook_state; /* unset: this attempt came to no hook, keep what is known */
-    json_t *hook_state_details; /* owned */
-    json_t *state_details;      /* owned */
-};
-
-enum status stage_result_init(struct stage_result *result, struct error *err) MUST_CHECK;
-void stage_result_done(struct stage_result *result);
 
 /* Fills *result also on failure, as far as it came; it has been initialised by the caller. A backup
  * whose snapshot is in the repository already (tag "backup=<id>", from an attempt that died between
  * commit and report) is completed with that one, without hooks. */
 enum status stage_backup_run(const struct stage_plan *plan, struct stage_result *result,
                              struct error *err) MUST_CHECK;
-
-/* Forget: removes the plan's snapshot, readable or not, and every one with the tag "backup=<id>",
- * under an exclusive lock (LOCKED is transient). Others that cannot be read stay. No repository, no
- * snapshot: fine, and no lock. */
-enum status stage_delete_run(const struct stage_plan *plan, struct error *err) MUST_CHECK;
 
 #endif

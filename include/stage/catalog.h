@@ -12,23 +12,11 @@
 #ifndef STAGE_CATALOG_H
 #define STAGE_CATALOG_H
 
-#include "stage/backup.h"
-
-/* Everything is borrowed. */
-struct stage_catalog_plan {
-    const struct bucket_definition *bucket;
-    const char *app_id;
-    const char *passphrase;
-    struct bandwidth *bandwidth; /* NULL: no limits */
-    struct stage_key *key;       /* may be NULL */
-    const struct cancel *cancel;
-    stage_report_fn *report;
-    void *context;
-};
+#include "stage/work.h"
 
 /* Adds to entries, an array. */
-enum status stage_catalog_run(const struct stage_catalog_plan *plan, struct stage_result *result,
-                              json_t *entries, struct error *err) MUST_CHECK;
+enum status stage_catalog_run(const struct work *work, struct stage_result *result, json_t *entries,
+                              struct error *err) MUST_CHECK;
 
 /* Is there a repository of this app at all? Cheap: opens nothing. */
 enum status stage_catalog_exists(const struct bucket_definition *bucket, const char *app_id,

@@ -9,7 +9,8 @@
  *           that have no name in any file system; nothing of them is in its arguments or its
  *           environment.
  * Ends      at the deadline or on cancel, with its whole process group. A prune that was cut off
- * has lost nothing, but leaves its lock: that of a dead process is removed, before and after.
+ *           has lost nothing, but leaves its lock: that of a dead process is removed, before and
+ *           after.
  * Errors    NOT_FOUND, "restic_missing"; LOCKED, and NO_SPACE, "bucket_full" (transient); TIMEOUT,
  *           "prune_timeout" and INTERNAL, "prune_failed": with the last it said;
  *           bucket_unreachable, canceled.
@@ -18,19 +19,12 @@
 #ifndef STAGE_PRUNE_H
 #define STAGE_PRUNE_H
 
-#include "stage/backup.h"
+#include "stage/work.h"
 
 /* Everything is borrowed. */
 struct stage_prune_plan {
-    const struct bucket_definition *bucket;
-    const char *app_id;
-    const char *passphrase;
-    struct bandwidth *bandwidth; /* NULL: no limits */
-    struct stage_key *key;       /* may be NULL */
-    int64_t timeout_ms;          /* for all that restic does */
-    const struct cancel *cancel;
-    stage_report_fn *report;
-    void *context;
+    struct work work;
+    int64_t timeout_ms; /* for all that restic does */
 };
 
 /* No repository: nothing to do. */

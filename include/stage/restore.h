@@ -40,7 +40,7 @@
  *           failure, at most RESTORE_KEEP_MS; stage_restore_discard() removes it. After any other
  *           failure nothing is left. One that had come to the swap's end is completed.
  * Bytes     sizes of regular files, a file with several hard links counted once.
- * Reports   as of a backup (stage/backup.h), from the calling thread; state is unset, taken_ms 0.
+ * Reports   as stage/work.h says; state is unset, taken_ms 0.
  * Failing   a damaged or missing blob, or a file that cannot be written, is named among the
  *           details: pack and file (16 of them, all counted). With a target the rest is restored
  *           all the same, and the end is a failure that says how many are missing (CORRUPT,
@@ -61,29 +61,23 @@
 #ifndef STAGE_RESTORE_H
 #define STAGE_RESTORE_H
 
-#include "stage/backup.h"
+#include "model/app.h"
+#include "stage/work.h"
 
 enum { RESTORE_KEEP_MS = 24 * 60 * 60 * 1000 };
 
 /* What to do. Everything is borrowed. */
 struct stage_restore_plan {
+    struct work work;
     const char *job;      /* id */
     const char *backup;   /* id; for hooks, and for the tag of its snapshot */
     const char *snapshot; /* the repository's id of it, 64 digits; NULL, or if it is not there: the
                              latest with the tag "backup=<id>" */
     const struct app_definition *app;
-    const struct bucket_definition *bucket;
-    const char *app_id;
-    const char *passphrase;
-    struct bandwidth *bandwidth; /* NULL: no limits */
-    struct stage_key *key;       /* as in a struct stage_plan */
     const char *undo_directory;
     const char *target;          /* absolute; NULL: in place */
     const char *const *includes; /* NULL-terminated, or NULL: all */
     unsigned threads;            /* 0: as many as processors */
-    const struct cancel *cancel;
-    stage_report_fn *report;
-    void *context;
 };
 
 /* Fills *result also on failure, as far as it came; initialised by stage_result_init(). */

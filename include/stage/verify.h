@@ -5,8 +5,7 @@
  *           read     a sample of the packs, chosen at random: hash, header, every blob
  *           walk     every snapshot: each blob that its trees refer to is in the index, its pack is
  *                    there and long enough, and is none of those found damaged
- * Reports   as of a backup (stage/backup.h), from the calling thread; bytes are those of the packs
- *           that are read.
+ * Bytes     those of the packs that are read.
  * Errors    CORRUPT, reason "data_damaged": something is gone or damaged; the text names the first
  *           object, the details of the state the first 16 (data_damaged). All others mean that it
  *           could not be told: the bucket is away, LOCKED, canceled.
@@ -14,19 +13,12 @@
 #ifndef STAGE_VERIFY_H
 #define STAGE_VERIFY_H
 
-#include "stage/backup.h"
+#include "stage/work.h"
 
 /* Everything is borrowed. */
 struct stage_verify_plan {
-    const struct bucket_definition *bucket;
-    const char *app_id;
-    const char *passphrase;
-    struct bandwidth *bandwidth; /* NULL: no limits */
-    struct stage_key *key;       /* may be NULL */
-    int64_t sample;              /* percent of the packs that are read; at least one */
-    const struct cancel *cancel;
-    stage_report_fn *report;
-    void *context;
+    struct work work;
+    int64_t sample; /* percent of the packs that are read; at least one */
 };
 
 struct stage_verdicts {

@@ -49,27 +49,6 @@ static enum status start_upload(struct stage_context *context, struct error *err
     return upload_run(context, err);
 }
 
-enum status stage_result_init(struct stage_result *result, struct error *err)
-{
-    *result = (struct stage_result){
-        .bytes_done = -1,
-        .bytes_total = -1,
-        .hook_state_details = json_array(),
-        .state_details = json_array(),
-    };
-    if (result->hook_state_details != NULL && result->state_details != NULL)
-        return STATUS_OK;
-    stage_result_done(result);
-    return FAIL(err, STATUS_NO_MEMORY, "result of a backup");
-}
-
-void stage_result_done(struct stage_result *result)
-{
-    json_decref(result->hook_state_details);
-    json_decref(result->state_details);
-    *result = (struct stage_result){0};
-}
-
 static void copy_id(const char *text, char *id, size_t size)
 {
     (void)snprintf(id, size, "%s", text);
@@ -96,7 +75,7 @@ static enum status init_record(struct stage_context *context, struct error *err)
 
 static enum status check_plan(const struct stage_plan *plan, struct error *err)
 {
-    if (!id_is_valid(plan->job) || !id_is_valid(plan->backup) || !id_is_valid(plan->app_id))
+    if (!id_is_valid(plan->job) || !id_is_valid(plan->backup) || !id_is_valid(plan->work.app_id))
         return FAIL(err, STATUS_INVALID, "ids of job, backup and app are expected");
     return STATUS_OK;
 }
@@ -105,7 +84,7 @@ static enum status prepare(struct stage_context *context, struct error *err)
 {
     const struct app_definition *app = context->plan->app;
     const char *const *patterns = (const char *const *)app->excludes;
-    if (context_check_volumes(app, context->plan->bucket, context->plan->undo_directory,
+    if (context_check_volumes(app, context->plan->work.bucket, context->plan->undo_directory,
                               &context->volume_count, err) != STATUS_OK ||
         exclude_new(patterns, &context->exclude, err) != STATUS_OK)
         return FAIL_IN(err, "app '%s'", app->app.name);
@@ -143,7 +122,8 @@ static void unwind_predecessor(struct stage_context *context)
 static void clear_locks(struct stage_context *context)
 {
     struct error ignored;
-    if (repository_lock(context->repository, false, context->plan->cancel, &ignored) == STATUS_OK)
+    if (repository_lock(context->repository, false, context->plan->work.cancel, &ignored) ==
+        STATUS_OK)
         context->locked = true;
     preparation_undo(context);
 }
@@ -176,15 +156,15 @@ static enum status open_repository(struct stage_context *context, bool *ret_foun
     if (context_report(context, err) != STATUS_OK)
         return err->status;
     point_pass(context->stage);
-    if (context_open_store(plan, &context->store, err) != STATUS_OK ||
-        context_open_repository(plan, context->store, true, &context->repository, err) !=
+    if (context_open_store(&plan->work, &context->store, err) != STATUS_OK ||
+        context_open_repository(&plan->work, context->store, true, &context->repository, err) !=
             STATUS_OK ||
-        stage_bucket_check(plan->bucket, err) != STATUS_OK || /* a new one is marked by now */
+        stage_bucket_check(plan->work.bucket, err) != STATUS_OK || /* a new one is marked by now */
         find_or_check_locks(context, ret_found, err) != STATUS_OK)
         return FAIL_IN(err, "open");
-    repository_set_compression(context->repository, compressions[plan->bucket->compression]);
+    repository_set_compression(context->repository, compressions[plan->work.bucket->compression]);
     repository_set_extra_verify(context->repository,
-                                plan->bucket->extra_verify == BUCKET_EXTRA_VERIFY_ALL
+                                plan->work.bucket->extra_verify == BUCKET_EXTRA_VERIFY_ALL
                                     ? EXTRA_VERIFY_ALL
                                     : EXTRA_VERIFY_SAMPLE);
     return STATUS_OK;

@@ -83,33 +83,14 @@ static enum status on_snapshot(void *context, const struct repository_snapshot *
     return add_request(snapshot, entry, err);
 }
 
-static enum status report(const struct stage_catalog_plan *plan, const struct stage_result *result,
-                          const char *stage, struct error *err)
-{
-    const struct stage_report news = {
-        .state = BACKUP_RUNNING,
-        .stage = stage,
-        .bytes_done = result->bytes_done,
-        .bytes_total = result->bytes_total,
-        .state_details = result->state_details,
-    };
-    return plan->report(plan->context, &news, err);
-}
-
-static enum status read_all(const struct stage_catalog_plan *plan, struct object_store *store,
+static enum status read_all(const struct work *work, struct object_store *store,
                             struct stage_result *result, json_t *entries, struct error *err)
 {
-    const struct stage_plan place = {
-        .bucket = plan->bucket,
-        .passphrase = plan->passphrase,
-        .key = plan->key,
-        .cancel = plan->cancel,
-    };
     CLEANUP(repository_closep) struct repository *repository = NULL;
-    enum status status = context_open_repository(&place, store, false, &repository, err);
+    enum status status = context_open_repository(work, store, false, &repository, err);
     if (status == STATUS_NOT_FOUND)
         return STATUS_OK;
-    if (status != STATUS_OK || report(plan, result, "list", err) != STATUS_OK)
+    if (status != STATUS_OK || work_report(work, "list", result, err) != STATUS_OK)
         return error_status(err);
     point_pass("catalog");
     status = repository_list_snapshots(repository, on_snapshot, entries, err);
@@ -120,15 +101,13 @@ static enum status read_all(const struct stage_catalog_plan *plan, struct object
     return STATUS_OK;
 }
 
-enum status stage_catalog_run(const struct stage_catalog_plan *plan, struct stage_result *result,
-                              json_t *entries, struct error *err)
+enum status stage_catalog_run(const struct work *work, struct stage_result *result, json_t *entries,
+                              struct error *err)
 {
     CLEANUP(object_store_closep) struct object_store *store = NULL;
-    const struct stage_bucket_use use = {
-        .below = plan->app_id, .cancel = plan->cancel, .bandwidth = plan->bandwidth};
-    if (report(plan, result, "open", err) != STATUS_OK ||
-        stage_bucket_open(plan->bucket, &use, &store, err) != STATUS_OK ||
-        read_all(plan, store, result, entries, err) != STATUS_OK)
+    if (work_report(work, "open", result, err) != STATUS_OK ||
+        context_open_store(work, &store, err) != STATUS_OK ||
+        read_all(work, store, result, entries, err) != STATUS_OK)
         return FAIL_IN(err, "catalog");
     return STATUS_OK;
 }

@@ -25,15 +25,15 @@ enum status context_report(struct stage_context *context, struct error *err)
         .volume_count = context->is_planned ? context->volume_count : 0,
     };
     struct error refusal = {0};
-    bool refused =
-        plan->report != NULL && plan->report(plan->context, &report, &refusal) != STATUS_OK;
+    bool refused = plan->work.report != NULL &&
+                   plan->work.report(plan->work.context, &report, &refusal) != STATUS_OK;
     if (context->committed)
         return STATUS_OK; /* too late for the caller to change its mind: only tidying up is left */
     if (refused) {
         *err = refusal;
         return error_status(err);
     }
-    if (cancel_check(plan->cancel, err) != STATUS_OK)
+    if (cancel_check(plan->work.cancel, err) != STATUS_OK)
         return err->status;
     return context->locked ? repository_refresh_lock(context->repository, err) : STATUS_OK;
 }
@@ -97,12 +97,12 @@ enum status context_walk(const struct stage_context *context, size_t volume, boo
     return walk_open(options, fd, ret_walk, err);
 }
 
-enum status context_open_store(const struct stage_plan *plan, struct object_store **ret_store,
+enum status context_open_store(const struct work *work, struct object_store **ret_store,
                                struct error *err)
 {
     const struct stage_bucket_use use = {
-        .below = plan->app_id, .cancel = plan->cancel, .bandwidth = plan->bandwidth};
-    return stage_bucket_open(plan->bucket, &use, ret_store, err);
+        .below = work->app_id, .cancel = work->cancel, .bandwidth = work->bandwidth};
+    return stage_bucket_open(work->bucket, &use, ret_store, err);
 }
 
 /* A directory is near enough to be asked each time. */
@@ -114,11 +114,10 @@ static void know_distance(const struct bucket_definition *bucket, struct reposit
 
 static_assert((int)STAGE_KEY_BYTES == (int)REPOSITORY_KEY_BYTES, "the same key");
 
-static enum status open_repository(const struct stage_plan *plan, struct object_store *store,
-                                   bool create, struct repository **ret_repository,
-                                   struct error *err)
+static enum status open_repository(const struct work *work, struct object_store *store, bool create,
+                                   struct repository **ret_repository, struct error *err)
 {
-    struct stage_key *key = plan->key;
+    struct stage_key *key = work->key;
     if (key != NULL && key->known) {
         enum status status = repository_open_with_key(store, key->bytes, ret_repository, err);
         if (status != STATUS_FORBIDDEN && status != STATUS_NOT_FOUND)
@@ -126,8 +125,8 @@ static enum status open_repository(const struct stage_plan *plan, struct object_
         key->known = false;
     }
     enum status status =
-        create ? repository_open_or_create(store, plan->passphrase, ret_repository, err)
-               : repository_open(store, plan->passphrase, ret_repository, err);
+        create ? repository_open_or_create(store, work->passphrase, ret_repository, err)
+               : repository_open(store, work->passphrase, ret_repository, err);
     if (status == STATUS_OK && key != NULL) {
         repository_get_key(*ret_repository, key->bytes);
         key->known = true;
@@ -135,12 +134,12 @@ static enum status open_repository(const struct stage_plan *plan, struct object_
     return status;
 }
 
-enum status context_open_repository(const struct stage_plan *plan, struct object_store *store,
+enum status context_open_repository(const struct work *work, struct object_store *store,
                                     bool create, struct repository **ret_repository,
                                     struct error *err)
 {
-    if (open_repository(plan, store, create, ret_repository, err) != STATUS_OK)
+    if (open_repository(work, store, create, ret_repository, err) != STATUS_OK)
         return error_status(err);
-    know_distance(plan->bucket, *ret_repository);
+    know_distance(work->bucket, *ret_repository);
     return STATUS_OK;
 }

@@ -62,13 +62,13 @@ enum status context_walk(const struct stage_context *context, size_t volume, boo
                          struct walk_options *options, struct walk **ret_walk, struct error *err)
     MUST_CHECK;
 
-/* Bucket and repository of the plan. UNAVAILABLE, reason "bucket_unreachable": no such bucket now.
+/* The bucket, at the app's repository. UNAVAILABLE, reason "bucket_unreachable": no such bucket now.
  */
-enum status context_open_store(const struct stage_plan *plan, struct object_store **ret_store,
+enum status context_open_store(const struct work *work, struct object_store **ret_store,
                                struct error *err) MUST_CHECK;
 
-/* The plan's repository in the store, with the key that is known if it fits. */
-enum status context_open_repository(const struct stage_plan *plan, struct object_store *store,
+/* The app's repository in the store, with the key that is known if it fits. */
+enum status context_open_repository(const struct work *work, struct object_store *store,
                                     bool create, struct repository **ret_repository,
                                     struct error *err) MUST_CHECK;
 

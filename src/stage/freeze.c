@@ -32,7 +32,7 @@ static enum status run_hooks(struct stage_context *context, enum hook_stage stag
         .reason = HOOK_REASON_BACKUP,
         .app_name = plan->app->app.name,
         .backup = plan->backup,
-        .cancel = plan->cancel,
+        .cancel = plan->work.cancel,
         .details = context->result->hook_state_details,
     };
     struct hooks_result hooks;
@@ -166,7 +166,7 @@ enum status freeze_snapshot(struct stage_context *context, struct error *err)
 {
     int64_t taken_ms = clock_wall_ms();
     for (size_t i = 0; i < context->volume_count; i++)
-        if (snapshot_take(&context->volumes[i], context->plan->cancel, err) != STATUS_OK)
+        if (snapshot_take(&context->volumes[i], context->plan->work.cancel, err) != STATUS_OK)
             return err->status;
     context->result->taken_ms = taken_ms;
     return caveats_tell(context, err);

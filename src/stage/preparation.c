@@ -7,7 +7,8 @@ static void *load(void *argument)
 {
     struct stage_context *context = argument;
     struct error *failure = &context->preparation.failure;
-    if (repository_load_index(context->repository, context->plan->cancel, failure) == STATUS_OK)
+    if (repository_load_index(context->repository, context->plan->work.cancel, failure) ==
+        STATUS_OK)
         failure->status = STATUS_OK;
     return NULL;
 }
@@ -32,7 +33,8 @@ static void wait_for_loading(struct stage_context *context)
 
 enum status preparation_start(struct stage_context *context, struct error *err)
 {
-    if (repository_start_lock(context->repository, false, context->plan->cancel, err) != STATUS_OK)
+    if (repository_start_lock(context->repository, false, context->plan->work.cancel, err) !=
+        STATUS_OK)
         return err->status;
     context->locked = true;
     start_loading(context);
@@ -41,7 +43,8 @@ enum status preparation_start(struct stage_context *context, struct error *err)
 
 enum status preparation_finish(struct stage_context *context, struct error *err)
 {
-    enum status status = repository_finish_lock(context->repository, context->plan->cancel, err);
+    enum status status =
+        repository_finish_lock(context->repository, context->plan->work.cancel, err);
     context->locked = status == STATUS_OK;
     wait_for_loading(context);
     if (status != STATUS_OK || context->preparation.failure.status == STATUS_OK)

@@ -40,28 +40,15 @@ static void setting_done(const struct setting *setting)
     fd_closep(&setting->keys_fd);
 }
 
-static enum status report(const struct stage_prune_plan *plan, const struct stage_result *result,
-                          const char *stage, struct error *err)
-{
-    const struct stage_report news = {.state = BACKUP_RUNNING,
-                                      .stage = stage,
-                                      .bytes_done = -1,
-                                      .bytes_total = -1,
-                                      .state_details = result->state_details};
-    if (plan->report(plan->context, &news, err) != STATUS_OK)
-        return error_status(err);
-    return cancel_check(plan->cancel, err);
-}
-
 /* What a dead process of this host has left is removed. LOCKED: it is in use. No lock is written,
  * for which a full bucket may have no room. */
-static enum status clear_locks(const struct stage_plan *place, bool *ret_exists, struct error *err)
+static enum status clear_locks(const struct work *work, bool *ret_exists, struct error *err)
 {
     CLEANUP(object_store_closep) struct object_store *store = NULL;
     CLEANUP(repository_closep) struct repository *repository = NULL;
-    if (context_open_store(place, &store, err) != STATUS_OK)
+    if (context_open_store(work, &store, err) != STATUS_OK)
         return error_status(err);
-    enum status status = context_open_repository(place, store, false, &repository, err);
+    enum status status = context_open_repository(work, store, false, &repository, err);
     *ret_exists = status != STATUS_NOT_FOUND;
     if (status == STATUS_NOT_FOUND)
         return STATUS_OK;
@@ -148,13 +135,14 @@ static enum status fill_setting(const struct stage_prune_plan *plan, enum effort
                                 struct setting *setting, struct error *err)
 {
     static const char repository[] = "RESTIC_REPOSITORY=";
-    const struct bucket_definition *bucket = plan->bucket;
+    const struct bucket_definition *bucket = plan->work.bucket;
     size_t count = 0;
     memcpy(setting->repository, repository, sizeof(repository));
-    if (bucket_location(bucket, plan->app_id, setting->repository + sizeof(repository) - 1,
+    if (bucket_location(bucket, plan->work.app_id, setting->repository + sizeof(repository) - 1,
                         sizeof(setting->repository) - sizeof(repository), err) != STATUS_OK)
         return error_status(err);
-    if (make_memory_file("passphrase", plan->passphrase, &setting->password_fd, err) != STATUS_OK)
+    if (make_memory_file("passphrase", plan->work.passphrase, &setting->password_fd, err) !=
+        STATUS_OK)
         return error_status(err);
     (void)snprintf(setting->password_file, sizeof(setting->password_file),
                    "RESTIC_PASSWORD_FILE=/proc/%d/fd/%d", (int)getpid(), setting->password_fd);
@@ -201,7 +189,7 @@ static enum status failure(const struct stage_prune_plan *plan, struct child_res
 {
     char how[64];
     if (result->canceled)
-        return cancel_check(plan->cancel, err);
+        return cancel_check(plan->work.cancel, err);
     child_describe(result, how, sizeof(how));
     if (result->timed_out)
         return FAIL_REASON(err, STATUS_TIMEOUT, REASON_PRUNE_TIMEOUT, "restic prune: %s", how);
@@ -235,7 +223,7 @@ static enum status run_restic(const struct stage_prune_plan *plan, enum effort e
     const struct child_command command = {.argv = setting.arguments,
                                           .environment = setting.environment,
                                           .timeout_ms = left_ms > 0 ? left_ms : 1,
-                                          .cancel = plan->cancel};
+                                          .cancel = plan->work.cancel};
     if (child_run(&command, &child, err) != STATUS_OK) {
         if (err->status != STATUS_NOT_FOUND)
             return error_status(err);
@@ -266,25 +254,19 @@ static enum status prune(const struct stage_prune_plan *plan, struct stage_resul
 enum status stage_prune_run(const struct stage_prune_plan *plan, struct stage_result *result,
                             struct error *err)
 {
-    const struct stage_plan place = {.bucket = plan->bucket,
-                                     .app_id = plan->app_id,
-                                     .passphrase = plan->passphrase,
-                                     .key = plan->key,
-                                     .bandwidth = plan->bandwidth,
-                                     .cancel = plan->cancel};
     bool exists = false;
-    if (report(plan, result, "open", err) != STATUS_OK ||
-        clear_locks(&place, &exists, err) != STATUS_OK)
+    if (work_report(&plan->work, "open", result, err) != STATUS_OK ||
+        clear_locks(&plan->work, &exists, err) != STATUS_OK)
         return FAIL_IN(err, "prune");
     if (!exists)
         return STATUS_OK;
-    if (report(plan, result, "prune", err) != STATUS_OK)
+    if (work_report(&plan->work, "prune", result, err) != STATUS_OK)
         return FAIL_IN(err, "prune");
     enum status status = prune(plan, result, err);
     if (status == STATUS_OK)
         return STATUS_OK;
     struct error ignored = {0}; /* the next attempt would remove it as well */
-    struct stage_plan after = place;
+    struct work after = plan->work;
     after.cancel = NULL;
     (void)clear_locks(&after, &exists, &ignored);
     return FAIL_IN(err, "prune");

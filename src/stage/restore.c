@@ -15,7 +15,7 @@
 
 static enum status check_plan(const struct stage_restore_plan *plan, struct error *err)
 {
-    if (!id_is_valid(plan->job) || !id_is_valid(plan->backup) || !id_is_valid(plan->app_id))
+    if (!id_is_valid(plan->job) || !id_is_valid(plan->backup) || !id_is_valid(plan->work.app_id))
         return FAIL(err, STATUS_INVALID, "ids of job, backup and app are expected");
     if (plan->target != NULL && plan->target[0] != '/')
         return FAIL(err, STATUS_INVALID, "target '%s': an absolute path is expected", plan->target);
@@ -30,7 +30,7 @@ static enum status check_plan(const struct stage_restore_plan *plan, struct erro
 static enum status start_lock(struct restore *restore, struct error *err)
 {
     enum status status =
-        repository_start_lock(restore->repository, false, restore->plan->cancel, err);
+        repository_start_lock(restore->repository, false, restore->plan->work.cancel, err);
     restore->locked = status == STATUS_OK;
     if (status != STATUS_NO_SPACE && status != STATUS_FORBIDDEN)
         return status;
@@ -41,16 +41,9 @@ static enum status start_lock(struct restore *restore, struct error *err)
 
 static enum status open_store(struct restore *restore, struct error *err)
 {
-    const struct stage_plan bucket = {
-        .bucket = restore->plan->bucket,
-        .app_id = restore->plan->app_id,
-        .passphrase = restore->plan->passphrase,
-        .key = restore->plan->key,
-        .bandwidth = restore->plan->bandwidth,
-        .cancel = restore->plan->cancel,
-    };
-    if (context_open_store(&bucket, &restore->store, err) != STATUS_OK ||
-        context_open_repository(&bucket, restore->store, false, &restore->repository, err) !=
+    const struct work *work = &restore->plan->work;
+    if (context_open_store(work, &restore->store, err) != STATUS_OK ||
+        context_open_repository(work, restore->store, false, &restore->repository, err) !=
             STATUS_OK)
         return err->status;
     return start_lock(restore, err);
@@ -126,7 +119,7 @@ static enum status find_snapshot(struct restore *restore, struct error *err)
 
 static enum status stage_open(struct restore *restore, struct error *err)
 {
-    const struct cancel *cancel = restore->plan->cancel;
+    const struct cancel *cancel = restore->plan->work.cancel;
     struct error failure = {0};
     size_t volumes = 0;
     if (restore->plan->target == NULL && inplace_check_volumes(restore, &volumes, err) != STATUS_OK)

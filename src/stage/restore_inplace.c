@@ -117,7 +117,7 @@ enum status inplace_pre_restore(struct restore *restore, struct error *err)
         .reason = HOOK_REASON_RESTORE,
         .app_name = plan->app->app.name,
         .backup = plan->backup,
-        .cancel = plan->cancel,
+        .cancel = plan->work.cancel,
         .details = restore->result->hook_state_details,
     };
     struct hooks_result hooks;
@@ -153,7 +153,8 @@ enum status inplace_check_volumes(const struct restore *restore, size_t *ret_cou
                                   struct error *err)
 {
     const struct stage_restore_plan *plan = restore->plan;
-    return context_check_volumes(plan->app, plan->bucket, plan->undo_directory, ret_count, err);
+    return context_check_volumes(plan->app, plan->work.bucket, plan->undo_directory, ret_count,
+                                 err);
 }
 
 static enum status plan_places(struct restore *restore, struct error *err)

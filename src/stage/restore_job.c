@@ -26,15 +26,15 @@ enum status restore_report(struct restore *restore, struct error *err)
         .confirm = restore->confirm,
     };
     struct error refusal = {0};
-    bool refused =
-        plan->report != NULL && plan->report(plan->context, &report, &refusal) != STATUS_OK;
+    bool refused = plan->work.report != NULL &&
+                   plan->work.report(plan->work.context, &report, &refusal) != STATUS_OK;
     if (restore->committed)
         return STATUS_OK; /* too late for the caller to change its mind: only tidying up is left */
     if (refused) {
         *err = refusal;
         return error_status(err);
     }
-    if (cancel_check(plan->cancel, err) != STATUS_OK)
+    if (cancel_check(plan->work.cancel, err) != STATUS_OK)
         return err->status;
     return restore->locked ? repository_refresh_lock(restore->repository, err) : STATUS_OK;
 }

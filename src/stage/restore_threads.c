@@ -43,7 +43,7 @@ static enum status take_items(struct crew *crew, void *state, struct error *err)
         size_t item = atomic_fetch_add(&crew->next, 1);
         if (item >= work->count || atomic_load(&crew->stop))
             return STATUS_OK;
-        if (cancel_check(crew->restore->plan->cancel, err) != STATUS_OK ||
+        if (cancel_check(crew->restore->plan->work.cancel, err) != STATUS_OK ||
             work->item(crew->restore, state, item, err) != STATUS_OK)
             return error_status(err);
     }

@@ -22,15 +22,7 @@ struct verify {
 
 static enum status report(const struct verify *verify, const char *stage, struct error *err)
 {
-    const struct stage_report news = {
-        .state = BACKUP_RUNNING,
-        .stage = stage,
-        .bytes_done = verify->result->bytes_done,
-        .bytes_total = verify->result->bytes_total,
-        .state_details = verify->result->state_details,
-    };
-    if (verify->plan->report(verify->plan->context, &news, err) != STATUS_OK ||
-        cancel_check(verify->plan->cancel, err) != STATUS_OK)
+    if (work_report(&verify->plan->work, stage, verify->result, err) != STATUS_OK)
         return error_status(err);
     return verify->repository == NULL ? STATUS_OK
                                       : repository_refresh_lock(verify->repository, err);
@@ -101,7 +93,7 @@ static enum status on_snapshot(void *context, const struct repository_snapshot *
     char problem[VERIFICATION_TEXT_SIZE];
     const char *backup = backup_of(snapshot);
     if (report(verify, "walk", err) != STATUS_OK ||
-        verification_check_tree(verify->verification, &snapshot->tree, verify->plan->cancel,
+        verification_check_tree(verify->verification, &snapshot->tree, verify->plan->work.cancel,
                                 problem, err) != STATUS_OK)
         return error_status(err);
     if (problem[0] != '\0' && verification_damage_count(verify->verification) == 0)
@@ -156,7 +148,7 @@ static bool is_damage(enum status status)
 
 static enum status look(struct verify *verify, struct error *err)
 {
-    enum status status = repository_load_index(verify->repository, verify->plan->cancel, err);
+    enum status status = repository_load_index(verify->repository, verify->plan->work.cancel, err);
     if (is_damage(status)) {
         struct error cause = *err;
         return damaged(verify, cause.text, err);
@@ -174,7 +166,7 @@ static enum status look(struct verify *verify, struct error *err)
 
 static enum status under_lock(struct verify *verify, struct error *err)
 {
-    if (repository_lock(verify->repository, false, verify->plan->cancel, err) != STATUS_OK)
+    if (repository_lock(verify->repository, false, verify->plan->work.cancel, err) != STATUS_OK)
         return error_status(err);
     enum status status = look(verify, err);
     struct error second = {0};
@@ -186,10 +178,11 @@ static enum status under_lock(struct verify *verify, struct error *err)
 
 /* Backups have been completed here; that there is no repository means that all of them are gone. */
 static enum status open_and_look(struct verify *verify, struct object_store *store,
-                                 const struct stage_plan *plan, struct error *err)
+                                 struct error *err)
 {
     CLEANUP(repository_closep) struct repository *repository = NULL;
-    enum status status = context_open_repository(plan, store, false, &repository, err);
+    enum status status =
+        context_open_repository(&verify->plan->work, store, false, &repository, err);
     if (status == STATUS_NOT_FOUND) {
         verify->verdicts->complete = true;
         return damaged(verify, "there is no repository of this app in the bucket", err);
@@ -210,14 +203,8 @@ enum status stage_verify_run(const struct stage_verify_plan *plan, struct stage_
 {
     CLEANUP(object_store_closep) struct object_store *store = NULL;
     struct verify verify = {.plan = plan, .result = result, .verdicts = verdicts};
-    const struct stage_plan place = {.bucket = plan->bucket,
-                                     .app_id = plan->app_id,
-                                     .passphrase = plan->passphrase,
-                                     .key = plan->key,
-                                     .bandwidth = plan->bandwidth,
-                                     .cancel = plan->cancel};
     if (report(&verify, "open", err) != STATUS_OK ||
-        context_open_store(&place, &store, err) != STATUS_OK)
+        context_open_store(&plan->work, &store, err) != STATUS_OK)
         return FAIL_IN(err, "verify");
-    return open_and_look(&verify, store, &place, err);
+    return open_and_look(&verify, store, err);
 }

@@ -8,6 +8,8 @@
 #include "model/event.h"
 #include "run.h"
 #include "signals.h"
+#include "stage/backup.h"
+#include "stage/forget.h"
 #include "stage/undo.h"
 #include "worker/worker.h"
 
@@ -127,6 +129,34 @@ static void forgive_thaws(const struct run *run)
         pending_thaws_forgive(&run->thaws, &run->node.directories, of_restore, 1);
 }
 
+static enum status back_up(struct run *run, const struct app_definition *app,
+                           const struct work *work, struct error *err)
+{
+    const struct stage_plan plan = {
+        .work = *work,
+        .job = run->job.id,
+        .backup = run->job.subject,
+        .backup_name = run->backup.name,
+        .account = run->job.account,
+        .created_by = run->backup.created_by,
+        .version = run->backup.version,
+        .labels = run->backup.labels,
+        .app = app,
+        .undo_directory = run->node.directories.undo,
+    };
+    return stage_backup_run(&plan, &run->result, err);
+}
+
+static enum status forget(const struct run *run, const struct work *work, struct error *err)
+{
+    const struct stage_forget_plan plan = {
+        .work = *work,
+        .backup = run->job.subject,
+        .snapshot = run->backup.repository_snapshot,
+    };
+    return stage_forget_run(&plan, err);
+}
+
 static enum status run_stages(struct run *run, const char *passphrase, struct stage_key *key,
                               struct error *err)
 {
@@ -149,31 +179,19 @@ static enum status run_stages(struct run *run, const char *passphrase, struct st
     if (limits_start(run->config_path, bucket, &limits, err) != STATUS_OK)
         return err->status;
     run->bandwidth = limits_bandwidth(limits);
-    if (job_is_task(job->kind))
-        return task_run(run, bucket, passphrase, key, err);
-    const struct stage_plan plan = {
-        .job = job->id,
-        .backup = job->subject,
-        .snapshot = run->backup.repository_snapshot,
-        .backup_name = run->backup.name,
-        .account = job->account,
-        .created_by = run->backup.created_by,
-        .version = run->backup.version,
-        .labels = run->backup.labels,
-        .app = job->kind == JOB_BACKUP ? app : NULL,
+    const struct work work = {
         .bucket = bucket,
         .app_id = job->app,
         .passphrase = passphrase,
-        .bandwidth = run->bandwidth,
         .key = key,
-        .undo_directory = run->node.directories.undo,
+        .bandwidth = run->bandwidth,
         .cancel = &cancel,
         .report = run_report,
         .context = run,
     };
-    if (job->kind == JOB_DELETE)
-        return stage_delete_run(&plan, err);
-    return stage_backup_run(&plan, &run->result, err);
+    if (job_is_task(job->kind))
+        return task_run(run, &work, err);
+    return job->kind == JOB_DELETE ? forget(run, &work, err) : back_up(run, app, &work, err);
 }
 
 static enum status work(struct run *run, struct error *err)

@@ -9,7 +9,7 @@
 #include "core/log.h"
 #include "lease.h"
 #include "model/job.h"
-#include "stage/backup.h"
+#include "stage/work.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -15,7 +15,7 @@
 
 #include "core/cleanup.h"
 #include "core/error.h"
-#include "stage/backup.h"
+#include "stage/work.h"
 
 enum { KEY_RING_MAX = 256 };
 

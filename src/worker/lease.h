@@ -18,7 +18,7 @@
 #include "core/cancel.h"
 #include "core/cleanup.h"
 #include "core/error.h"
-#include "stage/backup.h"
+#include "stage/work.h"
 #include "store/jobs.h"
 
 #include <stdbool.h>

@@ -14,8 +14,8 @@
 #include "node_config.h"
 #include "outcome.h"
 #include "pending_thaws.h"
-#include "stage/backup.h"
 #include "stage/verify.h"
+#include "stage/work.h"
 #include "store/jobs.h"
 
 struct run {
@@ -38,8 +38,7 @@ struct run {
 };
 
 /* The stages of a task. */
-enum status task_run(struct run *run, const struct bucket_definition *bucket,
-                     const char *passphrase, struct stage_key *key, struct error *err) MUST_CHECK;
+enum status task_run(struct run *run, const struct work *work, struct error *err) MUST_CHECK;
 
 /* After lease_stop(), before the claim is finished: what a verification has found. cause: how it
  * ended. */

@@ -14,7 +14,7 @@
 #include "job_exit.h"
 #include "model/job.h"
 #include "node_config.h"
-#include "stage/backup.h"
+#include "stage/work.h"
 #include "stall_watch.h"
 
 #include <stdbool.h>

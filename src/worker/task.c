@@ -6,6 +6,7 @@
 #include "restore_target.h"
 #include "run.h"
 #include "stage/catalog.h"
+#include "stage/forget.h"
 #include "stage/prune.h"
 #include "stage/restore.h"
 
@@ -42,8 +43,7 @@ static enum status list_includes(const struct task *task, const char ***ret_list
     return STATUS_OK;
 }
 
-static enum status run_restore(struct run *run, const struct bucket_definition *bucket,
-                               const char *passphrase, struct stage_key *key, struct error *err)
+static enum status run_restore(struct run *run, const struct work *work, struct error *err)
 {
     const struct task *task = &run->task;
     const struct app_definition *app = config_apps_find(run->node.apps, run->job.app);
@@ -56,39 +56,16 @@ static enum status run_restore(struct run *run, const struct bucket_definition *
     if (list_includes(task, &includes, err) != STATUS_OK)
         return FAIL_IN(err, "includes");
     const struct stage_restore_plan plan = {
+        .work = *work,
         .job = run->job.id,
         .backup = task->backup,
         .snapshot = task->repository_snapshot[0] == '\0' ? NULL : task->repository_snapshot,
         .app = app,
-        .bucket = bucket,
-        .app_id = run->job.app,
-        .passphrase = passphrase,
-        .bandwidth = run->bandwidth,
-        .key = key,
         .undo_directory = run->node.directories.undo,
         .target = in_place ? NULL : task->target,
         .includes = includes,
-        .cancel = run->cancel,
-        .report = run_report,
-        .context = run,
     };
     return stage_restore_run(&plan, &run->result, err);
-}
-
-static enum status run_catalog(struct run *run, const struct bucket_definition *bucket,
-                               const char *passphrase, struct stage_key *key, struct error *err)
-{
-    const struct stage_catalog_plan plan = {
-        .bucket = bucket,
-        .app_id = run->job.app,
-        .passphrase = passphrase,
-        .bandwidth = run->bandwidth,
-        .key = key,
-        .cancel = run->cancel,
-        .report = run_report,
-        .context = run,
-    };
-    return stage_catalog_run(&plan, &run->result, run->catalog, err);
 }
 
 /* Of verdicts, or of a catalogue. */
@@ -105,16 +82,16 @@ static bool is_known(const json_t *entries, const char *backup)
 /* What the removal of snapshots needs besides the backup that they are of. */
 struct forgetting {
     struct run *run;
-    struct stage_plan plan;
+    struct stage_forget_plan plan;
     bool looked; /* run->catalog says of which backups there are snapshots */
 };
 
 /* All snapshots are read once, and not again for each backup that has failed. */
 static enum status look_once(struct forgetting *forgetting, struct error *err)
 {
-    const struct stage_plan *plan = &forgetting->plan;
+    struct run *run = forgetting->run;
     if (!forgetting->looked &&
-        run_catalog(forgetting->run, plan->bucket, plan->passphrase, plan->key, err) != STATUS_OK)
+        stage_catalog_run(&forgetting->plan.work, &run->result, run->catalog, err) != STATUS_OK)
         return err->status;
     forgetting->looked = true;
     return STATUS_OK;
@@ -134,76 +111,49 @@ static enum status forget_failed(void *context, const struct backup *backup, str
     if (!is_known(run->catalog, backup->id))
         return STATUS_OK;
     forgetting->plan.backup = backup->id;
-    return stage_delete_run(&forgetting->plan, err);
+    return stage_forget_run(&forgetting->plan, err);
 }
 
 /* No job of the app runs beside this one: what has failed stays so. */
-static enum status forget_all_failed(struct run *run, const struct bucket_definition *bucket,
-                                     const char *passphrase, struct stage_key *key,
-                                     struct error *err)
+static enum status forget_all_failed(struct run *run, const struct work *work, struct error *err)
 {
     CLEANUP(store_closep) struct store *store = NULL;
     struct store_options options = node_config_store_options(&run->node);
-    struct forgetting forgetting = {.run = run,
-                                    .plan = {
-                                        .bucket = bucket,
-                                        .app_id = run->job.app,
-                                        .passphrase = passphrase,
-                                        .bandwidth = run->bandwidth,
-                                        .key = key,
-                                        .cancel = run->cancel,
-                                    }};
+    struct forgetting forgetting = {.run = run, .plan = {.work = *work}};
     if (store_open(&options, &store, err) != STATUS_OK)
         return err->status;
     return backups_each(store, &run->job, forget_failed, &forgetting, err);
 }
 
-static enum status run_prune(struct run *run, const struct bucket_definition *bucket,
-                             const char *passphrase, struct stage_key *key, struct error *err)
+static enum status run_prune(struct run *run, const struct work *work, struct error *err)
 {
     const struct stage_prune_plan plan = {
-        .bucket = bucket,
-        .app_id = run->job.app,
-        .passphrase = passphrase,
-        .bandwidth = run->bandwidth,
-        .key = key,
+        .work = *work,
         .timeout_ms = run->node.config->worker.prune_timeout_s * 1000,
-        .cancel = run->cancel,
-        .report = run_report,
-        .context = run,
     };
-    if (forget_all_failed(run, bucket, passphrase, key, err) != STATUS_OK)
+    if (forget_all_failed(run, work, err) != STATUS_OK)
         return err->status;
     return stage_prune_run(&plan, &run->result, err);
 }
 
-static enum status run_verify(struct run *run, const struct bucket_definition *bucket,
-                              const char *passphrase, struct stage_key *key, struct error *err)
+static enum status run_verify(struct run *run, const struct work *work, struct error *err)
 {
     const struct stage_verify_plan plan = {
-        .bucket = bucket,
-        .app_id = run->job.app,
-        .passphrase = passphrase,
-        .bandwidth = run->bandwidth,
-        .key = key,
+        .work = *work,
         .sample = run->task.sample > 0 ? run->task.sample : run->node.config->worker.verify_sample,
-        .cancel = run->cancel,
-        .report = run_report,
-        .context = run,
     };
     return stage_verify_run(&plan, &run->result, &run->verdicts, err);
 }
 
-enum status task_run(struct run *run, const struct bucket_definition *bucket,
-                     const char *passphrase, struct stage_key *key, struct error *err)
+enum status task_run(struct run *run, const struct work *work, struct error *err)
 {
     if (run->job.kind == JOB_RESTORE)
-        return run_restore(run, bucket, passphrase, key, err);
+        return run_restore(run, work, err);
     if (run->job.kind == JOB_CATALOG)
-        return run_catalog(run, bucket, passphrase, key, err);
+        return stage_catalog_run(work, &run->result, run->catalog, err);
     if (run->job.kind == JOB_PRUNE)
-        return run_prune(run, bucket, passphrase, key, err);
-    return run_verify(run, bucket, passphrase, key, err);
+        return run_prune(run, work, err);
+    return run_verify(run, work, err);
 }
 
 /* --- what a verification has found --- */

@@ -9,6 +9,7 @@
  * instead of one for each processor.
  */
 #include "core/id.h"
+#include "stage/backup.h"
 #include "stage/restore.h"
 
 #include <stdio.h>
@@ -84,20 +85,23 @@ struct bench {
     char undo[32];
 };
 
+static struct work work_on(struct bench *bench, const char *app_id)
+{
+    return (struct work){
+        .bucket = &bench->bucket, .app_id = app_id, .passphrase = passphrase, .key = &bench->key};
+}
+
 static enum status back_up(struct bench *bench, char **argv, struct stage_result *result,
                            struct error *err)
 {
     bench->app.volumes = argv + FIRST_VOLUME;
     const struct stage_plan plan = {
+        .work = work_on(bench, argv[3]),
         .job = bench->job,
         .backup = bench->backup,
         .backup_name = "benchmark",
         .account = ID_NIL,
         .app = &bench->app,
-        .bucket = &bench->bucket,
-        .app_id = argv[3],
-        .passphrase = passphrase,
-        .key = &bench->key,
         .undo_directory = bench->undo,
         .threads = threads(),
     };
@@ -111,14 +115,11 @@ static enum status restore(struct bench *bench, char **argv, struct stage_result
                            struct error *err)
 {
     const struct stage_restore_plan plan = {
+        .work = work_on(bench, argv[3]),
         .job = bench->job,
         .backup = bench->backup,
         .snapshot = argv[5],
         .app = &bench->app,
-        .bucket = &bench->bucket,
-        .app_id = argv[3],
-        .passphrase = passphrase,
-        .key = &bench->key,
         .undo_directory = bench->undo,
         .target = argv[6],
         .threads = threads(),

@@ -30,16 +30,19 @@ void stage_fixture_open(struct stage_fixture *fixture)
     fixture->bucket.path = strdup(scratch_path(&fixture->scratch, "bucket"));
     fixture->bucket.seen_directory = strdup(scratch_path(&fixture->scratch, "seen-buckets"));
     fixture->plan = (struct stage_plan){
+        .work =
+            {
+                .bucket = &fixture->bucket,
+                .app_id = FIXTURE_APP,
+                .passphrase = passphrase,
+                .cancel = &fixture->cancel,
+            },
         .job = FIXTURE_JOB,
         .backup = FIXTURE_BACKUP,
         .backup_name = "shop-1",
         .account = FIXTURE_ACCOUNT,
         .app = &fixture->app,
-        .bucket = &fixture->bucket,
-        .app_id = FIXTURE_APP,
-        .passphrase = passphrase,
         .undo_directory = strdup(scratch_path(&fixture->scratch, "undo")),
-        .cancel = &fixture->cancel,
     };
 }
 

@@ -490,8 +490,8 @@ static enum status break_things(void *context, const struct stage_report *report
 /* c has become a directory: what it was when the files were counted is not there any more. */
 Test(stage_backup_run, warns_of_files_that_vanish_and_goes_on)
 {
-    fixture.plan.report = break_things;
-    fixture.plan.context = "rm -r volume/b volume/dir; rm volume/c; mkdir volume/c";
+    fixture.plan.work.report = break_things;
+    fixture.plan.work.context = "rm -r volume/b volume/dir; rm volume/c; mkdir volume/c";
     /* More files in front of them than the walk is ever ahead of the upload. */
     scratch_shell(&fixture.scratch, "cd volume; printf first >a; printf second >b; printf third >c;"
                                     "mkdir dir; printf 4 >dir/4; printf fifth >z; mkdir _; cd _;"
@@ -618,7 +618,7 @@ Test(stage_backup_run, refuses_a_wrong_passphrase_before_it_touches_the_applicat
 {
     expect_backup();
     stage_fixture_add_hook(&fixture, HOOK_PRE_BACKUP, "early", ":", false);
-    fixture.plan.passphrase = "another";
+    fixture.plan.work.passphrase = "another";
     fixture.plan.backup = "55555555-5555-4555-8555-555555555555";
 
     fail_backup(STATUS_FORBIDDEN, "repository_key_wrong");
@@ -652,8 +652,8 @@ static enum status watch(void *context, const struct stage_report *report, struc
 Test(stage_backup_run, reports_progress_that_only_grows)
 {
     struct stage_report last = {.bytes_done = -1, .bytes_total = -1};
-    fixture.plan.report = watch;
-    fixture.plan.context = &last;
+    fixture.plan.work.report = watch;
+    fixture.plan.work.context = &last;
     stage_fixture_make_every_kind(&fixture);
 
     expect_backup();
@@ -688,8 +688,8 @@ Test(stage_backup_run, completes_with_the_snapshot_of_an_attempt_that_died_after
 
 Test(stage_backup_run, ends_when_its_caller_has_lost_the_lease)
 {
-    fixture.plan.report = die_at;
-    fixture.plan.context = "upload";
+    fixture.plan.work.report = die_at;
+    fixture.plan.work.context = "upload";
     fail_backup(STATUS_LOST, "lease_lost");
     stage_fixture_check(&fixture);
 }
@@ -709,8 +709,8 @@ static void expect_snapshot_backup(enum loop_device_kind kind, enum app_snapshot
     scratch_shell(&fixture.scratch, "cp -a %s %s/reference", volume, device.path);
     char change[256];
     snprintf(change, sizeof(change), "rm -rf %s/*", volume);
-    fixture.plan.report = break_things; /* the live files are gone before they are uploaded */
-    fixture.plan.context = change;
+    fixture.plan.work.report = break_things; /* the live files are gone before they are uploaded */
+    fixture.plan.work.context = change;
 
     expect_backup();
 
@@ -775,7 +775,7 @@ Test(stage_backup_run, opens_the_repository_with_a_key_that_is_known)
 {
     struct stage_key key = {0};
     scratch_write(&fixture.scratch, "volume/file", "content", 0644);
-    fixture.plan.key = &key;
+    fixture.plan.work.key = &key;
     expect_backup();
     cr_assert(key.known);
 
@@ -790,7 +790,7 @@ Test(stage_backup_run, derives_the_key_again_when_the_repository_was_replaced)
 {
     struct stage_key key = {0};
     scratch_write(&fixture.scratch, "volume/file", "content", 0644);
-    fixture.plan.key = &key;
+    fixture.plan.work.key = &key;
     expect_backup();
     struct stage_key first = key;
 
@@ -836,9 +836,9 @@ static void open_repository(struct object_store **ret_store, struct repository *
         eq(int,
            (int)object_store_open_directory("b", fixture.bucket.path, FIXTURE_APP, ret_store, &err),
            STATUS_OK));
-    cr_assert(eq(int,
-                 (int)repository_open(*ret_store, fixture.plan.passphrase, ret_repository, &err),
-                 STATUS_OK));
+    cr_assert(eq(
+        int, (int)repository_open(*ret_store, fixture.plan.work.passphrase, ret_repository, &err),
+        STATUS_OK));
 }
 
 /* parent NULL: any. */

@@ -2,7 +2,9 @@
 #include "stage/bucket.h"
 
 #include "bucket/object_store.h"
+#include "stage/backup.h"
 #include "stage/catalog.h"
+#include "stage/forget.h"
 #include "stage/prune.h"
 #include "stage/restore.h"
 #include "stage/verify.h"
@@ -115,14 +117,6 @@ Test(stage_bucket_check, takes_no_unmounted_file_system_for_the_bucket)
     expect_accepted();
 }
 
-static enum status on_report(void *context, const struct stage_report *report, struct error *err)
-{
-    (void)context;
-    (void)report;
-    (void)err;
-    return STATUS_OK;
-}
-
 Test(stage_bucket_check, keeps_every_kind_of_job_away)
 {
     struct error err = {0};
@@ -130,43 +124,26 @@ Test(stage_bucket_check, keeps_every_kind_of_job_away)
     json_auto_t *entries = json_array();
     bool exist = false;
     const struct stage_plan *plan = &fixture.plan;
-    const struct stage_verify_plan verify = {.bucket = plan->bucket,
-                                             .app_id = plan->app_id,
-                                             .passphrase = plan->passphrase,
-                                             .sample = 100,
-                                             .cancel = plan->cancel,
-                                             .report = on_report};
-    const struct stage_prune_plan prune = {.bucket = plan->bucket,
-                                           .app_id = plan->app_id,
-                                           .passphrase = plan->passphrase,
-                                           .timeout_ms = 60000,
-                                           .cancel = plan->cancel,
-                                           .report = on_report};
-    const struct stage_catalog_plan catalog = {.bucket = plan->bucket,
-                                               .app_id = plan->app_id,
-                                               .passphrase = plan->passphrase,
-                                               .cancel = plan->cancel,
-                                               .report = on_report};
-    const struct stage_restore_plan restore = {.job = FIXTURE_JOB,
+    const struct stage_forget_plan forget = {.work = plan->work, .backup = plan->backup};
+    const struct stage_verify_plan verify = {.work = plan->work, .sample = 100};
+    const struct stage_prune_plan prune = {.work = plan->work, .timeout_ms = 60000};
+    const struct stage_restore_plan restore = {.work = plan->work,
+                                               .job = FIXTURE_JOB,
                                                .backup = FIXTURE_BACKUP,
                                                .app = plan->app,
-                                               .bucket = plan->bucket,
-                                               .app_id = plan->app_id,
-                                               .passphrase = plan->passphrase,
                                                .undo_directory = plan->undo_directory,
-                                               .target = scratch_path(&fixture.scratch, "out"),
-                                               .cancel = plan->cancel,
-                                               .report = on_report};
+                                               .target = scratch_path(&fixture.scratch, "out")};
     back_up();
     unmount();
 
     expect_unreachable(stage_backup_run(plan, &result, &err), &err);
-    expect_unreachable(stage_delete_run(plan, &err), &err);
+    expect_unreachable(stage_forget_run(&forget, &err), &err);
     expect_unreachable(stage_verify_run(&verify, &result, &verdicts, &err), &err);
     expect_unreachable(stage_prune_run(&prune, &result, &err), &err);
-    expect_unreachable(stage_catalog_run(&catalog, &result, entries, &err), &err);
-    expect_unreachable(stage_catalog_exists(plan->bucket, plan->app_id, &exist, &err), &err);
-    expect_unreachable(stage_bucket_probe(plan->bucket, &err), &err);
+    expect_unreachable(stage_catalog_run(&plan->work, &result, entries, &err), &err);
+    expect_unreachable(stage_catalog_exists(plan->work.bucket, plan->work.app_id, &exist, &err),
+                       &err);
+    expect_unreachable(stage_bucket_probe(plan->work.bucket, &err), &err);
     expect_unreachable(stage_restore_run(&restore, &result, &err), &err);
 
     cr_expect(zero(sz, json_array_size(verdicts.backups)));

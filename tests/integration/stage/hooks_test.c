@@ -252,8 +252,8 @@ static void die_at(const char *place)
 {
     struct error err = {0};
     int status = 0;
-    fixture.plan.report = kill_at;
-    fixture.plan.context = (void *)(uintptr_t)place;
+    fixture.plan.work.report = kill_at;
+    fixture.plan.work.context = (void *)(uintptr_t)place;
     pid_t pid = fork();
     cr_assert(ge(int, pid, 0));
     if (pid == 0) {
@@ -263,7 +263,7 @@ static void die_at(const char *place)
     cr_assert(eq(int, waitpid(pid, &status, 0), pid));
     bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
     cr_assert(killed, "%s: did not die", place);
-    fixture.plan.report = NULL;
+    fixture.plan.work.report = NULL;
 }
 
 static struct criterion_test_params stage_parameters(bool cancelled)
@@ -286,8 +286,8 @@ ParameterizedTest(size_t *index, hooks, let_go_when_cancelled_at)
     const struct stage_row *row = &stage_rows[*index];
     struct error err = {0};
     add_all_hooks();
-    fixture.plan.report = cancel_at;
-    fixture.plan.context = (void *)(uintptr_t)row->stage;
+    fixture.plan.work.report = cancel_at;
+    fixture.plan.work.context = (void *)(uintptr_t)row->stage;
 
     enum status status = stage_backup_run(&fixture.plan, &result, &err);
 
@@ -376,8 +376,8 @@ Test(hooks, are_undone_together_with_the_snapshot)
         cr_expect(eq(str, snapshots_on(&device), ""), "%s", places[i]);
     }
     scratch_shell(&fixture.scratch, "echo new >%s/volume/new", device.path);
-    fixture.plan.report = cancel_at;
-    fixture.plan.context = "chunk";
+    fixture.plan.work.report = cancel_at;
+    fixture.plan.work.context = "chunk";
     fixture.plan.backup = "55555555-5555-4555-8555-555555555555";
     cr_expect(eq(int, (int)stage_backup_run(&fixture.plan, &result, &err), STATUS_CANCELED));
     cr_expect(eq(str, snapshots_on(&device), ""));

@@ -2,6 +2,7 @@
 #include "stage/prune.h"
 
 #include "stage/backup.h"
+#include "stage/forget.h"
 #include "tests/support/stage_fixture.h"
 
 #include <criterion/criterion.h>
@@ -13,12 +14,6 @@
 
 static struct stage_fixture fixture;
 static struct stage_result result;
-
-static enum status on_report(void *context UNUSED, const struct stage_report *report UNUSED,
-                             struct error *err UNUSED)
-{
-    return STATUS_OK;
-}
 
 static void set_up(void)
 {
@@ -48,21 +43,14 @@ static void back_up(const char *backup)
 static void forget(const char *backup)
 {
     struct error err = {0};
-    fixture.plan.backup = backup;
-    cr_assert(eq(int, (int)stage_delete_run(&fixture.plan, &err), STATUS_OK), "%s", err.text);
+    const struct stage_forget_plan plan = {.work = fixture.plan.work, .backup = backup};
+    cr_assert(eq(int, (int)stage_forget_run(&plan, &err), STATUS_OK), "%s", err.text);
 }
 
 static void prune(enum status wanted, const char *reason)
 {
     struct error err = {0};
-    const struct stage_prune_plan plan = {
-        .bucket = &fixture.bucket,
-        .app_id = FIXTURE_APP,
-        .passphrase = fixture.plan.passphrase,
-        .timeout_ms = 60000,
-        .cancel = &fixture.cancel,
-        .report = on_report,
-    };
+    const struct stage_prune_plan plan = {.work = fixture.plan.work, .timeout_ms = 60000};
     cr_assert(eq(int, (int)stage_prune_run(&plan, &result, &err), (int)wanted), "%s", err.text);
     if (wanted != STATUS_OK)
         cr_assert(eq(str, err.reason, (char *)(uintptr_t)reason), "%s", err.text);

@@ -5,6 +5,7 @@
 #include "core/point.h"
 #include "repository/repository.h"
 #include "repository/snapshot.h"
+#include "stage/backup.h"
 #include "stage/undo.h"
 #include "tests/support/loop_device.h"
 #include "tests/support/stage_fixture.h"
@@ -43,15 +44,12 @@ static void set_up(void)
     cr_assert(eq(int, (int)stage_result_init(&result, &err), STATUS_OK));
     snprintf(target, sizeof(target), "%s/out", fixture.scratch.path);
     plan = (struct stage_restore_plan){
+        .work = fixture.plan.work,
         .job = JOB,
         .backup = FIXTURE_BACKUP,
         .app = &fixture.app,
-        .bucket = &fixture.bucket,
-        .app_id = FIXTURE_APP,
-        .passphrase = fixture.plan.passphrase,
         .undo_directory = fixture.plan.undo_directory,
         .target = target,
-        .cancel = &fixture.cancel,
     };
 }
 
@@ -440,7 +438,7 @@ static void make_hostile(const char *nodes)
         (int)object_store_open_directory("nightly", fixture.bucket.path, FIXTURE_APP, &store, &err),
         STATUS_OK));
     cr_assert(
-        eq(int, (int)repository_create(store, plan.passphrase, &repository, &err), STATUS_OK));
+        eq(int, (int)repository_create(store, plan.work.passphrase, &repository, &err), STATUS_OK));
     cr_assert(
         eq(int, (int)repository_save_blob(repository, BLOB_DATA, "evil", 4, &content, &known, &err),
            STATUS_OK));
@@ -811,8 +809,8 @@ Test(restore_in_place, exchanges_nothing_without_its_claim)
     bool asked = false;
     struct error err = {0};
     two_volumes();
-    plan.report = lose_claim;
-    plan.context = &asked;
+    plan.work.report = lose_claim;
+    plan.work.context = &asked;
 
     fail_restore(STATUS_LOST, "lease_lost");
 

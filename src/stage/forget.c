@@ -1,9 +1,9 @@
-/* Delete: forgets what a backup has in its repository. The data goes with the next prune. */
+#include "stage/forget.h"
+
 #include "commit.h"
 #include "context.h"
 #include "core/point.h"
 #include "repository/snapshot.h"
-#include "stage/backup.h"
 
 enum {
     /* One backup has one snapshot; a second is what two attempts might leave that knew nothing of
@@ -19,11 +19,11 @@ struct target {
     struct blob_id recorded;
 };
 
-static enum status open_existing(const struct stage_plan *plan, struct object_store *store,
+static enum status open_existing(const struct stage_forget_plan *plan, struct object_store *store,
                                  struct repository **ret_repository, bool *ret_exists,
                                  struct error *err)
 {
-    enum status status = context_open_repository(plan, store, false, ret_repository, err);
+    enum status status = context_open_repository(&plan->work, store, false, ret_repository, err);
     *ret_exists = status == STATUS_OK;
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
@@ -45,13 +45,13 @@ static enum status find_next(const struct target *target, struct blob_id *ret_id
     return repository_snapshot_is_unreadable(status) ? STATUS_OK : status;
 }
 
-static enum status remove_all(const struct target *target, const struct stage_plan *plan,
+static enum status remove_all(const struct target *target, const struct stage_forget_plan *plan,
                               struct error *err)
 {
     for (int i = 0; i < DELETE_SNAPSHOTS_MAX; i++) {
         struct blob_id id;
         bool found = false;
-        if (cancel_check(plan->cancel, err) != STATUS_OK ||
+        if (cancel_check(plan->work.cancel, err) != STATUS_OK ||
             repository_refresh_lock(target->repository, err) != STATUS_OK ||
             find_next(target, &id, &found, err) != STATUS_OK)
             return err->status;
@@ -65,7 +65,7 @@ static enum status remove_all(const struct target *target, const struct stage_pl
                 DELETE_SNAPSHOTS_MAX, target->tag);
 }
 
-static enum status set_target(const struct stage_plan *plan, struct target *target,
+static enum status set_target(const struct stage_forget_plan *plan, struct target *target,
                               struct error *err)
 {
     const char *snapshot = plan->snapshot == NULL ? "" : plan->snapshot;
@@ -77,7 +77,7 @@ static enum status set_target(const struct stage_plan *plan, struct target *targ
 }
 
 /* The lock shuts out everybody else: not taken where there is nothing to remove. */
-static enum status forget(struct repository *repository, const struct stage_plan *plan,
+static enum status forget(struct repository *repository, const struct stage_forget_plan *plan,
                           struct error *err)
 {
     struct target target = {.repository = repository};
@@ -88,7 +88,7 @@ static enum status forget(struct repository *repository, const struct stage_plan
         return err->status;
     if (!found)
         return STATUS_OK;
-    if (repository_lock(repository, true, plan->cancel, err) != STATUS_OK)
+    if (repository_lock(repository, true, plan->work.cancel, err) != STATUS_OK)
         return err->status;
     enum status status = remove_all(&target, plan, err);
     struct error second = {0};
@@ -98,12 +98,12 @@ static enum status forget(struct repository *repository, const struct stage_plan
     return error_status(err);
 }
 
-enum status stage_delete_run(const struct stage_plan *plan, struct error *err)
+enum status stage_forget_run(const struct stage_forget_plan *plan, struct error *err)
 {
     CLEANUP(object_store_closep) struct object_store *store = NULL;
     CLEANUP(repository_closep) struct repository *repository = NULL;
     bool exists = false;
-    if (context_open_store(plan, &store, err) != STATUS_OK ||
+    if (context_open_store(&plan->work, &store, err) != STATUS_OK ||
         open_existing(plan, store, &repository, &exists, err) != STATUS_OK)
         return FAIL_IN(err, "delete");
     if (exists && forget(repository, plan, err) != STATUS_OK)

@@ -1,3 +1,5 @@
+#include "stage/forget.h"
+
 #include "stage/backup.h"
 #include "tests/support/stage_fixture.h"
 
@@ -22,9 +24,10 @@ static void tear_down(void)
     stage_fixture_close(&fixture);
 }
 
-TestSuite(stage_delete_run, .init = set_up, .fini = tear_down);
+TestSuite(stage_forget_run, .init = set_up, .fini = tear_down);
 
 static char snapshot[RESTIC_ID_SIZE]; /* of the last backup */
+static const char *recorded;          /* what the plan says of it */
 
 static void back_up(const char *backup)
 {
@@ -51,12 +54,15 @@ static void expect_files(const char *expected)
     free(count);
 }
 
-static void expect_delete(enum status status)
+static void expect_forget(enum status status)
 {
     struct error err = {0};
-    fixture.plan.app = NULL; /* as its caller may have it */
-    cr_assert(eq(int, (int)stage_delete_run(&fixture.plan, &err), (int)status), "%s", err.text);
-    fixture.plan.app = &fixture.app;
+    const struct stage_forget_plan plan = {
+        .work = fixture.plan.work,
+        .backup = fixture.plan.backup,
+        .snapshot = recorded,
+    };
+    cr_assert(eq(int, (int)stage_forget_run(&plan, &err), (int)status), "%s", err.text);
 }
 
 static long count_snapshots(void)
@@ -67,37 +73,37 @@ static long count_snapshots(void)
     return number;
 }
 
-Test(stage_delete_run, forgets_its_own_snapshot_and_no_other)
+Test(stage_forget_run, forgets_its_own_snapshot_and_no_other)
 {
     back_up("55555555-5555-4555-8555-555555555555");
     back_up(FIXTURE_BACKUP);
     cr_assert(eq(long, count_snapshots(), 2));
 
-    expect_delete(STATUS_OK);
+    expect_forget(STATUS_OK);
 
     char *tags = stage_fixture_restic(&fixture, "snapshots --json");
     cr_expect(strstr(tags, FIXTURE_BACKUP) == NULL, "%s", tags);
     cr_expect(strstr(tags, "backup=55555555") != NULL, "%s", tags);
     free(tags);
-    expect_delete(STATUS_OK);
+    expect_forget(STATUS_OK);
     cr_expect(eq(long, count_snapshots(), 1));
     stage_fixture_check(&fixture);
 }
 
-Test(stage_delete_run, is_done_beside_a_snapshot_that_cannot_be_read)
+Test(stage_forget_run, is_done_beside_a_snapshot_that_cannot_be_read)
 {
     back_up("55555555-5555-4555-8555-555555555555");
     empty_snapshot(snapshot);
     back_up(FIXTURE_BACKUP);
 
-    expect_delete(STATUS_OK);
+    expect_forget(STATUS_OK);
 
     expect_files("1");
-    expect_delete(STATUS_OK);
+    expect_forget(STATUS_OK);
     expect_files("1");
 }
 
-Test(stage_delete_run, removes_by_its_id_what_cannot_be_read)
+Test(stage_forget_run, removes_by_its_id_what_cannot_be_read)
 {
     char damaged[RESTIC_ID_SIZE];
     back_up(FIXTURE_BACKUP);
@@ -105,55 +111,55 @@ Test(stage_delete_run, removes_by_its_id_what_cannot_be_read)
     empty_snapshot(damaged);
     back_up("55555555-5555-4555-8555-555555555555");
     fixture.plan.backup = FIXTURE_BACKUP;
-    fixture.plan.snapshot = damaged;
+    recorded = damaged;
 
-    expect_delete(STATUS_OK);
+    expect_forget(STATUS_OK);
 
     expect_files("1");
     cr_expect(eq(long, count_snapshots(), 1));
-    expect_delete(STATUS_OK);
+    expect_forget(STATUS_OK);
     stage_fixture_check(&fixture);
 }
 
-Test(stage_delete_run, removes_what_has_another_id_than_recorded)
+Test(stage_forget_run, removes_what_has_another_id_than_recorded)
 {
     back_up(FIXTURE_BACKUP);
-    fixture.plan.snapshot = snapshot;
+    recorded = snapshot;
     free(stage_fixture_restic(&fixture, "tag --add keep"));
 
-    expect_delete(STATUS_OK);
+    expect_forget(STATUS_OK);
 
     expect_files("0");
 }
 
-Test(stage_delete_run, removes_both_snapshots_that_two_attempts_have_left)
+Test(stage_forget_run, removes_both_snapshots_that_two_attempts_have_left)
 {
     back_up(FIXTURE_BACKUP);
     scratch_shell(&fixture.scratch, "cp -r bucket/*/snapshots aside");
     empty_snapshot(snapshot);
     back_up(FIXTURE_BACKUP); /* cannot know that it was there already */
-    fixture.plan.snapshot = snapshot;
+    recorded = snapshot;
     scratch_shell(&fixture.scratch, "cp -f aside/* bucket/*/snapshots");
     cr_assert(eq(long, count_snapshots(), 2));
 
-    expect_delete(STATUS_OK);
+    expect_forget(STATUS_OK);
 
     expect_files("0");
     stage_fixture_check(&fixture);
 }
 
-Test(stage_delete_run, is_done_where_there_is_no_repository)
+Test(stage_forget_run, is_done_where_there_is_no_repository)
 {
-    expect_delete(STATUS_OK);
+    expect_forget(STATUS_OK);
 }
 
-Test(stage_delete_run, tries_again_later_when_the_bucket_is_away)
+Test(stage_forget_run, tries_again_later_when_the_bucket_is_away)
 {
     scratch_shell(&fixture.scratch, "mv bucket elsewhere");
-    expect_delete(STATUS_UNAVAILABLE);
+    expect_forget(STATUS_UNAVAILABLE);
 }
 
-Test(stage_delete_run, waits_for_a_stock_restic_that_is_at_work)
+Test(stage_forget_run, waits_for_a_stock_restic_that_is_at_work)
 {
     back_up(FIXTURE_BACKUP);
     scratch_shell(&fixture.scratch,
@@ -163,7 +169,7 @@ Test(stage_delete_run, waits_for_a_stock_restic_that_is_at_work)
     cr_assert(ge(int, gate, 0));
     scratch_shell(&fixture.scratch, "n=0; until [ -n \"$(ls bucket/" FIXTURE_APP
                                     "/locks)\" ]; do n=$((n+1)); [ $n -lt 400 ]; sleep 0.05; done");
-    expect_delete(STATUS_LOCKED);
+    expect_forget(STATUS_LOCKED);
     back_up("55555555-5555-4555-8555-555555555555"); /* a backup may share */
 
     cr_assert(eq(int, (int)write(gate, "text", 4), 4));
@@ -171,7 +177,7 @@ Test(stage_delete_run, waits_for_a_stock_restic_that_is_at_work)
     scratch_shell(&fixture.scratch,
                   "n=0; until [ -e ended ]; do n=$((n+1)); [ $n -lt 400 ]; sleep 0.05; done");
     fixture.plan.backup = FIXTURE_BACKUP;
-    expect_delete(STATUS_OK);
+    expect_forget(STATUS_OK);
     cr_expect(eq(long, count_snapshots(), 2));
     stage_fixture_check(&fixture);
 }
