@@ -29,7 +29,8 @@ endfunction()
 
 # embed_text(MODULE SYMBOL NAME FILE...): the files' bytes, one behind the other, as `const char SYMBOL[]`
 # with a NUL behind them, and `const size_t SYMBOL_len`; made again when a file changes. The same text is
-# in the build directory, for tests: generated/MODULE/NAME.
+# in the build directory, for tests: generated/MODULE/NAME; the target embedded_texts makes just these.
+add_custom_target(embedded_texts)
 function(embed_text module symbol name)
     set(output ${PROJECT_BINARY_DIR}/embedded/${symbol}.c)
     set(text ${PROJECT_BINARY_DIR}/generated/${module}/${name})
@@ -42,4 +43,6 @@ function(embed_text module symbol name)
         DEPENDS ${inputs} ${PROJECT_SOURCE_DIR}/config/cmake/embed.cmake
         VERBATIM)
     target_sources(${module} PRIVATE ${output})
+    add_custom_target(embedded_${symbol} DEPENDS ${text})
+    add_dependencies(embedded_texts embedded_${symbol})
 endfunction()

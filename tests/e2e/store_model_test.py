@@ -526,7 +526,7 @@ class StoreModelTest(unittest.TestCase):
             driver.world.connection.close()
         for function, outcomes in sorted(driver.calls.items()):
             print(f"  {function}: {outcomes}")
-        writing = set(re.findall(r'define\("(\w+)", WRITES', library_text())) - {"bucket_register", "doctor_repair", "doctor_undo"}
+        writing = set(re.findall(r'Call\.writes\("(\w+)"', library_text())) - {"bucket_register", "doctor_repair", "doctor_undo"}
         self.assertEqual(writing, set(driver.calls), "every function that writes has been called")
 
 

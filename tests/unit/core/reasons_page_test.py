@@ -67,7 +67,7 @@ class ReasonsPageTest(unittest.TestCase):
         users = {os.path.basename(path) for path, text in self.code.items() if "DETAIL_TYPE_PREFIX" in text}
 
         self.assertEqual({"detail.c"}, users)
-        self.assertEqual(2, self.lua.count("DETAIL_TYPE_PREFIX"), "its value, and with_detail()")
+        self.assertEqual(2, self.lua.count("Reasons.TYPE_PREFIX"), "its value, and with_detail()")
 
     def test_what_is_said_to_be_tried_again_is(self):
         pairs = {(status, reason.lower()) for text in self.code.values()
@@ -78,7 +78,7 @@ class ReasonsPageTest(unittest.TestCase):
             self.assertEqual(self.table[reason] == "REASON_RETRIED", status in TRANSIENT, (status, reason))
 
     def test_each_sentence_about_waiting_has_a_row(self):
-        said = re.findall(r'(?:reasons\(|unready = (?:string\.format\()?|local why = clean\()\s*"([^"]{8,})"', self.lua)
+        said = re.findall(r'(?:Reasons\.of\(|unready = (?:string\.format\()?|local why = Text\.clean\()\s*"([^"]{8,})"', self.lua)
         said += re.findall(r'string\.format\("((?:waiting|given up|not done|%s %s is paused by)[^"]*)"', self.lua)
         said += [re.search(r'"(no living worker;[^"]*)"', self.code[SOURCE + "/src/model/node.c"]).group(1)]
         rows = {shape(sentence) for sentence in re.findall(r"^\| `([^`]+)`", self.page, re.M)}

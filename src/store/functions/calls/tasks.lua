@@ -2,13 +2,13 @@
 
 -- A restore takes app and bucket from its backup.
 function Tasks.read_restore(request)
-    local backup = load_backup(request.backup)
+    local backup = Backups.load(request.backup)
     if not backup or (request.account ~= "" and backup.account ~= request.account) then
-        refuse("UNKNOWN_BACKUP", "there is no backup %s here", request.backup)
+        Call.refuse("UNKNOWN_BACKUP", "there is no backup %s here", request.backup)
     elseif request.app ~= "" and backup.app ~= request.app then
-        refuse("FOREIGN_BACKUP", "backup %s is one of another app", request.backup)
+        Call.refuse("FOREIGN_BACKUP", "backup %s is one of another app", request.backup)
     elseif backup.state ~= "completed" then
-        refuse("BACKUP_NOT_READY", "backup %s is %s: only a completed one can be restored", request.backup,
+        Call.refuse("BACKUP_NOT_READY", "backup %s is %s: only a completed one can be restored", request.backup,
             backup.state)
     end
     request.app, request.bucket = backup.app, backup.bucket
@@ -20,77 +20,77 @@ function Tasks.check_room(request)
     Tasks.each_active(request.app, function(task)
         count = count + 1
         if task.kind == "restore" and request.kind == "restore" and task.target == "" and request.target == "" then
-            refuse("TASK_EXISTS", "the app is being restored already: restore %s is %s", task.id, task.state)
+            Call.refuse("TASK_EXISTS", "the app is being restored already: restore %s is %s", task.id, task.state)
         elseif task.kind == request.kind and task.kind ~= "restore" and task.bucket == request.bucket then
-            refuse("TASK_EXISTS", "%s %s of this app is %s already", task.kind, task.id, task.state)
+            Call.refuse("TASK_EXISTS", "%s %s of this app is %s already", task.kind, task.id, task.state)
         end
     end)
     if count >= Tasks.ACTIVE_MAX then
-        refuse("TASK_EXISTS", "%d tasks of this app wait or run already", count)
+        Call.refuse("TASK_EXISTS", "%d tasks of this app wait or run already", count)
     end
 end
 
-define("task_create", WRITES, function(a)
+Call.writes("task_create", function(a)
     local request = {
         id = a:id("id"), job = a:id("job"), kind = a:choice("kind", Tasks.KINDS), account = a:optional_id("account"),
         app = a:optional_id("app"), bucket = a:optional_id("bucket"), backup = a:optional_id("backup"),
-        created_by = clean(a:some_text("created_by", 128), 128), target = a:text("target", Tasks.TARGET_MAX),
-        includes = (a:json_array("includes", Tasks.INCLUDES_MAX)), sample = int(a:number("sample", 0, 100)),
+        created_by = Text.clean(a:some_text("created_by", 128), 128), target = a:text("target", Tasks.TARGET_MAX),
+        includes = (a:json_array("includes", Tasks.INCLUDES_MAX)), sample = Text.int(a:number("sample", 0, 100)),
     }
     a:finish()
     local target = request.target
-    if target ~= "" and (target:sub(1, 1) ~= "/" or target ~= clean(target, #target)) then
-        refuse("INVALID_ARGUMENT", "target must be an absolute path of printable UTF-8")
+    if target ~= "" and (target:sub(1, 1) ~= "/" or target ~= Text.clean(target, #target)) then
+        Call.refuse("INVALID_ARGUMENT", "target must be an absolute path of printable UTF-8")
     end
     if request.kind == "restore" then
         if request.app ~= "" then
-            find_app(request.account, request.app)
+            Apps.find(request.account, request.app)
         end
         Tasks.read_restore(request)
     end
-    local app = find_app(request.account, request.app)
+    local app = Apps.find(request.account, request.app)
     if request.kind ~= "restore" then
-        request.bucket = choose_bucket(app.account, request.bucket)
+        request.bucket = Buckets.choose(app.account, request.bucket)
         request.backup = ""
     end
     request.account, request.app_name = app.account, app.name
     Tasks.check_room(request)
-    if redis.call("EXISTS", PREFIX .. "job:" .. request.job) == 1 or Tasks.load(request.id) then
-        refuse("INVALID_ARGUMENT", "job %s or task %s exists", request.job, request.id)
+    if redis.call("EXISTS", Keys.job(request.job)) == 1 or Tasks.load(request.id) then
+        Call.refuse("INVALID_ARGUMENT", "job %s or task %s exists", request.job, request.id)
     end
     Tasks.queue(request, app.node, "requested")
-    return redis.call("HGETALL", PREFIX .. "task:" .. request.id)
+    return redis.call("HGETALL", Keys.task(request.id))
 end)
 
 -- As callers see it: with what it waits for, which is true only now.
 function Tasks.visible(task, now)
     if task.state == "pending" then
-        task.state_unready = with_reason(task.state_unready, added_reason(task, now))
+        task.state_unready = Reasons.with_reason(task.state_unready, Waiting.added(task, now))
     end
     return task
 end
 
-define("task_get", READS, function(a)
+Call.reads("task_get", function(a)
     local account, id = a:optional_id("account"), a:id("task")
     a:finish()
-    return flatten(Tasks.visible(Tasks.find(account, "", id), now_ms()))
+    return Hash.flatten(Tasks.visible(Tasks.find(account, "", id), Time.now_ms()))
 end)
 
-define("task_list", READS, function(a)
+Call.reads("task_list", function(a)
     local account, app = a:optional_id("account"), a:optional_id("app")
     a:finish()
-    local now, tasks = now_ms(), {}
+    local now, tasks = Time.now_ms(), {}
     local apps = { app }
     if app == "" then
         apps = {}
-        for _, owner in ipairs(account ~= "" and { account } or all_accounts()) do
-            for _, id in ipairs(redis.call("ZRANGE", PREFIX .. "apps:" .. owner, 0, -1)) do
+        for _, owner in ipairs(account ~= "" and { account } or Apps.accounts()) do
+            for _, id in ipairs(redis.call("ZRANGE", Keys.apps(owner), 0, -1)) do
                 apps[#apps + 1] = id
             end
         end
     end
     for _, id in ipairs(apps) do
-        for _, task_id in ipairs(redis.call("ZREVRANGE", PREFIX .. "tasks:" .. id, 0, LIST_MAX - 1)) do
+        for _, task_id in ipairs(redis.call("ZREVRANGE", Keys.tasks(id), 0, Limits.LIST_MAX - 1)) do
             local task = Tasks.load(task_id)
             if task and (account == "" or task.account == account) then
                 tasks[#tasks + 1] = Tasks.visible(task, now)
@@ -103,89 +103,92 @@ define("task_list", READS, function(a)
         end
         return x.id < y.id
     end)
-    for i = #tasks, LIST_MAX + 1, -1 do
+    for i = #tasks, Limits.LIST_MAX + 1, -1 do
         tasks[i] = nil
     end
-    return reply_with(tasks)
+    return Lists.reply(tasks)
 end)
 
-define("task_cancel", WRITES, function(a)
+Call.writes("task_cancel", function(a)
     local account, id = a:optional_id("account"), a:id("task")
-    local actor, reason = clean(a:text("actor", 128), 128), a:has_more() and a:sentence("reason") or ""
+    local actor, reason = Text.clean(a:text("actor", 128), 128), a:has_more() and a:sentence("reason") or ""
     a:finish()
     local task = Tasks.find(account, "", id)
     Tasks.require_event(task, "cancel")
-    local job = load_job(task.job)
-    local why = clean("canceled on request" .. (reason ~= "" and ": " .. reason or ""), REASON_MAX)
+    local job = Jobs.load(task.job)
+    local why = Text.clean("canceled on request" .. (reason ~= "" and ": " .. reason or ""), Limits.REASON_MAX)
     if job and job.state == "claimed" then
-        ask_to_stop(job, actor, why)
+        Jobs.ask_to_stop(job, actor, why)
     else
         Tasks.cancel(task, job, { job = task.job, epoch = job and job.epoch, who = actor, why = why }, {})
     end
-    return DONE
+    return Call.DONE
 end)
 
-define("maintenance_queue", WRITES, function(a)
-    local node = a:name("node", NODE_MAX)
-    local prune_after, prune_ms = a:number("prune_after_deletes", 0, 1e9), a:number("prune_interval_ms", 0, BYTES_MAX)
-    local verify_ms, sample = a:number("verify_interval_ms", 0, BYTES_MAX), int(a:number("sample", 1, 100))
+Call.writes("maintenance_queue", function(a)
+    local node = a:name("node", Limits.NODE_MAX)
+    local prune_after = a:number("prune_after_deletes", 0, 1e9)
+    local prune_ms = a:number("prune_interval_ms", 0, Limits.BYTES_MAX)
+    local verify_ms = a:number("verify_interval_ms", 0, Limits.BYTES_MAX)
+    local sample = Text.int(a:number("sample", 1, 100))
     a:finish()
-    require_node(node)
-    local now, queued = now_ms(), 0
+    Nodes.require(node)
+    local now, queued = Time.now_ms(), 0
     if prune_after > 0 then
-        local full = redis.call("ZRANGEBYSCORE", PREFIX .. "unreferenced:" .. node, int(prune_after), "+inf",
+        local full = redis.call("ZRANGEBYSCORE", Keys.unreferenced(node), Text.int(prune_after), "+inf",
             "WITHSCORES", "LIMIT", 0, Tasks.DUE_MAX)
         queued = queued + Tasks.queue_due("unreferenced", node, full, "prune", function(bucket, app)
-            local last = redis.call("HGET", PREFIX .. "repository:" .. bucket .. ":" .. app, "prune_ms")
+            local last = redis.call("HGET", Keys.repository(bucket, app), "prune_ms")
             return now - tonumber(last or "0") >= prune_ms
         end)
     end
     if verify_ms > 0 then
-        local old = redis.call("ZRANGEBYSCORE", PREFIX .. "verified:" .. node, "-inf", int(now - verify_ms),
+        local old = redis.call("ZRANGEBYSCORE", Keys.verified(node), "-inf", Text.int(now - verify_ms),
             "WITHSCORES", "LIMIT", 0, Tasks.DUE_MAX)
         queued = queued + Tasks.queue_due("verified", node, old, "verify", function()
             return true
         end, sample)
     end
-    return int(queued)
+    return Text.int(queued)
 end)
 
-define("verify_report", WRITES, function(a)
-    local id, epoch = a:id("job"), a:number("epoch", 0, BYTES_MAX)
+Call.writes("verify_report", function(a)
+    local id, epoch = a:id("job"), a:number("epoch", 0, Limits.BYTES_MAX)
     local complete = a:choice("complete", { ["0"] = true, ["1"] = true }) == "1"
-    local _, backups = a:json_array("backups", JSON_MAX)
+    local _, backups = a:json_array("backups", Limits.JSON_MAX)
     local is_last = a:choice("is_last", { ["0"] = true, ["1"] = true }) == "1"
     local damage = a:sentence("damage")
     a:finish()
-    if #backups > LIST_MAX then
-        refuse("INVALID_ARGUMENT", "%d backups, at most %d are allowed", #backups, LIST_MAX)
+    if #backups > Limits.LIST_MAX then
+        Call.refuse("INVALID_ARGUMENT", "%d backups, at most %d are allowed", #backups, Limits.LIST_MAX)
     end
-    local job = fence(id, epoch)
+    local job = Jobs.fence(id, epoch)
     local task = Tasks.of(job)
     for _, entry in ipairs(backups) do
-        if type(entry) ~= "table" or not tostring(entry.backup):find(ID_PATTERN) then
-            refuse("INVALID_ARGUMENT", "an entry must have the id of a backup")
+        if type(entry) ~= "table" or not tostring(entry.backup):find(Ids.PATTERN) then
+            Call.refuse("INVALID_ARGUMENT", "an entry must have the id of a backup")
         end
     end
     for _, entry in ipairs(backups) do
-        Tasks.judge_backup(job, entry.backup, clean(tostring(entry.problem or ""), REASON_MAX), complete)
+        Tasks.judge_backup(job, entry.backup, Text.clean(tostring(entry.problem or ""), Limits.REASON_MAX), complete)
     end
     if is_last then
         Tasks.note_verified(task, damage)
     end
-    return DONE
+    return Call.DONE
 end)
 
 -- One entry of a report, checked; the record that it stands for is new.
 function Tasks.read_entry(entry)
-    local fields = Arguments.of(type(entry) == "table" and { tostring(entry.backup or ""),
-        tostring(entry.name or ""), tostring(entry.snapshot or ""), int(tonumber(entry.taken_ms) or -1),
-        int(tonumber(entry.bytes) or -1), entry.created_by or NIL_ID, entry.version or "1.2",
+    local fields = Args.of(type(entry) == "table" and { tostring(entry.backup or ""),
+        tostring(entry.name or ""), tostring(entry.snapshot or ""), Text.int(tonumber(entry.taken_ms) or -1),
+        Text.int(tonumber(entry.bytes) or -1), entry.created_by or Ids.NIL, entry.version or "1.2",
         entry.labels and cjson.encode(entry.labels) or "[]" } or {})
-    return { id = fields:id("backup"), name = fields:name("name", NAME_MAX),
-        repository_snapshot = fields:digest("snapshot"), taken_ms = int(fields:number("taken_ms", 0, BYTES_MAX)),
-        bytes_total = int(fields:number("bytes", 0, BYTES_MAX)), created_by = fields:id("created_by"),
-        version = fields:name("version", 7), labels = (fields:json_array("labels", JSON_MAX)) }
+    return { id = fields:id("backup"), name = fields:name("name", Limits.NAME_MAX),
+        repository_snapshot = fields:digest("snapshot"),
+        taken_ms = Text.int(fields:number("taken_ms", 0, Limits.BYTES_MAX)),
+        bytes_total = Text.int(fields:number("bytes", 0, Limits.BYTES_MAX)), created_by = fields:id("created_by"),
+        version = fields:name("version", 7), labels = (fields:json_array("labels", Limits.JSON_MAX)) }
 end
 
 -- A record that the doctor has made again does not know where its data is: it is told that now. True if it is one.
@@ -193,29 +196,29 @@ function Tasks.tell_found(job, backup, found, now)
     if backup.state ~= "completed" or backup.repository_snapshot ~= "" or backup.app ~= job.app then
         return false
     end
-    update_backup(backup, { bucket = job.bucket, repository_snapshot = found.repository_snapshot,
+    Backups.update(backup, { bucket = job.bucket, repository_snapshot = found.repository_snapshot,
         taken_ms = found.taken_ms, bytes_total = found.bytes_total, bytes_done = found.bytes_total,
         percent_done = "100", created_by = found.created_by, version = found.version, labels = found.labels }, now)
-    AFTER.completion(backup)
+    Backups.AFTER.completion(backup)
     return true
 end
 
 -- Any other backup that has a record, in whatever state, keeps it. One that was deleted has nothing in the bucket to be
 -- found by: its delete job, which no task of the app runs beside, removes that before the record.
-define("catalog_report", WRITES, function(a)
-    local id, epoch = a:id("job"), a:number("epoch", 0, BYTES_MAX)
-    local _, list = a:json_array("backups", JSON_MAX)
+Call.writes("catalog_report", function(a)
+    local id, epoch = a:id("job"), a:number("epoch", 0, Limits.BYTES_MAX)
+    local _, list = a:json_array("backups", Limits.JSON_MAX)
     a:finish()
-    if #list > LIST_MAX then
-        refuse("INVALID_ARGUMENT", "%d backups, at most %d are allowed", #list, LIST_MAX)
+    if #list > Limits.LIST_MAX then
+        Call.refuse("INVALID_ARGUMENT", "%d backups, at most %d are allowed", #list, Limits.LIST_MAX)
     end
-    local job = fence(id, epoch)
-    local task, entries, now, count = Tasks.of(job), {}, now_ms(), 0
+    local job = Jobs.fence(id, epoch)
+    local task, entries, now, count = Tasks.of(job), {}, Time.now_ms(), 0
     for i, entry in ipairs(list) do
         entries[i] = Tasks.read_entry(entry)
     end
     for _, found in ipairs(entries) do
-        local known = load_backup(found.id)
+        local known = Backups.load(found.id)
         if known then
             count = count + (Tasks.tell_found(job, known, found, now) and 1 or 0)
         else
@@ -223,12 +226,12 @@ define("catalog_report", WRITES, function(a)
             found.node, found.job = task.node, job.id
             found.created_ms, found.bytes_done = found.taken_ms, found.bytes_total
             found.percent_done = "100"
-            found.state_details = with_detail("[]", "record_rebuilt", "Record rebuilt",
+            found.state_details = Reasons.with_detail("[]", "record_rebuilt", "Record rebuilt",
                 "its record was lost and has been made from what is in the bucket")
-            store_found_backup(found, note_of(job, "found in the bucket"), now)
-            AFTER.completion(found)
+            Backups.store_found(found, Jobs.note(job, "found in the bucket"), now)
+            Backups.AFTER.completion(found)
             count = count + 1
         end
     end
-    return int(count)
+    return Text.int(count)
 end)

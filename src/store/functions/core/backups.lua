@@ -1,86 +1,112 @@
 -- Backups -------------------------------------------------------------------------------------------------------------
 
+local Backups = {}
+
+Backups.STATES = { "pending", "discovering", "running", "deleting", "completed", "failed", "removed", "unknown" }
+
+-- {from, event} -> to. What is not here is refused. "none" is before the first record, "gone" after the last.
+Backups.TRANSITIONS = {
+    none = { create = "pending", found = "completed" }, -- found: in a bucket, by a task that rebuilds the catalogue
+    pending = {
+        discover = "discovering", requeue = "pending", fail = "failed", cancel = "failed",
+        withdraw = "gone",   -- DELETE before any worker had it
+        delete = "deleting", -- DELETE afterwards: an attempt may have left data
+    },
+    discovering = { run = "running", requeue = "pending", fail = "failed", cancel = "failed", delete = "deleting" },
+    running = { complete = "completed", requeue = "pending", fail = "failed", cancel = "failed", delete = "deleting" },
+    completed = { delete = "deleting", lose = "removed" }, -- a verification found data gone or damaged
+    failed = { delete = "deleting", retry = "pending" },
+    removed = { delete = "deleting", find = "completed" }, -- another one has read all of it
+    unknown = { delete = "deleting" },
+    deleting = {
+        complete = "deleting", requeue = "deleting", -- data may exist: a delete job follows
+        fail = "gone", cancel = "gone", -- of the first attempt, which has left none
+        purge = "gone",   -- the delete job has removed the data
+        keep = "failed",  -- the delete job has failed for good
+    },
+}
+
 -- What a record does not say; it makes the many that wait or are done small and quick to write.
-local BACKUP_DEFAULTS = { __index = {
+Backups.DEFAULTS = { __index = {
     labels = "[]", snapshot = "", schedule = "", hook_state = "", state_unready = "[]", state_details = "[]",
     hook_state_details = "[]", taken_ms = "0", bytes_total = "-1", bytes_done = "-1", percent_done = "0",
     repository_snapshot = "", revision = "1",
 } }
 
-local function load_backup(id)
-    return read_hash(PREFIX .. "backup:" .. id, BACKUP_DEFAULTS)
+function Backups.load(id)
+    return Hash.read(Keys.backup(id), Backups.DEFAULTS)
 end
 
 -- account and app: "" stands for any.
-local function find_backup(account, app, id)
-    local backup = load_backup(id)
+function Backups.find(account, app, id)
+    local backup = Backups.load(id)
     if not backup or (account ~= "" and backup.account ~= account) or (app ~= "" and backup.app ~= app) then
-        refuse("UNKNOWN_BACKUP", "there is no backup %s here", id)
+        Call.refuse("UNKNOWN_BACKUP", "there is no backup %s here", id)
     end
     return backup
 end
 
-local function forget_backup(backup)
-    local id, names = backup.id, PREFIX .. "names:" .. backup.app
-    redis.call("DEL", PREFIX .. "backup:" .. id)
-    redis.call("ZREM", PREFIX .. "backups:" .. backup.app, id)
-    redis.call("ZREM", PREFIX .. "account-backups:" .. backup.account, id)
+function Backups.forget(backup)
+    local id, names = backup.id, Keys.names(backup.app)
+    redis.call("DEL", Keys.backup(id))
+    redis.call("ZREM", Keys.backups(backup.app), id)
+    redis.call("ZREM", Keys.account_backups(backup.account), id)
     if redis.call("HGET", names, backup.name) == id then
         redis.call("HDEL", names, backup.name)
     end
 end
 
 -- Writes fields of a backup whose state stays; nothing to write is no change.
-local function update_backup(backup, changes, now)
+function Backups.update(backup, changes, now)
     if next(changes) == nil then
         return
     end
-    changes.modified_ms = int(now)
-    changes.revision = int(backup.revision + 1)
+    changes.modified_ms = Text.int(now)
+    changes.revision = Text.int(backup.revision + 1)
     for field, value in pairs(changes) do
         backup[field] = value
     end
-    write_hash(PREFIX .. "backup:" .. backup.id, changes)
+    Hash.write(Keys.backup(backup.id), changes)
 end
 
-local function allows(backup, event)
-    return TRANSITIONS[backup.state] ~= nil and TRANSITIONS[backup.state][event] ~= nil
+function Backups.allows(backup, event)
+    return Backups.TRANSITIONS[backup.state] ~= nil and Backups.TRANSITIONS[backup.state][event] ~= nil
 end
 
 -- To be called before the first write.
-local function require_event(backup, event)
-    if not allows(backup, event) then
-        refuse("ILLEGAL_TRANSITION", "backup %s: cannot %s while %s", backup.id, event, backup.state)
+function Backups.require_event(backup, event)
+    if not Backups.allows(backup, event) then
+        Call.refuse("ILLEGAL_TRANSITION", "backup %s: cannot %s while %s", backup.id, event, backup.state)
     end
 end
 
 -- The one place where a backup changes its state. note: {job, epoch, who, why}; changes: other fields of the record.
-local function transition(backup, event, note, changes)
-    require_event(backup, event)
-    local from, to = backup.state, TRANSITIONS[backup.state][event]
-    local now = now_ms()
+function Backups.transition(backup, event, note, changes)
+    Backups.require_event(backup, event)
+    local from, to = backup.state, Backups.TRANSITIONS[backup.state][event]
+    local now = Time.now_ms()
     if from ~= to then
-        redis.call("ZREM", PREFIX .. "state:" .. from, backup.id)
+        redis.call("ZREM", Keys.state(from), backup.id)
     end
     if to == "gone" then
-        forget_backup(backup)
+        Backups.forget(backup)
     else
         changes.state = to
-        update_backup(backup, changes, now)
+        Backups.update(backup, changes, now)
         if from ~= to then
-            redis.call("ZADD", PREFIX .. "state:" .. to, int(now), backup.id)
+            redis.call("ZADD", Keys.state(to), Text.int(now), backup.id)
         end
     end
     backup.state = to
-    journal({ backup = backup.id, job = note.job, app = backup.app, account = backup.account, from = from, to = to,
+    Journal.write({ backup = backup.id, job = note.job, app = backup.app, account = backup.account, from = from, to = to,
         epoch = note.epoch, who = note.who, why = note.why })
 end
 
--- What there is to write down of a backup that begins; the rest is in BACKUP_DEFAULTS. Flat, as Redis takes it.
-local function new_record(backup)
+-- What there is to write down of a backup that begins; the rest is in Backups.DEFAULTS. Flat, as Redis takes it.
+function Backups.new_record(backup)
     local record = {
         "id", backup.id, "account", backup.account, "app", backup.app, "app_name", backup.app_name, "name", backup.name,
-        "state", TRANSITIONS.none.create, "bucket", backup.bucket, "node", backup.node, "job", backup.job,
+        "state", Backups.TRANSITIONS.none.create, "bucket", backup.bucket, "node", backup.node, "job", backup.job,
         "version", backup.version, "created_by", backup.created_by, "created_ms", backup.created_ms,
     }
     if backup.labels ~= "[]" then
@@ -92,19 +118,19 @@ local function new_record(backup)
     return record
 end
 
--- And the one place where it gets its first. Nothing can be refused here; Redis is asked once per index and not once
+-- The one place where a backup gets its first state. Nothing can be refused here; Redis is asked once per index and not once
 -- per backup.
-local function store_new_backups(backups)
+function Backups.store_new(backups)
     local indexes, names = {}, {}
-    local state = TRANSITIONS.none.create
+    local state = Backups.TRANSITIONS.none.create
     for _, backup in ipairs(backups) do
         local id, created = backup.id, backup.created_ms
-        redis.call("HSET", PREFIX .. "backup:" .. id, unpack(new_record(backup)))
-        append(indexes, PREFIX .. "backups:" .. backup.app, created, id)
-        append(indexes, PREFIX .. "account-backups:" .. backup.account, created, id)
-        append(indexes, PREFIX .. "state:" .. state, created, id)
-        append(names, PREFIX .. "names:" .. backup.app, backup.name, id)
-        journal({ backup = id, job = backup.job, app = backup.app, account = backup.account, from = "none",
+        redis.call("HSET", Keys.backup(id), unpack(Backups.new_record(backup)))
+        Lists.append(indexes, Keys.backups(backup.app), created, id)
+        Lists.append(indexes, Keys.account_backups(backup.account), created, id)
+        Lists.append(indexes, Keys.state(state), created, id)
+        Lists.append(names, Keys.names(backup.app), backup.name, id)
+        Journal.write({ backup = id, job = backup.job, app = backup.app, account = backup.account, from = "none",
             to = state, who = backup.created_by, why = "requested" })
     end
     for key, members in pairs(indexes) do
@@ -115,53 +141,47 @@ local function store_new_backups(backups)
     end
 end
 
-local function is_name_of_other(app, name, id)
-    local holder = redis.call("HGET", PREFIX .. "names:" .. app, name)
+function Backups.is_name_of_other(app, name, id)
+    local holder = redis.call("HGET", Keys.names(app), name)
     return holder and holder ~= id
 end
 
--- Nor this one: a backup whose record was lost. What only the record knew is lost; note: as of transition().
-local function store_found_backup(backup, note, now)
+-- A backup whose record was lost gets one again; nothing is refused here. What only the record knew is lost. note: as of
+-- Backups.transition().
+function Backups.store_found(backup, note, now)
     local id, created = backup.id, backup.created_ms
-    backup.state, backup.modified_ms, backup.revision = TRANSITIONS.none.found, int(now), "1"
-    if is_name_of_other(backup.app, backup.name, id) then
-        backup.name = backup.name:sub(1, NAME_MAX - 9) .. "-" .. id:sub(1, 8)
+    backup.state, backup.modified_ms, backup.revision = Backups.TRANSITIONS.none.found, Text.int(now), "1"
+    if Backups.is_name_of_other(backup.app, backup.name, id) then
+        backup.name = backup.name:sub(1, Limits.NAME_MAX - 9) .. "-" .. id:sub(1, 8)
     end
-    write_hash(PREFIX .. "backup:" .. id, backup)
-    redis.call("ZADD", PREFIX .. "backups:" .. backup.app, created, id)
-    redis.call("ZADD", PREFIX .. "account-backups:" .. backup.account, created, id)
-    redis.call("ZADD", PREFIX .. "state:" .. backup.state, int(now), id)
-    redis.call("HSET", PREFIX .. "names:" .. backup.app, backup.name, id)
-    journal({ backup = id, job = note.job, app = backup.app, account = backup.account, from = "none",
+    Hash.write(Keys.backup(id), backup)
+    redis.call("ZADD", Keys.backups(backup.app), created, id)
+    redis.call("ZADD", Keys.account_backups(backup.account), created, id)
+    redis.call("ZADD", Keys.state(backup.state), Text.int(now), id)
+    redis.call("HSET", Keys.names(backup.app), backup.name, id)
+    Journal.write({ backup = id, job = note.job, app = backup.app, account = backup.account, from = "none",
         to = backup.state, epoch = note.epoch, who = note.who, why = note.why })
 end
 
-local function reasons(text)
-    if text == "" then
-        return "[]"
-    end
-    return cjson.encode({ clean(text, UNREADY_MAX) })
+-- The job that removes the data of a backup that is being deleted; the app's node of today does it.
+function Backups.queue_delete(backup, now)
+    local node = Apps.node_of(backup.app, backup.node)
+    local id = Ids.derived(backup.id .. backup.revision .. Text.int(now))
+    Backups.update(backup, { job = id }, now)
+    Jobs.queue_new({ Jobs.new(id, "delete", backup, node, Text.int(now)) })
 end
 
--- The array's text with one more reason.
-local function with_reason(unready, reason)
-    if reason == "" then
-        return unready
-    elseif unready == "[]" then
-        return reasons(reason)
-    end
-    return unready:sub(1, -2) .. "," .. cjson.encode(clean(reason, UNREADY_MAX)) .. "]"
+-- Is this queued job still what its backup waits for?
+function Backups.is_wanted(job, backup)
+    return backup ~= nil and backup.job == job.id and
+        backup.state == (job.kind == "delete" and "deleting" or "pending")
 end
 
--- The array's text with one more entry. It is not decoded: empty arrays inside would not survive that.
-local function with_detail(details, reason, title, text)
-    local entry = string.format('{"type":%s,"title":%s,"detail":%s}', cjson.encode(DETAIL_TYPE_PREFIX .. reason),
-        cjson.encode(title), cjson.encode(text ~= "" and clean(text, REASON_MAX) or title))
-    if details:find(entry, 1, true) or #details + #entry >= JSON_MAX then
-        return details
+-- The backup of a claimed job; it goes only through this job's own end, so a missing one means a lost lease.
+function Backups.of(job)
+    local backup = Backups.load(job.subject)
+    if not backup then
+        Call.refuse("LEASE_LOST", "job %s: its backup %s is gone", job.id, job.subject)
     end
-    if details == "[]" then
-        return "[" .. entry .. "]"
-    end
-    return details:sub(1, -2) .. "," .. entry .. "]"
+    return backup
 end

@@ -13,12 +13,12 @@ local Contact = { BREAK_MS = 5000 } -- between two heartbeats, which come every 
 
 -- What the record of a node gets when it is heard.
 function Contact.note(node, now)
-    local last = redis.call("HGET", PREFIX .. "node:" .. node, "heartbeat_ms")
-    local changes = { heartbeat_ms = int(now) }
+    local last = redis.call("HGET", Keys.node(node), "heartbeat_ms")
+    local changes = { heartbeat_ms = Text.int(now) }
     if last and now - tonumber(last) > Contact.BREAK_MS then
-        changes.back_ms = int(now)
+        changes.back_ms = Text.int(now)
     end
-    redis.call("ZADD", NODES, int(now), node)
+    redis.call("ZADD", Keys.NODES, Text.int(now), node)
     return changes
 end
 
@@ -29,9 +29,9 @@ end
 
 -- Was Redis there all the time? Some node has been heard.
 function Contact.has_witness(now)
-    for _, name in ipairs(redis.call("ZRANGEBYSCORE", NODES, int(now - Contact.BREAK_MS), "+inf")) do
-        local node = read_hash(PREFIX .. "node:" .. name)
-        if node and now - Contact.since(node) >= NODE_ALIVE_MS then
+    for _, name in ipairs(redis.call("ZRANGEBYSCORE", Keys.NODES, Text.int(now - Contact.BREAK_MS), "+inf")) do
+        local node = Hash.read(Keys.node(name))
+        if node and now - Contact.since(node) >= Limits.NODE_ALIVE_MS then
             return true
         end
     end
@@ -40,12 +40,12 @@ end
 
 -- Of a job whose lease has ended, what has become of its worker: "dead", "alive", or nil while that cannot be told.
 function Contact.judge(job, now)
-    local node = read_hash(PREFIX .. "node:" .. job.node) or {}
+    local node = Hash.read(Keys.node(job.node)) or {}
     local last = tonumber(node.heartbeat_ms or "0")
     if (node.worker or "") ~= "" and node.worker ~= job.worker then
         return "dead"
     elseif last >= tonumber(job.lease_until_ms) then
-        return now - tonumber(node.back_ms or "0") >= NODE_ALIVE_MS and "alive" or nil
+        return now - tonumber(node.back_ms or "0") >= Limits.NODE_ALIVE_MS and "alive" or nil
     end
-    return now - last >= NODE_ALIVE_MS and Contact.has_witness(now) and "dead" or nil
+    return now - last >= Limits.NODE_ALIVE_MS and Contact.has_witness(now) and "dead" or nil
 end

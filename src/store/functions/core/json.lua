@@ -6,11 +6,11 @@ numbers (whole ones), booleans, what object() and list() return, or nil for a fi
 ]]
 local Json = {}
 
-local function json_text(value)
+function Json.text(value)
     if type(value) == "table" then
         return value.json
     elseif type(value) == "number" then
-        return int(value)
+        return Text.int(value)
     end
     return type(value) == "boolean" and tostring(value) or cjson.encode(value)
 end
@@ -20,7 +20,7 @@ function Json.object(fields)
     local parts = {}
     for _, field in ipairs(fields) do
         if field[2] ~= nil then
-            parts[#parts + 1] = cjson.encode(field[1]) .. ":" .. json_text(field[2])
+            parts[#parts + 1] = cjson.encode(field[1]) .. ":" .. Json.text(field[2])
         end
     end
     return { json = "{" .. table.concat(parts, ",") .. "}" }
@@ -29,7 +29,7 @@ end
 function Json.list(values)
     local parts = {}
     for i, value in ipairs(values) do
-        parts[i] = json_text(value)
+        parts[i] = Json.text(value)
     end
     return { json = "[" .. table.concat(parts, ",") .. "]" }
 end

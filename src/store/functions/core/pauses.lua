@@ -4,10 +4,10 @@
 What a person holds back: no job of a paused node, app or bucket is claimed; one that runs goes on. A hash, "<kind>:<id>"
 (of a node its name) -> JSON of name, who, since_ms and reason; nearly always it is not there.
 ]]
-local Pauses = { KEY = PREFIX .. "paused", KINDS = { node = true, app = true, bucket = true } }
+local Pauses = { KINDS = { node = true, app = true, bucket = true } }
 
 function Pauses.holds(kind, id)
-    return redis.call("HEXISTS", Pauses.KEY, kind .. ":" .. id) == 1
+    return redis.call("HEXISTS", Keys.PAUSED, kind .. ":" .. id) == 1
 end
 
 function Pauses.read(field, text)
@@ -18,7 +18,7 @@ end
 
 -- All of them, in the order of their names.
 function Pauses.all()
-    local flat, pauses = redis.call("HGETALL", Pauses.KEY), {}
+    local flat, pauses = redis.call("HGETALL", Keys.PAUSED), {}
     for i = 1, #flat, 2 do
         pauses[#pauses + 1] = Pauses.read(flat[i], flat[i + 1])
     end
@@ -32,7 +32,7 @@ end
 function Pauses.of(job)
     local fields = { "node:" .. job.node, "app:" .. job.app, "bucket:" .. job.bucket }
     local pauses = {}
-    for i, text in ipairs(redis.call("HMGET", Pauses.KEY, unpack(fields))) do
+    for i, text in ipairs(redis.call("HMGET", Keys.PAUSED, unpack(fields))) do
         if text then
             pauses[#pauses + 1] = Pauses.read(fields[i], text)
         end

@@ -1,8 +1,8 @@
 -- Backups -------------------------------------------------------------------------------------------------------------
 
 -- A needed value of a record that nothing else has: it must be there, and says nothing.
-Doctor.UNKNOWN = { app_name = "unknown", node = "unknown", bucket = NIL_ID, account = NIL_ID, app = NIL_ID,
-    created_by = NIL_ID, version = "1.2" }
+Doctor.UNKNOWN = { app_name = "unknown", node = "unknown", bucket = Ids.NIL, account = Ids.NIL, app = Ids.NIL,
+    created_by = Ids.NIL, version = "1.2" }
 
 -- Of one that has ended: do its reasons and progress go with this state?
 function Doctor.fits(state, backup)
@@ -53,8 +53,8 @@ function Doctor.backup_state(place, backup, job, live)
             return backup.state -- as nearly all are: the indexes need not be asked
         end
     end
-    for _, state in ipairs(STATES) do
-        if Doctor.score(PREFIX .. "state:" .. state, place.id) and state ~= candidates[1] then
+    for _, state in ipairs(Backups.STATES) do
+        if Doctor.score(Keys.state(state), place.id) and state ~= candidates[1] then
             candidates[#candidates + 1] = state
         end
     end
@@ -87,16 +87,16 @@ function Doctor.guess_for_backup(place, backup, job)
         if field == "id" then
             return place.id
         elseif field == "job" then
-            return derived_id("doctor" .. place.id)
+            return Ids.derived("doctor" .. place.id)
         elseif field == "name" then
             return "backup-" .. place.id
         elseif field == "state" then
             return Doctor.backup_state(place, backup, job or {}, place.live)
         elseif field == "created_ms" then
-            local score = Doctor.score(PREFIX .. "backups:" .. (rawget(backup, "app") or ""), place.id)
-                or Doctor.score(PREFIX .. "account-backups:" .. (rawget(backup, "account") or ""), place.id)
-            return score and score >= 0 and score <= BYTES_MAX and int(score) or rawget(backup, "modified_ms")
-                or int(place.now)
+            local score = Doctor.score(Keys.backups(rawget(backup, "app") or ""), place.id)
+                or Doctor.score(Keys.account_backups(rawget(backup, "account") or ""), place.id)
+            return score and score >= 0 and score <= Limits.BYTES_MAX and Text.int(score) or rawget(backup, "modified_ms")
+                or Text.int(place.now)
         end
         local of_app = app and ({ account = app.account, app = app.id, app_name = app.name, node = app.node })[field]
         local of_job = job and job[field]
@@ -112,15 +112,15 @@ function Doctor.likely_bucket(backup)
     local account, app = rawget(backup, "account") or "", Doctor.app(rawget(backup, "app") or "")
     local buckets = {}
     for _, owner in ipairs({ account, "shared" }) do
-        buckets[#buckets + 1] = Doctor.ask("HGET", DEFAULT_BUCKETS, owner)
+        buckets[#buckets + 1] = Doctor.ask("HGET", Keys.DEFAULT_BUCKETS, owner)
     end
     for _, owner in ipairs({ account, "shared" }) do
-        for _, id in ipairs(Doctor.ask("ZRANGE", PREFIX .. "buckets:" .. owner, 0, -1) or {}) do
+        for _, id in ipairs(Doctor.ask("ZRANGE", Keys.buckets(owner), 0, -1) or {}) do
             buckets[#buckets + 1] = id
         end
     end
     for _, id in ipairs(buckets) do
-        if app and Doctor.score(PREFIX .. "verified:" .. app.node, id .. ":" .. app.id) then
+        if app and Doctor.score(Keys.verified(app.node), id .. ":" .. app.id) then
             return id
         end
     end
@@ -129,14 +129,14 @@ end
 
 -- Its name in the index counts, when the record's own is not there.
 function Doctor.check_name(place, backup)
-    local names = PREFIX .. "names:" .. backup.app
+    local names = Keys.names(backup.app)
     local holder = Doctor.ask("HGET", names, backup.name)
     if holder == place.id then
         return
     end
     local other = holder and Doctor.backup(holder)
     if other and other.app == backup.app and other.name == backup.name then
-        Doctor.mend(place, backup, "name", backup.name:sub(1, NAME_MAX - 9) .. "-" .. place.id:sub(1, 8),
+        Doctor.mend(place, backup, "name", backup.name:sub(1, Limits.NAME_MAX - 9) .. "-" .. place.id:sub(1, 8),
             "which another backup has")
     end
     Doctor.find(place, string.format("its name '%s' is not in %s", backup.name, names), "add it",
@@ -144,12 +144,12 @@ function Doctor.check_name(place, backup)
 end
 
 function Doctor.check_created(place, backup, job)
-    local by_app = Doctor.score(PREFIX .. "backups:" .. backup.app, place.id)
-    local by_account = Doctor.score(PREFIX .. "account-backups:" .. backup.account, place.id)
+    local by_app = Doctor.score(Keys.backups(backup.app), place.id)
+    local by_account = Doctor.score(Keys.account_backups(backup.account), place.id)
     local by_job = place.live and job.kind == "backup" and tonumber(job.created_ms)
     if by_app and by_app ~= tonumber(backup.created_ms) and (by_app == by_account or by_app == by_job)
-        and Doctor.is.number(int(by_app)) then
-        Doctor.mend(place, backup, "created_ms", int(by_app), "not as the indexes have it")
+        and Doctor.is.number(Text.int(by_app)) then
+        Doctor.mend(place, backup, "created_ms", Text.int(by_app), "not as the indexes have it")
     end
 end
 
@@ -162,8 +162,8 @@ function Doctor.check_progress(place, backup)
     end
     local size = math.max(tonumber(total or done or "0"), 0)
     local part = whole and size or math.min(tonumber(done or "0"), size)
-    local should = { { "bytes_total", int(size) }, { "bytes_done", int(part) },
-        { "percent_done", whole and "100" or int(percent(part, size)) } }
+    local should = { { "bytes_total", Text.int(size) }, { "bytes_done", Text.int(part) },
+        { "percent_done", whole and "100" or Text.int(Progress.percent(part, size)) } }
     for _, pair in ipairs(should) do
         if rawget(backup, pair[1]) ~= pair[2] then
             Doctor.mend(place, backup, pair[1], pair[2], "which does not go with the others")
@@ -175,9 +175,9 @@ end
 function Doctor.check_changes(place, backup, in_state)
     local modified, revision = rawget(backup, "modified_ms"), rawget(backup, "revision")
     if not modified and revision and tonumber(revision) > 1 then
-        Doctor.mend(place, backup, "modified_ms", int(in_state or place.now))
+        Doctor.mend(place, backup, "modified_ms", Text.int(in_state or place.now))
     elseif not modified and backup.state ~= "pending" then
-        Doctor.mend(place, backup, "modified_ms", int(in_state or place.now))
+        Doctor.mend(place, backup, "modified_ms", Text.int(in_state or place.now))
     end
     if rawget(backup, "modified_ms") and (not revision or revision == "0") then
         Doctor.mend(place, backup, "revision", "2")
@@ -188,14 +188,14 @@ end
 -- have left data. commands: where to.
 function Doctor.add_job(place, backup, commands)
     local kind = backup.state == "deleting" and "delete" or "backup"
-    local id = derived_id("doctor" .. place.id .. int(place.now))
+    local id = Ids.derived("doctor" .. place.id .. Text.int(place.now))
     local app = Doctor.app(backup.app)
-    local key = PREFIX .. "job:" .. id
+    local key = Keys.job(id)
     commands[#commands + 1] = { "HSET", key, "id", id, "kind", kind, "subject", place.id, "account", backup.account,
         "app", backup.app, "bucket", backup.bucket, "node", app and app.node or backup.node, "state", "delayed",
-        "created_ms", kind == "backup" and backup.created_ms or int(place.now), "attempt", "1", "epoch", "1", "reason",
+        "created_ms", kind == "backup" and backup.created_ms or Text.int(place.now), "attempt", "1", "epoch", "1", "reason",
         "made again by the doctor" }
-    commands[#commands + 1] = { "ZADD", DELAYED, int(place.now + Doctor.GRACE_MS), id }
+    commands[#commands + 1] = { "ZADD", Keys.DELAYED, Text.int(place.now + Doctor.GRACE_MS), id }
     return id
 end
 
@@ -220,15 +220,15 @@ end
 
 -- Which of this app's backups are in which bucket is being looked up, or has been since then, everywhere.
 function Doctor.catalog_of(app, since)
-    for _, id in ipairs(Doctor.ask("SMEMBERS", PREFIX .. "active-tasks:" .. app.id) or {}) do
-        if Doctor.ask("HGET", PREFIX .. "task:" .. id, "kind") == "catalog" then
+    for _, id in ipairs(Doctor.ask("SMEMBERS", Keys.active_tasks(app.id)) or {}) do
+        if Doctor.ask("HGET", Keys.task(id), "kind") == "catalog" then
             return "asked"
         end
     end
     local seen = 0
     for _, owner in ipairs({ app.account, "shared" }) do
-        for _, bucket in ipairs(Doctor.ask("ZRANGE", PREFIX .. "buckets:" .. owner, 0, -1) or {}) do
-            local last = Doctor.ask("HMGET", PREFIX .. "repository:" .. bucket .. ":" .. app.id, "catalog_ms",
+        for _, bucket in ipairs(Doctor.ask("ZRANGE", Keys.buckets(owner), 0, -1) or {}) do
+            local last = Doctor.ask("HMGET", Keys.repository(bucket, app.id), "catalog_ms",
                 "catalog_state") or {}
             if last[2] ~= "completed" or (tonumber(last[1] or nil) or 0) <= since then
                 return "needed"
@@ -257,20 +257,20 @@ end
 -- Its repository is verified now and then.
 function Doctor.check_verified(place, backup)
     local app = backup.state == "completed" and Doctor.app(backup.app)
-    if not app or not Doctor.hash(PREFIX .. "bucket:" .. backup.bucket) then
+    if not app or not Doctor.hash(Keys.bucket(backup.bucket)) then
         return
     end
     local member = backup.bucket .. ":" .. backup.app
-    if Doctor.score(PREFIX .. "verified:" .. app.node, member) then
+    if Doctor.score(Keys.verified(app.node), member) then
         return
     end
-    for _, node in ipairs(Doctor.ask("ZRANGE", NODES, 0, -1) or {}) do
-        if Doctor.score(PREFIX .. "verified:" .. node, member) then
+    for _, node in ipairs(Doctor.ask("ZRANGE", Keys.NODES, 0, -1) or {}) do
+        if Doctor.score(Keys.verified(node), member) then
             return
         end
     end
-    local key = PREFIX .. "verified:" .. app.node
-    Doctor.find(place, "its repository is not in " .. key, "add it", { "ZADD", key, int(place.now), member })
+    local key = Keys.verified(app.node)
+    Doctor.find(place, "its repository is not in " .. key, "add it", { "ZADD", key, Text.int(place.now), member })
 end
 
 -- What only an app's record says with certainty, since its id is made of account and name.
@@ -280,7 +280,7 @@ function Doctor.check_app_of(place, backup)
         return
     end
     if app.account ~= backup.account and Doctor.is.id(app.account)
-        and Doctor.score(PREFIX .. "apps:" .. app.account, app.id) then
+        and Doctor.score(Keys.apps(app.account), app.id) then
         Doctor.mend(place, backup, "account", app.account, "but its app is another account's")
     end
     if app.name ~= backup.app_name and Doctor.is.name(app.name) and not Doctor.proves(app, backup.app_name) then
@@ -291,17 +291,17 @@ end
 function Doctor.check_backup_indexes(place, backup)
     local modified = tonumber(rawget(backup, "modified_ms") or backup.created_ms)
     local first = math.min(modified, tonumber(backup.created_ms))
-    Doctor.entry(place, PREFIX .. "backups:" .. backup.app, place.id, backup.created_ms)
-    Doctor.entry(place, PREFIX .. "account-backups:" .. backup.account, place.id, backup.created_ms)
-    Doctor.entry(place, PREFIX .. "state:" .. backup.state, place.id, modified, function(score)
+    Doctor.entry(place, Keys.backups(backup.app), place.id, backup.created_ms)
+    Doctor.entry(place, Keys.account_backups(backup.account), place.id, backup.created_ms)
+    Doctor.entry(place, Keys.state(backup.state), place.id, modified, function(score)
         return score >= first and score <= modified and score % 1 == 0
     end)
-    for _, state in ipairs(STATES) do
+    for _, state in ipairs(Backups.STATES) do
         if state ~= backup.state then
-            Doctor.no_entry(place, PREFIX .. "state:" .. state, place.id)
+            Doctor.no_entry(place, Keys.state(state), place.id)
         end
     end
-    Doctor.member_of(place, ACCOUNTS, backup.account, true)
+    Doctor.member_of(place, Keys.ACCOUNTS, backup.account, true)
 end
 
 function Doctor.whole_backup(place, backup)
@@ -325,7 +325,7 @@ function Doctor.whole_backup(place, backup)
     Doctor.check_name(place, backup)
     Doctor.check_snapshot_of(place, backup)
     Doctor.check_progress(place, backup)
-    Doctor.check_changes(place, backup, Doctor.score(PREFIX .. "state:" .. backup.state, place.id))
+    Doctor.check_changes(place, backup, Doctor.score(Keys.state(backup.state), place.id))
     Doctor.check_backup_indexes(place, backup)
     Doctor.check_verified(place, backup)
     Doctor.life(place, true)
@@ -333,7 +333,7 @@ end
 
 -- A job that can be trusted, and whose subject this is.
 function Doctor.is_sound_job(job, subject)
-    return rawget(job, "subject") == subject and PRIORITY[rawget(job, "kind") or ""] ~= nil
+    return rawget(job, "subject") == subject and Jobs.PRIORITY[rawget(job, "kind") or ""] ~= nil
         and Doctor.FIELDS.job.state(rawget(job, "state") or "")
 end
 
@@ -343,8 +343,8 @@ function Doctor.last_words(place, id)
     if place.page then
         return nil
     end
-    for _, item in ipairs(Doctor.ask("XREVRANGE", JOURNAL, "+", "-", "COUNT", Doctor.JOURNAL_PAGE) or {}) do
-        local entry = item[2][2] == id and unflatten(item[2]) or {} -- journal() has the backup in front
+    for _, item in ipairs(Doctor.ask("XREVRANGE", Keys.JOURNAL, "+", "-", "COUNT", Doctor.JOURNAL_PAGE) or {}) do
+        local entry = item[2][2] == id and Hash.unflatten(item[2]) or {} -- journal() has the backup in front
         if entry.backup == id and Doctor.is.id(entry.app or "") and Doctor.is.id(entry.account or "") then
             return entry
         end
@@ -354,8 +354,8 @@ end
 
 -- The app, of those of an account, whose index has this backup.
 function Doctor.app_with(account, id)
-    for _, app in ipairs(Doctor.ask("ZRANGE", PREFIX .. "apps:" .. account, 0, -1) or {}) do
-        if Doctor.score(PREFIX .. "backups:" .. app, id) then
+    for _, app in ipairs(Doctor.ask("ZRANGE", Keys.apps(account), 0, -1) or {}) do
+        if Doctor.score(Keys.backups(app), id) then
             return app
         end
     end
@@ -365,18 +365,18 @@ end
 -- The account, the app and the state whose indexes have this backup: hints first, then all there are.
 function Doctor.find_indexes(id, hints)
     local account, app, state = hints.account, hints.app, nil
-    local accounts = Doctor.ask("SMEMBERS", ACCOUNTS) or {}
+    local accounts = Doctor.ask("SMEMBERS", Keys.ACCOUNTS) or {}
     table.sort(accounts)
     for _, other in ipairs(accounts) do
-        if not account and Doctor.score(PREFIX .. "account-backups:" .. other, id) then
+        if not account and Doctor.score(Keys.account_backups(other), id) then
             account = other
         end
     end
     for _, other in ipairs(account and { account } or accounts) do
         app = app or Doctor.app_with(other, id)
     end
-    for _, other in ipairs(STATES) do
-        if Doctor.score(PREFIX .. "state:" .. other, id) then
+    for _, other in ipairs(Backups.STATES) do
+        if Doctor.score(Keys.state(other), id) then
             state = state or other
         end
     end
@@ -386,10 +386,10 @@ end
 -- How much says that there is such a backup; one entry alone may be wrong itself.
 function Doctor.signs_of(id, hints, account, app, state)
     local signs = (hints.job and 2 or 0) + (hints.name and 1 or 0) + (state and 1 or 0)
-    if app and Doctor.score(PREFIX .. "backups:" .. app, id) then
+    if app and Doctor.score(Keys.backups(app), id) then
         signs = signs + 1
     end
-    if account and Doctor.score(PREFIX .. "account-backups:" .. account, id) then
+    if account and Doctor.score(Keys.account_backups(account), id) then
         signs = signs + 1
     end
     return signs
@@ -397,7 +397,7 @@ end
 
 -- The newest others of this app: what all of them have in common is not lost.
 function Doctor.sibling_of(app)
-    for _, other in ipairs(Doctor.ask("ZREVRANGE", PREFIX .. "backups:" .. app, 0, 9) or {}) do
+    for _, other in ipairs(Doctor.ask("ZREVRANGE", Keys.backups(app), 0, 9) or {}) do
         local backup = Doctor.backup(other)
         if backup and rawget(backup, "app_name") and rawget(backup, "bucket") and rawget(backup, "node") then
             return backup
@@ -408,16 +408,16 @@ end
 
 function Doctor.made_record(place, id, hints, account, app)
     local job, known, sibling = hints.job or {}, Doctor.app(app), Doctor.sibling_of(app)
-    local created = Doctor.score(PREFIX .. "backups:" .. app, id) or Doctor.score(PREFIX .. "account-backups:" .. account, id)
+    local created = Doctor.score(Keys.backups(app), id) or Doctor.score(Keys.account_backups(account), id)
     local live = job.state ~= nil and job.state ~= "done"
     return { "id", id, "account", account, "app", app, "app_name", known and known.name or sibling.app_name,
-        "name", hints.name and hints.name:sub(1, NAME_MAX) or "backup-" .. id,
+        "name", hints.name and hints.name:sub(1, Limits.NAME_MAX) or "backup-" .. id,
         "state", Doctor.backup_state({ id = id }, {}, job, live),
         "bucket", job.bucket or Doctor.likely_bucket({ account = account, app = app }) or sibling.bucket,
-        "node", job.node or (known and known.node) or sibling.node, "job", job.id or derived_id("doctor" .. id),
-        "version", Doctor.UNKNOWN.version, "created_by", NIL_ID,
-        "created_ms", int(created or tonumber(job.created_ms) or place.now), "modified_ms", int(place.now),
-        "revision", "2", "state_details", with_detail("[]", "record_rebuilt", "Record rebuilt",
+        "node", job.node or (known and known.node) or sibling.node, "job", job.id or Ids.derived("doctor" .. id),
+        "version", Doctor.UNKNOWN.version, "created_by", Ids.NIL,
+        "created_ms", Text.int(created or tonumber(job.created_ms) or place.now), "modified_ms", Text.int(place.now),
+        "revision", "2", "state_details", Reasons.with_detail("[]", "record_rebuilt", "Record rebuilt",
             "its record was lost and has been made from what is left, without its labels") }
 end
 
@@ -445,7 +445,7 @@ function Doctor.make_backup(place, id, hints)
             hints.remove).catalog = "*"
         return true
     end
-    Doctor.find(place, what, "make it again", { "HSET", PREFIX .. "backup:" .. id,
+    Doctor.find(place, what, "make it again", { "HSET", Keys.backup(id),
         unpack(Doctor.made_record(place, id, hints, account, app)) })
     return true
 end

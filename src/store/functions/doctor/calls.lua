@@ -7,7 +7,8 @@ Doctor.SIZES = { hash = "HLEN", set = "SCARD", zset = "ZCARD", list = "LLEN", st
 function Doctor.remove(place, type, what, todo)
     local size = Doctor.SIZES[type] and Doctor.ask(Doctor.SIZES[type], place.key) or 0
     if size > (type == "string" and Doctor.COPY_BYTES_MAX or Doctor.COPY_MEMBERS_MAX) then
-        Doctor.find(place, what, "too large to keep a copy of: RENAME it to a name that does not begin with " .. PREFIX)
+        Doctor.find(place, what,
+            "too large to keep a copy of: RENAME it to a name that does not begin with " .. Keys.PREFIX)
     else
         Doctor.find(place, what, todo, { "DEL", place.key })
     end
@@ -21,7 +22,7 @@ function Doctor.look_at_key(key, now, page)
     local type = redis.call("TYPE", key).ok
     place.id, place.known = id, known
     if type == "none" then
-        if key == SCHEMA_KEY and redis.call("EXISTS", NODES) == 1 then
+        if key == Keys.SCHEMA and redis.call("EXISTS", Keys.NODES) == 1 then
             Doctor.whole_schema(place, nil)
         end
     elseif not known then
@@ -32,7 +33,7 @@ function Doctor.look_at_key(key, now, page)
     elseif known.whole == "schema" then
         Doctor.whole_schema(place, redis.call("GET", key))
     elseif known.whole then
-        local defaults = ({ backup = BACKUP_DEFAULTS, task = Tasks.DEFAULTS, job = JOB_DEFAULTS })[known.whole]
+        local defaults = ({ backup = Backups.DEFAULTS, task = Tasks.DEFAULTS, job = Jobs.DEFAULTS })[known.whole]
         Doctor["whole_" .. known.whole](place, Doctor.hash(key, defaults))
     elseif known.member then
         Doctor.life(place, true)
@@ -82,7 +83,7 @@ function Doctor.tell(list, place)
     if #place.found == 1 and place.found[1].commands[1] and place.found[1].commands[1][1] == "DEL" then
         rank = 1
     end
-    for _, item in ipairs({ place.key, place.member or "", int(rank), table.concat(whats, "; "), table.concat(todos, "; "),
+    for _, item in ipairs({ place.key, place.member or "", Text.int(rank), table.concat(whats, "; "), table.concat(todos, "; "),
         catalog }) do
         list[#list + 1] = item
     end
@@ -102,18 +103,18 @@ end
 
 -- A page of all keys: where the next begins ("0": that was the last), what is wrong, and the keys with so many members
 -- that those are to be looked at page by page.
-define("doctor_look", READS, function(a)
+Call.reads("doctor_look", function(a)
     local cursor, count = a:text("cursor", 20), a:number("count", 1, Doctor.PAGE_MAX)
     a:finish()
     local found, large = {}, {}
-    local page = { now = now_ms(), count = Doctor.SMALL }
-    local scanned = redis.call("SCAN", cursor, "MATCH", PREFIX .. "*", "COUNT", count)
+    local page = { now = Time.now_ms(), count = Doctor.SMALL }
+    local scanned = redis.call("SCAN", cursor, "MATCH", Keys.PREFIX .. "*", "COUNT", count)
     if cursor == "0" then
-        Doctor.tell(found, Doctor.look_at_key(SCHEMA_KEY, page.now, page))
+        Doctor.tell(found, Doctor.look_at_key(Keys.SCHEMA, page.now, page))
     end
     for _, key in ipairs(scanned[2]) do
         local known = Doctor.describe(key)
-        if key ~= SCHEMA_KEY then
+        if key ~= Keys.SCHEMA then
             Doctor.tell(found, Doctor.look_at_key(key, page.now, page))
         end
         local size = known and known.member and Doctor.ask(Doctor.SIZES[known.type], key) or 0
@@ -127,13 +128,13 @@ define("doctor_look", READS, function(a)
 end)
 
 -- A page of the members of one key, in the same shape.
-define("doctor_look_in", READS, function(a)
-    local key, cursor, count = a:text("key", JSON_MAX), a:text("cursor", 20), a:number("count", 1, Doctor.PAGE_MAX)
+Call.reads("doctor_look_in", function(a)
+    local key, cursor, count = a:text("key", Limits.JSON_MAX), a:text("cursor", 20), a:number("count", 1, Doctor.PAGE_MAX)
     a:finish()
     local found, known = {}, Doctor.describe(key)
     local following = "0"
     if known and known.member then
-        local page = { now = now_ms(), count = count }
+        local page = { now = Time.now_ms(), count = count }
         following = Doctor.tell_members(found, page, key, known, cursor)
     end
     return { following, found, {} }
@@ -212,10 +213,10 @@ function Doctor.content_of(part)
     end
     local expires = redis.call("PEXPIRETIME", part.key)
     if part.is_life then
-        return { "life", part.key, "", expires ~= -2 and "1" or "0", "", int(expires), redis.sha1hex("") }
+        return { "life", part.key, "", expires ~= -2 and "1" or "0", "", Text.int(expires), redis.sha1hex("") }
     end
     local dump = redis.call("DUMP", part.key)
-    return { "key", part.key, "", dump and "1" or "0", dump or "", int(expires), Doctor.digest_of(part.key, dump) }
+    return { "key", part.key, "", dump and "1" or "0", dump or "", Text.int(expires), Doctor.digest_of(part.key, dump) }
 end
 
 function Doctor.plan(key, member, now)
@@ -234,25 +235,25 @@ function Doctor.plan(key, member, now)
 end
 
 -- What a repair of a place would change, as it is now; and what the repair is asked for with: a time and a token.
-define("doctor_plan", READS, function(a)
-    local key, member = a:text("key", JSON_MAX), a:text("member", JSON_MAX)
+Call.reads("doctor_plan", function(a)
+    local key, member = a:text("key", Limits.JSON_MAX), a:text("member", Limits.JSON_MAX)
     a:finish()
-    local now = now_ms()
+    local now = Time.now_ms()
     local _, contents, token = Doctor.plan(key, member, now)
-    return { int(now), token, contents }
+    return { Text.int(now), token, contents }
 end)
 
 -- Replies with whether each part is there now, and the SHA-1 of its content; refused when they are not any more what the plan has shown.
-define("doctor_repair", WRITES, function(a)
-    local key, member = a:text("key", JSON_MAX), a:text("member", JSON_MAX)
-    local now, token, who = a:number("now", 1, BYTES_MAX), a:text("token", 40), clean(a:text("who", 128), 128)
+Call.writes("doctor_repair", function(a)
+    local key, member = a:text("key", Limits.JSON_MAX), a:text("member", Limits.JSON_MAX)
+    local now, token, who = a:number("now", 1, Limits.BYTES_MAX), a:text("token", 40), Text.clean(a:text("who", 128), 128)
     a:finish()
-    if math.abs(now_ms() - now) > Doctor.CLOCK_SLACK_MS then
-        refuse("INVALID_ARGUMENT", "the plan is too old")
+    if math.abs(Time.now_ms() - now) > Doctor.CLOCK_SLACK_MS then
+        Call.refuse("INVALID_ARGUMENT", "the plan is too old")
     end
     local commands, _, current, place = Doctor.plan(key, member, now)
     if current ~= token then
-        refuse("PLAN_OUTDATED", "%s has changed meanwhile", clean(key, NAME_MAX))
+        Call.refuse("PLAN_OUTDATED", "%s has changed meanwhile", Text.clean(key, Limits.NAME_MAX))
     end
     local parts, contents = Doctor.parts_of(commands), {}
     for _, command in ipairs(commands) do
@@ -262,8 +263,8 @@ define("doctor_repair", WRITES, function(a)
         local content = Doctor.content_of(part)
         contents[i] = { content[4], content[7] }
     end
-    if #commands > 0 and Doctor.is_applicable({ "XADD", JOURNAL }) then
-        journal({ who = who, why = string.format("doctor: %s %s: %s", clean(key, 120), clean(member, 60),
+    if #commands > 0 and Doctor.is_applicable({ "XADD", Keys.JOURNAL }) then
+        Journal.write({ who = who, why = string.format("doctor: %s %s: %s", Text.clean(key, 120), Text.clean(member, 60),
             place.found[1].what) })
     end
     return contents
@@ -273,11 +274,11 @@ end)
 function Doctor.put_back(part, kind, content, expires)
     local key, member = part.key, part.member
     if kind == "life" and expires >= 0 then
-        redis.call("PEXPIREAT", key, int(expires))
+        redis.call("PEXPIREAT", key, Text.int(expires))
     elseif kind == "life" then
         redis.call("PERSIST", key)
     elseif not member and content then
-        redis.call("RESTORE", key, expires >= 0 and int(expires) or "0", content, "REPLACE", "ABSTTL")
+        redis.call("RESTORE", key, expires >= 0 and Text.int(expires) or "0", content, "REPLACE", "ABSTTL")
     elseif not member then
         redis.call("DEL", key)
     elseif not content then
@@ -293,25 +294,25 @@ end
 
 -- Puts a part back as it was before a repair, if it is still what the repair has made of it. known: whether that was told
 -- (else anything may be there); then whether the part was there after the repair, and its digest.
-define("doctor_undo", WRITES, function(a)
+Call.writes("doctor_undo", function(a)
     local flag = { ["0"] = true, ["1"] = true }
     local kind = a:choice("kind", { key = true, life = true, hash = true, set = true, zset = true })
-    local key, member = a:text("key", JSON_MAX), a:text("member", JSON_MAX)
+    local key, member = a:text("key", Limits.JSON_MAX), a:text("member", Limits.JSON_MAX)
     local existed, content = a:choice("existed", flag), a:text("content", Doctor.CONTENT_MAX)
-    local expires, digest = a:number("expires", -2, BYTES_MAX), a:text("digest", 40)
+    local expires, digest = a:number("expires", -2, Limits.BYTES_MAX), a:text("digest", 40)
     local known, after, after_digest = a:choice("known", flag), a:choice("after", flag), a:text("after_digest", 40)
     a:finish()
     local part = { key = key, known = Doctor.describe(key), is_life = kind == "life",
         member = kind ~= "key" and kind ~= "life" and member or nil }
-    if key:sub(1, #PREFIX) ~= PREFIX or (part.member and (not part.known or part.known.type ~= kind)) then
-        refuse("INVALID_ARGUMENT", "%s is not a key that a repair changes", clean(key, NAME_MAX))
+    if key:sub(1, #Keys.PREFIX) ~= Keys.PREFIX or (part.member and (not part.known or part.known.type ~= kind)) then
+        Call.refuse("INVALID_ARGUMENT", "%s is not a key that a repair changes", Text.clean(key, Limits.NAME_MAX))
     end
     local current = Doctor.content_of(part)
-    if current[4] == existed and current[7] == digest and current[6] == int(expires) then
-        return DONE
+    if current[4] == existed and current[7] == digest and current[6] == Text.int(expires) then
+        return Call.DONE
     elseif known == "1" and (current[4] ~= after or current[7] ~= after_digest) then
-        refuse("PLAN_OUTDATED", "%s has changed since the repair", clean(key, NAME_MAX))
+        Call.refuse("PLAN_OUTDATED", "%s has changed since the repair", Text.clean(key, Limits.NAME_MAX))
     end
     Doctor.put_back(part, kind, existed == "1" and content or nil, expires)
-    return DONE
+    return Call.DONE
 end)

@@ -27,16 +27,16 @@ local Doctor = {
 
 -- Values --------------------------------------------------------------------------------------------------------------
 
-function Doctor.is.id(text) return text:find(ID_PATTERN) ~= nil end
-function Doctor.is.optional_id(text) return text == "" or text:find(ID_PATTERN) ~= nil end
+function Doctor.is.id(text) return text:find(Ids.PATTERN) ~= nil end
+function Doctor.is.optional_id(text) return text == "" or text:find(Ids.PATTERN) ~= nil end
 function Doctor.is.digest(text) return #text == 64 and not text:find("[^0-9a-f]") end
 function Doctor.is.optional_digest(text) return text == "" or Doctor.is.digest(text) end
-function Doctor.is.name(text) return #text <= NAME_MAX and text:find("^[A-Za-z0-9._-]+$") ~= nil end
-function Doctor.is.node(text) return #text <= NODE_MAX and text:find("^[A-Za-z0-9._-]+$") ~= nil end
-function Doctor.is.text(text) return #text < JSON_MAX and not text:find("%c") end
+function Doctor.is.name(text) return #text <= Limits.NAME_MAX and text:find("^[A-Za-z0-9._-]+$") ~= nil end
+function Doctor.is.node(text) return #text <= Limits.NODE_MAX and text:find("^[A-Za-z0-9._-]+$") ~= nil end
+function Doctor.is.text(text) return #text < Limits.JSON_MAX and not text:find("%c") end
 function Doctor.is.some_text(text) return text ~= "" and Doctor.is.text(text) end
 function Doctor.is.flag(text) return text == "0" or text == "1" end
-function Doctor.is.number(text) return #text <= 16 and text:find("^%d+$") ~= nil and tonumber(text) <= BYTES_MAX end
+function Doctor.is.number(text) return #text <= 16 and text:find("^%d+$") ~= nil and tonumber(text) <= Limits.BYTES_MAX end
 function Doctor.is.bytes(text) return text == "-1" or Doctor.is.number(text) end
 function Doctor.is.percent(text) return Doctor.is.number(text) and tonumber(text) <= 100 end
 function Doctor.is.time(text) return Doctor.is.number(text) and tonumber(text) > 0 end
@@ -85,7 +85,7 @@ function Doctor.make_tables()
     end
     Doctor.FIELDS = {
         backup = Doctor.fields({ id = is.id, account = is.id, app = is.id, app_name = is.name, name = is.name,
-            state = Doctor.one_of(unpack(STATES)), bucket = is.id, node = is.node, job = is.id, version = is.name,
+            state = Doctor.one_of(unpack(Backups.STATES)), bucket = is.id, node = is.node, job = is.id, version = is.name,
             created_by = is.some_text, created_ms = is.number },
             with_progress({ labels = is.json, schedule = is.text, revision = is.number })),
         task = Doctor.fields({ id = is.id, kind = Doctor.one_of("restore", "prune", "verify", "catalog"),
@@ -94,7 +94,7 @@ function Doctor.make_tables()
             created_ms = is.time, modified_ms = is.time },
             with_progress({ backup = is.optional_id, backup_name = is.text, target = is.text, includes = is.json,
                 sample = is.percent })),
-        job = Doctor.fields({ id = is.id, kind = function(text) return PRIORITY[text] ~= nil end, subject = is.id,
+        job = Doctor.fields({ id = is.id, kind = function(text) return Jobs.PRIORITY[text] ~= nil end, subject = is.id,
             account = is.id, app = is.id, bucket = is.id, node = is.node, created_ms = is.number,
             state = Doctor.one_of("queued", "delayed", "claimed", "quarantined", "done") },
             { stage = is.text, worker = is.text, lease_until_ms = is.number, attempt = is.number, failures = is.number,
@@ -104,7 +104,7 @@ function Doctor.make_tables()
             concurrent_backups = Doctor.one_of("queue", "refuse"), state = Doctor.one_of("ready", "restoring", "failed"),
             created_ms = is.time, modified_ms = is.time }, { state_details = is.json }),
         bucket = Doctor.fields({ id = is.id, account = is.optional_id, name = is.name, provider = is.node,
-            server_url = is.text, bucket_name = is.text, state = function(text) return BUCKET_STATES[text] ~= nil end,
+            server_url = is.text, bucket_name = is.text, state = function(text) return Buckets.STATES[text] ~= nil end,
             state_details = is.json, is_default = is.flag, jobs_max = is.number, created_ms = is.time,
             modified_ms = is.time }, { probe_details = is.json, verify_ms = is.time }),
         node = Doctor.fields({ name = is.node, version = is.some_text, slots = is.time, running = is.number,
@@ -200,7 +200,7 @@ function Doctor.ask(...)
 end
 
 function Doctor.hash(key, defaults)
-    return unflatten(Doctor.ask("HGETALL", key) or {}, defaults)
+    return Hash.unflatten(Doctor.ask("HGETALL", key) or {}, defaults)
 end
 
 function Doctor.score(key, member)
@@ -212,19 +212,19 @@ function Doctor.has(key, member)
 end
 
 function Doctor.backup(id)
-    return Doctor.hash(PREFIX .. "backup:" .. id, BACKUP_DEFAULTS)
+    return Doctor.hash(Keys.backup(id), Backups.DEFAULTS)
 end
 
 function Doctor.task(id)
-    return Doctor.hash(PREFIX .. "task:" .. id, Tasks.DEFAULTS)
+    return Doctor.hash(Keys.task(id), Tasks.DEFAULTS)
 end
 
 function Doctor.job(id)
-    return Doctor.hash(PREFIX .. "job:" .. id, JOB_DEFAULTS)
+    return Doctor.hash(Keys.job(id), Jobs.DEFAULTS)
 end
 
 function Doctor.app(id)
-    local app = Doctor.hash(PREFIX .. "app:" .. id)
+    local app = Doctor.hash(Keys.app(id))
     return app and app.account and app.node and app.name and app or nil
 end
 
@@ -242,9 +242,9 @@ end
 function Doctor.mend(place, record, field, value, why)
     local old = rawget(record, field)
     record[field] = value
-    local told = old == nil and "is missing" or string.format("is '%s'", clean(old, 80))
-    Doctor.find(place, string.format("%s %s%s", clean(field, 40), told, why and ", " .. why or ""),
-        value == nil and "remove it" or string.format("set it to '%s'", clean(value, 80)),
+    local told = old == nil and "is missing" or string.format("is '%s'", Text.clean(old, 80))
+    Doctor.find(place, string.format("%s %s%s", Text.clean(field, 40), told, why and ", " .. why or ""),
+        value == nil and "remove it" or string.format("set it to '%s'", Text.clean(value, 80)),
         value == nil and { "HDEL", place.key, field } or { "HSET", place.key, field, value })
 end
 
@@ -261,10 +261,10 @@ end
 function Doctor.entry(place, key, member, score, is)
     local have = Doctor.score(key, member)
     if have == nil then
-        Doctor.find(place, "not in " .. key, "add it", { "ZADD", key, int(score), member })
+        Doctor.find(place, "not in " .. key, "add it", { "ZADD", key, Text.int(score), member })
     elseif (is and not is(have)) or (not is and have ~= tonumber(score)) then
         Doctor.find(place, string.format("its score in %s is %s", key, string.format("%.17g", have)),
-            "set it to " .. int(score), { "ZADD", key, int(score), member })
+            "set it to " .. Text.int(score), { "ZADD", key, Text.int(score), member })
     end
 end
 

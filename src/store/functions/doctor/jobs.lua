@@ -9,13 +9,13 @@ function Doctor.is_claimed(job)
     sign(job.state == "claimed")
     sign(job.worker ~= "")
     sign(Doctor.is.time(job.lease_until_ms))
-    sign(Doctor.score(LEASES, job.id) ~= nil)
-    sign(Doctor.ask("HGET", APP_BUSY, job.app) == job.id)
-    sign(Doctor.has(PREFIX .. "bucket-jobs:" .. job.bucket, job.id))
+    sign(Doctor.score(Keys.LEASES, job.id) ~= nil)
+    sign(Doctor.ask("HGET", Keys.APP_BUSY, job.app) == job.id)
+    sign(Doctor.has(Keys.bucket_jobs(job.bucket), job.id))
     return signs >= 2
 end
 
-Doctor.PLACES = { delayed = DELAYED, quarantined = QUARANTINE }
+Doctor.PLACES = { delayed = Keys.DELAYED, quarantined = Keys.QUARANTINE }
 
 -- queued, delayed, claimed, quarantined or done: by the record, where it stands, and whether it would expire.
 function Doctor.job_state(place, job)
@@ -26,7 +26,7 @@ function Doctor.job_state(place, job)
         return "done"
     end
     local stands = {}
-    if Doctor.score(PREFIX .. "queue:" .. job.node, job.id) then
+    if Doctor.score(Keys.queue(job.node), job.id) then
         stands[#stands + 1] = "queued"
     end
     for state, key in pairs(Doctor.PLACES) do
@@ -66,14 +66,14 @@ end
 -- is not theirs.
 function Doctor.find_subject(job)
     local app = job.app or ""
-    for _, id in ipairs(Doctor.ask("SMEMBERS", PREFIX .. "active-tasks:" .. app) or {}) do
-        if Doctor.ask("HGET", PREFIX .. "task:" .. id, "job") == job.id then
+    for _, id in ipairs(Doctor.ask("SMEMBERS", Keys.active_tasks(app)) or {}) do
+        if Doctor.ask("HGET", Keys.task(id), "job") == job.id then
             return id
         end
     end
-    local backups = job.kind ~= "catalog" and Doctor.ask("ZREVRANGE", PREFIX .. "backups:" .. app, 0, Doctor.PAGE_MAX - 1)
+    local backups = job.kind ~= "catalog" and Doctor.ask("ZREVRANGE", Keys.backups(app), 0, Doctor.PAGE_MAX - 1)
     for _, id in ipairs(backups or {}) do
-        if Doctor.ask("HGET", PREFIX .. "backup:" .. id, "job") == job.id then
+        if Doctor.ask("HGET", Keys.backup(id), "job") == job.id then
             return id
         end
     end
@@ -82,11 +82,11 @@ end
 
 -- A queue's score is priority and time: it tells both.
 function Doctor.by_score(job)
-    local score = job.node and Doctor.score(PREFIX .. "queue:" .. job.node, job.id)
+    local score = job.node and Doctor.score(Keys.queue(job.node), job.id)
     if not score then
         return nil
     end
-    return math.floor(score / PRIORITY_WEIGHT), score % PRIORITY_WEIGHT
+    return math.floor(score / Jobs.PRIORITY_WEIGHT), score % Jobs.PRIORITY_WEIGHT
 end
 
 -- What a job of this subject does; nil: the record may be right.
@@ -94,7 +94,7 @@ function Doctor.job_kind(job, subject)
     if Tasks.KINDS[subject.kind] then
         return subject.kind
     end
-    if subject.job ~= job.id or not Doctor.score(PREFIX .. "state:" .. (subject.state or ""), subject.id) then
+    if subject.job ~= job.id or not Doctor.score(Keys.state(subject.state or ""), subject.id) then
         return nil
     end
     if subject.state == "deleting" then
@@ -107,13 +107,13 @@ end
 function Doctor.guess_for_job(place, job, subject)
     return function(field)
         local priority, created = Doctor.by_score(job)
-        local value = ({ id = place.id, subject = place.id, state = "queued", node = "unknown", bucket = NIL_ID,
-            account = NIL_ID, app = NIL_ID, created_ms = "1", kind = "backup" })[field]
+        local value = ({ id = place.id, subject = place.id, state = "queued", node = "unknown", bucket = Ids.NIL,
+            account = Ids.NIL, app = Ids.NIL, created_ms = "1", kind = "backup" })[field]
         if field == "created_ms" then
-            return created and int(created) or (subject and subject.created_ms) or value
+            return created and Text.int(created) or (subject and subject.created_ms) or value
         elseif field == "kind" and subject then
-            return Doctor.job_kind(job, subject) or (priority == PRIORITY.delete and "delete" or value)
-        elseif field == "kind" and priority == PRIORITY.delete then
+            return Doctor.job_kind(job, subject) or (priority == Jobs.PRIORITY.delete and "delete" or value)
+        elseif field == "kind" and priority == Jobs.PRIORITY.delete then
             return "delete"
         elseif field == "state" then
             return Doctor.job_state(place, job)
@@ -147,28 +147,29 @@ function Doctor.check_node(place, job, subject)
     if node ~= job.node and Doctor.is.node(node) then
         local old = job.node
         Doctor.mend(place, job, "node", node, "but its app is elsewhere")
-        Doctor.no_entry(place, PREFIX .. "queue:" .. old, job.id)
+        Doctor.no_entry(place, Keys.queue(old), job.id)
     end
 end
 
 function Doctor.check_claim(place, job)
     local now = place.now
-    local until_ms, score = tonumber(job.lease_until_ms) or 0, Doctor.score(LEASES, job.id) or 0
-    local wanted = math.max(until_ms <= now + LEASE_MAX_MS and until_ms or 0, score <= now + LEASE_MAX_MS and score or 0)
+    local until_ms, score = tonumber(job.lease_until_ms) or 0, Doctor.score(Keys.LEASES, job.id) or 0
+    local last = now + Limits.LEASE_MAX_MS
+    local wanted = math.max(until_ms <= last and until_ms or 0, score <= last and score or 0)
     wanted = wanted >= 1 and math.floor(wanted) or now + Doctor.GRACE_MS
     if until_ms ~= wanted then
-        Doctor.mend(place, job, "lease_until_ms", int(wanted), "though a worker has the job")
+        Doctor.mend(place, job, "lease_until_ms", Text.int(wanted), "though a worker has the job")
     end
-    Doctor.entry(place, LEASES, job.id, wanted)
+    Doctor.entry(place, Keys.LEASES, job.id, wanted)
     if job.worker == "" then
         Doctor.mend(place, job, "worker", "unknown", "though a worker has the job")
     end
-    local holder = Doctor.ask("HGET", APP_BUSY, job.app)
+    local holder = Doctor.ask("HGET", Keys.APP_BUSY, job.app)
     local other = holder and holder ~= job.id and Doctor.job(holder)
     if holder ~= job.id and not (other and other.state == "claimed" and other.app == job.app) then
-        Doctor.find(place, "claimed, but not in " .. APP_BUSY, "add it", { "HSET", APP_BUSY, job.app, job.id })
+        Doctor.find(place, "claimed, but not in " .. Keys.APP_BUSY, "add it", { "HSET", Keys.APP_BUSY, job.app, job.id })
     end
-    Doctor.member_of(place, PREFIX .. "bucket-jobs:" .. job.bucket, job.id, true)
+    Doctor.member_of(place, Keys.bucket_jobs(job.bucket), job.id, true)
 end
 
 function Doctor.check_no_claim(place, job)
@@ -177,39 +178,40 @@ function Doctor.check_no_claim(place, job)
             Doctor.mend(place, job, pair[1], pair[2], "though no worker has the job")
         end
     end
-    Doctor.no_entry(place, LEASES, job.id)
-    if Doctor.ask("HGET", APP_BUSY, job.app) == job.id then
-        Doctor.find(place, "not claimed, but in " .. APP_BUSY, "remove it from there", { "HDEL", APP_BUSY, job.app })
+    Doctor.no_entry(place, Keys.LEASES, job.id)
+    if Doctor.ask("HGET", Keys.APP_BUSY, job.app) == job.id then
+        Doctor.find(place, "not claimed, but in " .. Keys.APP_BUSY, "remove it from there",
+            { "HDEL", Keys.APP_BUSY, job.app })
     end
-    Doctor.member_of(place, PREFIX .. "bucket-jobs:" .. job.bucket, job.id, false)
+    Doctor.member_of(place, Keys.bucket_jobs(job.bucket), job.id, false)
 end
 
 function Doctor.check_place(place, job)
-    local queue, now = PREFIX .. "queue:" .. job.node, place.now
+    local queue, now = Keys.queue(job.node), place.now
     if job.state == "queued" then
         local priority, created = Doctor.by_score(job)
-        if created and int(created) ~= job.created_ms and priority == PRIORITY[job.kind] and created > 0 then
-            Doctor.mend(place, job, "created_ms", int(created), "not as its place in the queue has it")
+        if created and Text.int(created) ~= job.created_ms and priority == Jobs.PRIORITY[job.kind] and created > 0 then
+            Doctor.mend(place, job, "created_ms", Text.int(created), "not as its place in the queue has it")
         end
-        Doctor.entry(place, queue, job.id, queue_score(job))
+        Doctor.entry(place, queue, job.id, Jobs.queue_score(job))
     else
         Doctor.no_entry(place, queue, job.id)
     end
     if job.state == "delayed" then
-        Doctor.entry(place, DELAYED, job.id, now, function(score)
-            return score >= 1 and score <= now + DELAY_MAX_MS and score % 1 == 0
+        Doctor.entry(place, Keys.DELAYED, job.id, now, function(score)
+            return score >= 1 and score <= now + Limits.DELAY_MAX_MS and score % 1 == 0
         end)
     else
-        Doctor.no_entry(place, DELAYED, job.id)
+        Doctor.no_entry(place, Keys.DELAYED, job.id)
     end
     if job.state == "quarantined" then
-        Doctor.entry(place, QUARANTINE, job.id, now, function(score)
+        Doctor.entry(place, Keys.QUARANTINE, job.id, now, function(score)
             return score >= 1 and score <= now + Doctor.CLOCK_SLACK_MS and score % 1 == 0
         end)
     else
-        Doctor.no_entry(place, QUARANTINE, job.id)
+        Doctor.no_entry(place, Keys.QUARANTINE, job.id)
     end
-    Doctor.life(place, job.state ~= "done", JOB_KEPT_S)
+    Doctor.life(place, job.state ~= "done", Limits.JOB_KEPT_S)
 end
 
 -- Both are raised by each claim. What a worker holds must not become valid a second time, so the greater one counts; one
@@ -218,11 +220,11 @@ function Doctor.check_epoch(place, job)
     local epoch, attempt = tonumber(rawget(job, "epoch")), tonumber(rawget(job, "attempt"))
     if not epoch and (attempt or job.state == "claimed" or place.epoch_was_bad) then
         epoch = place.now
-        Doctor.mend(place, job, "epoch", int(epoch))
+        Doctor.mend(place, job, "epoch", Text.int(epoch))
     elseif (attempt or 0) > (epoch or 0) then
         Doctor.mend(place, job, "epoch", job.attempt, "less than its attempts")
     elseif epoch == 0 and job.state == "claimed" then
-        Doctor.mend(place, job, "epoch", int(place.now), "though it is claimed")
+        Doctor.mend(place, job, "epoch", Text.int(place.now), "though it is claimed")
     end
     if (attempt or 0) == 0 and tonumber(job.epoch) > 0 then
         Doctor.mend(place, job, "attempt", "1", "though it has been claimed")
@@ -234,18 +236,18 @@ function Doctor.end_leftover(place, job, why)
     local commands = {
         { "HSET", place.key, "state", "done", "reason", "doctor: " .. why, "worker", "", "lease_until_ms", "0",
             "stage", "" },
-        { "EXPIRE", place.key, JOB_KEPT_S },
+        { "EXPIRE", place.key, Limits.JOB_KEPT_S },
     }
-    for _, key in ipairs({ LEASES, DELAYED, QUARANTINE, PREFIX .. "queue:" .. job.node }) do
+    for _, key in ipairs({ Keys.LEASES, Keys.DELAYED, Keys.QUARANTINE, Keys.queue(job.node) }) do
         if Doctor.score(key, job.id) then
             commands[#commands + 1] = { "ZREM", key, job.id }
         end
     end
-    if Doctor.ask("HGET", APP_BUSY, job.app) == job.id then
-        commands[#commands + 1] = { "HDEL", APP_BUSY, job.app }
+    if Doctor.ask("HGET", Keys.APP_BUSY, job.app) == job.id then
+        commands[#commands + 1] = { "HDEL", Keys.APP_BUSY, job.app }
     end
-    if Doctor.has(PREFIX .. "bucket-jobs:" .. job.bucket, job.id) then
-        commands[#commands + 1] = { "SREM", PREFIX .. "bucket-jobs:" .. job.bucket, job.id }
+    if Doctor.has(Keys.bucket_jobs(job.bucket), job.id) then
+        commands[#commands + 1] = { "SREM", Keys.bucket_jobs(job.bucket), job.id }
     end
     Doctor.find(place, why, "end the job", unpack(commands))
 end
@@ -256,9 +258,9 @@ function Doctor.check_wanted(place, job, subject)
         return false
     end
     if not subject then
-        if is_task(job) and job.state == "quarantined" then
+        if Tasks.owns(job) and job.state == "quarantined" then
             return false -- its task has failed, and may have expired since then
-        elseif is_task(job) then
+        elseif Tasks.owns(job) then
             Doctor.end_leftover(place, job, "its task is gone")
         else
             Doctor.make_backup(place, job.subject, { job = job, app = job.app, account = job.account })
@@ -276,7 +278,7 @@ function Doctor.check_wanted(place, job, subject)
         Doctor.end_leftover(place, job, "its subject has another job, or none")
         return true
     end
-    local key = PREFIX .. (subject.kind and "task:" or "backup:") .. job.subject
+    local key = (subject.kind and Keys.task or Keys.backup)(job.subject)
     Doctor.find(place, string.format("%s has another job, which does not work on it", key), "make it this one's",
         { "HSET", key, "job", job.id })
     return false

@@ -19,17 +19,17 @@ function Doctor.member_node_name(place, score)
     if not Doctor.is.node(place.member) then
         return Doctor.stray(place, "no name of a node")
     end
-    local key = PREFIX .. "node:" .. place.member
+    local key = Keys.node(place.member)
     if redis.call("EXISTS", key) == 1 then
         return
     end
-    if redis.call("EXISTS", PREFIX .. "node-apps:" .. place.member, PREFIX .. "queue:" .. place.member) == 0 then
+    if redis.call("EXISTS", Keys.node_apps(place.member), Keys.queue(place.member)) == 0 then
         return Doctor.stray(place, "a node without a record, apps and jobs; its worker registers it anew")
     end
-    local seen = tonumber(score) >= 1 and tonumber(score) <= place.now and int(tonumber(score)) or "1"
+    local seen = tonumber(score) >= 1 and tonumber(score) <= place.now and Text.int(tonumber(score)) or "1"
     Doctor.find(place, key .. " is lost", "make it again; its worker tells the rest", { "HSET", key, "name", place.member,
         "version", "unknown", "slots", "1", "running", "0", "started_ms", seen, "heartbeat_ms", seen },
-        { "ZADD", NODES, seen, place.member })
+        { "ZADD", Keys.NODES, seen, place.member })
 end
 
 -- Of a node, app or bucket that may be defined no more.
@@ -49,21 +49,21 @@ function Doctor.make_app(place, id)
     local witness = Doctor.witness_of_app(id)
     local account = Doctor.account_of_app(id)
     local node = Doctor.node_of_app(id)
-    local score = account and Doctor.score(PREFIX .. "apps:" .. account, id)
+    local score = account and Doctor.score(Keys.apps(account), id)
     if not account or not node or not witness.name then
         return Doctor.stray(place, "an app without a record; its worker registers it anew")
     end
-    local now = int(place.now)
-    Doctor.find(place, "the record of app " .. id .. " is lost", "make it again", { "HSET", PREFIX .. "app:" .. id,
+    local now = Text.int(place.now)
+    Doctor.find(place, "the record of app " .. id .. " is lost", "make it again", { "HSET", Keys.app(id),
         "id", id, "account", account, "name", witness.name, "node", node, "concurrent_backups", "queue", "state", "ready",
-        "created_ms", score >= 1 and int(score) or now, "modified_ms", now })
+        "created_ms", score >= 1 and Text.int(score) or now, "modified_ms", now })
 end
 
 -- In an index of apps: that of the node or the account that the record names in this field.
 function Doctor.member_app(place, field, has_own, what)
     if not Doctor.is.id(place.member) then
         return Doctor.stray(place, "no app's id")
-    elseif redis.call("EXISTS", PREFIX .. "app:" .. place.member) == 0 then
+    elseif redis.call("EXISTS", Keys.app(place.member)) == 0 then
         return Doctor.make_app(place, place.member)
     end
     local app = Doctor.app(place.member)
@@ -74,26 +74,26 @@ end
 
 function Doctor.member_node_app(place)
     Doctor.member_app(place, "node", function(node, id)
-        return Doctor.has(PREFIX .. "node-apps:" .. node, id)
+        return Doctor.has(Keys.node_apps(node), id)
     end, "that app is on another node")
 end
 
 function Doctor.member_account_app(place)
     Doctor.member_app(place, "account", function(account, id)
-        return Doctor.score(PREFIX .. "apps:" .. account, id)
+        return Doctor.score(Keys.apps(account), id)
     end, "that app is another account's")
 end
 
 function Doctor.member_owner_bucket(place)
-    local key = PREFIX .. "bucket:" .. place.member
+    local key = Keys.bucket(place.member)
     if not Doctor.is.id(place.member) then
         return Doctor.stray(place, "no bucket's id")
     elseif redis.call("EXISTS", key) == 0 then
         return Doctor.stray(place, "a bucket without a record; its workers register it anew")
     end
     local bucket = Doctor.hash(key)
-    local owner = bucket and bucket.account and bucket_owner(bucket.account)
-    if owner and owner ~= place.id and Doctor.score(PREFIX .. "buckets:" .. owner, place.member) then
+    local owner = bucket and bucket.account and Buckets.owner(bucket.account)
+    if owner and owner ~= place.id and Doctor.score(Keys.buckets(owner), place.member) then
         Doctor.stray(place, "that bucket is another one's")
     end
 end
@@ -102,11 +102,11 @@ function Doctor.member_default_bucket(place, id)
     if not Doctor.is_owner(place.member) or not Doctor.is.id(id) then
         return Doctor.stray(place, "no account or no bucket")
     end
-    local bucket = Doctor.hash(PREFIX .. "bucket:" .. id)
+    local bucket = Doctor.hash(Keys.bucket(id))
     if not bucket then
         return Doctor.stray(place, "that bucket has no record; its workers register it anew")
-    elseif bucket.account and bucket_owner(bucket.account) ~= place.member
-        and Doctor.score(PREFIX .. "buckets:" .. bucket_owner(bucket.account), id) then
+    elseif bucket.account and Buckets.owner(bucket.account) ~= place.member
+        and Doctor.score(Keys.buckets(Buckets.owner(bucket.account)), id) then
         Doctor.stray(place, "that bucket is another one's")
     end
 end
@@ -117,7 +117,7 @@ function Doctor.backup_of_index(place, id, hints)
         Doctor.stray(place, "no backup's id")
         return nil
     end
-    if redis.call("EXISTS", PREFIX .. "backup:" .. id) == 0 then
+    if redis.call("EXISTS", Keys.backup(id)) == 0 then
         hints.remove = Doctor.removal(place)
         local lost = { key = place.key, id = id, now = place.now, found = place.found, page = place.page }
         if not Doctor.make_backup(lost, id, hints) then
@@ -134,10 +134,10 @@ function Doctor.check_app_by_index(place, backup, app, confirmed)
     local own = rawget(backup, "app") or ""
     if own == app then
         return
-    elseif Doctor.score(PREFIX .. "backups:" .. own, backup.id or "") or not confirmed then
+    elseif Doctor.score(Keys.backups(own), backup.id or "") or not confirmed then
         return Doctor.stray(place, "that backup is another app's")
     end
-    local key = PREFIX .. "backup:" .. backup.id
+    local key = Keys.backup(backup.id)
     Doctor.find(place, string.format("%s says that it is of another app", key), "correct that",
         { "HSET", key, "app", app })
 end
@@ -149,7 +149,7 @@ function Doctor.member_app_backup(place)
     end
     backup.id = place.member
     local job = Doctor.job(rawget(backup, "job") or "")
-    local confirmed = Doctor.ask("HGET", PREFIX .. "names:" .. place.id, rawget(backup, "name") or "") == place.member
+    local confirmed = Doctor.ask("HGET", Keys.names(place.id), rawget(backup, "name") or "") == place.member
         or (job and job.subject == place.member and job.app == place.id)
         or not Doctor.is.id(rawget(backup, "app") or "")
     Doctor.check_app_by_index(place, backup, place.id, confirmed)
@@ -162,10 +162,10 @@ function Doctor.member_account_backup(place)
         return
     end
     local app = Doctor.app(rawget(backup, "app") or "")
-    if (own and Doctor.score(PREFIX .. "account-backups:" .. own, place.member)) or (app and app.account ~= place.id) then
+    if (own and Doctor.score(Keys.account_backups(own), place.member)) or (app and app.account ~= place.id) then
         return Doctor.stray(place, "that backup is another account's")
     end
-    local key = PREFIX .. "backup:" .. place.member
+    local key = Keys.backup(place.member)
     Doctor.find(place, key .. " says that it is of another account", "correct that", { "HSET", key, "account", place.id })
 end
 
@@ -179,13 +179,13 @@ function Doctor.member_backup_name(place, id)
     end
     local own = rawget(backup, "name")
     if rawget(backup, "app") ~= place.id then
-        if Doctor.score(PREFIX .. "backups:" .. place.id, id) == nil then
+        if Doctor.score(Keys.backups(place.id), id) == nil then
             Doctor.stray(place, "that backup is another app's")
         end
     elseif own ~= place.member and own and Doctor.ask("HGET", place.key, own) == id then
-        Doctor.stray(place, string.format("that backup has the name '%s'", clean(own, NAME_MAX)))
+        Doctor.stray(place, string.format("that backup has the name '%s'", Text.clean(own, Limits.NAME_MAX)))
     elseif own ~= place.member then
-        local key = PREFIX .. "backup:" .. id
+        local key = Keys.backup(id)
         Doctor.find(place, key .. " says that it has another name", "correct that", { "HSET", key, "name", place.member })
     end
 end
@@ -193,8 +193,8 @@ end
 function Doctor.member_state_backup(place)
     local backup = Doctor.backup_of_index(place, place.member, {})
     if backup and rawget(backup, "state") ~= place.id
-        and Doctor.score(PREFIX .. "state:" .. (rawget(backup, "state") or ""), place.member) then
-        Doctor.stray(place, "that backup is " .. clean(backup.state, 20))
+        and Doctor.score(Keys.state(rawget(backup, "state") or ""), place.member) then
+        Doctor.stray(place, "that backup is " .. Text.clean(backup.state, 20))
     end
 end
 
@@ -205,7 +205,7 @@ function Doctor.member_app_task(place, score)
     local task = Doctor.task(place.member)
     if task then
         local own = rawget(task, "app") or ""
-        if own ~= place.id and Doctor.score(PREFIX .. "tasks:" .. own, place.member) then
+        if own ~= place.id and Doctor.score(Keys.tasks(own), place.member) then
             Doctor.stray(place, "that task is another app's")
         end
     elseif place.now - tonumber(score) < Tasks.KEPT_S * 1000 or tonumber(score) < 1 then
@@ -231,7 +231,7 @@ function Doctor.member_verified(place, score)
         Doctor.stray(place, "no repository")
     elseif at < 1 or at > place.now + Doctor.CLOCK_SLACK_MS or at % 1 ~= 0 then
         Doctor.find(place, "verified at no time that can be", "set it to now",
-            { "ZADD", place.key, int(place.now), place.member })
+            { "ZADD", place.key, Text.int(place.now), place.member })
     end
 end
 
@@ -246,8 +246,8 @@ end
 
 function Doctor.member_damaged(place, text)
     local damage = Doctor.is.id(place.member)
-        and Doctor.ask("HGET", PREFIX .. "repository:" .. place.id .. ":" .. place.member, "damage")
-    if not damage and redis.call("EXISTS", PREFIX .. "repository:" .. place.id .. ":" .. place.member) == 0 then
+        and Doctor.ask("HGET", Keys.repository(place.id, place.member), "damage")
+    if not damage and redis.call("EXISTS", Keys.repository(place.id, place.member)) == 0 then
         Doctor.stray(place, "of a repository that was never verified")
     elseif not Doctor.is.text(text) then
         Doctor.stray(place, "no text")
@@ -261,13 +261,13 @@ function Doctor.member_placed_job(place)
     end
     local job = Doctor.job(place.member)
     if not job then
-        if redis.call("EXISTS", PREFIX .. "job:" .. place.member) == 0 then
+        if redis.call("EXISTS", Keys.job(place.member)) == 0 then
             Doctor.stray(place, "of a job that is lost; its backup gets a new one")
         end
-    elseif rawget(job, "node") and rawget(job, "state") and place_of(job) ~= place.key then
-        local own = place_of(job)
+    elseif rawget(job, "node") and rawget(job, "state") and Jobs.place_of(job) ~= place.key then
+        local own = Jobs.place_of(job)
         if own == nil or Doctor.score(own, place.member) then
-            Doctor.stray(place, "that job is " .. clean(job.state, 20))
+            Doctor.stray(place, "that job is " .. Text.clean(job.state, 20))
         elseif place.known.of and job.state == "queued" then
             Doctor.stray(place, "that job is another node's")
         end

@@ -9,10 +9,10 @@ function Doctor.guess_for_task(place, task, job)
             return of_job
         end
         local of_app = app and ({ account = app.account, app = app.id, app_name = app.name, node = app.node })[field]
-        local score = Doctor.score(PREFIX .. "tasks:" .. (rawget(task, "app") or ""), place.id)
-        return of_app or ({ id = place.id, kind = "verify", state = "failed", job = derived_id("doctor" .. place.id),
-            created_ms = int(score and score >= 1 and score <= BYTES_MAX and score or place.now),
-            modified_ms = int(place.now), bucket = Doctor.likely_bucket(task) })[field] or Doctor.UNKNOWN[field]
+        local score = Doctor.score(Keys.tasks(rawget(task, "app") or ""), place.id)
+        return of_app or ({ id = place.id, kind = "verify", state = "failed", job = Ids.derived("doctor" .. place.id),
+            created_ms = Text.int(score and score >= 1 and score <= Limits.BYTES_MAX and score or place.now),
+            modified_ms = Text.int(place.now), bucket = Doctor.likely_bucket(task) })[field] or Doctor.UNKNOWN[field]
     end
 end
 
@@ -23,7 +23,7 @@ function Doctor.is_active(place, task)
         signs = signs + (is and 1 or 0)
     end
     sign(Doctor.kept_for_ever(place.key))
-    sign(Doctor.has(PREFIX .. "active-tasks:" .. (rawget(task, "app") or ""), place.id))
+    sign(Doctor.has(Keys.active_tasks(rawget(task, "app") or ""), place.id))
     sign(place.live)
     sign(task.state == "pending" or task.state == "running")
     return signs >= 2
@@ -48,8 +48,8 @@ end
 
 function Doctor.check_task_indexes(place, task)
     local active = task.state == "pending" or task.state == "running"
-    Doctor.entry(place, PREFIX .. "tasks:" .. task.app, place.id, task.created_ms)
-    Doctor.member_of(place, PREFIX .. "active-tasks:" .. task.app, place.id, active)
+    Doctor.entry(place, Keys.tasks(task.app), place.id, task.created_ms)
+    Doctor.member_of(place, Keys.active_tasks(task.app), place.id, active)
     Doctor.life(place, active, Tasks.KEPT_S)
 end
 
@@ -72,8 +72,8 @@ function Doctor.whole_task(place, task)
     if place.live and job.node ~= task.node then
         Doctor.mend(place, task, "node", job.node, "not as its job has it")
     end
-    local by_index = Doctor.score(PREFIX .. "tasks:" .. task.app, place.id)
-    if place.live and by_index and int(by_index) == job.created_ms and job.created_ms ~= task.created_ms then
+    local by_index = Doctor.score(Keys.tasks(task.app), place.id)
+    if place.live and by_index and Text.int(by_index) == job.created_ms and job.created_ms ~= task.created_ms then
         Doctor.mend(place, task, "created_ms", job.created_ms, "not as its job and the index have it")
     end
     Doctor.check_progress(place, task)

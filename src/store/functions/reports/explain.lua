@@ -1,20 +1,14 @@
 -- Functions for people with a bare redis-cli: one record in sentences ----------------------------------------------------
 
-local function seconds_from(now, ms)
-    return string.format("%.1f s", (tonumber(ms) - now) / 1000)
-end
+local Explain = { JOB = {}, AHEAD_MAX = 3 }
 
-local function clock_text(ms)
-    return utc(tonumber(ms), "%04d-%02d-%02d %02d:%02d:%02d UTC"):sub(12)
-end
-
-local function explain_node(say, name, now)
-    local node = read_hash(PREFIX .. "node:" .. name)
+function Explain.node(say, name, now)
+    local node = Hash.read(Keys.node(name))
     if not node then
         say("Blocked: node %s has never registered a worker. Start appbackup-worker there.", name)
-    elseif not node_is_alive(name, now) then
+    elseif not Nodes.is_alive(name, now) then
         say("Blocked: node %s has no living worker: the last heartbeat was at %s. Start appbackup-worker there.", name,
-            time_text(node.heartbeat_ms))
+            Time.text(node.heartbeat_ms))
     elseif tonumber(node.running) >= tonumber(node.slots) then
         say("Blocked: node %s works on %s jobs and has %s slots: it takes the next one when a slot is free.", name,
             node.running, node.slots)
@@ -23,15 +17,13 @@ local function explain_node(say, name, now)
     end
 end
 
-local Explain = { JOB = {}, AHEAD_MAX = 3 }
-
 -- "backup nightly of app shop", "prune of app shop"
 function Explain.work(job)
-    if is_task(job) then
+    if Tasks.owns(job) then
         local task = Tasks.load(job.subject)
         return task and Tasks.describe(task) or job.kind .. " " .. job.subject
     end
-    local names = redis.call("HMGET", PREFIX .. "backup:" .. job.subject, "name", "app_name")
+    local names = redis.call("HMGET", Keys.backup(job.subject), "name", "app_name")
     return string.format("%s %s of app %s", job.kind == "delete" and "delete of backup" or "backup",
         names[1] or job.subject, names[2] or job.app)
 end
@@ -41,7 +33,7 @@ function Explain.ahead(say, queue, place)
     local ids = redis.call("ZRANGE", queue, 0, math.min(place, Explain.AHEAD_MAX) - 1)
     local works = {}
     for _, id in ipairs(ids) do
-        local job = load_job(id)
+        local job = Jobs.load(id)
         works[#works + 1] = job and string.format("%s (job %s)", Explain.work(job), id) or nil
     end
     if place > 0 then
@@ -53,26 +45,26 @@ end
 function Explain.pauses(say, job)
     for _, pause in ipairs(Pauses.of(job)) do
         say("Blocked: %s, since %s. Let it go on: appbackupctl resume %s %s", Pauses.sentence(pause),
-            time_text(pause.since_ms), pause.kind, pause.name)
+            Time.text(pause.since_ms), pause.kind, pause.name)
     end
 end
 
 function Explain.blocks(say, job, now)
     Explain.pauses(say, job)
-    local busy, subject, kind = busy_job(job.app)
+    local busy, subject, kind = Jobs.busy(job.app)
     if busy and busy ~= job.id then
         say("Blocked: job %s works on %s %s of the same app, and an app has one job at a time.", busy,
             Tasks.KINDS[kind] and kind or "backup", subject)
     end
-    local full = bucket_wait(job.bucket)
+    local full = Buckets.wait(job.bucket)
     if full ~= "" then
         say("Blocked: %s.", full)
     end
-    explain_node(say, job.node, now)
+    Explain.node(say, job.node, now)
 end
 
 function Explain.JOB.queued(say, job, now)
-    local queue = PREFIX .. "queue:" .. job.node
+    local queue = Keys.queue(job.node)
     local place = redis.call("ZRANK", queue, job.id) or 0
     say("Its %s job %s waits in %s, at place %d of %d, after %s attempts.", job.kind, job.id, queue, place + 1,
         redis.call("ZCARD", queue), job.attempt)
@@ -83,13 +75,13 @@ function Explain.JOB.queued(say, job, now)
 end
 
 function Explain.JOB.delayed(say, job, now)
-    local due = redis.call("ZSCORE", DELAYED, job.id) or int(now)
-    local most = redis.call("HGET", PREFIX .. "node:" .. job.node, "retries_max")
+    local due = redis.call("ZSCORE", Keys.DELAYED, job.id) or Text.int(now)
+    local most = redis.call("HGET", Keys.node(job.node), "retries_max")
     say("Its %s job %s waits for a retry after attempt %s: %s", job.kind, job.id, job.attempt, job.reason)
     say("Next: retry %s%s at %s (in %s), on node %s. At once: appbackupctl requeue %s", job.failures,
-        most and " of " .. most or "", clock_text(due), seconds_from(now, due), job.node, job.id)
+        most and " of " .. most or "", Time.clock(due), Time.seconds_from(now, due), job.node, job.id)
     Explain.pauses(say, job)
-    explain_node(say, job.node, now)
+    Explain.node(say, job.node, now)
 end
 
 function Explain.JOB.claimed(say, job, now)
@@ -97,11 +89,11 @@ function Explain.JOB.claimed(say, job, now)
         job.epoch, job.stage)
     if tonumber(job.lease_until_ms) > now then
         say("Its lease ends at %s (in %s) unless it is renewed; then the job is queued again.",
-            time_text(job.lease_until_ms), seconds_from(now, job.lease_until_ms))
+            Time.text(job.lease_until_ms), Time.seconds_from(now, job.lease_until_ms))
     else
         say("Its lease has ended at %s: the job is queued again as soon as another worker of node %s has started, or the "
-            .. "node has been heard or silent for %d s while Redis was there.", time_text(job.lease_until_ms), job.node,
-            NODE_ALIVE_MS / 1000)
+            .. "node has been heard or silent for %d s while Redis was there.", Time.text(job.lease_until_ms), job.node,
+            Limits.NODE_ALIVE_MS / 1000)
     end
     if job.cancel == "1" then
         say("%s has asked it to stop (%s): the worker learns it with its next renewal, within a second.",
@@ -111,7 +103,7 @@ end
 
 function Explain.JOB.quarantined(say, job)
     say("Its %s job %s is in quarantine since %s, after %s kills: %s", job.kind, job.id,
-        time_text(redis.call("ZSCORE", QUARANTINE, job.id) or job.created_ms), job.kills, job.reason)
+        Time.text(redis.call("ZSCORE", Keys.QUARANTINE, job.id) or job.created_ms), job.kills, job.reason)
     say("Next: nothing happens by itself. Find out why the worker died; then either of:")
     say("  appbackupctl quarantine release %s   (queue it again)", job.id)
     say("  appbackupctl quarantine drop %s   (leave it failed)", job.id)
@@ -121,14 +113,14 @@ function Explain.JOB.done(say, job)
     say("Its last job %s (%s) is done%s", job.id, job.kind, job.reason ~= "" and ": " .. job.reason or ".")
 end
 
-local NEXT_STEPS = {
+Explain.NEXT_STEPS = {
     completed = "Next: nothing, it can be restored or deleted.",
     failed = "Next: nothing happens by itself. Try it again: appbackupctl retry %s",
     removed = "Next: a verification of everything (appbackupctl verify APP --all) that finds its data completes it again.",
     unknown = "Next: nothing happens by itself.",
 }
 
-local function explain_progress(say, record)
+function Explain.progress(say, record)
     if tonumber(record.bytes_total) >= 0 then
         say("%s of %s bytes are done (%s %%).", record.bytes_done, record.bytes_total, record.percent_done)
     end
@@ -138,59 +130,59 @@ local function explain_progress(say, record)
 end
 
 -- A backup whose job is in quarantine is told how that is released.
-local function explain_next(say, state, id, job)
-    if NEXT_STEPS[state] and not (job and job.state == "quarantined") then
-        say(NEXT_STEPS[state], id)
+function Explain.next(say, state, id, job)
+    if Explain.NEXT_STEPS[state] and not (job and job.state == "quarantined") then
+        say(Explain.NEXT_STEPS[state], id)
     end
 end
 
-local function explain_backup(say, backup, now)
+function Explain.backup(say, backup, now)
     say("Backup %s (%s) of app %s on node %s is %s since %s.", backup.name, backup.id, backup.app_name, backup.node,
-        backup.state, time_text(redis.call("ZSCORE", PREFIX .. "state:" .. backup.state, backup.id)
+        backup.state, Time.text(redis.call("ZSCORE", Keys.state(backup.state), backup.id)
             or backup.modified_ms or backup.created_ms))
     if backup.repository_snapshot ~= "" then
         say("Its data is restic snapshot %s in bucket %s.", backup.repository_snapshot, backup.bucket)
     end
-    explain_progress(say, backup)
-    local job = load_job(backup.job)
+    Explain.progress(say, backup)
+    local job = Jobs.load(backup.job)
     if job then
         Explain.JOB[job.state](say, job, now)
-    elseif NEXT_STEPS[backup.state] == nil then
+    elseif Explain.NEXT_STEPS[backup.state] == nil then
         say("Its job %s does not exist: no worker will pick it up. Delete the backup.", backup.job)
     end
-    explain_next(say, backup.state, backup.id, job)
+    Explain.next(say, backup.state, backup.id, job)
 end
 
-local function explain_task(say, task, now)
+function Explain.task(say, task, now)
     say("Task %s is a %s, asked for by %s, and is %s.", task.id, Tasks.describe(task), task.created_by, task.state)
-    explain_progress(say, task)
-    local job = load_job(task.job)
+    Explain.progress(say, task)
+    local job = Jobs.load(task.job)
     if job then
         Explain.JOB[job.state](say, job, now)
     elseif task.state == "pending" or task.state == "running" then
         say("Its job %s does not exist: no worker will pick it up. Cancel the task.", task.job)
     end
-    explain_next(say, task.state == "failed" and "failed" or "", task.id, job)
+    Explain.next(say, task.state == "failed" and "failed" or "", task.id, job)
 end
 
-define("explain", READS, function(a)
+Call.reads("explain", function(a)
     local id = a:id("backup, task or job")
     a:finish()
-    local now, lines = now_ms(), {}
+    local now, lines = Time.now_ms(), {}
     local function say(text, ...)
         lines[#lines + 1] = string.format(text, ...)
     end
-    local job = load_job(id)
+    local job = Jobs.load(id)
     local task = Tasks.load(job and job.subject or id)
     if task then
-        explain_task(say, task, now)
+        Explain.task(say, task, now)
         return lines
     end
-    local backup = load_backup(job and job.subject or id)
+    local backup = Backups.load(job and job.subject or id)
     if backup then
-        explain_backup(say, backup, now)
+        Explain.backup(say, backup, now)
     elseif not job then
-        refuse("UNKNOWN_BACKUP", "no backup, no task and no job has the id %s", id)
+        Call.refuse("UNKNOWN_BACKUP", "no backup, no task and no job has the id %s", id)
     else
         say("Backup %s, the subject of this job, is gone.", job.subject)
     end

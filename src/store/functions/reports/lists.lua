@@ -22,30 +22,30 @@ function Reports.lines()
     end
 end
 
-define("list", READS, function(a)
-    local wanted = STATES
+Call.reads("list", function(a)
+    local wanted = Backups.STATES
     if a:has_more() then
         local known = {}
-        for _, state in ipairs(STATES) do
+        for _, state in ipairs(Backups.STATES) do
             known[state] = true
         end
         wanted = { a:choice("state", known) }
     end
     a:finish()
     local lines, say = Reports.lines()
-    local now = now_ms()
+    local now = Time.now_ms()
     for _, state in ipairs(wanted) do
-        local key = PREFIX .. "state:" .. state
+        local key = Keys.state(state)
         for _, id in ipairs(redis.call("ZREVRANGE", key, 0, Reports.PER_STATE_MAX - 1)) do
-            local backup = load_backup(id)
+            local backup = Backups.load(id)
             if backup then
                 local unready = backup.state_unready
                 if state == "pending" then
-                    unready = with_reason(unready, added_reason(backup, now))
+                    unready = Reasons.with_reason(unready, Waiting.added(backup, now))
                 end
                 local reason = table.concat(cjson.decode(unready), "; ")
                 say("%-11s %3s %%  %s  %s  app %s  node %s  %s%s", state, backup.percent_done,
-                    time_text(backup.created_ms), backup.name, backup.app_name, backup.node, id,
+                    Time.text(backup.created_ms), backup.name, backup.app_name, backup.node, id,
                     reason ~= "" and "  (" .. reason .. ")" or "")
             end
         end
@@ -67,19 +67,19 @@ function Reports.wait_of(job, now)
         end
         return tonumber(job.lease_until_ms) < now and "its lease is over, it is queued again" or ""
     elseif job.state == "queued" then
-        return waiting_reason({ app = job.app, job = job.id, node = job.node, bucket = job.bucket }, now)
+        return Waiting.reason({ app = job.app, job = job.id, node = job.node, bucket = job.bucket }, now)
     elseif job.state == "delayed" then
         local paused = Pauses.reason(job)
-        return string.format("retry at %s: %s%s", clock_text(redis.call("ZSCORE", DELAYED, job.id) or now), job.reason,
-            paused ~= "" and "; " .. paused or "")
+        return string.format("retry at %s: %s%s", Time.clock(redis.call("ZSCORE", Keys.DELAYED, job.id) or now),
+            job.reason, paused ~= "" and "; " .. paused or "")
     end
     return job.reason
 end
 
 -- A job with what people call it by, and how far it is.
 function Reports.row(job, place, now)
-    local of_task = is_task(job)
-    local subject = redis.call("HMGET", PREFIX .. (of_task and "task:" or "backup:") .. job.subject, "app_name",
+    local of_task = Tasks.owns(job)
+    local subject = redis.call("HMGET", (of_task and Keys.task or Keys.backup)(job.subject), "app_name",
         of_task and "backup_name" or "name", "bytes_done", "bytes_total", "percent_done", "state")
     return { job = job, place = place, app = subject[1] or job.app, name = subject[2] or "",
         done = tonumber(subject[3] or "-1"), total = tonumber(subject[4] or "-1"), percent = tonumber(subject[5] or "0"),
@@ -94,7 +94,7 @@ function Reports.row_json(row)
         { "stage", job.stage }, { "bytes_done", row.done }, { "bytes_total", row.total }, { "percent_done", row.percent },
         { "attempt", tonumber(job.attempt) }, { "kills", tonumber(job.kills) }, { "epoch", tonumber(job.epoch) },
         { "worker", job.worker }, { "created_ms", tonumber(job.created_ms) },
-        { "due_ms", job.state == "delayed" and tonumber(redis.call("ZSCORE", DELAYED, job.id) or "0") or nil },
+        { "due_ms", job.state == "delayed" and tonumber(redis.call("ZSCORE", Keys.DELAYED, job.id) or "0") or nil },
         { "waits", row.wait },
     })
 end
@@ -112,14 +112,14 @@ end
 function Reports.add_rows(rows, zset, node, now, is_numbered)
     local ids = redis.call("ZRANGE", zset, 0, -1)
     for i, id in ipairs(ids) do
-        local is_wanted_here = node == "" or redis.call("HGET", PREFIX .. "job:" .. id, "node") == node
+        local is_wanted_here = node == "" or redis.call("HGET", Keys.job(id), "node") == node
         if is_wanted_here and #rows >= Reports.ROWS_MAX then
             rows.left_out = rows.left_out + (is_numbered and #ids - i + 1 or 1)
             if is_numbered then
                 return
             end
         elseif is_wanted_here then
-            local job = load_job(id)
+            local job = Jobs.load(id)
             rows[#rows + 1] = job and Reports.row(job, is_numbered and i or nil, now) or nil
         end
     end
@@ -127,11 +127,11 @@ end
 
 function Reports.queue_rows(node, now)
     local rows = { left_out = 0 }
-    Reports.add_rows(rows, LEASES, node, now, false)
-    for _, name in ipairs(node ~= "" and { node } or redis.call("ZRANGE", NODES, 0, -1)) do
-        Reports.add_rows(rows, PREFIX .. "queue:" .. name, "", now, true)
+    Reports.add_rows(rows, Keys.LEASES, node, now, false)
+    for _, name in ipairs(node ~= "" and { node } or redis.call("ZRANGE", Keys.NODES, 0, -1)) do
+        Reports.add_rows(rows, Keys.queue(name), "", now, true)
     end
-    Reports.add_rows(rows, DELAYED, node, now, false)
+    Reports.add_rows(rows, Keys.DELAYED, node, now, false)
     return rows
 end
 
@@ -154,15 +154,15 @@ end
 
 function Reports.say_pauses(say)
     for _, pause in ipairs(Pauses.all()) do
-        say("%s, since %s", Pauses.sentence(pause), time_text(pause.since_ms))
+        say("%s, since %s", Pauses.sentence(pause), Time.text(pause.since_ms))
     end
 end
 
-define("queue", READS, function(a)
-    local node = a:has_more() and a:optional_name("node", NODE_MAX) or ""
-    local wants_json, now = Reports.wants_json(a), now_ms()
+Call.reads("queue", function(a)
+    local node = a:has_more() and a:optional_name("node", Limits.NODE_MAX) or ""
+    local wants_json, now = Reports.wants_json(a), Time.now_ms()
     if node ~= "" then
-        require_node(node)
+        Nodes.require(node)
     end
     local rows = Reports.queue_rows(node, now)
     if wants_json then
@@ -182,12 +182,12 @@ end)
 
 function Reports.quarantine_rows(now)
     local rows = { left_out = 0 }
-    Reports.add_rows(rows, QUARANTINE, "", now, false)
+    Reports.add_rows(rows, Keys.QUARANTINE, "", now, false)
     return rows
 end
 
-define("quarantine", READS, function(a)
-    local wants_json, now = Reports.wants_json(a), now_ms()
+Call.reads("quarantine", function(a)
+    local wants_json, now = Reports.wants_json(a), Time.now_ms()
     local rows = Reports.quarantine_rows(now)
     if wants_json then
         return Reports.rows_as_json(rows).json
@@ -202,19 +202,19 @@ end)
 -- Status --------------------------------------------------------------------------------------------------------------
 
 function Reports.node(name, now)
-    local node = read_hash(PREFIX .. "node:" .. name) or {}
+    local node = Hash.read(Keys.node(name)) or {}
     return { name = name, version = node.version or "", slots = tonumber(node.slots or "0"),
         running = tonumber(node.running or "0"), heartbeat_ms = tonumber(node.heartbeat_ms or "0"),
-        alive = node_is_alive(name, now) or false, apps = redis.call("SCARD", PREFIX .. "node-apps:" .. name),
-        queued = redis.call("ZCARD", PREFIX .. "queue:" .. name), paused = Pauses.holds("node", name) }
+        alive = Nodes.is_alive(name, now) or false, apps = redis.call("SCARD", Keys.node_apps(name)),
+        queued = redis.call("ZCARD", Keys.queue(name)), paused = Pauses.holds("node", name) }
 end
 
 function Reports.nodes(now)
     local nodes = {}
-    for i, name in ipairs(redis.call("ZRANGE", NODES, 0, -1)) do
+    for i, name in ipairs(redis.call("ZRANGE", Keys.NODES, 0, -1)) do
         nodes[i] = Reports.node(name, now)
     end
-    table.sort(nodes, by_name)
+    table.sort(nodes, Lists.by_name)
     return nodes
 end
 
@@ -222,7 +222,7 @@ end
 function Reports.failing_buckets()
     local failing = {}
     Admin.each_named("bucket", function(bucket)
-        local damaged = redis.call("HVALS", PREFIX .. "damaged:" .. bucket.id)
+        local damaged = redis.call("HVALS", Keys.damaged(bucket.id))
         if bucket.state ~= "available" and bucket.state ~= "pending" or damaged[1] then
             local detail = cjson.decode(bucket.probe_details or "[]")[1]
             bucket.why = damaged[1] or (detail and detail.detail) or ""
@@ -230,7 +230,7 @@ function Reports.failing_buckets()
             failing[#failing + 1] = bucket
         end
     end)
-    table.sort(failing, by_name)
+    table.sort(failing, Lists.by_name)
     return failing
 end
 
@@ -243,8 +243,8 @@ end
 -- Of the newest backups of an app the one that has ended last; nil: none of them has.
 function Reports.last_outcome(app)
     local last
-    for _, id in ipairs(redis.call("ZREVRANGE", PREFIX .. "backups:" .. app, 0, Reports.OUTCOMES_MAX - 1)) do
-        local backup = load_backup(id)
+    for _, id in ipairs(redis.call("ZREVRANGE", Keys.backups(app), 0, Reports.OUTCOMES_MAX - 1)) do
+        local backup = Backups.load(id)
         if Reports.is_outcome(backup) and (not last or tonumber(backup.modified_ms) > tonumber(last.modified_ms)) then
             last = backup
         end
@@ -273,18 +273,18 @@ function Reports.failing_apps()
         end
         failing[#failing + 1] = app.why and app or nil
     end)
-    table.sort(failing, by_name)
+    table.sort(failing, Lists.by_name)
     return failing
 end
 
 -- Of all nodes: within a priority the queue is in the order of age.
 function Reports.oldest_waiting(now)
     local oldest
-    for _, name in ipairs(redis.call("ZRANGE", NODES, 0, -1)) do
-        for _, priority in pairs(PRIORITY) do
-            local first = redis.call("ZRANGEBYSCORE", PREFIX .. "queue:" .. name, int(priority * PRIORITY_WEIGHT),
-                int((priority + 1) * PRIORITY_WEIGHT - 1), "LIMIT", 0, 1)[1]
-            local job = first and load_job(first)
+    for _, name in ipairs(redis.call("ZRANGE", Keys.NODES, 0, -1)) do
+        for _, priority in pairs(Jobs.PRIORITY) do
+            local first = redis.call("ZRANGEBYSCORE", Keys.queue(name), Text.int(priority * Jobs.PRIORITY_WEIGHT),
+                Text.int((priority + 1) * Jobs.PRIORITY_WEIGHT - 1), "LIMIT", 0, 1)[1]
+            local job = first and Jobs.load(first)
             if job and (not oldest or tonumber(job.created_ms) < tonumber(oldest.created_ms)) then
                 oldest = job
             end
@@ -294,7 +294,7 @@ function Reports.oldest_waiting(now)
 end
 
 function Reports.redis()
-    local persistence, memory, server = info("persistence"), info("memory"), info("server")
+    local persistence, memory, server = Health.info("persistence"), Health.info("memory"), Health.info("server")
     return { version = server.redis_version or "", uptime_s = tonumber(server.uptime_in_seconds or "0"),
         append_only = persistence.aof_enabled == "1" and persistence.aof_last_write_status == "ok",
         never_evicts = memory.maxmemory == "0" or memory.maxmemory_policy == "noeviction",
@@ -316,7 +316,7 @@ function Reports.problems(status)
     for _, node in ipairs(status.nodes) do
         if not node.alive and (node.apps > 0 or node.queued > 0) then
             say("node %s: no living worker since %s, %d apps, %d jobs wait for it", node.name,
-                time_text(node.heartbeat_ms), node.apps, node.queued)
+                Time.text(node.heartbeat_ms), node.apps, node.queued)
         end
     end
     for _, bucket in ipairs(status.buckets) do
@@ -325,7 +325,7 @@ function Reports.problems(status)
     for _, app in ipairs(status.apps) do
         say("app %s: %s", app.name, app.why)
     end
-    local removed = redis.call("ZCARD", PREFIX .. "state:removed")
+    local removed = redis.call("ZCARD", Keys.state("removed"))
     if removed > 0 then
         say("%d backups are gone or damaged in their bucket (state removed); delete those that will not come back",
             removed)
@@ -339,10 +339,10 @@ end
 function Reports.status(now)
     local status = { now_ms = now, redis = Reports.redis(), nodes = Reports.nodes(now), states = {}, queued = 0,
         buckets = Reports.failing_buckets(), apps = Reports.failing_apps(), quarantine = Reports.quarantine_rows(now),
-        oldest = Reports.oldest_waiting(now), running = redis.call("ZCARD", LEASES),
-        delayed = redis.call("ZCARD", DELAYED), quarantined = redis.call("ZCARD", QUARANTINE) }
-    for i, state in ipairs(STATES) do
-        status.states[i] = { state, redis.call("ZCARD", PREFIX .. "state:" .. state) }
+        oldest = Reports.oldest_waiting(now), running = redis.call("ZCARD", Keys.LEASES),
+        delayed = redis.call("ZCARD", Keys.DELAYED), quarantined = redis.call("ZCARD", Keys.QUARANTINE) }
+    for i, state in ipairs(Backups.STATES) do
+        status.states[i] = { state, redis.call("ZCARD", Keys.state(state)) }
     end
     for _, node in ipairs(status.nodes) do
         status.queued = status.queued + node.queued
@@ -365,7 +365,7 @@ function Reports.status_json(status)
     for i, app in ipairs(status.apps) do
         apps[i] = Json.object({ { "name", app.name }, { "id", app.id }, { "why", app.why } })
     end
-    for name, value in pairs(read_hash(COUNTERS) or {}) do
+    for name, value in pairs(Hash.read(Keys.COUNTERS) or {}) do
         counters[#counters + 1] = { name, tonumber(value) }
     end
     table.sort(counters, function(x, y)
@@ -394,10 +394,10 @@ function Reports.status_lines(status)
     local lines, say = Reports.lines()
     say("redis %s  append-only %s  eviction %s  %s bytes", status.redis.version,
         status.redis.append_only and "on" or "OFF", status.redis.never_evicts and "never" or "POSSIBLE",
-        int(status.redis.used_bytes))
+        Text.int(status.redis.used_bytes))
     for _, node in ipairs(status.nodes) do
         say("node %s  %s, heartbeat %s  %d of %d slots, %d queued%s", node.name, node.alive and "alive" or "NOT ALIVE",
-            time_text(node.heartbeat_ms), node.running, node.slots, node.queued, node.paused and "  paused" or "")
+            Time.text(node.heartbeat_ms), node.running, node.slots, node.queued, node.paused and "  paused" or "")
     end
     local counts = {}
     for i, count in ipairs(status.states) do
@@ -407,7 +407,7 @@ function Reports.status_lines(status)
     say("jobs: running %d, queued %d, delayed %d, quarantined %d", status.running, status.queued, status.delayed,
         status.quarantined)
     if status.oldest then
-        say("oldest waiting: since %s: %s", time_text(status.oldest.job.created_ms), Reports.row_line(status.oldest))
+        say("oldest waiting: since %s: %s", Time.text(status.oldest.job.created_ms), Reports.row_line(status.oldest))
     end
     Reports.say_pauses(say)
     for _, problem in ipairs(status.problems) do
@@ -416,8 +416,8 @@ function Reports.status_lines(status)
     return lines
 end
 
-define("status", READS, function(a)
-    local wants_json, now = Reports.wants_json(a), now_ms()
+Call.reads("status", function(a)
+    local wants_json, now = Reports.wants_json(a), Time.now_ms()
     local status = Reports.status(now)
     return wants_json and Reports.status_json(status) or Reports.status_lines(status)
 end)
@@ -431,7 +431,7 @@ function Reports.all_named(kind)
         record.paused = Pauses.holds(kind, record.id)
         records[#records + 1] = record
     end)
-    table.sort(records, by_name)
+    table.sort(records, Lists.by_name)
     records.left_out = math.max(0, #records - Reports.ROWS_MAX)
     for i = #records, Reports.ROWS_MAX + 1, -1 do
         records[i] = nil
@@ -442,11 +442,11 @@ end
 function Reports.limits(now)
     local limits = { nodes = Reports.nodes(now), apps = Reports.all_named("app"), buckets = Reports.all_named("bucket") }
     for _, app in ipairs(limits.apps) do
-        app.job = busy_job(app.id) or ""
-        app.tasks = redis.call("SCARD", PREFIX .. "active-tasks:" .. app.id)
+        app.job = Jobs.busy(app.id) or ""
+        app.tasks = redis.call("SCARD", Keys.active_tasks(app.id))
     end
     for _, bucket in ipairs(limits.buckets) do
-        bucket.jobs, bucket.jobs_max = redis.call("SCARD", PREFIX .. "bucket-jobs:" .. bucket.id), bucket.jobs_max or "0"
+        bucket.jobs, bucket.jobs_max = redis.call("SCARD", Keys.bucket_jobs(bucket.id)), bucket.jobs_max or "0"
     end
     return limits
 end
@@ -494,9 +494,9 @@ function Reports.limits_lines(limits)
     return lines
 end
 
-define("limits", READS, function(a)
+Call.reads("limits", function(a)
     local wants_json = Reports.wants_json(a)
-    local limits = Reports.limits(now_ms())
+    local limits = Reports.limits(Time.now_ms())
     return wants_json and Reports.limits_json(limits) or Reports.limits_lines(limits)
 end)
 
@@ -512,11 +512,11 @@ end
 -- each call short.
 function Reports.history_page(id, before)
     local entries, last = {}, ""
-    local raw = redis.call("XREVRANGE", JOURNAL, before, "-", "COUNT", Reports.JOURNAL_PAGE)
+    local raw = redis.call("XREVRANGE", Keys.JOURNAL, before, "-", "COUNT", Reports.JOURNAL_PAGE)
     for _, item in ipairs(raw) do
         local fields = item[2]
         if fields[2] == id or fields[4] == id then -- backup and job: journal() has them in front
-            local entry = unflatten(fields)
+            local entry = Hash.unflatten(fields)
             entry.at = item[1]
             entries[#entries + 1] = entry
         end
@@ -531,11 +531,11 @@ function Reports.entry_json(entry)
         { "who", entry.who }, { "why", entry.why } })
 end
 
-define("history", READS, function(a)
+Call.reads("history", function(a)
     local id = a:id("backup, task or job")
     local before = a:has_more() and a:some_text("before", 64) or "+"
     if before ~= "+" and not before:find("^%(%d+%-%d+$") then
-        refuse("INVALID_ARGUMENT", "before must be + or where an earlier answer ended")
+        Call.refuse("INVALID_ARGUMENT", "before must be + or where an earlier answer ended")
     end
     local wants_json = Reports.wants_json(a)
     local entries, next_before = Reports.history_page(Reports.history_key(id), before)
@@ -548,7 +548,7 @@ define("history", READS, function(a)
     end
     local lines, say = Reports.lines()
     for _, entry in ipairs(entries) do
-        say("%s  %s -> %s  epoch %s  %s  %s", time_text(entry.at:match("^%d+")), entry.from, entry.to, entry.epoch,
+        say("%s  %s -> %s  epoch %s  %s  %s", Time.text(entry.at:match("^%d+")), entry.from, entry.to, entry.epoch,
             entry.who, entry.why)
     end
     if next_before ~= "" then

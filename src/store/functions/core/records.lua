@@ -1,0 +1,32 @@
+-- Records -------------------------------------------------------------------------------------------------------------
+
+local Hash = {}
+
+-- Of field, value, field, value ...; nil when there is none. defaults: what a field is when the record does not have it.
+function Hash.unflatten(flat, defaults)
+    if #flat == 0 then
+        return nil
+    end
+    local hash = defaults and setmetatable({}, defaults) or {}
+    for i = 1, #flat, 2 do
+        hash[flat[i]] = flat[i + 1]
+    end
+    return hash
+end
+
+function Hash.read(key, defaults)
+    return Hash.unflatten(redis.call("HGETALL", key), defaults)
+end
+
+function Hash.flatten(hash)
+    local flat = {}
+    for field, value in pairs(hash) do
+        flat[#flat + 1] = field
+        flat[#flat + 1] = value
+    end
+    return flat
+end
+
+function Hash.write(key, hash)
+    redis.call("HSET", key, unpack(Hash.flatten(hash)))
+end
