@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-DEFINE_CLEANUP(struct app_definition *, app_definition_free)
-
 /* clang-format off */
 static const struct {
     const char *key;

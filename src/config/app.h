@@ -2,9 +2,13 @@
 #ifndef CONFIG_APP_H
 #define CONFIG_APP_H
 
-#include "config/config.h"
+#include "config/types.h"
+#include "core/cleanup.h"
+#include "core/error.h"
 #include "document.h"
 #include "raw.h"
+
+DEFINE_CLEANUP(struct app_definition *, app_definition_free)
 
 /* default_name: the file's, without its ending. Caller owns *ret_app. */
 enum status app_read(const struct document *document, const struct raw_app *raw,

@@ -6,8 +6,6 @@
 #include "yaml_listing.h"
 
 #include <fcntl.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,37 +25,29 @@ static enum status read_document(const struct document *document, const char *fi
     return status;
 }
 
-/* Takes app and document into the list, unless its id is there: two files would fight for one
- * repository. */
-static enum status add_app(struct document *document, struct config_apps *apps,
-                           struct app_definition *app, struct error *err)
+/* Two files with the same app would fight for one repository. */
+static enum status check_app_is_new(const struct document *document, const struct config_apps *apps,
+                                    const struct app *app, struct error *err)
 {
-    if (config_apps_find(apps, app->app.id) != NULL) {
-        enum status status = document_refuse(
-            document, "name", err, "'%s' is the name of another file's app in the same account",
-            app->app.name);
-        app_definition_free(app);
-        return status;
-    }
-    document_forget_text(document);
-    apps->documents[apps->count] = *document;
-    apps->items[apps->count++] = app;
-    *document = (struct document){0};
-    return STATUS_OK;
+    if (config_apps_find(apps, app->id) == NULL)
+        return STATUS_OK;
+    return document_refuse(document, "name", err,
+                           "'%s' is the name of another file's app in the same account", app->name);
 }
 
 static enum status load_app(int directory, const char *file, const struct config *config,
                             struct config_apps *apps, struct error *err)
 {
-    struct document document = {0};
-    if (yaml_listing_open(directory, config->apps_directory, file, &document, err) != STATUS_OK)
+    CLEANUP(document_freep) struct document *document = NULL;
+    CLEANUP(app_definition_freep) struct app_definition *app = NULL;
+    if (yaml_listing_open(directory, config->apps_directory, file, &document, err) != STATUS_OK ||
+        read_document(document, file, config, &app, err) != STATUS_OK ||
+        check_app_is_new(document, apps, &app->app, err) != STATUS_OK)
         return error_status(err);
-    struct app_definition *app = NULL;
-    enum status status = read_document(&document, file, config, &app, err);
-    if (status == STATUS_OK)
-        status = add_app(&document, apps, app, err);
-    document_done(&document);
-    return status;
+    document_forget_text(document);
+    apps->documents[apps->count] = STEAL(document);
+    apps->items[apps->count++] = STEAL(app);
+    return STATUS_OK;
 }
 
 static enum status load_all(int directory, const struct yaml_listing *listing,
@@ -68,7 +58,7 @@ static enum status load_all(int directory, const struct yaml_listing *listing,
     if (apps == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "apps");
     apps->items = calloc(listing->count + 1, sizeof(struct app_definition *));
-    apps->documents = calloc(listing->count + 1, sizeof(apps->documents[0]));
+    apps->documents = calloc(listing->count + 1, sizeof(struct document *));
     if (apps->items == NULL || apps->documents == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "apps");
     for (size_t i = 0; i < listing->count; i++)
@@ -91,18 +81,6 @@ enum status config_load_apps(const struct config *config, struct config_apps **r
     return load_all(directory, listing, config, ret_apps, err);
 }
 
-enum status config_apps_refuse(const struct config_apps *apps, size_t index, struct error *err,
-                               const char *format, ...)
-{
-    char key[DOCUMENT_KEY_SIZE];
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(key, sizeof(key), format, args);
-    va_end(args);
-    enum status status = document_refuse_in(&apps->documents[index], key, err);
-    return status_is_transient(status) ? status : FAIL_AS(err, REASON_CONFIGURATION_INVALID);
-}
-
 static enum status check_volume(const struct config *config, const char *volume, struct error *err)
 {
     if (path_check_apart(volume, config->state_directory, err) != STATUS_OK)
@@ -123,7 +101,7 @@ enum status config_check_volumes(const struct config *config, const struct confi
         char *const *volumes = apps->items[i]->volumes;
         for (size_t k = 0; volumes[k] != NULL; k++)
             if (check_volume(config, volumes[k], err) != STATUS_OK)
-                return config_apps_refuse(apps, i, err, "volumes[%zu]", k);
+                return config_refuse(apps->documents[i], err, "volumes[%zu]", k);
     }
     return STATUS_OK;
 }
@@ -134,7 +112,7 @@ void config_apps_free(struct config_apps *apps)
         return;
     for (size_t i = 0; i < apps->count; i++) {
         app_definition_free(apps->items[i]);
-        document_done(&apps->documents[i]);
+        document_free(apps->documents[i]);
     }
     free(apps->documents);
     free(apps->items);

@@ -2,7 +2,8 @@
 #ifndef CONFIG_BUCKETS_H
 #define CONFIG_BUCKETS_H
 
-#include "config/config.h"
+#include "config/types.h"
+#include "core/error.h"
 #include "document.h"
 #include "number.h"
 #include "raw.h"

@@ -69,10 +69,8 @@ static enum status load(const char *path, struct document_options options,
     CLEANUP(fd_closep) int fd = -1;
     if (trusted_open(AT_FDCWD, path, S_IFREG, path, &fd, err) != STATUS_OK)
         return err->status;
-    CLEANUP(document_freep) struct document *document = calloc(1, sizeof(*document));
-    if (document == NULL)
-        return FAIL(err, STATUS_NO_MEMORY, "%s", path);
-    if (document_read(fd, path, document, err) != STATUS_OK)
+    CLEANUP(document_freep) struct document *document = NULL;
+    if (document_read(fd, path, &document, err) != STATUS_OK)
         return err->status;
     document->options = options;
     if (load_document(document, ret_config, err) != STATUS_OK)
@@ -108,22 +106,17 @@ enum status config_load_without_tokens(const char *path, struct config **ret_con
     return load_coded(path, (struct document_options){.without_tokens = true}, ret_config, err);
 }
 
-enum status config_refuse(const struct config *config, struct error *err, const char *format, ...)
+enum status config_refuse(const struct document *document, struct error *err, const char *format,
+                          ...)
 {
     char key[DOCUMENT_KEY_SIZE];
     va_list args;
     va_start(args, format);
     (void)vsnprintf(key, sizeof(key), format, args);
     va_end(args);
-    enum status status = config->document == NULL ? FAIL_IN(err, "%s", key)
-                                                  : document_refuse_in(config->document, key, err);
+    enum status status =
+        document == NULL ? FAIL_IN(err, "%s", key) : document_refuse_in(document, key, err);
     return status_is_transient(status) ? status : FAIL_AS(err, REASON_CONFIGURATION_INVALID);
-}
-
-bool config_may_read_secrets(void)
-{
-    const char *directory = getenv("CREDENTIALS_DIRECTORY"); /* NOLINT(concurrency-mt-unsafe) */
-    return directory == NULL || access(directory, F_OK) == 0;
 }
 
 static void http_done(struct config_http *http)

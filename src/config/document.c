@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
 
@@ -261,27 +262,22 @@ static enum status read_text(int fd, struct document *document, struct error *er
     return file_read_all(fd, document->text.bytes, DOCUMENT_BYTES_MAX, &document->text.len, err);
 }
 
-enum status document_read(int fd, const char *path, struct document *ret_document,
+enum status document_read(int fd, const char *path, struct document **ret_document,
                           struct error *err)
 {
-    struct document document = {.path = strdup(path)};
-    buffer_init(&document.text, DOCUMENT_BYTES_MAX);
-    if (document.path == NULL) {
-        (void)FAIL(err, STATUS_NO_MEMORY, "%s", path);
-        goto fail;
-    }
-    if (read_text(fd, &document, err) != STATUS_OK) {
-        (void)FAIL_IN(err, "%s", path);
-        goto fail;
-    }
-    if (find_places(&document, err) != STATUS_OK)
-        goto fail;
-    *ret_document = document;
+    CLEANUP(document_freep) struct document *document = calloc(1, sizeof(*document));
+    if (document == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "%s", path);
+    buffer_init(&document->text, DOCUMENT_BYTES_MAX);
+    document->path = strdup(path);
+    if (document->path == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "%s", path);
+    if (read_text(fd, document, err) != STATUS_OK)
+        return FAIL_IN(err, "%s", path);
+    if (find_places(document, err) != STATUS_OK)
+        return err->status;
+    *ret_document = STEAL(document);
     return STATUS_OK;
-
-fail:
-    document_done(&document);
-    return error_status(err);
 }
 
 void document_forget_text(struct document *document)
@@ -289,20 +285,14 @@ void document_forget_text(struct document *document)
     buffer_done(&document->text);
 }
 
-void document_done(struct document *document)
+void document_free(struct document *document)
 {
+    if (document == NULL)
+        return;
     for (size_t i = 0; i < document->place_count; i++)
         free(document->places[i].key);
     free(document->places);
     free(document->path);
     buffer_done(&document->text);
-    memset(document, 0, sizeof(*document));
-}
-
-void document_free(struct document *document)
-{
-    if (document == NULL)
-        return;
-    document_done(document);
     free(document);
 }

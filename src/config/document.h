@@ -5,8 +5,8 @@
  *
  * Keys      written as in "accounts[0].tokens[1].role"; "" is the whole file
  * Limits    DOCUMENT_BYTES_MAX bytes, DOCUMENT_KEYS_MAX keys, DOCUMENT_DEPTH_MAX levels. Aliases
- * are refused (they make small files huge), as are second documents and NUL characters. Errors
- * INVALID, or what opening the file gives: "<file>:<line>: <key>: what was expected"
+ *           are refused (they make small files huge), as are second documents and NUL characters.
+ * Errors    INVALID, or what opening the file gives: "<file>:<line>: <key>: what was expected"
  */
 #ifndef CONFIG_DOCUMENT_H
 #define CONFIG_DOCUMENT_H
@@ -45,12 +45,9 @@ struct document {
     struct document_options options;
 };
 
-/* Reads from the descriptor, which stays the caller's. Caller owns *ret_document's contents. */
-enum status document_read(int fd, const char *path, struct document *ret_document,
+/* Reads from the descriptor, which stays the caller's. Caller owns *ret_document. */
+enum status document_read(int fd, const char *path, struct document **ret_document,
                           struct error *err) MUST_CHECK;
-void document_done(struct document *document); /* all zeros is fine */
-
-/* As above, of one on the heap. */
 void document_free(struct document *document);
 DEFINE_CLEANUP(struct document *, document_free)
 

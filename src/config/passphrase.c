@@ -82,7 +82,7 @@ enum status config_repository_passphrase(const struct config *config, const char
         return FAIL(err, STATUS_INVALID, "passphrase: '%s' is not the id of an app", app_id);
     CLEANUP(secret_freep) struct secret *secret = NULL;
     if (secret_read(config->master_key_file, &secret, err) != STATUS_OK)
-        return config_refuse(config, err, "master_key_file");
+        return config_refuse(config->document, err, "master_key_file");
     struct master_key key = {0};
     enum status status = decode_master_key(secret, &key, err);
     if (status == STATUS_OK)
@@ -91,5 +91,5 @@ enum status config_repository_passphrase(const struct config *config, const char
     if (status == STATUS_OK)
         return STATUS_OK;
     (void)FAIL_IN(err, "'%s'", config->master_key_file);
-    return config_refuse(config, err, "master_key_file");
+    return config_refuse(config->document, err, "master_key_file");
 }

@@ -2,7 +2,8 @@
 #ifndef CONFIG_SETTINGS_H
 #define CONFIG_SETTINGS_H
 
-#include "config/config.h"
+#include "config/types.h"
+#include "core/error.h"
 #include "number.h"
 #include "raw.h"
 

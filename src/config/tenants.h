@@ -2,7 +2,8 @@
 #ifndef CONFIG_TENANTS_H
 #define CONFIG_TENANTS_H
 
-#include "config/config.h"
+#include "config/types.h"
+#include "core/error.h"
 #include "document.h"
 #include "raw.h"
 

@@ -3,7 +3,8 @@
 #ifndef CONFIG_TOKENS_H
 #define CONFIG_TOKENS_H
 
-#include "config/config.h"
+#include "config/types.h"
+#include "core/error.h"
 #include "document.h"
 
 /* Adds them to the accounts, which are there. That the directory does not exist is success. */

@@ -73,7 +73,7 @@ enum status yaml_listing_read(int directory, struct yaml_listing **ret_listing, 
 }
 
 enum status yaml_listing_open(int directory, const char *path, const char *file,
-                              struct document *ret_document, struct error *err)
+                              struct document **ret_document, struct error *err)
 {
     CLEANUP(freep) char *whole = NULL;
     if (asprintf(&whole, "%s/%s", path, file) < 0) {

@@ -20,10 +20,10 @@ struct yaml_listing {
 /* The descriptor stays the caller's. Caller owns *ret_listing. */
 enum status yaml_listing_read(int directory, struct yaml_listing **ret_listing, struct error *err)
     MUST_CHECK;
-/* One of them, by the rules of trusted.h; path is the directory's. Caller owns *ret_document's
- * contents: document_done(). */
+/* Opens one of them by the rules of trusted.h, and reads it; path is the directory's. Caller owns
+ * *ret_document. */
 enum status yaml_listing_open(int directory, const char *path, const char *file,
-                              struct document *ret_document, struct error *err) MUST_CHECK;
+                              struct document **ret_document, struct error *err) MUST_CHECK;
 void yaml_listing_free(struct yaml_listing *listing);
 DEFINE_CLEANUP(struct yaml_listing *, yaml_listing_free)
 

@@ -1,5 +1,6 @@
 /* appbackupd: the HTTP front end; with --standalone, a whole service in one directory. */
 #include "config/config.h"
+#include "config/credentials.h"
 #include "core/log.h"
 #include "daemon_options.h"
 #include "daemon_serve.h"

@@ -1,5 +1,6 @@
 #include "listener_check.h"
 
+#include "config/credentials.h"
 #include "http/server.h"
 
 static enum status check_one(const struct config *config, size_t index, struct error *err)
@@ -8,11 +9,11 @@ static enum status check_one(const struct config *config, size_t index, struct e
     if (listener->certificate == NULL || !config_may_read(listener->certificate))
         return STATUS_OK;
     if (http_certificate_check(listener->certificate, err) != STATUS_OK)
-        return config_refuse(config, err, "http.listeners[%zu].certificate", index);
+        return config_refuse(config->document, err, "http.listeners[%zu].certificate", index);
     if (!config_may_read(listener->key))
         return STATUS_OK;
     if (http_key_check(listener->certificate, listener->key, err) != STATUS_OK)
-        return config_refuse(config, err, "http.listeners[%zu].key", index);
+        return config_refuse(config->document, err, "http.listeners[%zu].key", index);
     return STATUS_OK;
 }
 

@@ -1,4 +1,5 @@
 #include "config/config.h"
+#include "config/credentials.h"
 #include "stage/bucket_files.h"
 #include "stage/exclude.h"
 #include "worker/worker.h"
@@ -26,7 +27,7 @@ static enum status check_excludes(const struct config_apps *apps, size_t index, 
         const char *const one[] = {excludes[i], NULL};
         struct exclude *exclude = NULL;
         if (exclude_new(one, &exclude, err) != STATUS_OK)
-            return config_apps_refuse(apps, index, err, "excludes[%zu]", i);
+            return config_refuse(apps->documents[index], err, "excludes[%zu]", i);
         exclude_free(exclude);
     }
     return STATUS_OK;
@@ -37,10 +38,10 @@ static enum status check_bucket(const struct config *config, size_t index, struc
     const struct bucket_s3 *s3 = &config->buckets[index].s3;
     if (s3->credentials_file != NULL && config_may_read(s3->credentials_file) &&
         stage_bucket_check_credentials(s3->credentials_file, err) != STATUS_OK)
-        return config_refuse(config, err, "buckets[%zu].credentials_file", index);
+        return config_refuse(config->document, err, "buckets[%zu].credentials_file", index);
     if (s3->ca_file != NULL && config_may_read(s3->ca_file) &&
         stage_bucket_check_ca(s3->ca_file, err) != STATUS_OK)
-        return config_refuse(config, err, "buckets[%zu].ca_file", index);
+        return config_refuse(config->document, err, "buckets[%zu].ca_file", index);
     return STATUS_OK;
 }
 

@@ -1,5 +1,6 @@
 #include "config/config.h"
 
+#include "config/credentials.h"
 #include "tests/support/scratch.h"
 
 #include <criterion/criterion.h>

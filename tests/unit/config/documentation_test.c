@@ -56,13 +56,15 @@ static int64_t number_of(const struct config *config, const struct number *numbe
     return value;
 }
 
-static void read_document(const char *name, struct document *document)
+static struct document *read_document(const char *name)
 {
+    struct document *document = NULL;
     struct error err = {0};
     const char *path = scratch_path(&scratch, name);
     CLEANUP(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    cr_assert(eq(int, (int)document_read(fd, path, document, &err), (int)STATUS_OK), "%s",
+    cr_assert(eq(int, (int)document_read(fd, path, &document, &err), (int)STATUS_OK), "%s",
               err.text);
+    return document;
 }
 
 /* The text of one line, from 1. */
@@ -96,33 +98,29 @@ Test(config_documentation, shows_the_defaults_of_the_code)
 
 Test(config_documentation, shows_the_range_of_every_number)
 {
-    struct document document = {0};
-    read_document("used/appbackup.yaml", &document);
+    CLEANUP(document_freep) struct document *document = read_document("used/appbackup.yaml");
 
     for (size_t i = 0; i < SETTING_NUMBER_COUNT; i++) {
         char line[256];
         char range[64];
         (void)snprintf(range, sizeof(range), " # %" PRId64 "-%" PRId64, setting_numbers[i].min,
                        setting_numbers[i].max);
-        line_text(&document, document_line(&document, setting_numbers[i].key), line, sizeof(line));
+        line_text(document, document_line(document, setting_numbers[i].key), line, sizeof(line));
         const char *at = strstr(line, range);
         cr_expect(at != NULL && at[strlen(range)] == '\0', "'%s' has no '%s'", line, range);
     }
-    document_done(&document);
 }
 
 Test(config_documentation, shows_the_default_and_range_of_the_hook_timeout)
 {
-    struct document document = {0};
+    CLEANUP(document_freep) struct document *document = read_document("used/apps.d/website.yaml");
     char text[128];
-    read_document("used/apps.d/website.yaml", &document);
 
     (void)snprintf(text, sizeof(text), "# %" PRId64 "-%" PRId64 "\n", setting_hook_timeout_s.min,
                    setting_hook_timeout_s.max);
-    cr_expect(strstr((char *)document.text.bytes, text) != NULL);
+    cr_expect(strstr((char *)document->text.bytes, text) != NULL);
     (void)snprintf(text, sizeof(text), "Default %" PRId64 " (", setting_hook_timeout_s.value);
-    cr_expect(strstr((char *)document.text.bytes, text) != NULL);
-    document_done(&document);
+    cr_expect(strstr((char *)document->text.bytes, text) != NULL);
 }
 
 static bool has_key(const struct document *document, const char *key)
@@ -171,14 +169,11 @@ static void expect_keys(const struct document *document, const cyaml_schema_valu
 
 Test(config_documentation, names_every_key_of_the_schema)
 {
-    struct document document = {0};
-    read_document("used/appbackup.yaml", &document);
-    expect_keys(&document, &raw_config_schema, "");
-    document_done(&document);
+    CLEANUP(document_freep) struct document *document = read_document("used/appbackup.yaml");
+    expect_keys(document, &raw_config_schema, "");
 
-    read_document("used/apps.d/website.yaml", &document);
-    expect_keys(&document, &raw_app_schema, "");
-    document_done(&document);
+    CLEANUP(document_freep) struct document *app = read_document("used/apps.d/website.yaml");
+    expect_keys(app, &raw_app_schema, "");
 }
 
 Test(config_documentation, loads_the_sample_apps_as_they_are_and_with_every_line_in_use)
