@@ -1,4 +1,5 @@
-/* The levers of an admin: each is one call, which checks everything itself. */
+/* What an admin does to jobs, backups and tasks, and to the nodes, apps and buckets that they wait
+ * for. Each action is one call, which checks everything itself. */
 #include "actor.h"
 #include "command.h"
 #include "core/utf8.h"
@@ -11,27 +12,27 @@
 
 /* What all of them begin with. */
 static enum status prepare(const struct session *session, char actor[ACTOR_SIZE],
-                           struct store_lever *ret_lever, struct error *err)
+                           struct store_lever *ret_action, struct error *err)
 {
     const char *reason = session->arguments->reason;
     if (reason != NULL && utf8_count(reason) > CANCEL_REASON_MAX)
         return FAIL(err, STATUS_INVALID, "a reason may have %d characters", CANCEL_REASON_MAX);
     actor_name(actor);
-    *ret_lever = (struct store_lever){.actor = actor, .reason = reason};
+    *ret_action = (struct store_lever){.actor = actor, .reason = reason};
     return STATUS_OK;
 }
 
 static enum status prepare_for_id(const struct session *session, const char *noun,
-                                  char actor[ACTOR_SIZE], struct store_lever *ret_lever,
+                                  char actor[ACTOR_SIZE], struct store_lever *ret_action,
                                   struct error *err)
 {
     const char *id = session->arguments->values[0];
     if (!id_is_valid(id))
         return FAIL(err, STATUS_INVALID, "'%s' is not the id of a %s", id, noun);
-    return prepare(session, actor, ret_lever, err);
+    return prepare(session, actor, ret_action, err);
 }
 
-static enum status pull(struct session *session, struct store_call *call, struct error *err)
+static enum status act(struct session *session, struct store_call *call, struct error *err)
 {
     json_auto_t *ids = json_pack("{s:s}", "id", session->arguments->values[0]);
     return report_done(session, call, ids, err);
@@ -40,24 +41,24 @@ static enum status pull(struct session *session, struct store_call *call, struct
 enum status command_retry(struct session *session, struct error *err)
 {
     char actor[ACTOR_SIZE];
-    struct store_lever lever = {0};
+    struct store_lever action = {0};
     struct store_call call = {0};
-    if (prepare_for_id(session, "backup or task", actor, &lever, err) != STATUS_OK)
+    if (prepare_for_id(session, "backup or task", actor, &action, err) != STATUS_OK)
         return err->status;
-    store_call_retry(&call, session->arguments->values[0], &lever);
-    return pull(session, &call, err);
+    store_call_retry(&call, session->arguments->values[0], &action);
+    return act(session, &call, err);
 }
 
 enum status command_requeue(struct session *session, struct error *err)
 {
     const struct arguments *arguments = session->arguments;
     char actor[ACTOR_SIZE];
-    struct store_lever lever = {0};
+    struct store_lever action = {0};
     struct store_call call = {0};
-    if (prepare_for_id(session, "job", actor, &lever, err) != STATUS_OK)
+    if (prepare_for_id(session, "job", actor, &action, err) != STATUS_OK)
         return err->status;
-    store_call_job_requeue(&call, arguments->values[0], arguments->force, &lever);
-    enum status status = pull(session, &call, err);
+    store_call_job_requeue(&call, arguments->values[0], arguments->force, &action);
+    enum status status = act(session, &call, err);
     if (status != STATUS_OK && error_is(err, REASON_LEASE_HELD))
         return FAIL_IN(err, "without --force");
     return status;
@@ -66,35 +67,35 @@ enum status command_requeue(struct session *session, struct error *err)
 enum status command_quarantine_release(struct session *session, struct error *err)
 {
     char actor[ACTOR_SIZE];
-    struct store_lever lever = {0};
+    struct store_lever action = {0};
     struct store_call call = {0};
-    if (prepare_for_id(session, "job", actor, &lever, err) != STATUS_OK)
+    if (prepare_for_id(session, "job", actor, &action, err) != STATUS_OK)
         return err->status;
-    store_call_quarantine_release(&call, session->arguments->values[0], &lever);
-    return pull(session, &call, err);
+    store_call_quarantine_release(&call, session->arguments->values[0], &action);
+    return act(session, &call, err);
 }
 
 enum status command_quarantine_drop(struct session *session, struct error *err)
 {
     char actor[ACTOR_SIZE];
-    struct store_lever lever = {0};
+    struct store_lever action = {0};
     struct store_call call = {0};
-    if (prepare_for_id(session, "job", actor, &lever, err) != STATUS_OK)
+    if (prepare_for_id(session, "job", actor, &action, err) != STATUS_OK)
         return err->status;
-    store_call_quarantine_drop(&call, session->arguments->values[0], &lever);
-    return pull(session, &call, err);
+    store_call_quarantine_drop(&call, session->arguments->values[0], &action);
+    return act(session, &call, err);
 }
 
 /* --- cancel: a backup, or a task --- */
 
-static enum status cancel_backup(struct session *session, const struct store_lever *lever,
+static enum status cancel_backup(struct session *session, const struct store_lever *action,
                                  bool *ret_ended, struct error *err)
 {
     struct store_call call = {0};
     CLEANUP(reply_freep) redisReply *reply = NULL;
     CLEANUP(backup_done) struct backup backup = {.state = BACKUP_STATE_UNSET};
     store_call_backup_cancel(&call, session->account, NULL, session->arguments->values[0],
-                             lever->actor, lever->reason);
+                             action->actor, action->reason);
     enum status status = store_run(session->store, &call, &reply, err);
     store_call_done(&call);
     if (status != STATUS_OK || store_reply_backup(reply, &backup, err) != STATUS_OK)
@@ -103,7 +104,7 @@ static enum status cancel_backup(struct session *session, const struct store_lev
     return STATUS_OK;
 }
 
-static enum status cancel_task(struct session *session, const struct store_lever *lever,
+static enum status cancel_task(struct session *session, const struct store_lever *action,
                                bool *ret_ended, struct error *err)
 {
     const char *id = session->arguments->values[0];
@@ -111,7 +112,7 @@ static enum status cancel_task(struct session *session, const struct store_lever
     CLEANUP(reply_freep) redisReply *reply = NULL;
     CLEANUP(reply_freep) redisReply *record = NULL;
     CLEANUP(task_done) struct task task = {.state = BACKUP_STATE_UNSET};
-    store_call_task_cancel(&call, session->account, id, lever->actor, lever->reason);
+    store_call_task_cancel(&call, session->account, id, action->actor, action->reason);
     if (store_run(session->store, &call, &reply, err) != STATUS_OK ||
         store_reply_nothing(reply, err) != STATUS_OK)
         return err->status;
@@ -139,15 +140,15 @@ static enum status print_canceled(const struct session *session, const char *nou
 enum status command_cancel(struct session *session, struct error *err)
 {
     char actor[ACTOR_SIZE];
-    struct store_lever lever = {0};
+    struct store_lever action = {0};
     bool ended = false;
-    if (prepare_for_id(session, "backup or task", actor, &lever, err) != STATUS_OK)
+    if (prepare_for_id(session, "backup or task", actor, &action, err) != STATUS_OK)
         return err->status;
-    if (cancel_backup(session, &lever, &ended, err) == STATUS_OK)
+    if (cancel_backup(session, &action, &ended, err) == STATUS_OK)
         return print_canceled(session, "backup", ended, err);
     if (!error_is(err, REASON_UNKNOWN_BACKUP))
         return err->status;
-    if (cancel_task(session, &lever, &ended, err) == STATUS_OK)
+    if (cancel_task(session, &action, &ended, err) == STATUS_OK)
         return print_canceled(session, "task", ended, err);
     if (error_is(err, REASON_UNKNOWN_TASK))
         return FAIL_REASON(err, STATUS_NOT_FOUND, REASON_UNKNOWN_BACKUP,
@@ -158,20 +159,20 @@ enum status command_cancel(struct session *session, struct error *err)
 /* --- pause, resume --- */
 
 typedef void call_fn(struct store_call *call, const char *kind, const char *name,
-                     const struct store_lever *lever);
+                     const struct store_lever *action);
 
 static enum status hold(struct session *session, call_fn *build, struct error *err)
 {
     const char *kind = session->arguments->values[0];
     const char *name = session->arguments->values[1];
     char actor[ACTOR_SIZE];
-    struct store_lever lever = {0};
+    struct store_lever action = {0};
     struct store_call call = {0};
     if (strcmp(kind, "node") != 0 && strcmp(kind, "app") != 0 && strcmp(kind, "bucket") != 0)
         return FAIL(err, STATUS_INVALID, "'%s': node, app or bucket is expected", kind);
-    if (prepare(session, actor, &lever, err) != STATUS_OK)
+    if (prepare(session, actor, &action, err) != STATUS_OK)
         return err->status;
-    build(&call, kind, name, &lever);
+    build(&call, kind, name, &action);
     json_auto_t *ids = json_pack("{s:s, s:s}", "kind", kind, "name", name);
     return report_done(session, &call, ids, err);
 }
