@@ -1,10 +1,10 @@
 /* appBackups: of one app (k8s/v1/apps/{app}/appBackups) and of the whole account (topology/v1). */
 #include "core/cleanup.h"
 #include "exchange.h"
+#include "idempotency_key.h"
 #include "location.h"
 #include "model/backup.h"
 #include "model/event.h"
-#include "once.h"
 #include "resources.h"
 #include "store/calls.h"
 #include "store/replies.h"
@@ -113,9 +113,9 @@ static enum status keep_wanted(struct exchange *exchange, const struct store_bac
 }
 
 static void send_create(struct exchange *exchange, const struct backup_request *request,
-                        const struct once *once)
+                        const struct idempotency_key *key)
 {
-    bool has_key = once->key[0] != '\0';
+    bool has_key = key->digest[0] != '\0';
     char id[ID_SIZE];
     char job[ID_SIZE];
     id_random(id);
@@ -126,8 +126,8 @@ static void send_create(struct exchange *exchange, const struct backup_request *
                                                .app = exchange_app(exchange),
                                                .created_by = exchange->token,
                                                .request = request,
-                                               .key = has_key ? once->key : NULL,
-                                               .fingerprint = once->fingerprint};
+                                               .key = has_key ? key->digest : NULL,
+                                               .fingerprint = key->fingerprint};
     struct store_call call = {.argc = 0};
     struct error err = {.status = STATUS_OK};
     if (keep_wanted(exchange, &create, &err) != STATUS_OK ||
@@ -146,10 +146,10 @@ void backups_create(void *context, struct http_request *request)
         return;
     CLEANUP(problem_done) struct problem problem = {.number = PROBLEM_NONE};
     CLEANUP(backup_request_done) struct backup_request wanted = {.labels = NULL};
-    struct once once;
-    if (once_read_key(exchange, &once, &problem) && read_body(exchange, &wanted, &problem) &&
-        once_read_request(exchange, &wanted, &once, &problem))
-        send_create(exchange, &wanted, &once);
+    struct idempotency_key key;
+    if (idempotency_key_read(exchange, &key, &problem) && read_body(exchange, &wanted, &problem) &&
+        idempotency_key_read_request(exchange, &wanted, &key, &problem))
+        send_create(exchange, &wanted, &key);
     else
         exchange_refuse(exchange, &problem);
 }

@@ -1,4 +1,4 @@
-#include "once.h"
+#include "idempotency_key.h"
 
 #include "core/cleanup.h"
 #include "core/hex.h"
@@ -10,7 +10,7 @@
 static bool is_key(const char *text)
 {
     size_t len = strlen(text);
-    if (len == 0 || len > ONCE_KEY_MAX)
+    if (len == 0 || len > IDEMPOTENCY_KEY_MAX)
         return false;
     for (size_t i = 0; i < len; i++)
         if (text[i] < ' ' || text[i] > '~')
@@ -19,7 +19,7 @@ static bool is_key(const char *text)
 }
 
 static bool digest_text(const struct exchange *exchange, const char *text,
-                        char ret_digits[ONCE_DIGEST_SIZE], struct problem *problem)
+                        char ret_digits[IDEMPOTENCY_DIGEST_SIZE], struct problem *problem)
 {
     unsigned char hash[DIGEST_SHA256_SIZE];
     if (!digest_sha256(exchange->api->auth.digest, text, strlen(text), hash)) {
@@ -30,10 +30,11 @@ static bool digest_text(const struct exchange *exchange, const char *text,
     return true;
 }
 
-bool once_read_key(const struct exchange *exchange, struct once *ret_once, struct problem *problem)
+bool idempotency_key_read(const struct exchange *exchange, struct idempotency_key *ret_key,
+                          struct problem *problem)
 {
     const char *key = http_request_header(exchange->request, KEY_HEADER);
-    *ret_once = (struct once){.key = ""};
+    *ret_key = (struct idempotency_key){.digest = ""};
     if (key == NULL)
         return true;
     if (!is_key(key)) {
@@ -41,10 +42,10 @@ bool once_read_key(const struct exchange *exchange, struct once *ret_once, struc
                            "1 to 255 printable ASCII characters are expected");
         return false;
     }
-    return digest_text(exchange, key, ret_once->key, problem);
+    return digest_text(exchange, key, ret_key->digest, problem);
 }
 
-char *once_canonical(const struct backup_request *request)
+char *idempotency_key_canonical(const struct backup_request *request)
 {
     json_auto_t *json = json_pack("{s:s, s:s, s:s, s:s, s:O}", "version", request->version, "name",
                                   request->name, "bucket", request->bucket, "snapshot",
@@ -52,15 +53,16 @@ char *once_canonical(const struct backup_request *request)
     return json == NULL ? NULL : json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
 }
 
-bool once_read_request(const struct exchange *exchange, const struct backup_request *request,
-                       struct once *once, struct problem *problem)
+bool idempotency_key_read_request(const struct exchange *exchange,
+                                  const struct backup_request *request, struct idempotency_key *key,
+                                  struct problem *problem)
 {
-    if (once->key[0] == '\0')
+    if (key->digest[0] == '\0')
         return true;
-    CLEANUP(freep) char *text = once_canonical(request);
+    CLEANUP(freep) char *text = idempotency_key_canonical(request);
     if (text == NULL) {
         problem_set(problem, PROBLEM_NOT_READY);
         return false;
     }
-    return digest_text(exchange, text, once->fingerprint, problem);
+    return digest_text(exchange, text, key->fingerprint, problem);
 }
