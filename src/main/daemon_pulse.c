@@ -10,11 +10,11 @@
 
 #include <stdio.h>
 
-static enum health_redis redis_of(const struct safety *safety)
+static enum health_redis redis_of(const struct redis_monitor *monitor)
 {
-    if (store_async_is_silent(safety->store))
+    if (store_async_is_silent(monitor->store))
         return HEALTH_REDIS_SILENT;
-    return safety->unreachable ? HEALTH_REDIS_AWAY : HEALTH_REDIS_ANSWERS;
+    return monitor->unreachable ? HEALTH_REDIS_AWAY : HEALTH_REDIS_ANSWERS;
 }
 
 static void plan(struct pulse *pulse)
@@ -31,7 +31,7 @@ static void on_beat(evutil_socket_t fd, short what, void *context)
     struct pulse *pulse = context;
     const struct health health = {
         .lag_ms = clock_mono_ms() - pulse->due_ms,
-        .redis = redis_of(pulse->safety),
+        .redis = redis_of(pulse->monitor),
     };
     const char *news = health_beat(&health, &pulse->fault);
     if (news != NULL)
@@ -39,10 +39,10 @@ static void on_beat(evutil_socket_t fd, short what, void *context)
     plan(pulse);
 }
 
-enum status pulse_init(struct pulse *pulse, struct event_base *base, const struct safety *safety,
-                       struct error *err)
+enum status pulse_init(struct pulse *pulse, struct event_base *base,
+                       const struct redis_monitor *monitor, struct error *err)
 {
-    pulse->safety = safety;
+    pulse->monitor = monitor;
     pulse->period_ms = notify_beat_ms();
     if (pulse->period_ms <= 0)
         return STATUS_OK;
@@ -60,25 +60,25 @@ void pulse_done(struct pulse *pulse)
     pulse->timer = NULL;
 }
 
-static void describe(const struct safety *safety, char *text, size_t size)
+static void describe(const struct redis_monitor *monitor, char *text, size_t size)
 {
-    const struct store_health *health = &safety->health;
+    const struct store_health *health = &monitor->health;
     const struct load load = {.running = health->running,
                               .queued = health->queued,
                               .oldest_ms = health->oldest_ms,
                               .quarantined = health->quarantined,
-                              .redis_us = safety->answer_us};
+                              .redis_us = monitor->answer_us};
     load_describe(&load, text, size);
 }
 
-static void tell_load(const struct safety *safety)
+static void tell_load(const struct redis_monitor *monitor)
 {
     char load[NOTIFY_STATUS_MAX];
     char text[2 * NOTIFY_STATUS_MAX];
     enum reason faults[API_REDIS_FAULTS_MAX];
-    describe(safety, load, sizeof(load));
-    size_t count = api_redis_faults(&safety->health, faults);
-    if (count == 0 && safety->health.workers == 0)
+    describe(monitor, load, sizeof(load));
+    size_t count = api_redis_faults(&monitor->health, faults);
+    if (count == 0 && monitor->health.workers == 0)
         faults[count++] = REASON_WORKER_ABSENT;
     (void)snprintf(text, sizeof(text), "%s%s%s", load, count > 0 ? "; not ready: " : "",
                    count > 0 ? api_fault_text(faults[0]) : "");
@@ -87,12 +87,12 @@ static void tell_load(const struct safety *safety)
 
 void pulse_tell(const struct pulse *pulse)
 {
-    const struct safety *safety = pulse->safety;
+    const struct redis_monitor *monitor = pulse->monitor;
     if (pulse->stopping || !notify_is_on())
         return;
-    if (safety->answer_us >= 0)
-        tell_load(safety);
-    else if (store_async_is_silent(safety->store))
+    if (monitor->answer_us >= 0)
+        tell_load(monitor);
+    else if (store_async_is_silent(monitor->store))
         notify_status("not ready: redis takes connections and does not answer");
     else
         notify_status("not ready: redis is away");

@@ -7,21 +7,21 @@
 #define MAIN_DAEMON_PULSE_H
 
 #include "core/error.h"
-#include "daemon_safety.h"
+#include "daemon_redis_monitor.h"
 
 #include <event2/event.h>
 
 struct pulse {
-    const struct safety *safety; /* borrowed */
-    struct event *timer;         /* NULL: nobody waits for signs of life */
+    const struct redis_monitor *monitor; /* borrowed */
+    struct event *timer;                 /* NULL: nobody waits for signs of life */
     int64_t period_ms;
     int64_t due_ms;    /* monotonic: of the next one */
     const char *fault; /* of the last one that was left out; NULL: none is */
     bool stopping;
 };
 
-enum status pulse_init(struct pulse *pulse, struct event_base *base, const struct safety *safety,
-                       struct error *err) MUST_CHECK;
+enum status pulse_init(struct pulse *pulse, struct event_base *base,
+                       const struct redis_monitor *monitor, struct error *err) MUST_CHECK;
 void pulse_done(struct pulse *pulse); /* zeros are fine */
 
 /* What Redis says is new. */

@@ -1,4 +1,4 @@
-#include "daemon_safety.h"
+#include "daemon_redis_monitor.h"
 
 #include "api/api.h"
 #include "core/clock.h"
@@ -9,11 +9,11 @@
 
 enum { FIRST_MS = 1000, PERIOD_S = 2 };
 
-static void note_reachable(struct safety *safety, bool reachable, const char *reason)
+static void note_reachable(struct redis_monitor *monitor, bool reachable, const char *reason)
 {
-    if (safety->unreachable == !reachable)
+    if (monitor->unreachable == !reachable)
         return;
-    safety->unreachable = !reachable;
+    monitor->unreachable = !reachable;
     if (reachable) {
         log_event(LOG_LEVEL_NOTICE, EVENT_REDIS_BACK, LOG_TEXT("version", reason));
         return;
@@ -34,75 +34,76 @@ static unsigned fault_bit(enum reason fault)
     return 0;
 }
 
-static void note_faults(struct safety *safety, const struct store_health *health)
+static void note_faults(struct redis_monitor *monitor, const struct store_health *health)
 {
     enum reason faults[API_REDIS_FAULTS_MAX];
     size_t count = api_redis_faults(health, faults);
     unsigned now = 0;
     for (size_t i = 0; i < count; i++) {
         now |= fault_bit(faults[i]);
-        if ((safety->faults & fault_bit(faults[i])) != 0)
+        if ((monitor->faults & fault_bit(faults[i])) != 0)
             continue;
         log_event(LOG_LEVEL_WARNING, EVENT_REDIS_UNSAFE, LOG_TEXT("code", reason_code(faults[i])),
                   LOG_TEXT("fault", api_fault_text(faults[i])));
     }
-    if (now == 0 && safety->faults != 0)
+    if (now == 0 && monitor->faults != 0)
         log_event(LOG_LEVEL_NOTICE, EVENT_REDIS_SAFE, LOG_TEXT("version", health->version));
-    safety->faults = now;
+    monitor->faults = now;
 }
 
 static void on_health(void *context, const redisReply *reply, const struct error *err)
 {
-    struct safety *safety = context;
+    struct redis_monitor *monitor = context;
     struct error failure = {.status = STATUS_OK};
     struct store_health health;
-    safety->asked = false;
-    safety->answer_us = -1;
+    monitor->asked = false;
+    monitor->answer_us = -1;
     if (err != NULL) {
-        note_reachable(safety, false, err->text);
+        note_reachable(monitor, false, err->text);
     } else if (store_reply_health(reply, &health, &failure) != STATUS_OK) {
-        note_reachable(safety, false, failure.text);
+        note_reachable(monitor, false, failure.text);
     } else {
-        safety->health = health;
-        safety->answer_us = clock_mono_us() - safety->asked_us;
-        note_reachable(safety, true, health.version);
-        note_faults(safety, &health);
+        monitor->health = health;
+        monitor->answer_us = clock_mono_us() - monitor->asked_us;
+        note_reachable(monitor, true, health.version);
+        note_faults(monitor, &health);
     }
-    safety->listener.on_news(safety->listener.context);
+    monitor->listener.on_news(monitor->listener.context);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
     (void)what;
-    struct safety *safety = context;
-    (void)event_add(safety->timer, &(struct timeval){.tv_sec = PERIOD_S});
-    if (safety->asked)
+    struct redis_monitor *monitor = context;
+    (void)event_add(monitor->timer, &(struct timeval){.tv_sec = PERIOD_S});
+    if (monitor->asked)
         return;
-    safety->asked = true;
-    safety->asked_us = clock_mono_us();
+    monitor->asked = true;
+    monitor->asked_us = clock_mono_us();
     struct store_call call = {.argc = 0};
     store_call_health(&call, NULL);
-    store_async_send(safety->store, &call, on_health, safety);
+    store_async_send(monitor->store, &call, on_health, monitor);
     store_call_done(&call);
 }
 
-enum status safety_init(struct safety *safety, struct event_base *base, struct store_async *store,
-                        const struct safety_listener *listener, struct error *err)
+enum status redis_monitor_init(struct redis_monitor *monitor, struct event_base *base,
+                               struct store_async *store,
+                               const struct redis_monitor_listener *listener, struct error *err)
 {
-    safety->store = store;
-    safety->listener = *listener;
-    safety->answer_us = -1;
-    safety->timer = evtimer_new(base, on_timer, safety);
-    if (safety->timer == NULL ||
-        event_add(safety->timer, &(struct timeval){.tv_sec = FIRST_MS / 1000}) != 0)
+    monitor->store = store;
+    monitor->listener = *listener;
+    monitor->answer_us = -1;
+    monitor->timer = evtimer_new(base, on_timer, monitor);
+    if (monitor->timer == NULL ||
+        event_add(monitor->timer, &(struct timeval){.tv_sec = FIRST_MS / 1000}) != 0)
         return FAIL(err, STATUS_NO_MEMORY, "timer");
     return STATUS_OK;
 }
 
-void safety_done(struct safety *safety)
+void redis_monitor_done(struct redis_monitor *monitor)
 {
-    if (safety->timer != NULL)
-        event_free(safety->timer);
-    safety->timer = NULL;
+    if (monitor->timer != NULL)
+        event_free(monitor->timer);
+    monitor->timer = NULL;
 }

@@ -6,7 +6,7 @@
 #include "daemon_children.h"
 #include "daemon_listen.h"
 #include "daemon_pulse.h"
-#include "daemon_safety.h"
+#include "daemon_redis_monitor.h"
 #include "http/server.h"
 #include "listener_check.h"
 #include "model/event.h"
@@ -28,7 +28,7 @@ struct daemon {
     struct api *api;
     struct http_server *server;
     struct children *children; /* NULL unless standalone */
-    struct safety safety;
+    struct redis_monitor monitor;
     struct pulse pulse;
     struct event *signals[SIGNAL_COUNT];
     struct event *drain_timer;
@@ -172,10 +172,11 @@ static enum status open_store(struct daemon *daemon, struct error *err)
                                           .timeout_ms = redis->timeout_ms};
     if (store_async_open(daemon->base, &options, &daemon->store, err) != STATUS_OK)
         return err->status;
-    const struct safety_listener listener = {.on_news = on_news, .context = &daemon->pulse};
-    if (safety_init(&daemon->safety, daemon->base, daemon->store, &listener, err) != STATUS_OK)
+    const struct redis_monitor_listener listener = {.on_news = on_news, .context = &daemon->pulse};
+    if (redis_monitor_init(&daemon->monitor, daemon->base, daemon->store, &listener, err) !=
+        STATUS_OK)
         return err->status;
-    return pulse_init(&daemon->pulse, daemon->base, &daemon->safety, err);
+    return pulse_init(&daemon->pulse, daemon->base, &daemon->monitor, err);
 }
 
 static enum status open_server(struct daemon *daemon, struct error *err)
@@ -276,7 +277,7 @@ static void close_all(struct daemon *daemon)
     http_server_free(daemon->server);
     children_free(daemon->children);
     pulse_done(&daemon->pulse);
-    safety_done(&daemon->safety);
+    redis_monitor_done(&daemon->monitor);
     api_free(daemon->api);
     for (size_t i = 0; i < SIGNAL_COUNT; i++)
         if (daemon->signals[i] != NULL)
