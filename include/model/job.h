@@ -1,8 +1,10 @@
 /*
  * Job: one unit of work in the queue.
+ *
  * Redis     hash job:<id>: id kind subject account app bucket node state stage attempt failures
- * kills epoch worker lease_until_ms created_ms cancel reason state: queued | delayed |
- * claimed | done | quarantined Units     *_ms wall clock, by the clock of Redis
+ *           kills epoch worker lease_until_ms created_ms cancel reason
+ * States    queued | delayed | claimed | done | quarantined
+ * Units     *_ms wall clock, by the clock of Redis
  */
 #ifndef MODEL_JOB_H
 #define MODEL_JOB_H

@@ -1,7 +1,8 @@
 /*
  * Listen: the listeners of the configuration, each on the socket that the service manager has
- * opened for its address, if there is one. Errors    INVALID: a socket was opened whose address is
- * no listener's; what listening gives
+ * opened for its address, if there is one.
+ *
+ * Errors    INVALID: a socket was opened whose address is no listener's; what listening gives
  */
 #ifndef MAIN_DAEMON_LISTEN_H
 #define MAIN_DAEMON_LISTEN_H
