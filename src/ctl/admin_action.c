@@ -1,89 +1,64 @@
 /* What an admin does to jobs, backups and tasks, and to the nodes, apps and buckets that they wait
  * for. Each action is one call, which checks everything itself. */
-#include "actor.h"
+#include "admin_action.h"
+
 #include "command.h"
 #include "core/utf8.h"
 #include "model/backup.h"
 #include "output.h"
 #include "report.h"
+#include "session.h"
 #include "store/replies.h"
 
 #include <string.h>
 
-/* What all of them begin with. */
-static enum status prepare(const struct session *session, char actor[ACTOR_SIZE],
-                           struct store_lever *ret_action, struct error *err)
+enum status admin_action_prepare(const struct session *session, struct store_lever *ret_action,
+                                 struct error *err)
 {
     const char *reason = session->arguments->reason;
     if (reason != NULL && utf8_count(reason) > CANCEL_REASON_MAX)
         return FAIL(err, STATUS_INVALID, "a reason may have %d characters", CANCEL_REASON_MAX);
-    actor_name(actor);
-    *ret_action = (struct store_lever){.actor = actor, .reason = reason};
+    *ret_action = (struct store_lever){.actor = session->actor, .reason = reason};
     return STATUS_OK;
 }
 
-static enum status prepare_for_id(const struct session *session, const char *noun,
-                                  char actor[ACTOR_SIZE], struct store_lever *ret_action,
-                                  struct error *err)
+enum status admin_action_prepare_for_id(const struct session *session, const char *noun,
+                                        struct store_lever *ret_action, struct error *err)
 {
     const char *id = session->arguments->values[0];
     if (!id_is_valid(id))
         return FAIL(err, STATUS_INVALID, "'%s' is not the id of a %s", id, noun);
-    return prepare(session, actor, ret_action, err);
+    return admin_action_prepare(session, ret_action, err);
 }
 
-static enum status act(struct session *session, struct store_call *call, struct error *err)
+enum status admin_action_run(struct session *session, struct store_call *call, struct error *err)
 {
     json_auto_t *ids = json_pack("{s:s}", "id", session->arguments->values[0]);
     return report_done(session, call, ids, err);
 }
 
-enum status command_retry(struct session *session, struct error *err)
+static enum status run_retry(struct session *session, struct error *err)
 {
-    char actor[ACTOR_SIZE];
     struct store_lever action = {0};
     struct store_call call = {0};
-    if (prepare_for_id(session, "backup or task", actor, &action, err) != STATUS_OK)
+    if (admin_action_prepare_for_id(session, "backup or task", &action, err) != STATUS_OK)
         return err->status;
     store_call_retry(&call, session->arguments->values[0], &action);
-    return act(session, &call, err);
+    return admin_action_run(session, &call, err);
 }
 
-enum status command_requeue(struct session *session, struct error *err)
+static enum status run_requeue(struct session *session, struct error *err)
 {
     const struct arguments *arguments = session->arguments;
-    char actor[ACTOR_SIZE];
     struct store_lever action = {0};
     struct store_call call = {0};
-    if (prepare_for_id(session, "job", actor, &action, err) != STATUS_OK)
+    if (admin_action_prepare_for_id(session, "job", &action, err) != STATUS_OK)
         return err->status;
     store_call_job_requeue(&call, arguments->values[0], arguments->force, &action);
-    enum status status = act(session, &call, err);
+    enum status status = admin_action_run(session, &call, err);
     if (status != STATUS_OK && error_is(err, REASON_LEASE_HELD))
         return FAIL_IN(err, "without --force");
     return status;
-}
-
-enum status command_quarantine_release(struct session *session, struct error *err)
-{
-    char actor[ACTOR_SIZE];
-    struct store_lever action = {0};
-    struct store_call call = {0};
-    if (prepare_for_id(session, "job", actor, &action, err) != STATUS_OK)
-        return err->status;
-    store_call_quarantine_release(&call, session->arguments->values[0], &action);
-    return act(session, &call, err);
-}
-
-enum status command_quarantine_drop(struct session *session, struct error *err)
-{
-    char actor[ACTOR_SIZE];
-    struct store_lever action = {0};
-    struct store_call call = {0};
-    if (prepare_for_id(session, "job", actor, &action, err) != STATUS_OK)
-        return err->status;
-    store_call_quarantine_drop(&call, session->arguments->values[0], &action);
-    return act(session, &call, err);
 }
 
 /* --- cancel: a backup, or a task --- */
@@ -137,12 +112,11 @@ static enum status print_canceled(const struct session *session, const char *nou
     return STATUS_OK;
 }
 
-enum status command_cancel(struct session *session, struct error *err)
+static enum status run_cancel(struct session *session, struct error *err)
 {
-    char actor[ACTOR_SIZE];
     struct store_lever action = {0};
     bool ended = false;
-    if (prepare_for_id(session, "backup or task", actor, &action, err) != STATUS_OK)
+    if (admin_action_prepare_for_id(session, "backup or task", &action, err) != STATUS_OK)
         return err->status;
     if (cancel_backup(session, &action, &ended, err) == STATUS_OK)
         return print_canceled(session, "backup", ended, err);
@@ -165,24 +139,87 @@ static enum status hold(struct session *session, call_fn *build, struct error *e
 {
     const char *kind = session->arguments->values[0];
     const char *name = session->arguments->values[1];
-    char actor[ACTOR_SIZE];
     struct store_lever action = {0};
     struct store_call call = {0};
     if (strcmp(kind, "node") != 0 && strcmp(kind, "app") != 0 && strcmp(kind, "bucket") != 0)
         return FAIL(err, STATUS_INVALID, "'%s': node, app or bucket is expected", kind);
-    if (prepare(session, actor, &action, err) != STATUS_OK)
+    if (admin_action_prepare(session, &action, err) != STATUS_OK)
         return err->status;
     build(&call, kind, name, &action);
     json_auto_t *ids = json_pack("{s:s, s:s}", "kind", kind, "name", name);
     return report_done(session, &call, ids, err);
 }
 
-enum status command_pause(struct session *session, struct error *err)
+static enum status run_pause(struct session *session, struct error *err)
 {
     return hold(session, store_call_pause, err);
 }
 
-enum status command_resume(struct session *session, struct error *err)
+static enum status run_resume(struct session *session, struct error *err)
 {
     return hold(session, store_call_resume, err);
 }
+
+/* clang-format off */
+const struct command admin_action_commands[] = {
+    {
+        .group = "cancel", .usage = "ID [--reason TEXT]",
+        .arguments_min = 1, .arguments_max = 1,
+        .options = OPTION_REASON,
+        .any_account = true,
+        .run = run_cancel,
+        .summary = "stop a backup or task that waits or runs",
+        .help = "  ID                of a backup or task\n"
+                "  --reason TEXT     for the record and the journal, at most 255 characters\n",
+    },
+    {
+        .group = "retry", .usage = "ID [--reason TEXT]",
+        .arguments_min = 1, .arguments_max = 1,
+        .options = OPTION_REASON,
+        .any_account = true,
+        .run = run_retry,
+        .summary = "try a failed backup or task again",
+        .help = "  ID                of a backup or task\n"
+                "  --reason TEXT     for the journal, at most 255 characters\n"
+                "It keeps its id and name; what was uploaded before is not sent again.\n",
+    },
+    {
+        .group = "requeue", .usage = "JOB [--force] [--reason TEXT]",
+        .arguments_min = 1, .arguments_max = 1,
+        .options = OPTION_FORCE | OPTION_REASON,
+        .any_account = true,
+        .run = run_requeue,
+        .summary = "put a delayed, claimed or quarantined job into the queue now",
+        .help = "  JOB               its id, or that of its backup or task\n"
+                "  --force           also when its worker still has it: what that one writes from then\n"
+                "                    on is refused, and it stops\n"
+                "  --reason TEXT     for the journal, at most 255 characters\n",
+    },
+    COMMANDS_END,
+};
+
+const struct command pause_commands[] = {
+    {
+        .group = "pause", .usage = "node|app|bucket NAME [--reason TEXT]",
+        .arguments_min = 2, .arguments_max = 2,
+        .options = OPTION_REASON,
+        .any_account = true,
+        .run = run_pause,
+        .summary = "let no job of a node, app or bucket begin; what runs goes on",
+        .help = "  NAME              or an id\n"
+                "  --reason TEXT     shown to who waits, and in the journal; at most 255 characters\n",
+    },
+    {
+        .group = "resume", .usage = "node|app|bucket NAME [--reason TEXT]",
+        .arguments_min = 2, .arguments_max = 2,
+        .options = OPTION_REASON,
+        .any_account = true,
+        .run = run_resume,
+        .summary = "let it go on",
+        .help = "  NAME              or an id\n"
+                "  --reason TEXT     for the journal, at most 255 characters\n",
+    },
+    COMMANDS_END,
+};
+
+/* clang-format on */

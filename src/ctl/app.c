@@ -1,6 +1,7 @@
 #include "command.h"
 #include "core/clock.h"
 #include "output.h"
+#include "session.h"
 #include "store/calls.h"
 #include "store/replies.h"
 #include "table.h"
@@ -48,7 +49,7 @@ static enum status list(const redisReply *reply, enum output_form form, struct t
     return STATUS_OK;
 }
 
-enum status command_app_list(struct session *session, struct error *err)
+static enum status run_app_list(struct session *session, struct error *err)
 {
     static const char *const titles[] = {"NAME", "STATE", "NODE", "AGE", "ID", NULL};
     struct store_call call = {0};
@@ -65,3 +66,16 @@ enum status command_app_list(struct session *session, struct error *err)
     table_done(&table);
     return status;
 }
+
+/* clang-format off */
+const struct command app_commands[] = {
+    {
+        .group = "app", .verb = "list", .usage = "",
+        .run = run_app_list,
+        .summary = "the apps that can be backed up",
+        .help = "Apps are defined by the files in apps.d on their nodes.\n",
+    },
+    COMMANDS_END,
+};
+
+/* clang-format on */

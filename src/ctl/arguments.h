@@ -1,5 +1,5 @@
 /*
- * Arguments: a command line to a command of the table (commands.c) and its options. Options may
+ * Arguments: a command line to a command of the tables (command.h) and its options. Options may
  * stand anywhere; "--" ends them; "--name value" and "--name=value" are the same.
  */
 #ifndef CTL_ARGUMENTS_H

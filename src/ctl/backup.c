@@ -1,9 +1,9 @@
-#include "actor.h"
 #include "command.h"
 #include "core/clock.h"
 #include "core/utf8.h"
-#include "ctl/ctl.h"
+#include "ctl/types.h"
 #include "output.h"
+#include "session.h"
 #include "store/calls.h"
 #include "store/replies.h"
 #include "table.h"
@@ -91,7 +91,7 @@ static enum status check_id(const char *argument, struct error *err)
     return FAIL(err, STATUS_INVALID, "'%s' is not the id of a backup", argument);
 }
 
-enum status command_backup_show(struct session *session, struct error *err)
+static enum status run_backup_show(struct session *session, struct error *err)
 {
     const struct arguments *arguments = session->arguments;
     if (check_id(arguments->values[0], err) != STATUS_OK)
@@ -179,7 +179,7 @@ static enum status list_all(struct listing *listing, struct error *err)
     return STATUS_OK;
 }
 
-enum status command_backup_list(struct session *session, struct error *err)
+static enum status run_backup_list(struct session *session, struct error *err)
 {
     static const char *const titles[] = {"APP", "NAME", "STATE", "DONE", "SIZE", "AGE", "ID", NULL};
 
@@ -200,7 +200,7 @@ enum status command_backup_list(struct session *session, struct error *err)
 
 /* --- cancel, delete --- */
 
-enum status command_backup_cancel(struct session *session, struct error *err)
+static enum status run_backup_cancel(struct session *session, struct error *err)
 {
     const struct arguments *arguments = session->arguments;
     const char *id = arguments->values[0];
@@ -208,12 +208,10 @@ enum status command_backup_cancel(struct session *session, struct error *err)
         return err->status;
     if (arguments->reason != NULL && utf8_count(arguments->reason) > CANCEL_REASON_MAX)
         return FAIL(err, STATUS_INVALID, "a reason may have %d characters", CANCEL_REASON_MAX);
-    char actor[ACTOR_SIZE];
-    actor_name(actor);
 
     struct store_call call = {0};
     CLEANUP(backup_done) struct backup backup = {0};
-    store_call_backup_cancel(&call, session->account, NULL, id, actor, arguments->reason);
+    store_call_backup_cancel(&call, session->account, NULL, id, session->actor, arguments->reason);
     enum status status = get(session, &call, &backup, err);
     store_call_done(&call);
     if (status != STATUS_OK)
@@ -225,18 +223,16 @@ enum status command_backup_cancel(struct session *session, struct error *err)
     return STATUS_OK;
 }
 
-enum status command_backup_delete(struct session *session, struct error *err)
+static enum status run_backup_delete(struct session *session, struct error *err)
 {
     const struct arguments *arguments = session->arguments;
     const char *id = arguments->values[0];
     if (check_id(id, err) != STATUS_OK)
         return err->status;
-    char actor[ACTOR_SIZE];
-    actor_name(actor);
 
     struct store_call call = {0};
     CLEANUP(reply_freep) redisReply *reply = NULL;
-    store_call_backup_delete(&call, session->account, NULL, id, actor);
+    store_call_backup_delete(&call, session->account, NULL, id, session->actor);
     enum status status = store_run(session->store, &call, &reply, err);
     store_call_done(&call);
     if (status != STATUS_OK || store_reply_nothing(reply, err) != STATUS_OK)
@@ -339,7 +335,7 @@ static enum status print_created(const struct session *session, const struct bac
     return STATUS_OK;
 }
 
-enum status command_backup_create(struct session *session, struct error *err)
+static enum status run_backup_create(struct session *session, struct error *err)
 {
     struct backup_request request = {0};
     struct backup backup = {0};
@@ -356,3 +352,53 @@ enum status command_backup_create(struct session *session, struct error *err)
     backup_request_done(&request);
     return status;
 }
+
+/* clang-format off */
+const struct command backup_commands[] = {
+    {
+        .group = "backup", .verb = "create", .usage = "APP [--name NAME] [--bucket BUCKET] [--wait]",
+        .arguments_min = 1, .arguments_max = 1,
+        .options = OPTION_NAME | OPTION_BUCKET | OPTION_WAIT,
+        .run = run_backup_create,
+        .summary = "back up an app now",
+        .help = "  APP, BUCKET       a name or an id; without a bucket the default one is used\n"
+                "  --name NAME       1-63 characters a-z 0-9 and '-'; default: made of the time\n"
+                "  --wait            until the backup has ended: exit code 0 if it is completed,\n"
+                "                    1 if it failed. Ctrl-C ends the waiting, not the backup.\n",
+    },
+    {
+        .group = "backup", .verb = "list", .usage = "[APP]",
+        .arguments_max = 1,
+        .run = run_backup_list,
+        .summary = "the backups of one app or of all, oldest first",
+        .help = "  APP               a name or an id\n",
+    },
+    {
+        .group = "backup", .verb = "show", .usage = "ID",
+        .arguments_min = 1, .arguments_max = 1,
+        .run = run_backup_show,
+        .summary = "one backup with its details",
+        .help = "  ID                as `backup list` shows it\n",
+    },
+    {
+        .group = "backup", .verb = "cancel", .usage = "ID [--reason TEXT]",
+        .arguments_min = 1, .arguments_max = 1,
+        .options = OPTION_REASON,
+        .run = run_backup_cancel,
+        .summary = "stop a backup that waits or runs",
+        .help = "  ID                as `backup list` shows it\n"
+                "  --reason TEXT     for the record and the journal, at most 255 characters\n"
+                "Its hooks are unwound; it ends as failed, with the detail that it was canceled.\n",
+    },
+    {
+        .group = "backup", .verb = "delete", .usage = "ID",
+        .arguments_min = 1, .arguments_max = 1,
+        .run = run_backup_delete,
+        .summary = "delete a backup, canceling it first if it is running",
+        .help = "  ID                as `backup list` shows it\n"
+                "The record goes when its data is gone from the bucket: a moment later.\n",
+    },
+    COMMANDS_END,
+};
+
+/* clang-format on */

@@ -1,10 +1,10 @@
 /* The catalogue: records of backups, made again from what is in the buckets. */
 #include "catalog.h"
 
-#include "actor.h"
 #include "command.h"
-#include "ctl/ctl.h"
+#include "ctl/types.h"
 #include "output.h"
+#include "session.h"
 #include "store/calls.h"
 #include "store/replies.h"
 #include "wait.h"
@@ -57,10 +57,9 @@ static enum status note(struct rebuild *rebuild, const struct task *task, const 
 static enum status ask(struct rebuild *rebuild, const struct app *app, const struct bucket *bucket,
                        struct error *err)
 {
-    char id[ID_SIZE], job[ID_SIZE], actor[ACTOR_SIZE];
+    char id[ID_SIZE], job[ID_SIZE];
     id_random(id);
     id_random(job);
-    actor_name(actor);
     const struct store_task_create create = {
         .id = id,
         .job = job,
@@ -68,7 +67,7 @@ static enum status ask(struct rebuild *rebuild, const struct app *app, const str
         .account = app->account,
         .app = app->id,
         .bucket = bucket->id,
-        .created_by = actor,
+        .created_by = rebuild->session->actor,
     };
     CLEANUP(store_call_done) struct store_call call = {0};
     CLEANUP(reply_freep) redisReply *reply = NULL;
@@ -149,7 +148,7 @@ enum status catalog_ask(struct session *session, const char *app, size_t *ret_co
     return STATUS_OK;
 }
 
-enum status command_catalog_rebuild(struct session *session, struct error *err)
+static enum status run_catalog_rebuild(struct session *session, struct error *err)
 {
     static struct rebuild rebuild; /* large, and there is one */
     const struct arguments *arguments = session->arguments;
@@ -173,3 +172,22 @@ enum status command_catalog_rebuild(struct session *session, struct error *err)
         output_array_end(&rebuild.array);
     return arguments->wait ? await(&rebuild, err) : STATUS_OK;
 }
+
+/* clang-format off */
+const struct command catalog_commands[] = {
+    {
+        .group = "catalog", .verb = "rebuild", .usage = "[APP] [--bucket BUCKET] [--wait]",
+        .arguments_max = 1,
+        .options = OPTION_BUCKET | OPTION_WAIT,
+        .run = run_catalog_rebuild,
+        .summary = "make lost records of backups again from the buckets",
+        .help = "  APP, BUCKET       a name or an id; without, all of them\n"
+                "  --wait            until all is read: exit code 0 if it could be, 1 if not\n"
+                "Each app's node reads what its repositories hold. Records that are there stay as\n"
+                "they are, and what was deleted stays so. Workers do this by themselves when an app\n"
+                "has no record at all, as after the loss of Redis.\n",
+    },
+    COMMANDS_END,
+};
+
+/* clang-format on */

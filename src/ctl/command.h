@@ -1,9 +1,17 @@
-/* Command: one row of the table that drives parsing, --help and execution. */
+/*
+ * Command: one row of the tables that drive parsing, --help, man page, completion and execution.
+ * Each file of commands has its table at its end; what else a new noun needs is its name in
+ * COMMAND_GROUPS.
+ */
 #ifndef CTL_COMMAND_H
 #define CTL_COMMAND_H
 
-#include "arguments.h"
-#include "session.h"
+#include "core/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct session;
 
 /* Prints its result; a failure is printed by ctl_run(). */
 typedef enum status command_fn(struct session *session, struct error *err);
@@ -21,19 +29,40 @@ struct command {
     const char *help;    /* several; ends with a newline */
 };
 
-extern const struct command commands[];
-extern const size_t command_count;
+/* The last row of a table. */
+#define COMMANDS_END  \
+    {                 \
+        .group = NULL \
+    }
 
-command_fn command_doctor;
-command_fn command_backup_create, command_backup_list, command_backup_show, command_backup_delete,
-    command_backup_cancel, command_catalog_rebuild, command_app_list, command_repository_key,
-    command_restore, command_prune, command_verify, command_task_list, command_task_show,
-    command_task_cancel, command_status, command_queue, command_top, command_explain,
-    command_history, command_cancel, command_retry, command_requeue, command_quarantine_list,
-    command_quarantine_release, command_quarantine_drop, command_pause, command_resume,
-    command_token_create, command_token_list, command_token_revoke, command_config_check;
+/* The tables, in the order of --help. */
+#define COMMAND_GROUPS(GROUP) \
+    GROUP(status)             \
+    GROUP(top)                \
+    GROUP(queue)              \
+    GROUP(explain)            \
+    GROUP(admin_action)       \
+    GROUP(quarantine)         \
+    GROUP(pause)              \
+    GROUP(backup)             \
+    GROUP(restore)            \
+    GROUP(task)               \
+    GROUP(maintenance)        \
+    GROUP(catalog)            \
+    GROUP(doctor)             \
+    GROUP(app)                \
+    GROUP(repository)         \
+    GROUP(token)              \
+    GROUP(config)
+
+#define COMMAND_TABLE(noun) extern const struct command noun##_commands[];
+COMMAND_GROUPS(COMMAND_TABLE)
+#undef COMMAND_TABLE
 
 enum { COMMAND_NAME_SIZE = 64 };
+
+/* The command with this place in --help; NULL behind the last. */
+const struct command *command_at(size_t index);
 
 /* "backup create", "restore" */
 void command_name(const struct command *command, char name[COMMAND_NAME_SIZE]);

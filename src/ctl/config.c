@@ -1,5 +1,6 @@
 #include "command.h"
 #include "output.h"
+#include "session.h"
 
 #include <stdio.h>
 
@@ -14,7 +15,7 @@ static enum status read_rest(const struct session *session, struct config_apps *
 }
 
 /* The file itself was read when the session began. */
-enum status command_config_check(struct session *session, struct error *err)
+static enum status run_config_check(struct session *session, struct error *err)
 {
     const struct config *config = session->config;
     CLEANUP(config_apps_freep) struct config_apps *apps = NULL;
@@ -33,3 +34,19 @@ enum status command_config_check(struct session *session, struct error *err)
                  config->account_count, config->bucket_count, apps->count);
     return STATUS_OK;
 }
+
+/* clang-format off */
+const struct command config_commands[] = {
+    {
+        .group = "config", .verb = "check", .usage = "",
+        .any_account = true,
+        .run = run_config_check,
+        .summary = "say whether front end and worker can use the configuration",
+        .help = "Loads all that both load: the file, tokens.d, apps.d, passwords, the master key,\n"
+                "certificates, and the keys of buckets, by the rights of whoever calls it. A mistake\n"
+                "is told with its file, line and key; the exit code is 5 then.\n",
+    },
+    COMMANDS_END,
+};
+
+/* clang-format on */

@@ -23,10 +23,11 @@ static const char exit_codes[] =
 static void print_help(FILE *out)
 {
     (void)fputs("Usage: appbackupctl COMMAND [ARGUMENT] [OPTION]...\n\n", out);
-    for (size_t i = 0; i < command_count; i++) {
+    const struct command *command = NULL;
+    for (size_t i = 0; (command = command_at(i)) != NULL; i++) {
         char words[COMMAND_NAME_SIZE];
-        command_name(&commands[i], words);
-        (void)fprintf(out, "  %-20s%s\n", words, commands[i].summary);
+        command_name(command, words);
+        (void)fprintf(out, "  %-20s%s\n", words, command->summary);
     }
     (void)fprintf(out, "\n%s\n%s", general_options, exit_codes);
 }

@@ -5,13 +5,13 @@
  */
 #include "store/doctor.h"
 
-#include "actor.h"
 #include "catalog.h"
 #include "command.h"
 #include "complaints.h"
 #include "core/cleanup.h"
-#include "ctl/ctl.h"
+#include "ctl/types.h"
 #include "output.h"
+#include "session.h"
 #include "store/replies.h"
 #include "table.h"
 #include "undo_file.h"
@@ -99,9 +99,8 @@ static enum status carry_out(struct repair *repair, const struct store_finding *
 {
     struct store_call call = {0};
     CLEANUP(reply_freep) redisReply *reply = NULL;
-    char who[ACTOR_SIZE];
-    actor_name(who);
-    store_call_doctor_repair(&call, &finding->place, planned, who);
+
+    store_call_doctor_repair(&call, &finding->place, planned, repair->session->actor);
     if (store_run(repair->session->store, &call, &reply, err) != STATUS_OK)
         return err->status;
     if (store_reply_traces(reply, planned->part_count, err) != STATUS_OK) {
@@ -262,10 +261,30 @@ static enum status undo(struct session *session, struct error *err)
     return STATUS_OK;
 }
 
-enum status command_doctor(struct session *session, struct error *err)
+static enum status run_doctor(struct session *session, struct error *err)
 {
     const struct arguments *arguments = session->arguments;
     if (arguments->undo != NULL && arguments->repair)
         return FAIL(err, STATUS_INVALID, "--repair or --undo: one of them");
     return arguments->undo != NULL ? undo(session, err) : look_and_mend(session, err);
 }
+
+/* clang-format off */
+const struct command doctor_commands[] = {
+    {
+        .group = "doctor", .usage = "[--repair | --undo FILE]",
+        .options = OPTION_REPAIR | OPTION_UNDO,
+        .run = run_doctor,
+        .summary = "look for what must not be in Redis, and mend it",
+        .help = "  --repair          mend what is found. What is replaced is first written to\n"
+                "                    doctor-TIME.undo in the state directory.\n"
+                "                    A large key that does not belong there is left to a person.\n"
+                "  --undo FILE       put back what such a file holds, where it has not changed since\n"
+                "Works while the service runs, and on all accounts. Exit code 1: something was found\n"
+                "(with --repair: and is not mended; with --undo: and could not be put back). What is\n"
+                "looked at, and which of two values counts: docs/redis.md.\n",
+    },
+    COMMANDS_END,
+};
+
+/* clang-format on */

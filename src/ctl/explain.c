@@ -2,6 +2,7 @@
 #include "command.h"
 #include "output.h"
 #include "report.h"
+#include "session.h"
 #include "store/replies.h"
 
 #include <stdlib.h>
@@ -39,7 +40,7 @@ static enum status print_json(const char *id, const redisReply *reply, struct er
     return output_json(json, err);
 }
 
-enum status command_explain(struct session *session, struct error *err)
+static enum status run_explain(struct session *session, struct error *err)
 {
     const char *id = session->arguments->values[0];
     struct store_call call = {0};
@@ -89,7 +90,7 @@ static enum status read_all(struct session *session, const char *id, json_t *ent
     return STATUS_OK;
 }
 
-enum status command_history(struct session *session, struct error *err)
+static enum status run_history(struct session *session, struct error *err)
 {
     static const struct report_column columns[] = {
         {"TIME", "time_ms", REPORT_TIME}, {"FROM", "from", REPORT_TEXT},
@@ -108,3 +109,27 @@ enum status command_history(struct session *session, struct error *err)
         return output_json(entries, err);
     return report_table(entries, columns, sizeof(columns) / sizeof(columns[0]), 0, stdout, err);
 }
+
+/* clang-format off */
+const struct command explain_commands[] = {
+    {
+        .group = "explain", .usage = "ID",
+        .arguments_min = 1, .arguments_max = 1,
+        .any_account = true,
+        .run = run_explain,
+        .summary = "why a backup, task or job does not run, and what happens next",
+        .help = "  ID                of a backup, task or job\n",
+    },
+    {
+        .group = "history", .usage = "ID",
+        .arguments_min = 1, .arguments_max = 1,
+        .any_account = true,
+        .run = run_history,
+        .summary = "what has happened to a backup, task or job, by whom and why",
+        .help = "  ID                of a backup, task or job\n"
+                "The journal in Redis keeps about the last 100,000 entries of all.\n",
+    },
+    COMMANDS_END,
+};
+
+/* clang-format on */

@@ -1,8 +1,8 @@
-/* Jobs: those that run and wait, and those in quarantine. */
+/* The queue: the jobs that run and wait. */
 #include "command.h"
-#include "core/clock.h"
 #include "output.h"
 #include "report.h"
+#include "session.h"
 
 static enum status get_queue(struct session *session, json_t **ret_queue, struct error *err)
 {
@@ -12,7 +12,7 @@ static enum status get_queue(struct session *session, json_t **ret_queue, struct
     return report_get(session, &call, ret_queue, err);
 }
 
-enum status command_queue(struct session *session, struct error *err)
+static enum status run_queue(struct session *session, struct error *err)
 {
     static const struct report_column columns[] = {
         {"STATE", "state", REPORT_TEXT},   {"PLACE", "place", REPORT_NUMBER},
@@ -37,22 +37,17 @@ enum status command_queue(struct session *session, struct error *err)
     return STATUS_OK;
 }
 
-enum status command_quarantine_list(struct session *session, struct error *err)
-{
-    static const struct report_column columns[] = {
-        {"KIND", "kind", REPORT_TEXT},     {"APP", "app", REPORT_TEXT},
-        {"NAME", "name", REPORT_TEXT},     {"NODE", "node", REPORT_TEXT},
-        {"KILLS", "kills", REPORT_NUMBER}, {"AGE", "created_ms", REPORT_AGE},
-        {"JOB", "job", REPORT_TEXT},       {"EVIDENCE", "waits", REPORT_TEXT},
-    };
+/* clang-format off */
+const struct command queue_commands[] = {
+    {
+        .group = "queue", .usage = "[NODE]",
+        .arguments_max = 1,
+        .any_account = true,
+        .run = run_queue,
+        .summary = "jobs that run and wait, in order, and what each waits for",
+        .help = "  NODE              the name of one node; without, all of them\n",
+    },
+    COMMANDS_END,
+};
 
-    json_auto_t *rows = NULL;
-    struct store_call call = {0};
-    store_call_quarantine(&call);
-    if (report_get(session, &call, &rows, err) != STATUS_OK)
-        return err->status;
-    if (session->arguments->output == OUTPUT_JSON)
-        return output_json(rows, err);
-    return report_table(rows, columns, sizeof(columns) / sizeof(columns[0]), clock_wall_ms(),
-                        stdout, err);
-}
+/* clang-format on */

@@ -1,6 +1,7 @@
 #include "command.h"
 #include "core/cleanup.h"
 #include "output.h"
+#include "session.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -77,7 +78,7 @@ static enum status check_exists(struct session *session, const char *argument, c
     return STATUS_OK;
 }
 
-enum status command_repository_key(struct session *session, struct error *err)
+static enum status run_repository_key(struct session *session, struct error *err)
 {
     const struct arguments *arguments = session->arguments;
     const struct bucket_definition *bucket = NULL;
@@ -98,3 +99,20 @@ enum status command_repository_key(struct session *session, struct error *err)
     }
     return print_key(arguments->output, location, secret_text(passphrase), err);
 }
+
+/* clang-format off */
+const struct command repository_commands[] = {
+    {
+        .group = "repository", .verb = "key", .usage = "APP [--bucket BUCKET]",
+        .arguments_min = 1, .arguments_max = 1,
+        .options = OPTION_BUCKET,
+        .run = run_repository_key,
+        .summary = "what the stock restic needs to read the backups of an app",
+        .help = "  APP, BUCKET       a name or an id; without a bucket the default one is used\n"
+                "Works without Redis for the apps of this node. The output is a secret:\n"
+                "  eval \"$(appbackupctl repository key shop)\" && restic snapshots\n",
+    },
+    COMMANDS_END,
+};
+
+/* clang-format on */

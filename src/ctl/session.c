@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define DEFAULT_CONFIG "/etc/appbackup/appbackup.yaml"
 
@@ -56,6 +57,8 @@ enum status session_open(struct session *session, const struct arguments *argume
                          struct error *err)
 {
     session->arguments = arguments;
+    (void)snprintf(session->actor, sizeof(session->actor), "appbackupctl:uid=%u",
+                   (unsigned)getuid());
     const char *path = config_path(arguments);
     enum status status = arguments->command->without_tokens
                              ? config_load_without_tokens(path, &session->config, err)

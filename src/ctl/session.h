@@ -5,16 +5,19 @@
 #include "arguments.h"
 #include "config/config.h"
 #include "core/error.h"
-#include "ctl/ctl.h"
+#include "ctl/types.h"
 #include "model/app.h"
 #include "store/store.h"
+
+enum { ACTOR_SIZE = 32 };
 
 struct session {
     const struct arguments *arguments;
     struct config *config;
     struct store *store;
     ctl_check_fn *check;
-    char account[ID_SIZE]; /* "": any, for commands that look after all of them */
+    char actor[ACTOR_SIZE]; /* "appbackupctl:uid=0": who asks, for records and the journal */
+    char account[ID_SIZE];  /* "": any, for commands that look after all of them */
     int exit_code; /* for what is no failure but is not well either: a backup that was waited for
                       has failed */
 };

@@ -1,9 +1,10 @@
 /* Status: all on one screen, and whether somebody has to look after it. */
 #include "command.h"
 #include "core/clock.h"
-#include "ctl/ctl.h"
+#include "ctl/types.h"
 #include "output.h"
 #include "report.h"
+#include "session.h"
 #include "store/replies.h"
 #include "terminal.h"
 #include "text.h"
@@ -136,7 +137,7 @@ static enum status print_status(const json_t *status, struct error *err)
     return STATUS_OK;
 }
 
-enum status command_status(struct session *session, struct error *err)
+static enum status run_status(struct session *session, struct error *err)
 {
     json_auto_t *status = NULL;
     if (get_status(session, &status, err) != STATUS_OK)
@@ -147,3 +148,18 @@ enum status command_status(struct session *session, struct error *err)
         return output_json(status, err);
     return print_status(status, err);
 }
+
+/* clang-format off */
+const struct command status_commands[] = {
+    {
+        .group = "status", .usage = "",
+        .any_account = true,
+        .run = run_status,
+        .summary = "all on one screen: Redis, nodes, backups, and what needs you",
+        .help = "The exit code is 1 when something needs a person: Redis is not safe, a node with apps\n"
+                "has no living worker, a bucket fails, or a job is in quarantine.\n",
+    },
+    COMMANDS_END,
+};
+
+/* clang-format on */

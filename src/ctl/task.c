@@ -1,9 +1,9 @@
 /* Restores, prunes and verifications: asked for, listed, shown, stopped. */
-#include "actor.h"
 #include "command.h"
 #include "core/clock.h"
-#include "ctl/ctl.h"
+#include "ctl/types.h"
 #include "output.h"
+#include "session.h"
 #include "store/calls.h"
 #include "store/replies.h"
 #include "table.h"
@@ -97,7 +97,7 @@ static enum status print_json(const struct task *task, struct error *err)
     return output_json(json, err);
 }
 
-enum status command_task_show(struct session *session, struct error *err)
+static enum status run_task_show(struct session *session, struct error *err)
 {
     const struct arguments *arguments = session->arguments;
     CLEANUP(task_done) struct task task = {0};
@@ -163,7 +163,7 @@ static enum status list(const redisReply *reply, enum output_form form, struct t
     return STATUS_OK;
 }
 
-enum status command_task_list(struct session *session, struct error *err)
+static enum status run_task_list(struct session *session, struct error *err)
 {
     static const char *const titles[] = {"APP", "KIND",   "STATE",  "DONE", "SIZE",
                                          "AGE", "BACKUP", "TARGET", "ID",   NULL};
@@ -190,16 +190,14 @@ enum status command_task_list(struct session *session, struct error *err)
 
 /* --- cancel --- */
 
-enum status command_task_cancel(struct session *session, struct error *err)
+static enum status run_task_cancel(struct session *session, struct error *err)
 {
     const char *id = session->arguments->values[0];
-    char actor[ACTOR_SIZE];
     struct store_call call = {0};
     CLEANUP(reply_freep) redisReply *reply = NULL;
     if (check_id(id, "task", err) != STATUS_OK)
         return err->status;
-    actor_name(actor);
-    store_call_task_cancel(&call, session->account, id, actor, NULL);
+    store_call_task_cancel(&call, session->account, id, session->actor, NULL);
     enum status status = store_run(session->store, &call, &reply, err);
     store_call_done(&call);
     if (status != STATUS_OK || store_reply_nothing(reply, err) != STATUS_OK)
@@ -239,15 +237,14 @@ static enum status await(struct session *session, const char *id, struct error *
 static enum status ask(struct session *session, struct store_task_create *create, struct error *err)
 {
     CLEANUP(task_done) struct task task = {0};
-    char id[ID_SIZE], job[ID_SIZE], actor[ACTOR_SIZE];
+    char id[ID_SIZE], job[ID_SIZE];
     struct store_call call = {0};
     id_random(id);
     id_random(job);
-    actor_name(actor);
     create->id = id;
     create->job = job;
     create->account = session->account;
-    create->created_by = actor;
+    create->created_by = session->actor;
     if (store_call_task_create(&call, create, err) != STATUS_OK) {
         store_call_done(&call);
         return err->status;
@@ -280,7 +277,7 @@ static enum status check_restore(const struct arguments *arguments, struct error
     return STATUS_OK;
 }
 
-enum status command_restore(struct session *session, struct error *err)
+static enum status run_restore(struct session *session, struct error *err)
 {
     const struct arguments *arguments = session->arguments;
     if (check_restore(arguments, err) != STATUS_OK)
@@ -316,15 +313,88 @@ static enum status maintain(struct session *session, struct store_task_create *c
     return ask(session, create, err);
 }
 
-enum status command_prune(struct session *session, struct error *err)
+static enum status run_prune(struct session *session, struct error *err)
 {
     struct store_task_create create = {.kind = JOB_PRUNE};
     return maintain(session, &create, err);
 }
 
-enum status command_verify(struct session *session, struct error *err)
+static enum status run_verify(struct session *session, struct error *err)
 {
     struct store_task_create create = {.kind = JOB_VERIFY};
     create.sample = session->arguments->all ? 100 : 0; /* 0: as the node's configuration says */
     return maintain(session, &create, err);
 }
+
+/* clang-format off */
+const struct command restore_commands[] = {
+    {
+        .group = "restore", .usage = "BACKUP --target DIR [--include GLOB]... | --in-place [--wait]",
+        .arguments_min = 1, .arguments_max = 1,
+        .options = OPTION_TARGET | OPTION_INCLUDE | OPTION_IN_PLACE | OPTION_WAIT,
+        .run = run_restore,
+        .summary = "restore a backup on the node of its app",
+        .help = "  BACKUP            an id, as `backup list` shows it\n"
+                "  --target DIR      below this directory of the app's node; the node's configuration\n"
+                "                    says where that may be (worker.restore_directories)\n"
+                "  --include GLOB    only what matches; may be given more than once\n"
+                "  --in-place        in the place of the app: its data is exchanged, as a whole, once\n"
+                "                    all of the backup is there and verified; what the app's\n"
+                "                    excludes leave out of it stays\n"
+                "  --wait            until it has ended: exit code 0 if all is restored, 1 if not.\n"
+                "                    Ctrl-C ends the waiting, not the restore.\n",
+    },
+    COMMANDS_END,
+};
+
+const struct command task_commands[] = {
+    {
+        .group = "task", .verb = "list", .usage = "[APP]",
+        .arguments_max = 1,
+        .run = run_task_list,
+        .summary = "restores, prunes and verifications, newest first",
+        .help = "  APP               a name or an id\n",
+    },
+    {
+        .group = "task", .verb = "show", .usage = "ID",
+        .arguments_min = 1, .arguments_max = 1,
+        .run = run_task_show,
+        .summary = "one of them with its details",
+        .help = "  ID                as `task list` shows it\n",
+    },
+    {
+        .group = "task", .verb = "cancel", .usage = "ID",
+        .arguments_min = 1, .arguments_max = 1,
+        .run = run_task_cancel,
+        .summary = "stop one of them",
+        .help = "  ID                as `task list` shows it\n"
+                "A restore in place that is canceled has changed nothing.\n",
+    },
+    COMMANDS_END,
+};
+
+const struct command maintenance_commands[] = {
+    {
+        .group = "verify", .usage = "APP [--bucket BUCKET] [--all] [--wait]",
+        .arguments_min = 1, .arguments_max = 1,
+        .options = OPTION_BUCKET | OPTION_ALL | OPTION_WAIT,
+        .run = run_verify,
+        .summary = "read back what is stored of an app, now",
+        .help = "  APP, BUCKET       a name or an id; without a bucket the default one is used\n"
+                "  --all             read everything, not only worker.verify_sample percent\n"
+                "  --wait            until it has ended: exit code 0 if all is sound, 1 if not\n"
+                "A backup whose data is gone or damaged turns 'removed'.\n",
+    },
+    {
+        .group = "prune", .usage = "APP [--bucket BUCKET] [--wait]",
+        .arguments_min = 1, .arguments_max = 1,
+        .options = OPTION_BUCKET | OPTION_WAIT,
+        .run = run_prune,
+        .summary = "give back the space of deleted backups, now",
+        .help = "  APP, BUCKET       a name or an id; without a bucket the default one is used\n"
+                "  --wait            until it has ended: exit code 0 if it is done, 1 if it failed\n",
+    },
+    COMMANDS_END,
+};
+
+/* clang-format on */

@@ -1,5 +1,6 @@
 #include "command.h"
 #include "output.h"
+#include "session.h"
 #include "table.h"
 
 #include <stdio.h>
@@ -35,7 +36,7 @@ static enum status print_token(enum output_form form, const char *name, enum rol
     return STATUS_OK;
 }
 
-enum status command_token_create(struct session *session, struct error *err)
+static enum status run_token_create(struct session *session, struct error *err)
 {
     const struct arguments *arguments = session->arguments;
     char token[CONFIG_TOKEN_SIZE];
@@ -49,7 +50,7 @@ enum status command_token_create(struct session *session, struct error *err)
     return STATUS_OK;
 }
 
-enum status command_token_revoke(struct session *session, struct error *err)
+static enum status run_token_revoke(struct session *session, struct error *err)
 {
     if (config_token_revoke(session->config, account_of(session), session->arguments->values[0],
                             err) != STATUS_OK)
@@ -91,9 +92,44 @@ static enum status list_table(const struct account *account, struct error *err)
     return status;
 }
 
-enum status command_token_list(struct session *session, struct error *err)
+static enum status run_token_list(struct session *session, struct error *err)
 {
     const struct account *account = account_of(session);
     return session->arguments->output == OUTPUT_JSON ? list_json(account, err)
                                                      : list_table(account, err);
 }
+
+/* clang-format off */
+const struct command token_commands[] = {
+    {
+        .group = "token", .verb = "create", .usage = "NAME --role ROLE",
+        .arguments_min = 1, .arguments_max = 1,
+        .options = OPTION_ROLE,
+        .run = run_token_create,
+        .summary = "make a token for a caller of the API, and print it, once",
+        .help = "  NAME              1-63 characters a-z 0-9 and '-'\n"
+                "  --role ROLE       viewer (sees), member (backs up and deletes), admin, owner\n"
+                "Only its SHA-256 is kept, in tokens.d, which root and the front end's group may read.\n"
+                "It is valid when the front end has read that:\n"
+                "  systemctl reload appbackupd\n"
+                "Other hosts with a front end need a copy of the file.\n",
+    },
+    {
+        .group = "token", .verb = "list", .usage = "",
+        .run = run_token_list,
+        .summary = "the tokens of the account, and what they may do",
+        .help = "",
+    },
+    {
+        .group = "token", .verb = "revoke", .usage = "NAME",
+        .arguments_min = 1, .arguments_max = 1,
+        .without_tokens = true,
+        .run = run_token_revoke,
+        .summary = "remove a token that was made here",
+        .help = "  NAME              as `token list` shows it\n"
+                "It is refused when the front end has read that: systemctl reload appbackupd\n",
+    },
+    COMMANDS_END,
+};
+
+/* clang-format on */

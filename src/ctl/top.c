@@ -4,6 +4,7 @@
 #include "core/clock.h"
 #include "output.h"
 #include "report.h"
+#include "session.h"
 #include "terminal.h"
 #include "text.h"
 
@@ -196,7 +197,7 @@ static enum status live(struct session *session, json_t **queue, struct error *e
     return STATUS_OK;
 }
 
-enum status command_top(struct session *session, struct error *err)
+static enum status run_top(struct session *session, struct error *err)
 {
     const struct arguments *arguments = session->arguments;
     json_auto_t *queue = NULL;
@@ -204,3 +205,19 @@ enum status command_top(struct session *session, struct error *err)
         return look_once(session, &queue, err);
     return live(session, &queue, err);
 }
+
+/* clang-format off */
+const struct command top_commands[] = {
+    {
+        .group = "top", .usage = "[--once]",
+        .options = OPTION_ONCE,
+        .any_account = true,
+        .run = run_top,
+        .summary = "the jobs live: stage, rate, time left, what blocks",
+        .help = "  --once            one table, of what a second shows, as where stdout is no terminal\n"
+                "Redrawn every second; q or Ctrl-C ends it.\n",
+    },
+    COMMANDS_END,
+};
+
+/* clang-format on */

@@ -100,7 +100,8 @@ class ReasonsPageTest(unittest.TestCase):
 
     def test_the_commands_of_appbackupctl_exist(self):
         known = {" ".join(words).strip() for words in re.findall(
-            r'\.group = "(\w+)",(?:\s*\.verb = "(\w+)")?', self.code[SOURCE + "/src/ctl/commands.c"])}
+            r'\.group = "(\w+)",(?:\s*\.verb = "(\w+)")?',
+            "\n".join(text for path, text in self.code.items() if path.startswith(SOURCE + "/src/ctl/")))}
         named = re.findall(r"appbackupctl (\w+)(?: ([a-z]+))?", self.page + read("systemd/appbackup.catalog"))
 
         self.assertGreater(len(named), 30)

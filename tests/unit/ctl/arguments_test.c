@@ -125,10 +125,13 @@ Test(arguments_read, refuses_an_option_that_the_command_does_not_take)
 
 Test(commands, have_help_and_something_to_run)
 {
-    for (size_t i = 0; i < command_count; i++) {
-        cr_assert(commands[i].run != NULL);
-        cr_assert(commands[i].summary != NULL && commands[i].help != NULL);
-        cr_assert(le(sz, commands[i].arguments_max, (size_t)ARGUMENTS_MAX));
-        cr_assert(command_find(commands[i].group, commands[i].verb) == &commands[i]);
+    const struct command *command = NULL;
+    size_t count = 0;
+    for (; (command = command_at(count)) != NULL; count++) {
+        cr_assert(command->run != NULL);
+        cr_assert(command->summary != NULL && command->help != NULL);
+        cr_assert(le(sz, command->arguments_max, (size_t)ARGUMENTS_MAX));
+        cr_assert(command_find(command->group, command->verb) == command);
     }
+    cr_assert(gt(sz, count, 30));
 }
