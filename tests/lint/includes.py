@@ -27,9 +27,6 @@ KNOWN_CIRCLES = [
     # core
     {"child", "child_start"},
     {"journal", "log"},
-    # config, ctl
-    {"buckets", "config", "paths", "settings", "tenants", "tokens"},
-    {"arguments", "command", "ctl", "session"},
     # stage
     {"backup", "caveats", "commit", "context", "discover", "freeze", "pipeline", "preparation", "restore",
      "restore_inplace", "restore_job", "undo", "unwind", "upload"},
