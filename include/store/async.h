@@ -15,17 +15,14 @@
 #define STORE_ASYNC_H
 
 #include "core/error.h"
-#include "store/store.h"
+#include "store/call.h"
+#include "store/options.h"
 
 #include <event2/event.h>
 
 enum { STORE_ASYNC_PENDING_MAX = 10000 };
 
 struct store_async;
-
-/* Exactly one of reply and err is not NULL; both are borrowed for the duration of the callback. An
- * error *reply* comes as a reply: the decoder turns it into an error. */
-typedef void store_reply_fn(void *context, const redisReply *reply, const struct error *err);
 
 enum status store_async_open(struct event_base *base, const struct store_options *options,
                              struct store_async **ret_async, struct error *err) MUST_CHECK;

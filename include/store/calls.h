@@ -11,7 +11,7 @@
 #include "model/bucket.h"
 #include "model/job.h"
 #include "model/task.h"
-#include "store/store.h"
+#include "store/call.h"
 
 #include <jansson.h>
 

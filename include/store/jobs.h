@@ -1,6 +1,5 @@
 /*
- * Jobs for a worker: the blocking calls of store/calls.h, one function each, and the wake-up
- * channel.
+ * Jobs for a worker: the blocking calls of store/calls.h, one function each.
  *
  * Errors    as store/store.h; LOST: the claim is another's.
  */
@@ -79,22 +78,5 @@ enum status store_catalog_report(struct store *store, const struct job *job, con
 enum status store_health(struct store *store, const char *node, struct store_health *ret_health,
                          struct error *err) MUST_CHECK;
 enum status store_sweep(struct store *store, int64_t kills_max, struct error *err) MUST_CHECK;
-
-/*
- * Wake-ups: a connection of its own that subscribes to wake:<node>. Poll store_wake_fd() for
- * reading, then drain. It is only a hint: whoever misses one finds the job at the next regular
- * claim.
- */
-struct store_wake;
-
-enum status store_wake_open(const struct store_options *options, const char *node,
-                            struct store_wake **ret_wake, struct error *err) MUST_CHECK;
-int store_wake_fd(const struct store_wake *wake);
-/* Reads what is there, without blocking. *ret_woken: a message was among it. Errors: UNAVAILABLE,
- * the connection is gone: close and open again. */
-enum status store_wake_drain(struct store_wake *wake, bool *ret_woken, struct error *err)
-    MUST_CHECK;
-void store_wake_close(struct store_wake *wake);
-DEFINE_CLEANUP(struct store_wake *, store_wake_close)
 
 #endif

@@ -30,39 +30,8 @@
 
 #include "core/cleanup.h"
 #include "core/error.h"
-#include "core/secret.h"
-
-#include <hiredis/hiredis.h>
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-struct store_options {
-    const char *address;           /* "unix:/path" or "host:port" */
-    const char *username;          /* NULL: the default user */
-    const struct secret *password; /* borrowed; NULL: none */
-    int database;
-    int64_t timeout_ms; /* to connect, and per command */
-};
-
-enum { STORE_ARGUMENTS_MAX = 64, STORE_BYTES_MAX = 8 };
-
-/* One command. Its arguments are borrowed from the caller or lie in the struct: do not copy it.
- * Lengths count over the blocking connection only. */
-struct store_call {
-    const char *argv[STORE_ARGUMENTS_MAX];
-    size_t lengths[STORE_BYTES_MAX]; /* of those first arguments that may hold a NUL; 0: a text */
-    size_t argc;
-    char key[64]; /* of a record that is read without the library */
-    char numbers[16][24];
-    size_t number_count;
-    char *owned[4]; /* JSON texts made for this call */
-    size_t owned_count;
-    bool may_merge; /* several of them may go to Redis as one: store/async.h */
-};
-
-void store_call_done(struct store_call *call); /* frees what is owned; all zeros is fine */
+#include "store/call.h"
+#include "store/options.h"
 
 struct store;
 
@@ -77,16 +46,5 @@ DEFINE_CLEANUP(struct store *, store_close)
  * connection the next call connects again; nothing is sent twice. Caller owns *ret_reply. */
 enum status store_run(struct store *store, const struct store_call *call, redisReply **ret_reply,
                       struct error *err) MUST_CHECK;
-
-/* The library's version and text, as embedded in this program. */
-const char *store_library_version(void);
-const char *store_library_text(size_t *ret_len);
-
-/* reply_free(): for CLEANUP(reply_freep). */
-static inline void reply_free(redisReply *reply)
-{
-    freeReplyObject(reply);
-}
-DEFINE_CLEANUP(redisReply *, reply_free)
 
 #endif

@@ -17,6 +17,7 @@
 #include "service/cgroups.h"
 #include "slots.h"
 #include "store/jobs.h"
+#include "store/wake.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,7 @@
 #include "connection.h"
 
 #include "../protocol/refusal.h"
+#include "store/call.h"
 
 #include <fcntl.h>
 

@@ -4,6 +4,9 @@
  */
 #include "library.h"
 
+#include "store/library.h"
+
+#include <assert.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdint.h>

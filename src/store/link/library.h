@@ -1,11 +1,11 @@
-/* Library: what a connection needs to know about the functions in Redis (src/store/functions).
- */
-#ifndef STORE_LIBRARY_H
-#define STORE_LIBRARY_H
+/* Library loading: what a connection does to have the functions of this program in Redis. */
+#ifndef STORE_LINK_LIBRARY_H
+#define STORE_LINK_LIBRARY_H
 
-#include "store/store.h"
+#include <hiredis/hiredis.h>
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* True when a call was refused because the function is not there: nothing of it was executed. */
 bool library_is_missing(const redisReply *reply);

@@ -17,7 +17,7 @@
 #ifndef STORE_MERGE_H
 #define STORE_MERGE_H
 
-#include "store/async.h"
+#include "store/call.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,6 +26,7 @@
 enum { MERGE_CALLS_MAX = 64, MERGE_FOLLOW_MIN = 8, MERGE_BYTES_MAX = 1024 * 1024 };
 
 struct merge;
+struct store_async;
 
 /* Takes over the command, which is from malloc(). The callback comes once, later. */
 typedef void merge_send_fn(struct store_async *async, char *command, size_t len,

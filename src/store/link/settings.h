@@ -5,7 +5,7 @@
 #define STORE_SETTINGS_H
 
 #include "core/error.h"
-#include "store/store.h"
+#include "store/options.h"
 
 #include <stdint.h>
 #include <sys/time.h>

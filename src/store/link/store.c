@@ -5,21 +5,14 @@
 #include "library.h"
 #include "settings.h"
 
-#include <limits.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct store {
     struct settings settings;
     redisContext *redis; /* NULL: to be connected by the next call */
 };
-
-void store_call_done(struct store_call *call)
-{
-    for (size_t i = 0; i < call->owned_count; i++)
-        free(call->owned[i]);
-    call->owned_count = 0;
-}
 
 enum status store_open(const struct store_options *options, struct store **ret_store,
                        struct error *err)

@@ -2,10 +2,13 @@
  * A subscribed connection that is polled by its owner. hiredis would block in a blocking context
  * and has no reading without blocking in one, so the bytes are received here and only parsed there.
  */
+#include "store/wake.h"
+
 #include "../protocol/refusal.h"
 #include "connection.h"
+#include "model/node.h"
 #include "settings.h"
-#include "store/jobs.h"
+#include "store/call.h"
 
 #include <string.h>
 #include <sys/socket.h>

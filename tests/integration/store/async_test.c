@@ -2,6 +2,7 @@
 #include "store/async.h"
 
 #include "scenario.h"
+#include "store/library.h"
 
 #include <event2/event.h>
 

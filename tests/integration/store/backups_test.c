@@ -1,5 +1,6 @@
 /* What the front end calls: backups, and what they refer to. */
 #include "scenario.h"
+#include "store/wake.h"
 
 TestSuite(backup_create, .init = start, .fini = stop, .timeout = 60);
 TestSuite(backup_create_once, .init = start, .fini = stop, .timeout = 60);

@@ -1,6 +1,8 @@
 /* The blocking connection: what it survives, and the library it loads. */
 #include "core/secret.h"
 #include "scenario.h"
+#include "store/library.h"
+#include "store/wake.h"
 
 #include <poll.h>
 #include <sys/stat.h>
