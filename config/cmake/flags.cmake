@@ -1,7 +1,7 @@
 # Two sets: build_flags for everything, strict_warnings for the modules only, since Criterion's macros
 # do not survive -Wconversion.
 add_library(build_flags INTERFACE)
-target_include_directories(build_flags INTERFACE ${PROJECT_SOURCE_DIR}/include)
+target_include_directories(build_flags INTERFACE ${PROJECT_SOURCE_DIR}/include ${GENERATED_DIR})
 target_compile_definitions(build_flags INTERFACE _GNU_SOURCE
     APPBACKUP_VERSION="${PROJECT_VERSION}")
 target_compile_options(build_flags INTERFACE

@@ -3,10 +3,12 @@
 set -eu
 cd "$(dirname "$0")/../.."
 
+tests/lint/prepare
 status=0
 for header in $(find include src -name '*.h' | sort); do
     if ! printf '#include "%s"\n' "${header#include/}" |
-        ${CC:-cc} -std=gnu17 -D_GNU_SOURCE -fsyntax-only -Wall -Wextra -Iinclude -I. -x c -; then
+        ${CC:-cc} -std=gnu17 -D_GNU_SOURCE -fsyntax-only -Wall -Wextra -Iinclude -Ibuild/clang/generated \
+            -I. -x c -; then
         echo "$header does not compile alone"
         status=1
     fi

@@ -1,14 +1,16 @@
-"""docs/reasons.md against the sources: each code is explained there, with the effect that it has, and each that is
-explained can be met. Needs nothing built."""
+"""docs/reasons.md against src/core/reasons.yaml and the sources: each code is explained there, with its effect and
+meaning, and each that is declared can be met. Needs nothing built."""
 
 import glob
 import os
 import re
+import sys
 import unittest
 
 SOURCE = os.path.dirname(os.path.abspath(__file__)) + "/../../.."
-EFFECTS = {"REASON_ENDS": "**Ends the job**", "REASON_RETRIED": "**Tried again**", "REASON_GOES_ON": "**Goes on**",
-           "REASON_NOT_READY": "**Not ready**", "REASON_NEWS": "**For information**"}
+sys.path.insert(0, SOURCE + "/config/cmake/generate")
+import reasons
+
 TRANSIENT = {"UNAVAILABLE", "TIMEOUT", "LOCKED", "NO_SPACE", "NO_MEMORY"}
 # A request to end is no failure that passes, nor is a start; a file of certificates that cannot be read is one of the
 # configuration.
@@ -35,17 +37,30 @@ class ReasonsPageTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.page = read("docs/reasons.md")
-        cls.table = dict(re.findall(r'\[REASON_\w+\] = \{"(\w+)", (\w+)\}', read("src/core/reason.c")))
-        cls.code = {path: text for path, text in read_all("src/**/*.[ch]").items()
-                    if not path.endswith("core/reason.c")}
+        cls.facts = reasons.read(SOURCE + "/src/core/reasons.yaml")
+        cls.table = cls.facts.reasons
+        cls.code = read_all("src/**/*.[ch]")
         cls.lua = "".join(read_all("src/store/functions/**/*.lua").values())
 
-    def test_each_code_has_a_section_with_its_effect(self):
-        sections = dict(re.findall(r"^### `(\w+)`\n\n(\*\*[\w ]+\*\*)\. \S", self.page, re.M))
+    def test_each_code_has_a_section_with_its_effect_and_meaning(self):
+        page = re.split(r"^## (.+)\n", self.page, flags=re.M)
+        sections = dict(zip(page[1::2], page[2::2]))
 
-        self.assertGreater(len(self.table), 50)
-        self.assertEqual({code: EFFECTS[effect] for code, effect in self.table.items()}, sections)
-        self.assertEqual(len(sections), self.page.count("\n### "))
+        self.assertEqual(list(self.facts.sections), [title for title in sections if "\n### " in sections[title]])
+        for title, codes in self.facts.sections.items():
+            explained = re.split(r"^### `(\w+)`\n\n", sections[title], flags=re.M)
+            self.assertEqual(list(codes), explained[1::2])
+            for (code, row), text in zip(codes.items(), explained[2::2]):
+                begin = f"**{self.facts.effects[row.effect].title}**. {row.means}"
+                self.assertEqual(begin, " ".join(text.split())[:len(begin)], code)
+
+    def test_the_effects_are_explained(self):
+        for effect in self.facts.effects.values():
+            self.assertIn(f"| **{effect.title}** | {effect.text} |\n", self.page)
+
+    def test_a_code_of_a_status_has_the_same_prospects(self):
+        for code, row in self.facts.sections["General"].items():
+            self.assertEqual(row.effect == "retried", code.upper() in TRANSIENT, code)
 
     def test_each_section_is_about_a_code_that_can_be_met(self):
         met = {name.lower() for text in self.code.values() for name in re.findall(r"\bREASON_([A-Z_]+)\b", text)}
@@ -75,7 +90,7 @@ class ReasonsPageTest(unittest.TestCase):
 
         self.assertGreater(len(pairs), 40)
         for status, reason in pairs - OTHERWISE - {(status, "unset") for status, _ in pairs}:
-            self.assertEqual(self.table[reason] == "REASON_RETRIED", status in TRANSIENT, (status, reason))
+            self.assertEqual(self.table[reason].effect == "retried", status in TRANSIENT, (status, reason))
 
     def test_each_sentence_about_waiting_has_a_row(self):
         said = re.findall(r'(?:Reasons\.of\(|unready = (?:string\.format\()?|local why = Text\.clean\()\s*"([^"]{8,})"', self.lua)
