@@ -2,7 +2,8 @@
  * Backup: the appBackup of the API, as it is kept in Redis (store) and shown to callers (api).
  *
  * States    pending -> discovering -> running -> completed | failed; deleting -> gone; removed.
- *           The transitions are Redis' business (src/store/functions): one table, one writer.
+ *           src/model/states.yaml declares them, and what leads from one to another. The
+ *           transitions are Redis' business (src/store/functions): one writer.
  * Units     *_ms wall clock; bytes_*; percent 0-100, below 100 until completed
  * Ownership json_t members are owned by the struct: backup_done()
  * Source    Astra Control API, appBackup 1.0-1.2
@@ -13,25 +14,13 @@
 #include "core/error.h"
 #include "core/id.h"
 #include "model/names.h"
+#include "model/states.h" /* IWYU pragma: export */
 
 #include <jansson.h>
 
 #include <stdint.h>
 
 #define BACKUP_TYPE "application/astra-appBackup"
-
-enum backup_state {
-    BACKUP_STATE_UNSET = 0,
-    BACKUP_PENDING,
-    BACKUP_DISCOVERING,
-    BACKUP_RUNNING,
-    BACKUP_COMPLETED,
-    BACKUP_FAILED,
-    BACKUP_REMOVED,
-    BACKUP_UNKNOWN,
-    BACKUP_DELETING,
-    BACKUP_STATE_COUNT
-};
 
 enum hook_state { HOOK_STATE_UNSET = 0, HOOK_STATE_SUCCESS, HOOK_STATE_FAILED, HOOK_STATE_COUNT };
 

@@ -1,6 +1,8 @@
 /*
  * Job: one unit of work in the queue.
  *
+ * Source    src/model/job_kinds.yaml declares the kinds: enum job_kind, enum job_subject and
+ *           job_kind_table[] are made from it; src/model/states.yaml the states
  * Redis     hash job:<id>: id kind subject account app bucket node state stage attempt failures
  *           kills epoch worker lease_until_ms created_ms cancel reason
  * States    queued | delayed | claimed | done | quarantined
@@ -11,21 +13,11 @@
 
 #include "core/error.h"
 #include "core/id.h"
+#include "model/job_kinds.h" /* IWYU pragma: export */
 #include "model/names.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-enum job_kind {
-    JOB_KIND_UNSET = 0,
-    JOB_BACKUP,
-    JOB_DELETE,
-    JOB_RESTORE,
-    JOB_PRUNE,
-    JOB_VERIFY,
-    JOB_CATALOG, /* reads from a bucket which backups it has, for records that were lost */
-    JOB_KIND_COUNT
-};
 
 struct job {
     char id[ID_SIZE];
@@ -47,7 +39,7 @@ struct job {
     char reason[512]; /* why it waits, failed or was quarantined */
 };
 
-/* Is its subject a task: a restore, prune or verify? */
+/* Is its subject a task? */
 bool job_is_task(enum job_kind kind);
 
 const char *job_kind_name(enum job_kind kind); /* "backup", "delete", "restore", ... */

@@ -8,18 +8,6 @@
 
 #define TRIGGER_LABEL "astra.netapp.io/labels/read-only/triggerType"
 
-static const char *const state_names[BACKUP_STATE_COUNT] = {
-    [BACKUP_STATE_UNSET] = "",
-    [BACKUP_PENDING] = "pending",
-    [BACKUP_DISCOVERING] = "discovering",
-    [BACKUP_RUNNING] = "running",
-    [BACKUP_COMPLETED] = "completed",
-    [BACKUP_FAILED] = "failed",
-    [BACKUP_REMOVED] = "removed",
-    [BACKUP_UNKNOWN] = "unknown",
-    [BACKUP_DELETING] = "deleting",
-};
-
 static const char *const hook_state_names[HOOK_STATE_COUNT] = {
     [HOOK_STATE_UNSET] = "",
     [HOOK_STATE_SUCCESS] = "success",
@@ -38,7 +26,7 @@ static const struct field fields[] = {
     FIELD(FIELD_LABEL, struct backup, name),
     FIELD(FIELD_HOST, struct backup, node),
     FIELD(FIELD_TEXT, struct backup, version),
-    CHOICE_FIELD(struct backup, state, state_names),
+    CHOICE_FIELD(struct backup, state, backup_state_names),
     CHOICE_FIELD(struct backup, hook_state, hook_state_names),
     ARRAY_FIELD(FIELD_OBJECTS, struct backup, labels),
     ARRAY_FIELD(FIELD_TEXTS, struct backup, state_unready),
@@ -56,12 +44,12 @@ static const struct field fields[] = {
 
 const char *backup_state_name(enum backup_state state)
 {
-    return (unsigned)state < BACKUP_STATE_COUNT ? state_names[state] : "";
+    return (unsigned)state < BACKUP_STATE_COUNT ? backup_state_names[state] : "";
 }
 
 enum backup_state backup_state_from_name(const char *name)
 {
-    return (enum backup_state)NAMES_FIND(state_names, name);
+    return (enum backup_state)NAMES_FIND(backup_state_names, name);
 }
 
 const char *hook_state_name(enum hook_state state)

@@ -2,15 +2,9 @@
 
 #include "fields.h"
 
-static const char *const kind_names[JOB_KIND_COUNT] = {
-    [JOB_KIND_UNSET] = "",     [JOB_BACKUP] = "backup", [JOB_DELETE] = "delete",
-    [JOB_RESTORE] = "restore", [JOB_PRUNE] = "prune",   [JOB_VERIFY] = "verify",
-    [JOB_CATALOG] = "catalog",
-};
-
 static const struct field fields[] = {
     FIELD(FIELD_ID, struct job, id),
-    CHOICE_FIELD(struct job, kind, kind_names),
+    CHOICE_FIELD(struct job, kind, job_kind_names),
     FIELD(FIELD_ID, struct job, subject),
     FIELD(FIELD_ID, struct job, account),
     FIELD(FIELD_ID, struct job, app),
@@ -30,17 +24,17 @@ static const struct field fields[] = {
 
 bool job_is_task(enum job_kind kind)
 {
-    return kind == JOB_RESTORE || kind == JOB_PRUNE || kind == JOB_VERIFY || kind == JOB_CATALOG;
+    return job_kind_table[kind].subject == JOB_SUBJECT_TASK;
 }
 
 const char *job_kind_name(enum job_kind kind)
 {
-    return (unsigned)kind < JOB_KIND_COUNT ? kind_names[kind] : "";
+    return (unsigned)kind < JOB_KIND_COUNT ? job_kind_names[kind] : "";
 }
 
 enum job_kind job_kind_from_name(const char *name)
 {
-    return (enum job_kind)NAMES_FIND(kind_names, name);
+    return (enum job_kind)NAMES_FIND(job_kind_names, name);
 }
 
 enum status job_set_field(struct job *job, const char *field, const char *value, struct error *err)

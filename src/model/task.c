@@ -6,25 +6,6 @@
 
 #include <string.h>
 
-static const char *const kind_names[JOB_KIND_COUNT] = {
-    [JOB_KIND_UNSET] = "",     [JOB_BACKUP] = "backup", [JOB_DELETE] = "delete",
-    [JOB_RESTORE] = "restore", [JOB_PRUNE] = "prune",   [JOB_VERIFY] = "verify",
-    [JOB_CATALOG] = "catalog",
-};
-
-/* As of backups; a task is never in the others. */
-static const char *const state_names[BACKUP_STATE_COUNT] = {
-    [BACKUP_STATE_UNSET] = "",
-    [BACKUP_PENDING] = "pending",
-    [BACKUP_DISCOVERING] = "discovering",
-    [BACKUP_RUNNING] = "running",
-    [BACKUP_COMPLETED] = "completed",
-    [BACKUP_FAILED] = "failed",
-    [BACKUP_REMOVED] = "removed",
-    [BACKUP_UNKNOWN] = "unknown",
-    [BACKUP_DELETING] = "deleting",
-};
-
 static const char *const hook_state_names[HOOK_STATE_COUNT] = {
     [HOOK_STATE_UNSET] = "",
     [HOOK_STATE_SUCCESS] = "success",
@@ -33,7 +14,7 @@ static const char *const hook_state_names[HOOK_STATE_COUNT] = {
 
 static const struct field fields[] = {
     FIELD(FIELD_ID, struct task, id),
-    CHOICE_FIELD(struct task, kind, kind_names),
+    CHOICE_FIELD(struct task, kind, job_kind_names),
     FIELD(FIELD_ID, struct task, account),
     FIELD(FIELD_ID, struct task, app),
     FIELD(FIELD_LABEL, struct task, app_name),
@@ -45,7 +26,7 @@ static const struct field fields[] = {
     FIELD(FIELD_TEXT, struct task, repository_snapshot),
     FIELD(FIELD_TEXT, struct task, target),
     FIELD(FIELD_TEXT, struct task, created_by),
-    CHOICE_FIELD(struct task, state, state_names),
+    CHOICE_FIELD(struct task, state, backup_state_names),
     CHOICE_FIELD(struct task, hook_state, hook_state_names),
     ARRAY_FIELD(FIELD_TEXTS, struct task, includes),
     ARRAY_FIELD(FIELD_TEXTS, struct task, state_unready),
@@ -125,8 +106,8 @@ enum status task_to_json(const struct task *task, json_t **ret_json, struct erro
 {
     json_auto_t *json = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:O, s:O, s:o*, s:o*, s:I, s:s, s:o, s:o}", "id",
-        task->id, "kind", kind_names[task->kind], "app", task->app, "appName", task->app_name,
-        "bucket", task->bucket, "node", task->node, "state", state_names[task->state],
+        task->id, "kind", job_kind_names[task->kind], "app", task->app, "appName", task->app_name,
+        "bucket", task->bucket, "node", task->node, "state", backup_state_names[task->state],
         "stateUnready", task->state_unready, "stateDetails", task->state_details, "totalBytes",
         optional_count(task->bytes_total), "bytesDone", optional_count(task->bytes_done),
         "percentDone", (json_int_t)task->percent_done, "createdBy", task->created_by, "created",

@@ -1,0 +1,65 @@
+"""src/model/states.yaml: the states of backups, tasks and jobs, and what leads from one to another."""
+
+import facts
+
+NONE, GONE = "none", "gone"  # before the first record, and after the last
+SCHEMA = facts.record(
+    subjects=facts.table(facts.record(
+        enum_of=facts.name(None),
+        begin=facts.table(facts.name()),
+        states=facts.table(facts.table(facts.name())),
+        ended=facts.listing(facts.name()),
+    )),
+    jobs=facts.table(facts.record(place=facts.name(None), next=facts.listing(facts.name()))),
+)
+
+
+def read(path):
+    document = facts.read(path, SCHEMA)
+    for subject in document.subjects.values():
+        named = set(subject.ended) | set(subject.begin.values())
+        named |= {to for events in subject.states.values() for to in events.values()} - {GONE}
+        _require(subject.name, named, subject.states)
+        if subject.enum_of:
+            _require("subjects", {subject.enum_of}, document.subjects)
+            _require(subject.name, subject.states, document.subjects[subject.enum_of].states)
+    for job in document.jobs.values():
+        _require("jobs", job.next, document.jobs)
+    return document
+
+
+def _require(where, names, known):
+    for name in names:
+        if name not in known:
+            raise facts.FactError(f"states.yaml: {where}: '{name}' is not declared")
+
+
+def transitions(subject):
+    """state -> {event -> next state}, with `none` for what there is before the first record."""
+    return {NONE: subject.begin, **subject.states}
+
+
+def _enums(document):
+    """(tag, names of the constants, texts) of the subjects that have an enum of their own."""
+    for subject in document.subjects.values():
+        if not subject.enum_of:
+            prefix = subject.name.upper()
+            constants = [f"{prefix}_STATE_UNSET", *(f"{prefix}_{state.upper()}" for state in subject.states)]
+            yield f"{subject.name}_state", constants, ["", *subject.states], f"{prefix}_STATE_COUNT"
+
+
+def header(document):
+    return "\n".join(
+        facts.enum(tag, [*constants, count]) + f"\nextern const char *const {tag}_names[{count}];\n"
+        for tag, constants, _, count in _enums(document))
+
+
+def source(document):
+    return '#include "model/states.h"\n' + "".join(
+        f"\nconst char *const {tag}_names[{count}] = {{\n"
+        + facts.c_rows(zip(constants, map(facts.c_string, texts))) + "};\n"
+        for tag, constants, texts, count in _enums(document))
+
+
+if __name__ == "__main__":
+    facts.main(read, {"model/states.h": header, "model/states.c": source})
