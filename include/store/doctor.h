@@ -3,6 +3,8 @@
  * (src/store/functions/doctor/doctor.lua says how). Keys and members are bytes here, not texts: what
  * should not be there may have any name.
  *
+ * Library   The functions are a library of their own, which is in Redis only while a doctor is at
+ *           work: load it first, make the calls with store_doctor_run(), and unload it in the end.
  * Flow      look, page by page, for places where something is wrong; of each, plan: what a repair
  *           will change; keep that; repair, with the token of the plan. An undo gives back what was
  *           kept.
@@ -18,6 +20,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* Replaces one of another version. Errors: UNAVAILABLE also when this Redis is a replica. */
+enum status store_doctor_load(struct store *store, struct error *err) MUST_CHECK;
+
+/* As store_run(), and loads the library when another doctor has removed it meanwhile. */
+enum status store_doctor_run(struct store *store, const struct store_call *call,
+                             redisReply **ret_reply, struct error *err) MUST_CHECK;
+
+/* That it is not there is no error. */
+enum status store_doctor_unload(struct store *store, struct error *err) MUST_CHECK;
 
 struct store_bytes {
     const char *bytes;

@@ -55,6 +55,7 @@ static const struct option options[] = {
     SWITCH_OPTION("--force", 0, OPTION_FORCE, force),
     SWITCH_OPTION("--once", 0, OPTION_ONCE, once),
     SWITCH_OPTION("--repair", 0, OPTION_REPAIR, repair),
+    SWITCH_OPTION("--load", 0, OPTION_LOAD, load),
     TEXT_OPTION("--undo", 0, OPTION_UNDO, undo),
     SWITCH_OPTION("--help", 'h', 0, help),
     SWITCH_OPTION("--version", 0, 0, version),

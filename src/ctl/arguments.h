@@ -27,6 +27,7 @@ enum option_bit {
     OPTION_REPAIR = 1 << 10,
     OPTION_UNDO = 1 << 11,
     OPTION_ROLE = 1 << 12,
+    OPTION_LOAD = 1 << 13,
 };
 
 enum output_form { OUTPUT_TABLE = 0, OUTPUT_JSON };
@@ -53,6 +54,7 @@ struct arguments {
     bool force;
     bool once;
     bool repair;
+    bool load;
     const char *undo;
     bool help;
     bool version;

@@ -86,7 +86,7 @@ static enum status look_at_page(struct store *store, const struct store_bytes *k
         store_call_doctor_look(&call, cursor);
     else
         store_call_doctor_look_in(&call, key, cursor);
-    if (store_run(store, &call, &reply, err) != STATUS_OK ||
+    if (store_doctor_run(store, &call, &reply, err) != STATUS_OK ||
         store_reply_page(reply, &page, err) != STATUS_OK ||
         keep_page(complaints, &page, err) != STATUS_OK)
         return err->status;

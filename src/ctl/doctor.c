@@ -85,7 +85,7 @@ static enum status plan(struct repair *repair, const struct store_finding *findi
     struct store_call call = {0};
     CLEANUP(reply_freep) redisReply *reply = NULL;
     store_call_doctor_plan(&call, &finding->place);
-    if (store_run(repair->session->store, &call, &reply, err) != STATUS_OK ||
+    if (store_doctor_run(repair->session->store, &call, &reply, err) != STATUS_OK ||
         store_reply_plan(reply, ret_plan, err) != STATUS_OK)
         return err->status;
     *ret_reply = STEAL(reply);
@@ -99,9 +99,8 @@ static enum status carry_out(struct repair *repair, const struct store_finding *
 {
     struct store_call call = {0};
     CLEANUP(reply_freep) redisReply *reply = NULL;
-
     store_call_doctor_repair(&call, &finding->place, planned, repair->session->actor);
-    if (store_run(repair->session->store, &call, &reply, err) != STATUS_OK)
+    if (store_doctor_run(repair->session->store, &call, &reply, err) != STATUS_OK)
         return err->status;
     if (store_reply_traces(reply, planned->part_count, err) != STATUS_OK) {
         *ret_outdated = error_is(err, REASON_PLAN_OUTDATED);
@@ -234,7 +233,7 @@ static enum status put_back(void *context, const struct store_part *part,
     struct store_call call = {0};
     CLEANUP(reply_freep) redisReply *reply = NULL;
     store_call_doctor_undo(&call, part, trace);
-    if (store_run(putting->session->store, &call, &reply, err) != STATUS_OK)
+    if (store_doctor_run(putting->session->store, &call, &reply, err) != STATUS_OK)
         return err->status;
     if (store_reply_nothing(reply, err) == STATUS_OK) {
         putting->done++;
@@ -261,25 +260,41 @@ static enum status undo(struct session *session, struct error *err)
     return STATUS_OK;
 }
 
+/* A doctor that has found something has done its work, even if its functions stay where they are. */
+static void unload(struct session *session)
+{
+    struct error err = {0};
+    if (store_doctor_unload(session->store, &err) != STATUS_OK)
+        (void)fprintf(stderr, "the doctor's functions stay in Redis: %s\n", err.text);
+}
+
 static enum status run_doctor(struct session *session, struct error *err)
 {
     const struct arguments *arguments = session->arguments;
-    if (arguments->undo != NULL && arguments->repair)
-        return FAIL(err, STATUS_INVALID, "--repair or --undo: one of them");
-    return arguments->undo != NULL ? undo(session, err) : look_and_mend(session, err);
+    if (arguments->load + arguments->repair + (arguments->undo != NULL) > 1)
+        return FAIL(err, STATUS_INVALID, "--repair, --undo or --load: one of them");
+    if (store_doctor_load(session->store, err) != STATUS_OK)
+        return err->status;
+    if (arguments->load)
+        return STATUS_OK;
+    enum status status = arguments->undo != NULL ? undo(session, err) : look_and_mend(session, err);
+    unload(session);
+    return status;
 }
 
 /* clang-format off */
 const struct command doctor_commands[] = {
     {
-        .group = "doctor", .usage = "[--repair | --undo FILE]",
-        .options = OPTION_REPAIR | OPTION_UNDO,
+        .group = "doctor", .usage = "[--repair | --undo FILE | --load]",
+        .options = OPTION_REPAIR | OPTION_UNDO | OPTION_LOAD,
         .run = run_doctor,
         .summary = "look for what must not be in Redis, and mend it",
         .help = "  --repair          mend what is found. What is replaced is first written to\n"
                 "                    doctor-TIME.undo in the state directory.\n"
                 "                    A large key that does not belong there is left to a person.\n"
                 "  --undo FILE       put back what such a file holds, where it has not changed since\n"
+                "  --load            only put the doctor's functions into Redis, for calls by hand; the next\n"
+                "                    doctor removes them when it is done\n"
                 "Works while the service runs, and on all accounts. Exit code 1: something was found\n"
                 "(with --repair: and is not mended; with --undo: and could not be put back). What is\n"
                 "looked at, and which of two values counts: docs/redis.md.\n",
