@@ -1,18 +1,14 @@
-#include "catalog.h"
 #include "core/cleanup.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "job_log.h"
-#include "leftovers.h"
 #include "model/event.h"
-#include "probe.h"
 #include "run.h"
 #include "supervisor.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 
 enum {
     RETURN_DELAY_MS = 5000,
@@ -88,7 +84,7 @@ static enum status tell(struct supervisor *supervisor, struct slot *slot, struct
                  LOG_TEXT("reason", err->text));
     }
     slot->phase = SLOT_FREE;
-    supervisor->leftovers_ms = 0;
+    helper_ask(&supervisor->helpers[HELPER_LEFTOVERS]);
     return STATUS_OK;
 }
 
@@ -136,7 +132,7 @@ static void on_job_end(struct supervisor *supervisor, struct slot *slot, int wai
     supervisor_end_group(supervisor, slot->job.id);
     if (slot->exit.kind == JOB_EXIT_NONE) {
         slot->phase = SLOT_FREE;
-        supervisor->leftovers_ms = 0;
+        helper_ask(&supervisor->helpers[HELPER_LEFTOVERS]);
         return;
     }
     struct error err = {0};
@@ -147,30 +143,6 @@ static void on_job_end(struct supervisor *supervisor, struct slot *slot, int wai
               LOG_TEXT("code", err.reason), LOG_TEXT("reason", err.text));
     fd_closep(&slot->group);
     slot->phase = SLOT_TELLING;
-}
-
-/* A process without a slot. */
-static bool has_ended(pid_t *pid, int *ret_wait_status)
-{
-    if (*pid <= 0 || waitpid(*pid, ret_wait_status, WNOHANG) == 0)
-        return false;
-    *pid = 0;
-    return true;
-}
-
-/* Nobody may have asked for another one meanwhile: then its time is 0. */
-static void reap_helpers(struct supervisor *supervisor)
-{
-    int wait_status = 0;
-    if (has_ended(&supervisor->probe, &wait_status) && supervisor->probe_ms > 0)
-        supervisor->probe_ms = clock_mono_ms() + probe_again_ms(wait_status);
-    if (has_ended(&supervisor->catalog, &wait_status) && supervisor->catalog_ms > 0 &&
-        wait_status != 0)
-        supervisor->catalog_ms = clock_mono_ms() + CATALOG_AGAIN_MS;
-    if (has_ended(&supervisor->leftovers, &wait_status) && supervisor->leftovers_ms > 0 &&
-        wait_status != 0)
-        supervisor->leftovers_ms = clock_mono_ms() + LEFTOVERS_AGAIN_MS;
-    (void)has_ended(&supervisor->recovery, &wait_status);
 }
 
 void supervisor_reap(struct supervisor *supervisor)
@@ -185,7 +157,7 @@ void supervisor_reap(struct supervisor *supervisor)
         else
             slot->phase = SLOT_TELLING;
     }
-    reap_helpers(supervisor);
+    helpers_reap(supervisor->helpers, HELPER_COUNT, &worker_system);
 }
 
 void supervisor_signal_jobs(struct supervisor *supervisor, int number)

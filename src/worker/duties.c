@@ -1,14 +1,10 @@
-#include "catalog.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "job_log.h"
-#include "leftovers.h"
 #include "model/event.h"
-#include "probe.h"
 #include "registration.h"
 #include "supervisor.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -139,61 +135,29 @@ enum status supervisor_register(struct supervisor *supervisor, struct error *err
     if (supervisor->stopping || !supervisor_is_due(&supervisor->register_ms, REGISTER_MS))
         return STATUS_OK;
     if (is_anew) {
-        supervisor->probe_ms = 0;
-        supervisor->catalog_ms = 0;
-        supervisor->leftovers_ms = 0;
+        helper_ask(&supervisor->helpers[HELPER_PROBE]);
+        helper_ask(&supervisor->helpers[HELPER_CATALOG]);
+        helper_ask(&supervisor->helpers[HELPER_LEFTOVERS]);
     }
     return registration_run(supervisor->store, &supervisor->node, supervisor->name, is_anew, err);
 }
 
-/* A probe that hangs is killed; one that cannot be started is tried again. */
-enum status supervisor_probe(struct supervisor *supervisor, struct error *err)
+void supervisor_run_helpers(struct supervisor *supervisor, bool needs_redis)
 {
-    (void)err;
-    if (supervisor->probe > 0 && clock_left_ms(supervisor->probe_kill_ms) == 0)
-        (void)kill(supervisor->probe, SIGKILL);
-    if (supervisor->stopping || supervisor->probe > 0 ||
-        !supervisor_is_due(&supervisor->probe_ms, PROBE_ROUTINE_MS))
-        return STATUS_OK;
-    struct error cause = {0};
-    supervisor->probe_kill_ms = clock_mono_ms() + PROBE_DEADLINE_MS;
-    if (probe_start(&supervisor->node, &supervisor->probe, &cause) != STATUS_OK) {
-        log_text(LOG_LEVEL_WARNING, "buckets not probed, trying again",
-                 LOG_TEXT("reason", cause.text));
-        supervisor->probe_ms = clock_mono_ms() + PROBE_AGAIN_MS;
-    }
-    return STATUS_OK;
+    const struct helper_terms terms = {
+        .system = &worker_system,
+        .node = &supervisor->node,
+        .slots = &supervisor->slots,
+        .cgroups = supervisor->cgroups,
+        .needs_redis = needs_redis,
+        .stopping = supervisor->stopping,
+    };
+    helpers_run(supervisor->helpers, HELPER_COUNT, &terms);
 }
 
-/* After each registration that is one anew; until it has been able to look at everything. */
-enum status supervisor_catalog(struct supervisor *supervisor, struct error *err)
+enum status supervisor_run_askers(struct supervisor *supervisor, struct error *err)
 {
     (void)err;
-    if (supervisor->catalog > 0 && clock_left_ms(supervisor->catalog_kill_ms) == 0)
-        (void)kill(supervisor->catalog, SIGKILL);
-    if (supervisor->stopping || supervisor->catalog > 0 || clock_mono_ms() < supervisor->catalog_ms)
-        return STATUS_OK;
-    struct error cause = {0};
-    supervisor->catalog_ms = INT64_MAX;
-    supervisor->catalog_kill_ms = clock_mono_ms() + CATALOG_DEADLINE_MS;
-    if (catalog_start(&supervisor->node, &supervisor->catalog, &cause) != STATUS_OK) {
-        log_text(LOG_LEVEL_WARNING, "catalogue not compared with the buckets, trying again",
-                 LOG_TEXT("reason", cause.text));
-        supervisor->catalog_ms = clock_mono_ms() + CATALOG_AGAIN_MS;
-    }
+    supervisor_run_helpers(supervisor, true);
     return STATUS_OK;
-}
-
-/* After the end of a job, and now and then, since a job that waits for its next attempt may end
- * without a process. */
-void supervisor_clean_leftovers(struct supervisor *supervisor)
-{
-    if (supervisor->stopping || supervisor->leftovers > 0 ||
-        !supervisor_is_due(&supervisor->leftovers_ms, LEFTOVERS_ROUTINE_MS) ||
-        !leftovers_may_exist(&supervisor->node, &supervisor->slots))
-        return;
-    struct error cause = {0};
-    if (leftovers_start(&supervisor->node, &supervisor->leftovers, &cause) != STATUS_OK)
-        log_text(LOG_LEVEL_WARNING, "what ended jobs left is not looked at, trying again",
-                 LOG_TEXT("reason", cause.text));
 }

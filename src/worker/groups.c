@@ -6,8 +6,10 @@
 static bool is_used(void *context, const char *name)
 {
     const struct supervisor *supervisor = context;
-    if (strcmp(name, SUPERVISOR_RECOVERY) == 0)
-        return supervisor->recovery > 0;
+    for (size_t i = 0; i < HELPER_COUNT; i++) {
+        if (strcmp(name, helper_kinds[i].name) == 0)
+            return supervisor->helpers[i].pid > 0;
+    }
     for (size_t i = 0; i < supervisor->slots.count; i++) {
         const struct slot *slot = &supervisor->slots.items[i];
         bool has_process = slot->phase == SLOT_RUNNING || slot->phase == SLOT_UNWINDING;
@@ -19,10 +21,7 @@ static bool is_used(void *context, const char *name)
 
 int supervisor_make_group(const struct supervisor *supervisor, const char *name)
 {
-    const struct config_worker *worker = &supervisor->node.config->worker;
-    const struct cgroup_limits limits = {.cpu_weight = worker->job_cpu_weight,
-                                         .io_weight = worker->job_io_weight,
-                                         .memory_high_bytes = worker->job_memory_high_bytes};
+    const struct cgroup_limits limits = node_config_job_limits(&supervisor->node);
     return cgroups_make(supervisor->cgroups, name, &limits);
 }
 

@@ -60,3 +60,13 @@ struct store_options node_config_store_options(const struct node_config *node)
         .timeout_ms = redis->timeout_ms,
     };
 }
+
+struct cgroup_limits node_config_job_limits(const struct node_config *node)
+{
+    const struct config_worker *worker = &node->config->worker;
+    return (struct cgroup_limits){
+        .cpu_weight = worker->job_cpu_weight,
+        .io_weight = worker->job_io_weight,
+        .memory_high_bytes = worker->job_memory_high_bytes,
+    };
+}

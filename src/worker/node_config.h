@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "core/cleanup.h"
 #include "core/error.h"
+#include "service/cgroups.h"
 #include "store/store.h"
 
 #include <limits.h>
@@ -34,6 +35,9 @@ enum status node_directories_init(struct node_directories *directories, const ch
 enum status node_config_load(const char *config_path, struct node_config *ret_node,
                              struct error *err) MUST_CHECK;
 void node_config_done(struct node_config *node); /* a struct of all zeros is fine */
+
+/* What the group of a job may use. */
+struct cgroup_limits node_config_job_limits(const struct node_config *node);
 
 /* Borrows from the node's configuration. */
 struct store_options node_config_store_options(const struct node_config *node);

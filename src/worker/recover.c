@@ -1,9 +1,9 @@
 #include "config/config.h"
 #include "core/log.h"
+#include "helper_process.h"
 #include "job_lock.h"
 #include "job_log.h"
 #include "model/event.h"
-#include "node_config.h"
 #include "unwind.h"
 #include "worker/worker.h"
 
@@ -53,4 +53,21 @@ enum status worker_recover(const char *config_path, struct error *err)
     if (count > 0)
         log_event(LOG_LEVEL_NOTICE, EVENT_UNWOUND, LOG_NUMBER("jobs", (int64_t)count));
     return STATUS_OK;
+}
+
+/* What was found at the start, in a process of its own: an application's hooks may take long, and
+ * other jobs need not wait. A job that is being unwound is locked, so its next attempt waits. */
+int helper_recover(const struct node_config *node)
+{
+    struct error err = {0};
+    size_t count = 0;
+    job_log_hooks();
+    if (unwind_all(&node->directories, &count, &err) != STATUS_OK) {
+        log_event(LOG_LEVEL_ERROR, EVENT_UNWIND_FAILED, LOG_TEXT("code", err.reason),
+                  LOG_TEXT("reason", err.text));
+        return EXIT_FAILURE;
+    }
+    if (count > 0)
+        log_event(LOG_LEVEL_NOTICE, EVENT_UNWOUND, LOG_NUMBER("jobs", (int64_t)count));
+    return EXIT_SUCCESS;
 }

@@ -9,10 +9,8 @@
 
 #include "core/clock.h"
 #include "core/log.h"
-#include "job_log.h"
 #include "model/event.h"
 #include "signals.h"
-#include "unwind.h"
 #include "worker/worker.h"
 
 #include <poll.h>
@@ -45,13 +43,9 @@ static void catch_up(struct supervisor *supervisor)
     static const struct {
         const char *name;
         supervisor_duty_fn *run;
-    } duties[] = {{"report_ends", supervisor_report_ends},
-                  {"register", supervisor_register},
-                  {"probe", supervisor_probe},
-                  {"catalog", supervisor_catalog},
-                  {"heartbeat", supervisor_heartbeat},
-                  {"maintain", supervisor_maintain},
-                  {"claim", supervisor_claim},
+    } duties[] = {{"report_ends", supervisor_report_ends}, {"register", supervisor_register},
+                  {"helpers", supervisor_run_askers},      {"heartbeat", supervisor_heartbeat},
+                  {"maintain", supervisor_maintain},       {"claim", supervisor_claim},
                   {"sample_jobs", supervisor_sample_jobs}};
 
     if (supervisor->away && clock_left_ms(supervisor->retry_ms) > 0)
@@ -147,7 +141,7 @@ static enum status loop(struct supervisor *supervisor, struct error *err)
         int64_t began_ms = clock_mono_ms();
         supervisor_forward_output(supervisor);
         supervisor_reap(supervisor);
-        supervisor_clean_leftovers(supervisor);
+        supervisor_run_helpers(supervisor, false);
         catch_up(supervisor);
         supervisor_open_wake(supervisor);
         supervisor_pulse_turn(supervisor, began_ms);
@@ -161,33 +155,10 @@ static enum status loop(struct supervisor *supervisor, struct error *err)
     return STATUS_OK;
 }
 
-/* In a process of its own: an application's hooks may take long, and other jobs need not wait. A
- * job that is being unwound is locked, so its next attempt waits for it. */
-static enum status start_recovery(struct supervisor *supervisor, struct error *err)
-{
-    CLEANUP(fd_closep) int group = supervisor_make_group(supervisor, SUPERVISOR_RECOVERY);
-    supervisor->recovery = fork();
-    if (supervisor->recovery < 0)
-        return FAIL_ERRNO(err, "fork");
-    if (supervisor->recovery > 0)
-        return STATUS_OK;
-
-    cgroups_enter(group);
-    signals_reset();
-    job_log_hooks();
-    size_t count = 0;
-    if (unwind_all(&supervisor->node.directories, &count, err) != STATUS_OK) {
-        log_event(LOG_LEVEL_ERROR, EVENT_UNWIND_FAILED, LOG_TEXT("code", err->reason),
-                  LOG_TEXT("reason", err->text));
-        _exit(EXIT_FAILURE);
-    }
-    if (count > 0)
-        log_event(LOG_LEVEL_NOTICE, EVENT_UNWOUND, LOG_NUMBER("jobs", (int64_t)count));
-    _exit(EXIT_SUCCESS);
-}
-
 static enum status start(struct supervisor *supervisor, struct error *err)
 {
+    for (size_t i = 0; i < HELPER_COUNT; i++)
+        helper_init(&supervisor->helpers[i], &helper_kinds[i]);
     if (node_config_load(supervisor->config_path, &supervisor->node, err) != STATUS_OK)
         return err->status;
     const struct config *config = supervisor->node.config;
@@ -204,8 +175,7 @@ static enum status start(struct supervisor *supervisor, struct error *err)
     if (cgroups_open(&supervisor->cgroups, err) != STATUS_OK)
         return err->status;
     supervisor_sweep_groups(supervisor); /* what a predecessor left */
-    if (key_ring_new(&supervisor->keys, err) != STATUS_OK ||
-        start_recovery(supervisor, err) != STATUS_OK)
+    if (key_ring_new(&supervisor->keys, err) != STATUS_OK)
         return err->status;
     (void)snprintf(supervisor->name, sizeof(supervisor->name), "%.40s:%d:%lld", config->node,
                    (int)getpid(), (long long)clock_wall_ms());

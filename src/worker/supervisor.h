@@ -1,7 +1,7 @@
 /*
  * The supervisor's state, and what its loop (supervisor.c) does with it, by subject:
  *   children.c  the ends of job processes, and telling Redis about them
- *   duties.c    register, heartbeat, maintenance, sweep, claim
+ *   duties.c    register, helpers, heartbeat, maintenance, sweep, claim
  *   wake.c      the wake-up channel
  *   reload.c    a new configuration
  *   groups.c    the cgroups of jobs
@@ -11,6 +11,7 @@
 #define WORKER_SUPERVISOR_H
 
 #include "core/error.h"
+#include "helper_process.h"
 #include "job_lock.h"
 #include "key_ring.h"
 #include "node_config.h"
@@ -23,9 +24,6 @@
 #include <stdint.h>
 
 enum { SUPERVISOR_RETRY_MS = 1000 }; /* after a failure of Redis */
-
-/* The name of the group in which what was found at the start is unwound. */
-#define SUPERVISOR_RECOVERY "recovery"
 
 struct supervisor_pulse {
     bool silent;        /* Redis, when it is away: it hangs */
@@ -47,16 +45,12 @@ struct supervisor {
     struct cgroups *cgroups; /* NULL: jobs have no groups of their own */
     struct job_lock lock;
     int signals;
-    pid_t recovery;  /* unwinds what was found at the start; 0: done */
-    pid_t probe;     /* looks at S3 buckets; 0: none */
-    pid_t catalog;   /* looks for backups without records; 0: none */
-    pid_t leftovers; /* removes what jobs without a next attempt left; 0: none */
-    bool away;       /* Redis was, at the last look */
+    struct helper helpers[HELPER_COUNT];
+    bool away; /* Redis was, at the last look */
     bool stopping;
     struct supervisor_pulse pulse;
     int64_t stop_kill_ms; /* all deadlines are monotonic */
-    int64_t claim_ms, heartbeat_ms, register_ms, maintain_ms, probe_ms, probe_kill_ms, retry_ms,
-        wake_ms, catalog_ms, catalog_kill_ms, leftovers_ms;
+    int64_t claim_ms, heartbeat_ms, register_ms, maintain_ms, retry_ms, wake_ms;
 };
 
 /* True once per period: the first time at once, then when the deadline has come. */
@@ -79,12 +73,11 @@ void supervisor_sweep_groups(struct supervisor *supervisor);
 
 /* One duty towards Redis, if it is due. An error means that Redis is away. */
 typedef enum status supervisor_duty_fn(struct supervisor *supervisor, struct error *err);
-supervisor_duty_fn supervisor_report_ends, supervisor_register, supervisor_probe,
-    supervisor_catalog, supervisor_heartbeat, supervisor_maintain, supervisor_claim,
-    supervisor_sample_jobs;
+supervisor_duty_fn supervisor_report_ends, supervisor_register, supervisor_run_askers,
+    supervisor_heartbeat, supervisor_maintain, supervisor_claim, supervisor_sample_jobs;
 
-/* What ended jobs have left on this node, Redis or not. */
-void supervisor_clean_leftovers(struct supervisor *supervisor);
+/* Runs the helpers that need Redis, or those that do not. */
+void supervisor_run_helpers(struct supervisor *supervisor, bool needs_redis);
 
 void supervisor_open_wake(struct supervisor *supervisor);
 void supervisor_close_wake(struct supervisor *supervisor);

@@ -1,7 +1,9 @@
-#include "probe.h"
-
-#include "aside.h"
+/*
+ * Probe: whether the node's S3 buckets can be used; registered in Redis as soon as each is known.
+ * A server may hang, and the supervisor must not ask it.
+ */
 #include "core/log.h"
+#include "helper_process.h"
 #include "model/event.h"
 #include "registration.h"
 #include "stage/bucket.h"
@@ -9,14 +11,14 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 enum { EXIT_SOME_FAILED = 1, EXIT_NOT_TOLD = 2 };
 
-static bool has_s3(const struct config *config)
+bool helper_probe_is_needed(const struct node_config *node, const struct slots *slots)
 {
-    for (size_t i = 0; i < config->bucket_count; i++)
-        if (bucket_provider_is_s3(config->buckets[i].bucket.provider))
+    (void)slots;
+    for (size_t i = 0; i < node->config->bucket_count; i++)
+        if (bucket_provider_is_s3(node->config->buckets[i].bucket.provider))
             return true;
     return false;
 }
@@ -53,7 +55,7 @@ static int probe(const struct node_config *node, const struct bucket_definition 
     return failed ? EXIT_SOME_FAILED : EXIT_SUCCESS;
 }
 
-static int probe_all(const struct node_config *node)
+int helper_probe_buckets(const struct node_config *node)
 {
     int code = EXIT_SUCCESS;
     for (size_t i = 0; i < node->config->bucket_count; i++) {
@@ -64,18 +66,4 @@ static int probe_all(const struct node_config *node)
         code = own > code ? own : code;
     }
     return code;
-}
-
-enum status probe_start(const struct node_config *node, pid_t *ret_pid, struct error *err)
-{
-    *ret_pid = 0;
-    if (!has_s3(node->config))
-        return STATUS_OK;
-    return aside_start(probe_all, node, ret_pid, err);
-}
-
-int64_t probe_again_ms(int wait_status)
-{
-    bool is_well = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == EXIT_SUCCESS;
-    return is_well ? PROBE_ROUTINE_MS : PROBE_AGAIN_MS;
 }

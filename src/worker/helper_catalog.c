@@ -1,7 +1,11 @@
-#include "catalog.h"
-
-#include "aside.h"
+/*
+ * Catalogue: after Redis has lost everything, the backups in the buckets are without records. For
+ * each app of this node without a single backup in Redis, and each bucket that holds a repository of
+ * it, a task is asked for that brings the records back. Where nothing is lost it finds nothing, and
+ * costs a question per app; a bucket may be slow, and the supervisor must not wait for it.
+ */
 #include "core/log.h"
+#include "helper_process.h"
 #include "model/event.h"
 #include "stage/catalog.h"
 #include "store/jobs.h"
@@ -25,7 +29,7 @@ static enum status has_backups(struct store *store, const struct app *app, bool 
     return STATUS_OK;
 }
 
-/* One that is asked for already is as good. */
+/* A task that is asked for already is as good. */
 static enum status ask(struct store *store, const struct app *app, const struct bucket *bucket,
                        struct error *err)
 {
@@ -81,8 +85,8 @@ static enum status look_at_app(struct store *store, const struct config *config,
     return STATUS_OK;
 }
 
-/* What fails for one app does not keep the others from theirs. Returns the exit code. */
-static int look(const struct node_config *node)
+/* What fails for one app does not keep the others from theirs. */
+int helper_compare_catalog(const struct node_config *node)
 {
     CLEANUP(store_closep) struct store *store = NULL;
     struct store_options options = node_config_store_options(node);
@@ -100,9 +104,4 @@ static int look(const struct node_config *node)
     log_text(LOG_LEVEL_WARNING, "catalogue not compared with all buckets, trying again",
              LOG_TEXT("reason", first.text));
     return EXIT_FAILURE;
-}
-
-enum status catalog_start(const struct node_config *node, pid_t *ret_pid, struct error *err)
-{
-    return aside_start(look, node, ret_pid, err);
 }

@@ -1,8 +1,12 @@
-#include "leftovers.h"
-
-#include "aside.h"
+/*
+ * Leftovers: undo records of jobs that nobody works on. Hooks that are owed since they have failed
+ * are tried again, ever less often. What a restore has put beside the volumes is kept for its next
+ * attempt; where Redis says that there will be none, since the job has ended elsewhere, was
+ * canceled while it waited, or was forgotten, it is removed. That may take long.
+ */
 #include "core/clock.h"
 #include "core/log.h"
+#include "helper_process.h"
 #include "job_lock.h"
 #include "job_log.h"
 #include "model/event.h"
@@ -29,7 +33,8 @@ static void look_at(void *context, const char *job)
     search->found = true;
 }
 
-bool leftovers_may_exist(const struct node_config *node, const struct slots *slots)
+/* Is there a record of a job that none of the slots is about? */
+bool helper_leftovers_may_exist(const struct node_config *node, const struct slots *slots)
 {
     struct search search = {.slots = slots};
     struct error err = {0};
@@ -134,8 +139,7 @@ static enum status settle_all(const struct node_config *node, struct settling *s
     return error_status(err);
 }
 
-/* Returns the exit code. */
-static int run(const struct node_config *node)
+int helper_clean_leftovers(const struct node_config *node)
 {
     struct settling settling = {0};
     struct error err = {0};
@@ -149,9 +153,4 @@ static int run(const struct node_config *node)
         log_event(LOG_LEVEL_WARNING, EVENT_UNWIND_FAILED, LOG_TEXT("code", err.reason),
                   LOG_TEXT("reason", err.text));
     return EXIT_FAILURE;
-}
-
-enum status leftovers_start(const struct node_config *node, pid_t *ret_pid, struct error *err)
-{
-    return aside_start(run, node, ret_pid, err);
 }

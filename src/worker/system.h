@@ -1,0 +1,33 @@
+/*
+ * System: what the worker's decisions reach outside of it, behind function pointers: the clock,
+ * processes, and calls to Redis. Tests put their own table in its place, and need neither Redis nor
+ * processes nor sleeps.
+ *
+ * Units     *_ms are milliseconds, monotonic.
+ */
+#ifndef WORKER_SYSTEM_H
+#define WORKER_SYSTEM_H
+
+#include "core/clock.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct worker_system {
+    __typeof__(clock_mono_ms) *now_ms;
+    __typeof__(fork) *fork;
+    __typeof__(kill) *kill;
+    __typeof__(waitpid) *waitpid;
+};
+
+/* The real one. */
+extern const struct worker_system worker_system;
+
+/* Has this process ended? Reaps it if so; *ret_wait_status is that of waitpid(2). */
+bool worker_system_reap(const struct worker_system *system, pid_t pid, int *ret_wait_status);
+
+#endif
