@@ -34,7 +34,7 @@ static enum status tell_return(struct supervisor *supervisor, const struct slot 
         .reason = slot->exit.evidence,
         .progress = STORE_PROGRESS_NONE,
     };
-    if (store_job_finish(supervisor->store, &slot->job, &finish, err) != STATUS_OK)
+    if (supervisor->system->job_finish(supervisor->store, &slot->job, &finish, err) != STATUS_OK)
         return err->status;
     log_event(LOG_LEVEL_WARNING, EVENT_JOB_RELEASED, JOB_FIELDS(&slot->job),
               LOG_TEXT("reason", slot->exit.evidence));
@@ -51,7 +51,7 @@ static enum status tell_killed(struct supervisor *supervisor, struct slot *slot,
         [STORE_VERDICT_FAILED] = "failed",
     };
     struct job job = {0}; /* what Redis knows last: the stage */
-    if (store_job_get(supervisor->store, slot->job.id, &job, err) != STATUS_OK)
+    if (supervisor->system->job_get(supervisor->store, slot->job.id, &job, err) != STATUS_OK)
         return err->status;
     struct job_exit end = slot->exit;
     job_exit_add_stage(&end, job.stage);
@@ -62,7 +62,8 @@ static enum status tell_killed(struct supervisor *supervisor, struct slot *slot,
         .delay_ms = job.kills * KILL_DELAY_MS,
     };
     enum store_verdict verdict = STORE_VERDICT_NONE;
-    if (store_job_died(supervisor->store, &slot->job, &report, &verdict, err) != STATUS_OK)
+    if (supervisor->system->job_died(supervisor->store, &slot->job, &report, &verdict, err) !=
+        STATUS_OK)
         return err->status;
     if (verdict != STORE_VERDICT_NONE && verdict != STORE_VERDICT_RETRY)
         task_give_up(&supervisor->node.directories, &slot->job);
@@ -137,7 +138,8 @@ static void on_job_end(struct supervisor *supervisor, struct slot *slot, int wai
     }
     struct error err = {0};
     slot->group = supervisor_make_group(supervisor, slot->job.id);
-    if (slot_start_unwinding(slot, &supervisor->node.directories, &err) == STATUS_OK)
+    if (slot_start_unwinding(slot, supervisor->system, &supervisor->node.directories, &err) ==
+        STATUS_OK)
         return;
     log_event(LOG_LEVEL_ERROR, EVENT_UNWIND_FAILED, JOB_FIELDS(&slot->job),
               LOG_TEXT("code", err.reason), LOG_TEXT("reason", err.text));
@@ -150,14 +152,14 @@ void supervisor_reap(struct supervisor *supervisor)
     for (size_t i = 0; i < supervisor->slots.count; i++) {
         struct slot *slot = &supervisor->slots.items[i];
         int wait_status = 0;
-        if (!slot_has_ended(slot, &wait_status))
+        if (!slot_has_ended(slot, supervisor->system, &wait_status))
             continue;
         if (slot->phase == SLOT_RUNNING)
             on_job_end(supervisor, slot, wait_status);
         else
             slot->phase = SLOT_TELLING;
     }
-    helpers_reap(supervisor->helpers, HELPER_COUNT, &worker_system);
+    helpers_reap(supervisor->helpers, HELPER_COUNT, supervisor->system);
 }
 
 void supervisor_signal_jobs(struct supervisor *supervisor, int number)
@@ -167,6 +169,6 @@ void supervisor_signal_jobs(struct supervisor *supervisor, int number)
         if (slot->phase != SLOT_RUNNING)
             continue;
         slot->stopped = slot->stopped || number == SIGKILL;
-        (void)kill(slot->pid, number);
+        (void)supervisor->system->kill(slot->pid, number);
     }
 }

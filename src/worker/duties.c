@@ -2,7 +2,6 @@
 #include "core/log.h"
 #include "job_log.h"
 #include "model/event.h"
-#include "registration.h"
 #include "supervisor.h"
 
 #include <stdio.h>
@@ -15,9 +14,9 @@ enum {
     MAINTAIN_MS = 10000
 };
 
-bool supervisor_is_due(int64_t *deadline_ms, int64_t period_ms)
+bool supervisor_is_due(const struct supervisor *supervisor, int64_t *deadline_ms, int64_t period_ms)
 {
-    int64_t now = clock_mono_ms();
+    int64_t now = supervisor->system->now_ms();
     if (now < *deadline_ms)
         return false;
     *deadline_ms = now + period_ms;
@@ -33,9 +32,9 @@ static enum status renew_unwinding(struct supervisor *supervisor, struct error *
         if (slot->phase != SLOT_UNWINDING)
             continue;
         enum store_lease answer = STORE_LEASE_OK;
-        enum status status =
-            store_job_renew(supervisor->store, &slot->job, supervisor->node.config->worker.lease_ms,
-                            &STORE_PROGRESS_NONE, &answer, err);
+        enum status status = supervisor->system->job_renew(supervisor->store, &slot->job,
+                                                           supervisor->node.config->worker.lease_ms,
+                                                           &STORE_PROGRESS_NONE, &answer, err);
         if (status_is_transient(status))
             return status;
     }
@@ -44,13 +43,14 @@ static enum status renew_unwinding(struct supervisor *supervisor, struct error *
 
 enum status supervisor_heartbeat(struct supervisor *supervisor, struct error *err)
 {
-    if (!supervisor_is_due(&supervisor->heartbeat_ms, HEARTBEAT_MS))
+    if (!supervisor_is_due(supervisor, &supervisor->heartbeat_ms, HEARTBEAT_MS))
         return STATUS_OK;
     supervisor_sweep_groups(supervisor);
     if (renew_unwinding(supervisor, err) != STATUS_OK)
         return err->status;
-    enum status status = store_node_heartbeat(supervisor->store, supervisor->node.config->node,
-                                              (int64_t)slots_used(&supervisor->slots), err);
+    enum status status =
+        supervisor->system->node_heartbeat(supervisor->store, supervisor->node.config->node,
+                                           (int64_t)slots_used(&supervisor->slots), err);
     if (status == STATUS_NOT_FOUND) { /* somebody emptied Redis: start anew */
         supervisor->register_ms = 0;
         return STATUS_OK;
@@ -67,11 +67,11 @@ static enum status start_claimed(struct supervisor *supervisor, struct slot *slo
     supervisor_take_keys(supervisor);
     key_ring_find(supervisor->keys, job->bucket, job->app, &key);
     slot->group = supervisor_make_group(supervisor, job->id);
-    enum status status =
-        slot_start_job(slot, supervisor->program, supervisor->config_path, &key, &err);
+    enum status status = slot_start_job(slot, supervisor->system, supervisor->program,
+                                        supervisor->config_path, &key, &err);
     explicit_bzero(&key, sizeof(key));
     if (status == STATUS_OK) {
-        slot->watch = (struct stall_watch){.bytes = -1, .moved_ms = clock_mono_ms()};
+        slot->watch = (struct stall_watch){.bytes = -1, .moved_ms = supervisor->system->now_ms()};
         log_event(LOG_LEVEL_INFO, EVENT_JOB_CLAIMED, JOB_FIELDS(job),
                   LOG_NUMBER("epoch", job->epoch), LOG_NUMBER("pid", slot->pid));
         return STATUS_OK;
@@ -87,7 +87,8 @@ static enum status start_claimed(struct supervisor *supervisor, struct slot *slo
 enum status supervisor_maintain(struct supervisor *supervisor, struct error *err)
 {
     const struct config *config = supervisor->node.config;
-    if (supervisor->stopping || !supervisor_is_due(&supervisor->maintain_ms, MAINTAIN_MS))
+    if (supervisor->stopping ||
+        !supervisor_is_due(supervisor, &supervisor->maintain_ms, MAINTAIN_MS))
         return STATUS_OK;
     const struct store_maintenance when = {
         .prune_after_deletes = config->worker.prune_after_deletes,
@@ -95,16 +96,17 @@ enum status supervisor_maintain(struct supervisor *supervisor, struct error *err
         .verify_interval_ms = config->worker.verify_interval_s * 1000,
         .verify_sample = config->worker.verify_sample,
     };
-    enum status status = store_maintenance_queue(supervisor->store, config->node, &when, err);
+    enum status status =
+        supervisor->system->maintenance_queue(supervisor->store, config->node, &when, err);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status; /* the heartbeat sees to that */
 }
 
 enum status supervisor_claim(struct supervisor *supervisor, struct error *err)
 {
     const struct config *config = supervisor->node.config;
-    if (supervisor->stopping || !supervisor_is_due(&supervisor->claim_ms, CLAIM_MS))
+    if (supervisor->stopping || !supervisor_is_due(supervisor, &supervisor->claim_ms, CLAIM_MS))
         return STATUS_OK;
-    if (store_sweep(supervisor->store, config->worker.kills_max, err) != STATUS_OK)
+    if (supervisor->system->sweep(supervisor->store, config->worker.kills_max, err) != STATUS_OK)
         return err->status;
     const struct store_claim_terms terms = {
         .lease_ms = config->worker.lease_ms,
@@ -117,35 +119,37 @@ enum status supervisor_claim(struct supervisor *supervisor, struct error *err)
         bool found = false;
         if (slot == NULL)
             break;
-        if (store_job_claim(supervisor->store, config->node, supervisor->name, &terms, &job, &found,
-                            err) != STATUS_OK)
+        if (supervisor->system->job_claim(supervisor->store, config->node, supervisor->name, &terms,
+                                          &job, &found, err) != STATUS_OK)
             return err->status;
         if (!found)
             break;
         if (start_claimed(supervisor, slot, &job) != STATUS_OK)
             return err->status;
     }
-    supervisor->pulse.claimed_ms = clock_mono_ms();
+    supervisor->pulse.claimed_ms = supervisor->system->now_ms();
     return STATUS_OK;
 }
 
 enum status supervisor_register(struct supervisor *supervisor, struct error *err)
 {
     bool is_anew = supervisor->register_ms == 0; /* a start, a reload, an emptied Redis */
-    if (supervisor->stopping || !supervisor_is_due(&supervisor->register_ms, REGISTER_MS))
+    if (supervisor->stopping ||
+        !supervisor_is_due(supervisor, &supervisor->register_ms, REGISTER_MS))
         return STATUS_OK;
     if (is_anew) {
         helper_ask(&supervisor->helpers[HELPER_PROBE]);
         helper_ask(&supervisor->helpers[HELPER_CATALOG]);
         helper_ask(&supervisor->helpers[HELPER_LEFTOVERS]);
     }
-    return registration_run(supervisor->store, &supervisor->node, supervisor->name, is_anew, err);
+    return supervisor->system->register_node(supervisor->store, &supervisor->node, supervisor->name,
+                                             is_anew, err);
 }
 
 void supervisor_run_helpers(struct supervisor *supervisor, bool needs_redis)
 {
     const struct helper_terms terms = {
-        .system = &worker_system,
+        .system = supervisor->system,
         .node = &supervisor->node,
         .slots = &supervisor->slots,
         .cgroups = supervisor->cgroups,

@@ -76,14 +76,23 @@ static enum status fetch(struct run *run, const char *job, int64_t epoch, struct
                : store_backup_get(run->store, run->job.subject, &run->backup, err);
 }
 
+static enum backup_state first_state(enum job_kind kind)
+{
+    if (kind == JOB_BACKUP)
+        return BACKUP_DISCOVERING;
+    return job_is_task(kind) ? BACKUP_RUNNING : BACKUP_STATE_UNSET;
+}
+
 static enum status start_lease(struct run *run, struct error *err)
 {
     const struct lease_options options = {
+        .system = &worker_system,
         .store = run->store,
         .job = &run->job,
         .lease_ms = run->node.config->worker.lease_ms,
         .grace_ms = run->node.config->worker.job_grace_s * 1000,
         .cancel = &cancel,
+        .first_state = first_state(run->job.kind),
     };
     return lease_start(&options, &run->lease, err);
 }

@@ -3,63 +3,52 @@
  * report. It is the only writer of the claim from lease_start() to lease_stop(), over one
  * connection, so that nothing can overtake anything.
  *
- * Pace      a change of state goes out at once, other news at most every LEASE_NEWS_MS, and
+ * Pace      A change of state goes out at once, other news at most every LEASE_NEWS_MS, and
  *           something at least every LEASE_RENEW_MS, which is the renewal.
- * Ends      cancel asked for in Redis: requests CANCELED and goes on, since unwinding takes a
+ * Ends      Cancel asked for in Redis: requests CANCELED and goes on, since unwinding takes a
  *           while. The claim is another's: requests LOST and writes no more. Redis away until the
- *           lease is about to end: requests UNAVAILABLE, since somebody else may go on.
- *           The job is late: requests TIMEOUT, and kills the process if it is still there after
- *           grace_ms.
- * Threads   lease_report() from one thread
+ *           lease is about to end: requests UNAVAILABLE, since somebody else may go on. The job is
+ *           late: requests TIMEOUT, and kills the process if it is still there after grace_ms.
+ * Threads   One thread calls lease_report() and lease_confirm().
+ * Units     *_ms are milliseconds, monotonic.
  */
 #ifndef WORKER_LEASE_H
 #define WORKER_LEASE_H
 
-#include "core/cancel.h"
 #include "core/cleanup.h"
 #include "core/error.h"
+#include "renewal.h"
 #include "stage/work.h"
-#include "store/jobs.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { LEASE_NEWS_MS = 250, LEASE_RENEW_MS = 500, LEASE_STAGE_SIZE = 32 };
-
 struct lease;
 
-/* Borrowed until lease_free(). The store belongs to the lease until lease_stop(). */
-struct lease_options {
-    struct store *store;
-    const struct job *job;
-    int64_t lease_ms;
-    int64_t grace_ms; /* to unwind a job that is late */
-    struct cancel *cancel;
-};
-
-/* Renews once before it returns: a backup enters discovering, a task running. Errors: LOST, it is
- * not our claim; those of the store. Caller owns *ret_lease. */
+/* Renews once before it returns, and with that the subject enters its first state. Errors: LOST,
+ * it is not our claim; those of the store. Caller owns *ret_lease. */
 enum status lease_start(const struct lease_options *options, struct lease **ret_lease,
                         struct error *err) MUST_CHECK;
 
-/* Copies. Costs little: call it as often as there is news. */
+/* Copies the report. It costs little: call it as often as there is news. */
 void lease_report(struct lease *lease, const struct stage_report *report);
 
-/* Ends the thread; what was reported and not sent yet is left to the caller, who finishes the
- * claim. NULL, and a second call, are no-ops. */
 /* Waits until Redis has been asked for the claim anew. If it is lost, the job has been cancelled;
  * if Redis was not there, the lease decides, as ever. */
 void lease_confirm(struct lease *lease);
 
+/* Ends the thread; what was reported and not sent yet is left to the caller, who finishes the
+ * claim. NULL, and a second call, are no-ops. */
 void lease_stop(struct lease *lease);
-void lease_free(struct lease *lease);
+void lease_free(struct lease *lease); /* stops it; NULL is a no-op */
 DEFINE_CLEANUP(struct lease *, lease_free)
 
-/* After lease_stop(): Redis knows the backup to be running, whether or not that has been sent yet.
- * A short upload may have ended before; a backup that is completed must have been running. */
+/* After lease_stop(): sees to it that Redis knows the backup to be running. A short upload may have
+ * ended before that was sent, and a backup that is completed must have been running. */
 enum status lease_announce_running(struct lease *lease, struct error *err) MUST_CHECK;
 
-/* The same, though it may have been sent: Redis shows that it does not know, or no more. */
+/* After lease_stop(): tells Redis again that the backup is running. For a Redis that shows that it
+ * does not know that, or no longer does. */
 enum status lease_announce_again(struct lease *lease, struct error *err) MUST_CHECK;
 
 /* After lease_stop(). */

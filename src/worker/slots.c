@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum { EXIT_NOT_STARTED = 127 };
@@ -104,7 +103,8 @@ static void leave_group(struct slot *slot)
     slot->group = -1;
 }
 
-enum status slot_start_job(struct slot *slot, const char *program, const char *config_path,
+enum status slot_start_job(struct slot *slot, const struct worker_system *system,
+                           const char *program, const char *config_path,
                            const struct stage_key *key, struct error *err)
 {
     int channel[2];
@@ -116,7 +116,7 @@ enum status slot_start_job(struct slot *slot, const char *program, const char *c
     if (job_output_open(&slot->output, &words, err) != STATUS_OK)
         return err->status;
     pid_t supervisor = getpid();
-    pid_t pid = fork();
+    pid_t pid = system->fork();
     if (pid < 0) {
         job_output_close(&slot->output);
         return FAIL_ERRNO(err, "fork");
@@ -153,10 +153,10 @@ NORETURN static void unwind_and_exit(const struct slot *slot,
     _exit(EXIT_FAILURE);
 }
 
-enum status slot_start_unwinding(struct slot *slot, const struct node_directories *directories,
-                                 struct error *err)
+enum status slot_start_unwinding(struct slot *slot, const struct worker_system *system,
+                                 const struct node_directories *directories, struct error *err)
 {
-    pid_t pid = fork();
+    pid_t pid = system->fork();
     if (pid < 0)
         return FAIL_ERRNO(err, "fork");
     if (pid == 0)
@@ -167,17 +167,9 @@ enum status slot_start_unwinding(struct slot *slot, const struct node_directorie
     return STATUS_OK;
 }
 
-bool slot_has_ended(const struct slot *slot, int *ret_wait_status)
+bool slot_has_ended(const struct slot *slot, const struct worker_system *system,
+                    int *ret_wait_status)
 {
-    if (slot->phase != SLOT_RUNNING && slot->phase != SLOT_UNWINDING)
-        return false;
-    int wait_status = 0;
-    pid_t pid;
-    do
-        pid = waitpid(slot->pid, &wait_status, WNOHANG);
-    while (pid < 0 && errno == EINTR);
-    if (pid != slot->pid)
-        return false;
-    *ret_wait_status = wait_status;
-    return true;
+    bool has_process = slot->phase == SLOT_RUNNING || slot->phase == SLOT_UNWINDING;
+    return has_process && worker_system_reap(system, slot->pid, ret_wait_status);
 }

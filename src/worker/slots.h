@@ -16,6 +16,7 @@
 #include "node_config.h"
 #include "stage/work.h"
 #include "stall_watch.h"
+#include "system.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -53,17 +54,20 @@ struct slot *slots_find_free(struct slots *slots);
 
 /* program --config PATH --job ID --epoch N --keys FD --log FD, for the claim in slot->job. Its
  * process gets SIGTERM when ours dies; the key is what is known of the job's repository. */
-enum status slot_start_job(struct slot *slot, const char *program, const char *config_path,
+enum status slot_start_job(struct slot *slot, const struct worker_system *system,
+                           const char *program, const char *config_path,
                            const struct stage_key *key, struct error *err) MUST_CHECK;
 
 /* The key that the job has given back so far, if any. */
 void slot_take_key(const struct slot *slot, struct stage_key *ret_key);
 
 /* A fork that unwinds; it lives on if we die. */
-enum status slot_start_unwinding(struct slot *slot, const struct node_directories *directories,
-                                 struct error *err) MUST_CHECK;
+enum status slot_start_unwinding(struct slot *slot, const struct worker_system *system,
+                                 const struct node_directories *directories, struct error *err)
+    MUST_CHECK;
 
 /* Has its process ended? Reaps it; *ret_wait_status is that of waitpid(2). */
-bool slot_has_ended(const struct slot *slot, int *ret_wait_status);
+bool slot_has_ended(const struct slot *slot, const struct worker_system *system,
+                    int *ret_wait_status);
 
 #endif

@@ -58,16 +58,17 @@ static enum status read_bytes(struct store *store, const struct job *job, int64_
     return STATUS_OK;
 }
 
-static enum status look_at_job(struct store *store, struct slot *slot, struct error *err)
+static enum status look_at_job(const struct supervisor *supervisor, struct slot *slot,
+                               struct error *err)
 {
     struct job job = {0};
     int64_t bytes = slot->watch.bytes;
-    if (store_job_get(store, slot->job.id, &job, err) != STATUS_OK)
+    if (supervisor->system->job_get(supervisor->store, slot->job.id, &job, err) != STATUS_OK)
         return err->status;
     if (stall_watch_expects_bytes(job.stage) &&
-        read_bytes(store, &slot->job, &bytes, err) != STATUS_OK)
+        read_bytes(supervisor->store, &slot->job, &bytes, err) != STATUS_OK)
         return err->status;
-    stall_watch_note(&slot->watch, job.stage, bytes, clock_mono_ms());
+    stall_watch_note(&slot->watch, job.stage, bytes, supervisor->system->now_ms());
     return STATUS_OK;
 }
 
@@ -78,7 +79,7 @@ static enum status look_at_jobs(struct supervisor *supervisor, struct error *err
         struct slot *slot = &supervisor->slots.items[i];
         if (slot->phase != SLOT_RUNNING)
             continue;
-        enum status status = look_at_job(supervisor->store, slot, err);
+        enum status status = look_at_job(supervisor, slot, err);
         if (status_is_transient(status))
             return status;
     }
@@ -101,7 +102,7 @@ static void tell_load(const struct supervisor *supervisor, const struct store_he
 enum status supervisor_sample_jobs(struct supervisor *supervisor, struct error *err)
 {
     if (!notify_is_on() || supervisor->stopping ||
-        !supervisor_is_due(&supervisor->pulse.look_ms, LOOK_MS))
+        !supervisor_is_due(supervisor, &supervisor->pulse.look_ms, LOOK_MS))
         return STATUS_OK;
     struct store_health health = {0};
     int64_t asked_us = clock_mono_us();
@@ -118,11 +119,11 @@ static enum health_redis redis_of(const struct supervisor *supervisor)
     return supervisor->pulse.silent ? HEALTH_REDIS_SILENT : HEALTH_REDIS_AWAY;
 }
 
-static void count_stalled(const struct slots *slots, struct health *health)
+static void count_stalled(const struct supervisor *supervisor, struct health *health)
 {
-    int64_t now_ms = clock_mono_ms();
-    for (size_t i = 0; i < slots->count; i++) {
-        const struct slot *slot = &slots->items[i];
+    int64_t now_ms = supervisor->system->now_ms();
+    for (size_t i = 0; i < supervisor->slots.count; i++) {
+        const struct slot *slot = &supervisor->slots.items[i];
         if (slot->phase != SLOT_RUNNING)
             continue;
         if (stall_watch_has_stalled(&slot->watch, now_ms))
@@ -137,8 +138,8 @@ static void beat(struct supervisor *supervisor)
     struct supervisor_pulse *pulse = &supervisor->pulse;
     struct health health = {.lag_ms = pulse->lag_ms, .redis = redis_of(supervisor)};
     if (!supervisor->stopping)
-        health.unclaimed_ms = clock_mono_ms() - pulse->claimed_ms;
-    count_stalled(&supervisor->slots, &health);
+        health.unclaimed_ms = supervisor->system->now_ms() - pulse->claimed_ms;
+    count_stalled(supervisor, &health);
     const char *news = health_beat(&health, &pulse->fault);
     if (news != NULL)
         log_event(LOG_LEVEL_WARNING, EVENT_SERVICE_FAULT, LOG_TEXT("fault", news));
@@ -147,20 +148,21 @@ static void beat(struct supervisor *supervisor)
 
 void supervisor_pulse_start(struct supervisor *supervisor)
 {
-    supervisor->pulse.claimed_ms = clock_mono_ms();
+    supervisor->pulse.claimed_ms = supervisor->system->now_ms();
     notify_ready();
 }
 
 void supervisor_pulse_turn(struct supervisor *supervisor, int64_t began_ms)
 {
     struct supervisor_pulse *pulse = &supervisor->pulse;
-    int64_t took_ms = clock_mono_ms() - began_ms;
+    int64_t took_ms = supervisor->system->now_ms() - began_ms;
     if (took_ms > pulse->lag_ms)
         pulse->lag_ms = took_ms;
-    if (supervisor->stopping && supervisor_is_due(&pulse->patience_ms, PATIENCE_PERIOD_MS))
+    if (supervisor->stopping &&
+        supervisor_is_due(supervisor, &pulse->patience_ms, PATIENCE_PERIOD_MS))
         notify_patience(PATIENCE_MS);
     int64_t period_ms = notify_beat_ms();
-    if (period_ms > 0 && supervisor_is_due(&pulse->beat_ms, period_ms))
+    if (period_ms > 0 && supervisor_is_due(supervisor, &pulse->beat_ms, period_ms))
         beat(supervisor);
 }
 

@@ -35,10 +35,10 @@ static void on_store_failure(struct supervisor *supervisor, const char *what,
     supervisor_pulse_store(supervisor, err);
     supervisor->away = true;
     supervisor->register_ms = 0; /* it may come back empty */
-    supervisor->retry_ms = clock_mono_ms() + SUPERVISOR_RETRY_MS;
+    supervisor->retry_ms = supervisor->system->now_ms() + SUPERVISOR_RETRY_MS;
 }
 
-static void catch_up(struct supervisor *supervisor)
+void supervisor_catch_up(struct supervisor *supervisor)
 {
     static const struct {
         const char *name;
@@ -48,7 +48,7 @@ static void catch_up(struct supervisor *supervisor)
                   {"maintain", supervisor_maintain},       {"claim", supervisor_claim},
                   {"sample_jobs", supervisor_sample_jobs}};
 
-    if (supervisor->away && clock_left_ms(supervisor->retry_ms) > 0)
+    if (supervisor->away && supervisor->system->now_ms() < supervisor->retry_ms)
         return;
     for (size_t i = 0; i < sizeof(duties) / sizeof(duties[0]); i++) {
         struct error err = {0};
@@ -62,12 +62,12 @@ static void catch_up(struct supervisor *supervisor)
     supervisor->away = false;
 }
 
-static void stop(struct supervisor *supervisor)
+void supervisor_stop(struct supervisor *supervisor)
 {
     if (!supervisor->stopping) {
         supervisor->stopping = true;
         supervisor->stop_kill_ms =
-            clock_mono_ms() + supervisor->node.config->worker.drain_timeout_s * 1000;
+            supervisor->system->now_ms() + supervisor->node.config->worker.drain_timeout_s * 1000;
         log_event(LOG_LEVEL_NOTICE, EVENT_WORKER_STOPPING,
                   LOG_NUMBER("jobs", (int64_t)slots_used(&supervisor->slots)));
         supervisor_pulse_stop(supervisor);
@@ -81,7 +81,7 @@ static void on_signals(struct supervisor *supervisor)
     struct signalfd_siginfo info;
     while (read(supervisor->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
-            stop(supervisor);
+            supervisor_stop(supervisor);
         else if (info.ssi_signo == SIGHUP && !supervisor->stopping)
             supervisor_reload(supervisor);
     }
@@ -98,7 +98,7 @@ static int64_t next_ms(const struct supervisor *supervisor)
     if (supervisor->away)
         next = supervisor->retry_ms;
     if (supervisor->stopping) /* no more claims: claim_ms is not moved on */
-        next = clock_mono_ms() + STOP_LOOK_MS;
+        next = supervisor->system->now_ms() + STOP_LOOK_MS;
     return next;
 }
 
@@ -123,29 +123,28 @@ static enum status wait_for_news(struct supervisor *supervisor, struct error *er
     return STATUS_OK;
 }
 
-/* True when there is nothing left to wait for, or no time. */
-static bool has_stopped(struct supervisor *supervisor)
+bool supervisor_has_stopped(struct supervisor *supervisor)
 {
     if (!supervisor->stopping)
         return false;
     if (slots_used(&supervisor->slots) == 0)
         return true;
-    if (clock_left_ms(supervisor->stop_kill_ms) == 0)
+    if (supervisor->system->now_ms() >= supervisor->stop_kill_ms)
         supervisor_signal_jobs(supervisor, SIGKILL);
-    return clock_left_ms(supervisor->stop_kill_ms + STOP_TELL_MS) == 0;
+    return supervisor->system->now_ms() >= supervisor->stop_kill_ms + STOP_TELL_MS;
 }
 
 static enum status loop(struct supervisor *supervisor, struct error *err)
 {
     do {
-        int64_t began_ms = clock_mono_ms();
+        int64_t began_ms = supervisor->system->now_ms();
         supervisor_forward_output(supervisor);
         supervisor_reap(supervisor);
         supervisor_run_helpers(supervisor, false);
-        catch_up(supervisor);
+        supervisor_catch_up(supervisor);
         supervisor_open_wake(supervisor);
         supervisor_pulse_turn(supervisor, began_ms);
-        if (has_stopped(supervisor))
+        if (supervisor_has_stopped(supervisor))
             break;
     } while (wait_for_news(supervisor, err) == STATUS_OK);
     if (!supervisor->stopping)
@@ -203,8 +202,11 @@ static void supervisor_done(struct supervisor *supervisor)
 
 enum status worker_supervise(const char *program, const char *config_path, struct error *err)
 {
-    struct supervisor supervisor = {
-        .program = program, .config_path = config_path, .lock = JOB_LOCK_NONE, .signals = -1};
+    struct supervisor supervisor = {.system = &worker_system,
+                                    .program = program,
+                                    .config_path = config_path,
+                                    .lock = JOB_LOCK_NONE,
+                                    .signals = -1};
     enum status status = start(&supervisor, err);
     if (status == STATUS_OK) {
         supervisor_pulse_start(&supervisor);

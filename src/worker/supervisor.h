@@ -19,6 +19,7 @@
 #include "slots.h"
 #include "store/jobs.h"
 #include "store/wake.h"
+#include "system.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,6 +35,7 @@ struct supervisor_pulse {
 };
 
 struct supervisor {
+    const struct worker_system *system;
     const char *program;
     const char *config_path;
     char name[80]; /* in job:<id>, for people */
@@ -54,7 +56,8 @@ struct supervisor {
 };
 
 /* True once per period: the first time at once, then when the deadline has come. */
-bool supervisor_is_due(int64_t *deadline_ms, int64_t period_ms);
+bool supervisor_is_due(const struct supervisor *supervisor, int64_t *deadline_ms,
+                       int64_t period_ms);
 
 /* Remembers what keys the jobs have given back. */
 void supervisor_take_keys(struct supervisor *supervisor);
@@ -66,6 +69,14 @@ void supervisor_forward_output(struct supervisor *supervisor);
 void supervisor_reap(struct supervisor *supervisor);
 void supervisor_signal_jobs(struct supervisor *supervisor, int number);
 
+/* Begins to stop, or is in haste: nothing is claimed any more, and the jobs hand back their claims.
+ */
+void supervisor_stop(struct supervisor *supervisor);
+
+/* True when there is nothing left to wait for, or no time. Kills the jobs that have not stopped
+ * when they should have. */
+bool supervisor_has_stopped(struct supervisor *supervisor);
+
 /* Of a job whose process is about to be started; and the end of all that it has left. */
 int supervisor_make_group(const struct supervisor *supervisor, const char *name);
 void supervisor_end_group(const struct supervisor *supervisor, const char *name);
@@ -75,6 +86,10 @@ void supervisor_sweep_groups(struct supervisor *supervisor);
 typedef enum status supervisor_duty_fn(struct supervisor *supervisor, struct error *err);
 supervisor_duty_fn supervisor_report_ends, supervisor_register, supervisor_run_askers,
     supervisor_heartbeat, supervisor_maintain, supervisor_claim, supervisor_sample_jobs;
+
+/* All duties that are due, in their order. After one that fails Redis is away: the rest waits, and
+ * SUPERVISOR_RETRY_MS pass until the next attempt. */
+void supervisor_catch_up(struct supervisor *supervisor);
 
 /* Runs the helpers that need Redis, or those that do not. */
 void supervisor_run_helpers(struct supervisor *supervisor, bool needs_redis);

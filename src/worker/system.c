@@ -7,6 +7,16 @@ const struct worker_system worker_system = {
     .fork = fork,
     .kill = kill,
     .waitpid = waitpid,
+    .register_node = registration_run,
+    .job_get = store_job_get,
+    .job_claim = store_job_claim,
+    .job_renew = store_job_renew,
+    .job_advance = store_job_advance,
+    .job_finish = store_job_finish,
+    .job_died = store_job_died,
+    .sweep = store_sweep,
+    .node_heartbeat = store_node_heartbeat,
+    .maintenance_queue = store_maintenance_queue,
 };
 
 bool worker_system_reap(const struct worker_system *system, pid_t pid, int *ret_wait_status)

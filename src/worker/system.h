@@ -9,6 +9,8 @@
 #define WORKER_SYSTEM_H
 
 #include "core/clock.h"
+#include "registration.h"
+#include "store/jobs.h"
 
 #include <signal.h>
 #include <stdbool.h>
@@ -22,6 +24,17 @@ struct worker_system {
     __typeof__(fork) *fork;
     __typeof__(kill) *kill;
     __typeof__(waitpid) *waitpid;
+    /* Redis: the functions of store/jobs.h, and what is made of them. */
+    __typeof__(registration_run) *register_node;
+    __typeof__(store_job_get) *job_get;
+    __typeof__(store_job_claim) *job_claim;
+    __typeof__(store_job_renew) *job_renew;
+    __typeof__(store_job_advance) *job_advance;
+    __typeof__(store_job_finish) *job_finish;
+    __typeof__(store_job_died) *job_died;
+    __typeof__(store_sweep) *sweep;
+    __typeof__(store_node_heartbeat) *node_heartbeat;
+    __typeof__(store_maintenance_queue) *maintenance_queue;
 };
 
 /* The real one. */

@@ -4,7 +4,7 @@
 void supervisor_open_wake(struct supervisor *supervisor)
 {
     if (supervisor->wake != NULL || supervisor->stopping || supervisor->away ||
-        !supervisor_is_due(&supervisor->wake_ms, SUPERVISOR_RETRY_MS))
+        !supervisor_is_due(supervisor, &supervisor->wake_ms, SUPERVISOR_RETRY_MS))
         return;
     struct store_options options = node_config_store_options(&supervisor->node);
     struct error err = {0};

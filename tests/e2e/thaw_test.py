@@ -27,7 +27,7 @@ class Thaw(NodeTest):
 
     @staticmethod
     def records(node):
-        return os.listdir(node.path("state/undo"))
+        return [name for name in os.listdir(node.path("state/undo")) if not name.endswith(".tmp")]
 
     def wait_until_nothing_is_owed(self, node):
         wait_until(lambda: not self.is_frozen(node), 60, "the application is let go")

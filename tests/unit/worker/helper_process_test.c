@@ -1,61 +1,13 @@
 #include "src/worker/helper_process.h"
 
+#include "fake_system.h"
+
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
-#include <criterion/parameterized.h>
-
-#include <string.h>
 
 enum { ROUTINE_MS = 600, AGAIN_MS = 30, DEADLINE_MS = 300, FAILURE = 1 << 8 };
 
-/* The world of the helpers: a clock that the tests turn, and processes that end when they say. */
-static int64_t now_ms;
-static int forks, kills;
-static bool fork_fails;
-static pid_t running; /* 0: none */
-static bool has_ended;
-static int wait_status;
 static bool is_needed;
-
-static int64_t fake_now(void)
-{
-    return now_ms;
-}
-
-static pid_t fake_fork(void)
-{
-    if (fork_fails) {
-        errno = EAGAIN;
-        return -1;
-    }
-    cr_assert(eq(int, running, 0), "two at a time");
-    forks++;
-    has_ended = false;
-    running = 100 + forks;
-    return running;
-}
-
-static int fake_kill(pid_t pid, int number)
-{
-    cr_assert(eq(int, pid, running));
-    cr_assert(eq(int, number, SIGKILL));
-    kills++;
-    return 0;
-}
-
-static pid_t fake_waitpid(pid_t pid, int *ret_status, int options)
-{
-    cr_assert(eq(int, pid, running));
-    cr_assert(eq(int, options, WNOHANG));
-    if (!has_ended)
-        return 0;
-    *ret_status = wait_status;
-    running = 0;
-    return pid;
-}
-
-static const struct worker_system fake_system = {
-    .now_ms = fake_now, .fork = fake_fork, .kill = fake_kill, .waitpid = fake_waitpid};
 
 static int never_called(const struct node_config *node)
 {
@@ -85,7 +37,6 @@ static struct helper helper;
 
 static void set_up(void)
 {
-    now_ms = 1000000;
     is_needed = true;
     helper_init(&helper, &kind);
 }
@@ -104,29 +55,28 @@ static void run_with(bool needs_redis, bool stopping)
 
 static void run_at(int64_t ms)
 {
-    now_ms = ms;
+    fake.now_ms = ms;
     run_with(false, false);
 }
 
 static void end_at(int64_t ms, int status)
 {
-    now_ms = ms;
-    has_ended = true;
-    wait_status = status;
+    fake.now_ms = ms;
+    fake_end_process(helper.pid, status);
     helpers_reap(&helper, 1, &fake_system);
 }
 
 Test(helper_process, waits_until_it_is_asked_for)
 {
     run_at(5000000);
-    cr_assert(eq(int, forks, 0));
+    cr_assert(eq(int, fake.process_count, 0));
 
     helper_ask(&helper);
     run_at(5000000);
     run_at(5000001);
 
-    cr_assert(eq(int, forks, 1));
-    cr_assert(eq(int, helper.pid, running));
+    cr_assert(eq(int, fake.process_count, 1));
+    cr_assert(eq(int, helper.pid, FAKE_FIRST_PID));
 }
 
 Test(helper_process, is_asked_for_by_the_start_where_its_row_says_so)
@@ -137,7 +87,7 @@ Test(helper_process, is_asked_for_by_the_start_where_its_row_says_so)
 
     run_at(0);
 
-    cr_assert(eq(int, forks, 1));
+    cr_assert(eq(int, fake.process_count, 1));
 }
 
 Test(helper_process, comes_again_after_its_routine_when_all_was_well)
@@ -147,9 +97,9 @@ Test(helper_process, comes_again_after_its_routine_when_all_was_well)
     end_at(1100, 0);
 
     run_at(1100 + ROUTINE_MS - 1);
-    cr_assert(eq(int, forks, 1));
+    cr_assert(eq(int, fake.process_count, 1));
     run_at(1100 + ROUTINE_MS);
-    cr_assert(eq(int, forks, 2));
+    cr_assert(eq(int, fake.process_count, 2));
 }
 
 Test(helper_process, comes_again_sooner_when_it_has_failed)
@@ -159,9 +109,9 @@ Test(helper_process, comes_again_sooner_when_it_has_failed)
     end_at(1100, FAILURE);
 
     run_at(1100 + AGAIN_MS - 1);
-    cr_assert(eq(int, forks, 1));
+    cr_assert(eq(int, fake.process_count, 1));
     run_at(1100 + AGAIN_MS);
-    cr_assert(eq(int, forks, 2));
+    cr_assert(eq(int, fake.process_count, 2));
 }
 
 Test(helper_process, comes_no_more_where_its_row_says_never)
@@ -175,7 +125,7 @@ Test(helper_process, comes_no_more_where_its_row_says_never)
 
     run_at(INT64_MAX - 1);
 
-    cr_assert(eq(int, forks, 1));
+    cr_assert(eq(int, fake.process_count, 1));
 }
 
 Test(helper_process, is_not_forgotten_when_it_is_asked_for_while_it_runs)
@@ -184,12 +134,12 @@ Test(helper_process, is_not_forgotten_when_it_is_asked_for_while_it_runs)
     run_at(1000);
     helper_ask(&helper);
     run_at(1050);
-    cr_assert(eq(int, forks, 1), "one at a time");
+    cr_assert(eq(int, fake.process_count, 1), "one at a time");
 
     end_at(1100, FAILURE);
     run_at(1100);
 
-    cr_assert(eq(int, forks, 2));
+    cr_assert(eq(int, fake.process_count, 2));
 }
 
 Test(helper_process, is_killed_when_it_is_overdue_and_comes_again_as_one_that_failed)
@@ -197,15 +147,15 @@ Test(helper_process, is_killed_when_it_is_overdue_and_comes_again_as_one_that_fa
     helper_ask(&helper);
     run_at(1000);
     run_at(1000 + DEADLINE_MS - 1);
-    cr_assert(eq(int, kills, 0));
+    cr_assert(eq(int, fake_count_signals(FAKE_FIRST_PID, SIGKILL), 0));
 
     run_at(1000 + DEADLINE_MS);
-    cr_assert(eq(int, kills, 1));
+    cr_assert(eq(int, fake_count_signals(FAKE_FIRST_PID, SIGKILL), 1));
     end_at(1000 + DEADLINE_MS, SIGKILL);
     run_at(1000 + DEADLINE_MS + AGAIN_MS);
 
-    cr_assert(eq(int, forks, 2));
-    cr_assert(eq(int, kills, 1), "its deadline is its own");
+    cr_assert(eq(int, fake.process_count, 2));
+    cr_assert(eq(int, fake_count_signals(FAKE_FIRST_PID, SIGKILL), 1), "its deadline is its own");
 }
 
 Test(helper_process, may_take_its_time_where_it_has_no_deadline)
@@ -218,7 +168,7 @@ Test(helper_process, may_take_its_time_where_it_has_no_deadline)
 
     run_at(INT64_MAX - 1);
 
-    cr_assert(eq(int, kills, 0));
+    cr_assert(eq(int, fake_count_signals(FAKE_FIRST_PID, SIGKILL), 0));
 }
 
 Test(helper_process, is_not_started_when_there_is_nothing_to_do)
@@ -228,26 +178,26 @@ Test(helper_process, is_not_started_when_there_is_nothing_to_do)
     run_at(1000);
     is_needed = true;
     run_at(1000 + ROUTINE_MS - 1);
-    cr_assert(eq(int, forks, 0));
+    cr_assert(eq(int, fake.process_count, 0));
 
     run_at(1000 + ROUTINE_MS);
 
-    cr_assert(eq(int, forks, 1));
+    cr_assert(eq(int, fake.process_count, 1));
 }
 
 Test(helper_process, that_cannot_be_started_is_tried_again)
 {
-    fork_fails = true;
+    fake.fork_fails = true;
     helper_ask(&helper);
     run_at(1000);
-    fork_fails = false;
+    fake.fork_fails = false;
     run_at(1000 + HELPER_START_AGAIN_MS - 1);
-    cr_assert(eq(int, forks, 0));
+    cr_assert(eq(int, fake.process_count, 0));
     cr_assert(eq(int, helper.pid, 0));
 
     run_at(1000 + HELPER_START_AGAIN_MS);
 
-    cr_assert(eq(int, forks, 1));
+    cr_assert(eq(int, fake.process_count, 1));
 }
 
 Test(helper_process, waits_for_redis_where_its_row_says_so)
@@ -258,24 +208,24 @@ Test(helper_process, waits_for_redis_where_its_row_says_so)
     helper_ask(&helper);
 
     run_with(false, false);
-    cr_assert(eq(int, forks, 0));
+    cr_assert(eq(int, fake.process_count, 0));
     run_with(true, false);
-    cr_assert(eq(int, forks, 1));
+    cr_assert(eq(int, fake.process_count, 1));
 }
 
 Test(helper_process, is_killed_but_not_started_by_a_supervisor_that_stops)
 {
     helper_ask(&helper);
     run_at(1000);
-    now_ms = 1000 + DEADLINE_MS;
+    fake.now_ms = 1000 + DEADLINE_MS;
     run_with(false, true);
-    cr_assert(eq(int, kills, 1));
+    cr_assert(eq(int, fake_count_signals(FAKE_FIRST_PID, SIGKILL), 1));
 
     end_at(2000, SIGKILL);
-    now_ms = 5000000;
+    fake.now_ms = 5000000;
     run_with(false, true);
 
-    cr_assert(eq(int, forks, 1));
+    cr_assert(eq(int, fake.process_count, 1));
 }
 
 /* A row that lacks something would only be noticed when its turn comes. */
