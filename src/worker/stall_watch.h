@@ -1,7 +1,7 @@
 /*
  * Stall watch: does a job get anywhere? Its bytes are read from Redis, where its callers look as
  * well: a thread that goes on renewing a lease beside work that hangs deceives nobody. The
- * supervisor leaves out its signs of life while jobs have stalled (supervisor_pulse_turn()).
+ * supervisor leaves out its signs of life while jobs have stalled (pulse.c).
  */
 #ifndef WORKER_STALL_WATCH_H
 #define WORKER_STALL_WATCH_H

@@ -5,7 +5,7 @@
  *   wake.c      the wake-up channel
  *   reload.c    a new configuration
  *   groups.c    the cgroups of jobs
- *   stall_watch.c  what the service manager hears
+ *   pulse.c     what the service manager hears
  */
 #ifndef WORKER_SUPERVISOR_H
 #define WORKER_SUPERVISOR_H

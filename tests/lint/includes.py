@@ -31,8 +31,6 @@ KNOWN_CIRCLES = [
     {"backup", "caveats", "commit", "context", "discover", "freeze", "pipeline", "preparation", "restore",
      "restore_inplace", "restore_job", "undo", "unwind", "upload"},
     {"content", "crew"},
-    # worker
-    {"slots", "stall_watch", "supervisor"},
     # store
     {"async", "merge"},
     {"connection", "library", "settings", "store"},
