@@ -5,11 +5,10 @@ The only writer of everything below "appbackup:" (docs/redis.md shows each key a
 A call is atomic but is not rolled back: every function first reads and checks, and writes only when nothing can be
 refused any more. A refusal is an error reply "<CODE> <text>"; include/store/store.h lists the codes.
 
-Three records make the state of the world:
-  backup   what callers see. Its state changes in Backups.transition() only, by Backups.TRANSITIONS.
-  task     a restore, prune or verify; its state changes in Tasks.transition() only.
-  job      one unit of work on a backup or a task. It stands in exactly one place at a time (a node's queue, delayed,
-           leases, quarantine, or none when it is done); Jobs.move() is the only function that moves it.
+Two sorts of records make the state of the world:
+  subject  a backup, or a task: what callers see. Its state changes in Subject:transition() only, by Facts.subjects.
+  job      one unit of work on a subject. It stands in exactly one place at a time (a node's queue, delayed, leases,
+           quarantine, or none when it is done); Jobs.move() is the only function that moves it.
 
 A claim gets a new epoch. Every later write of the worker carries it, so a worker that has lost its lease changes
 nothing (Jobs.fence()). All times are those of Redis, in ms since the epoch; all values are plain text.

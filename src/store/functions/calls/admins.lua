@@ -22,28 +22,21 @@ function Admin.note(job, actor, why)
     return { job = job.id, epoch = job.epoch, who = actor, why = why }
 end
 
-function Admin.subject_of(job)
-    return Tasks.owns(job) and Tasks.load(job.subject) or Backups.load(job.subject)
-end
-
 -- A job by its own id, or by that of its backup or task.
 function Admin.find_job(id)
-    local job = Jobs.load(id)
-    if not job then
-        local backup, task = Backups.load(id), Tasks.load(id)
-        job = backup and Jobs.of(backup) or (task and Jobs.load(task.job))
-    end
+    local record = Subject.locate(id)
+    local job = Jobs.load(id) or (record and Jobs.of(record))
     if not job then
         Call.refuse("UNKNOWN_JOB", "there is no job %s, and no backup or task with this id that has one", id)
     end
     return job
 end
 
--- For what stays in its state: somebody has had a hand in it.
-function Admin.journal_for(job, subject, note)
-    local state = subject and subject.state or ""
-    Journal.write({ backup = Tasks.owns(job) and (subject and subject.backup or "") or job.subject, job = job.id,
-        app = job.app, account = job.account, from = state, to = state, epoch = job.epoch, who = note.who,
+-- For what stays in its state: somebody has had a hand in it. record: nil when it is gone.
+function Admin.journal_for(job, record, note)
+    local state = record and record.state or ""
+    Journal.write({ backup = record and Subject.of_job(job).told(record, "") or Backups.kinds[job.kind] and job.subject,
+        job = job.id, app = job.app, account = job.account, from = state, to = state, epoch = job.epoch, who = note.who,
         why = note.why })
 end
 
@@ -55,18 +48,6 @@ function Admin.fresh(job, why)
         reason = why, node = Apps.node_of(job.app, job.node) }
 end
 
-function Admin.check_retry(backup)
-    Backups.require_event(backup, "retry")
-    if backup.percent_done == "100" or backup.state_details:find('delete_failed"', 1, true) then
-        Call.refuse("ILLEGAL_TRANSITION", "backup %s: what has failed is its delete; delete it again", backup.id)
-    end
-    local app = Apps.find("", backup.app)
-    Buckets.find("", backup.bucket)
-    if app.concurrent_backups == "refuse" then
-        Create.check_app_has_none(app, {})
-    end
-end
-
 -- A new job that goes on counting where the last one of its subject has stopped: its attempts tell whether there may be
 -- data in a bucket. Of one that nobody remembers, it had been claimed.
 function Admin.queue_successor(id, old, kind, subject, node, now)
@@ -74,66 +55,48 @@ function Admin.queue_successor(id, old, kind, subject, node, now)
     redis.call("HSET", Keys.job(id), "attempt", old and old.attempt or "1", "epoch", old and old.epoch or "1")
 end
 
--- The job in quarantine that a subject may have, queued again; else a new one. What has been done stays counted as done.
--- move: the transition() of the subject's kind; seed: of the new job's id.
-function Admin.start_again(subject, kind, move, seed, actor, why)
-    local old, now = Jobs.of(subject), Time.now_ms()
-    local node = Apps.node_of(subject.app, subject.node)
+-- The job in quarantine that a record may have, queued again; else a new one. What has been done stays counted as done.
+-- The id of the job.
+function Admin.retry(subject, record, actor, why)
+    subject.check_retry(record)
+    local old, now = Jobs.of(record), Time.now_ms()
     local changes = { state_unready = "[]", state_details = "[]", hook_state = "", hook_state_details = "[]",
-        node = node }
+        node = Apps.node_of(record.app, record.node) }
     if old and old.state == "quarantined" then
-        move(subject, "retry", Admin.note(old, actor, why), changes)
+        subject:transition(record, "retry", Admin.note(old, actor, why), changes)
         Jobs.queue(old, Admin.fresh(old, why))
         return old.id
     end
-    changes.job = Ids.derived("retry" .. seed .. Text.int(now))
-    move(subject, "retry", { job = changes.job, who = actor, why = why }, changes)
-    Admin.queue_successor(changes.job, old, kind, subject, node, now)
+    changes.job = Ids.derived("retry" .. subject.retry_seed(record) .. Text.int(now))
+    subject:transition(record, "retry", { job = changes.job, who = actor, why = why }, changes)
+    Admin.queue_successor(changes.job, old, subject.retry_kind(record), record, changes.node, now)
     return changes.job
-end
-
-function Admin.retry_backup(backup, actor, why)
-    Admin.check_retry(backup)
-    return Admin.start_again(backup, "backup", Backups.transition, backup.id .. backup.revision, actor, why)
-end
-
-function Admin.retry_task(task, actor, why)
-    Tasks.require_event(task, "retry")
-    Apps.find("", task.app)
-    Buckets.find("", task.bucket)
-    if task.kind == "restore" then
-        Tasks.read_restore({ account = "", app = task.app, backup = task.backup })
-    end
-    Tasks.check_room(task)
-    return Admin.start_again(task, task.kind, Tasks.transition, task.id, actor, why)
 end
 
 Call.writes("retry", function(a)
     local id, actor = a:id("backup or task"), Admin.read_actor(a)
     local why = Admin.why("tried again on request", Admin.read_reason(a))
     a:finish()
-    local backup, task = Backups.load(id), Tasks.load(id)
-    if not backup and not task then
+    local record, subject = Subject.locate(id)
+    if not record then
         Call.refuse("UNKNOWN_BACKUP", "no backup and no task has the id %s", id)
     end
-    local job = backup and Admin.retry_backup(backup, actor, why) or Admin.retry_task(task, actor, why)
-    return string.format("%s %s is pending again, its job is %s", backup and "backup" or task.kind, id, job)
+    local job = Admin.retry(subject, record, actor, why)
+    return string.format("%s %s is pending again, its job is %s", subject.noun(record), id, job)
 end)
 
 -- Queued again --------------------------------------------------------------------------------------------------------
 
 function Admin.release(job, actor, why)
-    local subject = Admin.subject_of(job)
-    if not subject or subject.job ~= job.id then
+    local subject = Subject.of_job(job)
+    local record = subject:load(job.subject)
+    if not record or record.job ~= job.id then
         Call.refuse("ILLEGAL_TRANSITION", "job %s: %s %s is gone or has another job by now; drop this one", job.id,
-            Tasks.owns(job) and "task" or "backup", job.subject)
-    elseif Tasks.owns(job) then
-        Admin.retry_task(subject, actor, why)
-    elseif job.kind == "backup" then
-        Admin.retry_backup(subject, actor, why)
+            subject.name, job.subject)
+    elseif job.kind == subject.retry_kind(record) then
+        Admin.retry(subject, record, actor, why)
     else
-        Tasks.refuse_delete(subject)
-        Backups.transition(subject, "delete", Admin.note(job, actor, why), { state_unready = "[]" })
+        subject.release(record, Admin.note(job, actor, why))
         Jobs.queue(job, Admin.fresh(job, why))
     end
     return string.format("job %s is in the queue of node %s again", job.id, job.node)
@@ -151,43 +114,35 @@ function Admin.REQUEUE.done(job)
 end
 
 function Admin.REQUEUE.delayed(job, actor, why)
-    local subject = Admin.subject_of(job)
-    if not Tasks.is_wanted(job) then
+    local subject = Subject.of_job(job)
+    local record = subject:load(job.subject)
+    if not subject:is_wanted(job) then
         Call.refuse("ILLEGAL_TRANSITION", "job %s: what it is for does not wait for it", job.id)
     end
-    local update = Tasks.owns(job) and Tasks.update or Backups.update
-    update(subject, { state_unready = "[]" }, Time.now_ms())
+    subject:update(record, { state_unready = "[]" }, Time.now_ms())
     Jobs.queue(job, { deadline_ms = "0", reason = why })
-    Admin.journal_for(job, subject, { who = actor, why = why })
+    Admin.journal_for(job, record, { who = actor, why = why })
     return string.format("job %s is in the queue of node %s", job.id, job.node)
 end
 
 -- As if its worker had handed it back, but in the name of who asks. Its epoch is stale from here on: a job that is not
 -- claimed has no writer.
 function Admin.REQUEUE.claimed(job, actor, why, force)
-    local subject = Admin.subject_of(job)
+    local subject = Subject.of_job(job)
+    local record = subject:load(job.subject)
     if tonumber(job.lease_until_ms) > Time.now_ms() and not force then
         Call.refuse("LEASE_HELD", "job %s: worker %s has it until %s; it can only be taken away by force", job.id,
             job.worker, Time.text(job.lease_until_ms))
-    elseif not subject then
+    elseif not record then
         Call.refuse("ILLEGAL_TRANSITION", "job %s: its %s %s is gone", job.id, job.kind, job.subject)
     end
-    local release = { reason = why, delay_ms = 0 }
-    if Tasks.owns(job) then
-        Tasks.require_event(subject, "requeue")
-    else
-        Backups.require_event(subject, "requeue")
-    end
+    subject:require_event(record, "requeue")
     redis.call("HSET", Keys.job(job.id), "deadline_ms", "0")
     job.deadline_ms, job.worker = "0", actor
-    if Tasks.owns(job) then
-        Tasks.finish(job, "released", release, {})
-    else
-        Backups.FINISH.released(job, subject, release, {})
-    end
+    subject:finish(job, "released", { reason = why, delay_ms = 0 }, {})
     if job.state == "queued" then
-        local update = Tasks.owns(job) and Tasks.update or Backups.update
-        update(Admin.subject_of(job), { state_unready = "[]" }, Time.now_ms()) -- what it waits for is told instead
+        local changes = { state_unready = "[]" } -- what it waits for is told instead
+        subject:update(subject:load(job.subject), changes, Time.now_ms())
         return string.format("job %s is in the queue of node %s", job.id, job.node)
     end
     return string.format("job %s has ended: that had been asked for", job.id)
@@ -223,9 +178,9 @@ Call.writes("quarantine_drop", function(a)
     a:finish()
     local job = Admin.find_quarantined(id)
     Jobs.close(job, why)
-    Admin.journal_for(job, Admin.subject_of(job), { who = actor, why = why })
-    return string.format("job %s is forgotten; its %s %s stays as it is", job.id, Tasks.owns(job) and "task" or "backup",
-        job.subject)
+    local subject = Subject.of_job(job)
+    Admin.journal_for(job, subject:load(job.subject), { who = actor, why = why })
+    return string.format("job %s is forgotten; its %s %s stays as it is", job.id, subject.name, job.subject)
 end)
 
 -- Held back -----------------------------------------------------------------------------------------------------------

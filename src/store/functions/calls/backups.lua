@@ -156,7 +156,7 @@ Call.writes("backup_delete", function(a)
     local account, app, id = a:optional_id("account"), a:optional_id("app"), a:id("backup")
     local actor = Text.clean(a:text("actor", 128), 128)
     a:finish()
-    local backup = Backups.find(account, app, id)
+    local backup = Backups:find(account, app, id)
     if backup.state == "deleting" then
         Call.refuse("ALREADY_DELETING", "backup %s is being deleted", id)
     end
@@ -165,10 +165,10 @@ Call.writes("backup_delete", function(a)
     local claimed = job ~= nil and job.state == "claimed"
     local untouched = backup.state == "pending" and job ~= nil and job.attempt == "0"
     local event = untouched and "withdraw" or "delete"
-    Backups.require_event(backup, event)
+    Backups:require_event(backup, event)
 
     local why = claimed and "delete requested, its job is asked to stop" or "delete requested"
-    Backups.transition(backup, event, { job = backup.job, epoch = job and job.epoch, who = actor, why = why }, {})
+    Backups:transition(backup, event, { job = backup.job, epoch = job and job.epoch, who = actor, why = why }, {})
     if claimed then
         Jobs.ask_to_stop(job, actor, why)
         return Call.DONE
@@ -186,20 +186,42 @@ Call.writes("backup_cancel", function(a)
     local account, app, id = a:optional_id("account"), a:optional_id("app"), a:id("backup")
     local actor, reason = Text.clean(a:text("actor", 128), 128), a:sentence("reason")
     a:finish()
-    local backup = Backups.find(account, app, id)
+    local backup = Backups:find(account, app, id)
     if backup.state == "deleting" then
         Call.refuse("ALREADY_DELETING", "backup %s is being deleted", id)
     end
-    Backups.require_event(backup, "cancel")
+    Backups:require_event(backup, "cancel")
     local job, now = Jobs.of(backup), Time.now_ms()
     local why = Text.clean("canceled on request" .. (reason ~= "" and ": " .. reason or ""), Limits.REASON_MAX)
     if not job or job.state ~= "claimed" then
-        Backups.cancel(backup, job, { job = backup.job, epoch = job and job.epoch, who = actor, why = why }, {})
+        Backups:cancel(backup, job, { job = backup.job, epoch = job and job.epoch, who = actor, why = why }, {})
     elseif job.cancel ~= "1" then
         Jobs.ask_to_stop(job, actor, why)
-        Backups.update(backup, { state_unready = Reasons.of("being canceled") }, now)
+        Backups:update(backup, { state_unready = Reasons.of("being canceled") }, now)
         Journal.write({ backup = id, job = job.id, app = backup.app, account = backup.account, from = backup.state,
             to = backup.state, epoch = job.epoch, who = actor, why = why .. "; its job is asked to stop" })
     end
     return Backups.visible("", "", id, now)
 end)
+
+-- Tried again ---------------------------------------------------------------------------------------------------------
+
+function Backups.check_retry(backup)
+    Backups:require_event(backup, "retry")
+    if backup.percent_done == "100" or backup.state_details:find('delete_failed"', 1, true) then
+        Call.refuse("ILLEGAL_TRANSITION", "backup %s: what has failed is its delete; delete it again", backup.id)
+    end
+    local app = Apps.find("", backup.app)
+    Buckets.find("", backup.bucket)
+    if app.concurrent_backups == "refuse" then
+        Create.check_app_has_none(app, {})
+    end
+end
+
+function Backups.retry_kind()
+    return "backup"
+end
+
+function Backups.retry_seed(backup)
+    return backup.id .. backup.revision
+end

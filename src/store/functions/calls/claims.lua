@@ -33,7 +33,7 @@ function Claim.pick(node, first, known)
         local job = Jobs.load(id)
         if job and Claim.is_kept_waiting(job, known) then
             skipped = skipped + 1
-        elseif job and Jobs.place_of(job) == queue and Tasks.is_wanted(job) then
+        elseif job and Jobs.place_of(job) == queue and Subject.of_job(job):is_wanted(job) then
             return job, skipped, #ids
         else
             Claim.drop_leftover(id, job, node)
@@ -89,56 +89,27 @@ Call.writes("job_renew", function(a)
     local lease_ms = a:number("lease_ms", 1, Limits.LEASE_MAX_MS)
     local report = Progress.read(a)
     local job = Jobs.fence(id, epoch)
-    if Tasks.owns(job) then
-        return Tasks.renew(job, lease_ms, report)
-    end
-    local backup, now = Backups.of(job), Time.now_ms()
-    Jobs.extend_lease(job, lease_ms, now, report.stage)
-    if job.kind == "backup" then
-        Backups.update(backup, Progress.changes(backup, report), now)
-    end
-    return Jobs.answer(job, now)
+    return Subject.of_job(job):renew(job, lease_ms, report)
 end)
 
-Jobs.ADVANCE_EVENTS = { discovering = "discover", running = "run" }
+Claim.EVENTS = { discovering = "discover", running = "run" }
 
 Call.writes("job_advance", function(a)
     local id, epoch = a:id("job"), a:number("epoch", 0, Limits.BYTES_MAX)
-    local event = Jobs.ADVANCE_EVENTS[a:choice("state", Jobs.ADVANCE_EVENTS)]
+    local event = Claim.EVENTS[a:choice("state", Claim.EVENTS)]
     local lease_ms = a:number("lease_ms", 1, Limits.LEASE_MAX_MS)
     local report = Progress.read(a)
     local job = Jobs.fence(id, epoch)
-    if Tasks.owns(job) then
-        return Tasks.advance(job, event, lease_ms, report)
-    end
-    local backup, now = Backups.of(job), Time.now_ms()
-    local answer = Jobs.answer(job, now)
-    if answer == "ok" then
-        Backups.require_event(backup, event)
-    end
-    Jobs.extend_lease(job, lease_ms, now, report.stage)
-    if answer ~= "ok" then
-        return answer
-    end
-    local changes = Progress.changes(backup, report)
-    changes.state_unready = "[]"
-    Backups.transition(backup, event, Jobs.note(job, report.stage and "stage " .. report.stage or ""), changes)
-    return "ok"
+    return Subject.of_job(job):advance(job, event, lease_ms, report)
 end)
 
 Call.writes("job_finish", function(a)
     local id, epoch = a:id("job"), a:number("epoch", 0, Limits.BYTES_MAX)
-    local outcome = a:choice("outcome", Backups.FINISH)
+    local outcome = a:choice("outcome", Subject.OUTCOMES)
     local finish = { delay_ms = a:number("delay_ms", 0, Limits.DELAY_MAX_MS), reason = a:sentence("reason") }
     local report = Progress.read(a)
     local job = Jobs.fence(id, epoch)
-    if Tasks.owns(job) then
-        Tasks.finish(job, outcome, finish, report)
-        return Call.DONE
-    end
-    local backup = Backups.of(job)
-    Backups.require_event(backup, Backups.OUTCOME_EVENTS[job.kind][outcome])
-    Backups.FINISH[outcome](job, backup, finish, job.kind == "backup" and Progress.changes(backup, report) or {})
+    Subject.of_job(job):finish(job, outcome, finish, report)
     return Call.DONE
 end)
 
@@ -150,7 +121,7 @@ Call.writes("job_died", function(a)
     if not job or job.state ~= "claimed" or tonumber(job.epoch) ~= epoch then
         return "none"
     end
-    return Jobs.bury(job, { evidence = evidence, kills_max = kills_max, delay_ms = delay_ms })
+    return Subject.of_job(job):bury(job, { evidence = evidence, kills_max = kills_max, delay_ms = delay_ms })
 end)
 
 Call.writes("sweep", function(a)

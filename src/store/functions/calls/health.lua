@@ -18,7 +18,8 @@ end
 -- Since when the oldest of a node's queue waits; nil: it is empty. Within a priority, the score orders by age.
 function Health.oldest_queued(node)
     local oldest
-    for _, priority in pairs(Jobs.PRIORITY) do
+    for _, kind in pairs(Facts.kinds) do
+        local priority = kind.priority
         local first = redis.call("ZRANGEBYSCORE", Keys.queue(node), Text.int(priority * Jobs.PRIORITY_WEIGHT),
             "(" .. Text.int((priority + 1) * Jobs.PRIORITY_WEIGHT), "WITHSCORES", "LIMIT", 0, 1)
         local created = first[2] and tonumber(first[2]) - priority * Jobs.PRIORITY_WEIGHT

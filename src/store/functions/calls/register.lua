@@ -61,14 +61,11 @@ function Apps.move_waiting(key, to)
 end
 
 function Apps.move_all_waiting(app, to)
-    for _, state in ipairs({ "pending", "deleting" }) do
-        for _, id in ipairs(redis.call("ZINTER", 2, Keys.state(state), Keys.backups(app))) do
-            Apps.move_waiting(Keys.backup(id), to)
-        end
+    for _, subject in ipairs(Subject.all) do
+        subject.each_waiting(app, function(id)
+            Apps.move_waiting(subject.key(id), to)
+        end)
     end
-    Tasks.each_active(app, function(task)
-        Apps.move_waiting(Keys.task(task.id), to)
-    end)
 end
 
 function Apps.register(app, node, now)
@@ -89,7 +86,7 @@ function Apps.register(app, node, now)
         Apps.move_all_waiting(app.id, node)
     end
     if not old then
-        Tasks.on_defined(app.id, node, now)
+        Repositories.on_defined(app.id, node, now)
     end
     redis.call("ZADD", Keys.apps(app.account), old and old.created_ms or Text.int(now), app.id)
     redis.call("SADD", Keys.node_apps(node), app.id)
@@ -151,7 +148,7 @@ Call.writes("bucket_register", function(a)
     bucket.created_ms = old and old.created_ms or Text.int(now)
     bucket.modified_ms = Text.int(now)
     bucket.probe_details, bucket.verify_ms = bucket.state_details, old and old.verify_ms
-    bucket.state_details = Tasks.bucket_details(bucket)
+    bucket.state_details = Repositories.bucket_details(bucket)
     Hash.write(key, bucket)
     redis.call("ZADD", Keys.buckets(owner), bucket.created_ms, bucket.id)
     if bucket.account ~= "" then

@@ -2,7 +2,7 @@
 
 -- A restore takes app and bucket from its backup.
 function Tasks.read_restore(request)
-    local backup = Backups.load(request.backup)
+    local backup = Backups:load(request.backup)
     if not backup or (request.account ~= "" and backup.account ~= request.account) then
         Call.refuse("UNKNOWN_BACKUP", "there is no backup %s here", request.backup)
     elseif request.app ~= "" and backup.app ~= request.app then
@@ -30,9 +30,27 @@ function Tasks.check_room(request)
     end
 end
 
+function Tasks.check_retry(task)
+    Tasks:require_event(task, "retry")
+    Apps.find("", task.app)
+    Buckets.find("", task.bucket)
+    if task.kind == "restore" then
+        Tasks.read_restore({ account = "", app = task.app, backup = task.backup })
+    end
+    Tasks.check_room(task)
+end
+
+function Tasks.retry_kind(task)
+    return task.kind
+end
+
+function Tasks.retry_seed(task)
+    return task.id
+end
+
 Call.writes("task_create", function(a)
     local request = {
-        id = a:id("id"), job = a:id("job"), kind = a:choice("kind", Tasks.KINDS), account = a:optional_id("account"),
+        id = a:id("id"), job = a:id("job"), kind = a:choice("kind", Tasks.kinds), account = a:optional_id("account"),
         app = a:optional_id("app"), bucket = a:optional_id("bucket"), backup = a:optional_id("backup"),
         created_by = Text.clean(a:some_text("created_by", 128), 128), target = a:text("target", Tasks.TARGET_MAX),
         includes = (a:json_array("includes", Tasks.INCLUDES_MAX)), sample = Text.int(a:number("sample", 0, 100)),
@@ -55,7 +73,7 @@ Call.writes("task_create", function(a)
     end
     request.account, request.app_name = app.account, app.name
     Tasks.check_room(request)
-    if redis.call("EXISTS", Keys.job(request.job)) == 1 or Tasks.load(request.id) then
+    if redis.call("EXISTS", Keys.job(request.job)) == 1 or Tasks:load(request.id) then
         Call.refuse("INVALID_ARGUMENT", "job %s or task %s exists", request.job, request.id)
     end
     Tasks.queue(request, app.node, "requested")
@@ -73,7 +91,7 @@ end
 Call.reads("task_get", function(a)
     local account, id = a:optional_id("account"), a:id("task")
     a:finish()
-    return Hash.flatten(Tasks.visible(Tasks.find(account, "", id), Time.now_ms()))
+    return Hash.flatten(Tasks.visible(Tasks:find(account, "", id), Time.now_ms()))
 end)
 
 Call.reads("task_list", function(a)
@@ -91,7 +109,7 @@ Call.reads("task_list", function(a)
     end
     for _, id in ipairs(apps) do
         for _, task_id in ipairs(redis.call("ZREVRANGE", Keys.tasks(id), 0, Limits.LIST_MAX - 1)) do
-            local task = Tasks.load(task_id)
+            local task = Tasks:load(task_id)
             if task and (account == "" or task.account == account) then
                 tasks[#tasks + 1] = Tasks.visible(task, now)
             end
@@ -113,14 +131,14 @@ Call.writes("task_cancel", function(a)
     local account, id = a:optional_id("account"), a:id("task")
     local actor, reason = Text.clean(a:text("actor", 128), 128), a:has_more() and a:sentence("reason") or ""
     a:finish()
-    local task = Tasks.find(account, "", id)
-    Tasks.require_event(task, "cancel")
+    local task = Tasks:find(account, "", id)
+    Tasks:require_event(task, "cancel")
     local job = Jobs.load(task.job)
     local why = Text.clean("canceled on request" .. (reason ~= "" and ": " .. reason or ""), Limits.REASON_MAX)
     if job and job.state == "claimed" then
         Jobs.ask_to_stop(job, actor, why)
     else
-        Tasks.cancel(task, job, { job = task.job, epoch = job and job.epoch, who = actor, why = why }, {})
+        Tasks:cancel(task, job, { job = task.job, epoch = job and job.epoch, who = actor, why = why }, {})
     end
     return Call.DONE
 end)
@@ -136,16 +154,16 @@ Call.writes("maintenance_queue", function(a)
     local now, queued = Time.now_ms(), 0
     if prune_after > 0 then
         local full = redis.call("ZRANGEBYSCORE", Keys.unreferenced(node), Text.int(prune_after), "+inf",
-            "WITHSCORES", "LIMIT", 0, Tasks.DUE_MAX)
-        queued = queued + Tasks.queue_due("unreferenced", node, full, "prune", function(bucket, app)
+            "WITHSCORES", "LIMIT", 0, Repositories.DUE_MAX)
+        queued = queued + Repositories.queue_due("unreferenced", node, full, "prune", function(bucket, app)
             local last = redis.call("HGET", Keys.repository(bucket, app), "prune_ms")
             return now - tonumber(last or "0") >= prune_ms
         end)
     end
     if verify_ms > 0 then
         local old = redis.call("ZRANGEBYSCORE", Keys.verified(node), "-inf", Text.int(now - verify_ms),
-            "WITHSCORES", "LIMIT", 0, Tasks.DUE_MAX)
-        queued = queued + Tasks.queue_due("verified", node, old, "verify", function()
+            "WITHSCORES", "LIMIT", 0, Repositories.DUE_MAX)
+        queued = queued + Repositories.queue_due("verified", node, old, "verify", function()
             return true
         end, sample)
     end
@@ -163,17 +181,17 @@ Call.writes("verify_report", function(a)
         Call.refuse("INVALID_ARGUMENT", "%d backups, at most %d are allowed", #backups, Limits.LIST_MAX)
     end
     local job = Jobs.fence(id, epoch)
-    local task = Tasks.of(job)
+    local task = Tasks:of(job)
     for _, entry in ipairs(backups) do
         if type(entry) ~= "table" or not tostring(entry.backup):find(Ids.PATTERN) then
             Call.refuse("INVALID_ARGUMENT", "an entry must have the id of a backup")
         end
     end
     for _, entry in ipairs(backups) do
-        Tasks.judge_backup(job, entry.backup, Text.clean(tostring(entry.problem or ""), Limits.REASON_MAX), complete)
+        Backups.judge(job, entry.backup, Text.clean(tostring(entry.problem or ""), Limits.REASON_MAX), complete)
     end
     if is_last then
-        Tasks.note_verified(task, damage)
+        Repositories.note_verified(task, damage)
     end
     return Call.DONE
 end)
@@ -196,10 +214,10 @@ function Tasks.tell_found(job, backup, found, now)
     if backup.state ~= "completed" or backup.repository_snapshot ~= "" or backup.app ~= job.app then
         return false
     end
-    Backups.update(backup, { bucket = job.bucket, repository_snapshot = found.repository_snapshot,
+    Backups:update(backup, { bucket = job.bucket, repository_snapshot = found.repository_snapshot,
         taken_ms = found.taken_ms, bytes_total = found.bytes_total, bytes_done = found.bytes_total,
         percent_done = "100", created_by = found.created_by, version = found.version, labels = found.labels }, now)
-    Backups.AFTER.completion(backup)
+    Repositories.on_completed(backup)
     return true
 end
 
@@ -213,12 +231,12 @@ Call.writes("catalog_report", function(a)
         Call.refuse("INVALID_ARGUMENT", "%d backups, at most %d are allowed", #list, Limits.LIST_MAX)
     end
     local job = Jobs.fence(id, epoch)
-    local task, entries, now, count = Tasks.of(job), {}, Time.now_ms(), 0
+    local task, entries, now, count = Tasks:of(job), {}, Time.now_ms(), 0
     for i, entry in ipairs(list) do
         entries[i] = Tasks.read_entry(entry)
     end
     for _, found in ipairs(entries) do
-        local known = Backups.load(found.id)
+        local known = Backups:load(found.id)
         if known then
             count = count + (Tasks.tell_found(job, known, found, now) and 1 or 0)
         else
@@ -229,7 +247,7 @@ Call.writes("catalog_report", function(a)
             found.state_details = Reasons.with_detail("[]", "record_rebuilt", "Record rebuilt",
                 "its record was lost and has been made from what is in the bucket")
             Backups.store_found(found, Jobs.note(job, "found in the bucket"), now)
-            Backups.AFTER.completion(found)
+            Repositories.on_completed(found)
             count = count + 1
         end
     end

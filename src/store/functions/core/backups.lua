@@ -1,49 +1,43 @@
 -- Backups -------------------------------------------------------------------------------------------------------------
 
-local Backups = {}
+local Backups = Subject.define("backup", {
+    key = Keys.backup, unknown = "UNKNOWN_BACKUP", canceled = "Backup canceled", name_field = "name",
+    -- What a record does not say; it makes the many that wait or are done small and quick to write.
+    defaults = { __index = {
+        labels = "[]", snapshot = "", schedule = "", hook_state = "", state_unready = "[]", state_details = "[]",
+        hook_state_details = "[]", taken_ms = "0", bytes_total = "-1", bytes_done = "-1", percent_done = "0",
+        repository_snapshot = "", revision = "1",
+    } },
+})
 
-Backups.STATES = { "pending", "discovering", "running", "deleting", "completed", "failed", "removed", "unknown" }
-
--- {from, event} -> to. What is not here is refused. "none" is before the first record, "gone" after the last.
-Backups.TRANSITIONS = {
-    none = { create = "pending", found = "completed" }, -- found: in a bucket, by a task that rebuilds the catalogue
-    pending = {
-        discover = "discovering", requeue = "pending", fail = "failed", cancel = "failed",
-        withdraw = "gone",   -- DELETE before any worker had it
-        delete = "deleting", -- DELETE afterwards: an attempt may have left data
-    },
-    discovering = { run = "running", requeue = "pending", fail = "failed", cancel = "failed", delete = "deleting" },
-    running = { complete = "completed", requeue = "pending", fail = "failed", cancel = "failed", delete = "deleting" },
-    completed = { delete = "deleting", lose = "removed" }, -- a verification found data gone or damaged
-    failed = { delete = "deleting", retry = "pending" },
-    removed = { delete = "deleting", find = "completed" }, -- another one has read all of it
-    unknown = { delete = "deleting" },
-    deleting = {
-        complete = "deleting", requeue = "deleting", -- data may exist: a delete job follows
-        fail = "gone", cancel = "gone", -- of the first attempt, which has left none
-        purge = "gone",   -- the delete job has removed the data
-        keep = "failed",  -- the delete job has failed for good
-    },
-}
-
--- What a record does not say; it makes the many that wait or are done small and quick to write.
-Backups.DEFAULTS = { __index = {
-    labels = "[]", snapshot = "", schedule = "", hook_state = "", state_unready = "[]", state_details = "[]",
-    hook_state_details = "[]", taken_ms = "0", bytes_total = "-1", bytes_done = "-1", percent_done = "0",
-    repository_snapshot = "", revision = "1",
-} }
-
-function Backups.load(id)
-    return Hash.read(Keys.backup(id), Backups.DEFAULTS)
+function Backups.noun()
+    return "backup"
 end
 
--- account and app: "" stands for any.
-function Backups.find(account, app, id)
-    local backup = Backups.load(id)
-    if not backup or (account ~= "" and backup.account ~= account) or (app ~= "" and backup.app ~= app) then
-        Call.refuse("UNKNOWN_BACKUP", "there is no backup %s here", id)
+-- What a job does with it.
+function Backups.work(job)
+    local names = redis.call("HMGET", Keys.backup(job.subject), "name", "app_name")
+    return string.format("%s %s of app %s", job.kind == "delete" and "delete of backup" or "backup",
+        names[1] or job.subject, names[2] or job.app)
+end
+
+-- Why others of its app wait meanwhile.
+function Backups.busy(_, id)
+    return string.format("waiting for backup %s of the same app", redis.call("HGET", Keys.backup(id), "name") or id)
+end
+
+function Backups.told(backup, why)
+    return backup.id, why
+end
+
+function Backups.moved(backup, from, to, _, now)
+    if from == to then
+        return
     end
-    return backup
+    redis.call("ZREM", Keys.state(from), backup.id)
+    if to ~= "gone" then
+        redis.call("ZADD", Keys.state(to), Text.int(now), backup.id)
+    end
 end
 
 function Backups.forget(backup)
@@ -56,57 +50,11 @@ function Backups.forget(backup)
     end
 end
 
--- Writes fields of a backup whose state stays; nothing to write is no change.
-function Backups.update(backup, changes, now)
-    if next(changes) == nil then
-        return
-    end
-    changes.modified_ms = Text.int(now)
-    changes.revision = Text.int(backup.revision + 1)
-    for field, value in pairs(changes) do
-        backup[field] = value
-    end
-    Hash.write(Keys.backup(backup.id), changes)
-end
-
-function Backups.allows(backup, event)
-    return Backups.TRANSITIONS[backup.state] ~= nil and Backups.TRANSITIONS[backup.state][event] ~= nil
-end
-
--- To be called before the first write.
-function Backups.require_event(backup, event)
-    if not Backups.allows(backup, event) then
-        Call.refuse("ILLEGAL_TRANSITION", "backup %s: cannot %s while %s", backup.id, event, backup.state)
-    end
-end
-
--- The one place where a backup changes its state. note: {job, epoch, who, why}; changes: other fields of the record.
-function Backups.transition(backup, event, note, changes)
-    Backups.require_event(backup, event)
-    local from, to = backup.state, Backups.TRANSITIONS[backup.state][event]
-    local now = Time.now_ms()
-    if from ~= to then
-        redis.call("ZREM", Keys.state(from), backup.id)
-    end
-    if to == "gone" then
-        Backups.forget(backup)
-    else
-        changes.state = to
-        Backups.update(backup, changes, now)
-        if from ~= to then
-            redis.call("ZADD", Keys.state(to), Text.int(now), backup.id)
-        end
-    end
-    backup.state = to
-    Journal.write({ backup = backup.id, job = note.job, app = backup.app, account = backup.account, from = from, to = to,
-        epoch = note.epoch, who = note.who, why = note.why })
-end
-
--- What there is to write down of a backup that begins; the rest is in Backups.DEFAULTS. Flat, as Redis takes it.
+-- What there is to write down of a backup that begins; the rest is in Backups.defaults. Flat, as Redis takes it.
 function Backups.new_record(backup)
     local record = {
         "id", backup.id, "account", backup.account, "app", backup.app, "app_name", backup.app_name, "name", backup.name,
-        "state", Backups.TRANSITIONS.none.create, "bucket", backup.bucket, "node", backup.node, "job", backup.job,
+        "state", Backups.transitions.none.create, "bucket", backup.bucket, "node", backup.node, "job", backup.job,
         "version", backup.version, "created_by", backup.created_by, "created_ms", backup.created_ms,
     }
     if backup.labels ~= "[]" then
@@ -118,11 +66,11 @@ function Backups.new_record(backup)
     return record
 end
 
--- The one place where a backup gets its first state. Nothing can be refused here; Redis is asked once per index and not once
--- per backup.
+-- The one place where a backup gets its first state. Nothing can be refused here; Redis is asked once per index and not
+-- once per backup.
 function Backups.store_new(backups)
     local indexes, names = {}, {}
-    local state = Backups.TRANSITIONS.none.create
+    local state = Backups.transitions.none.create
     for _, backup in ipairs(backups) do
         local id, created = backup.id, backup.created_ms
         redis.call("HSET", Keys.backup(id), unpack(Backups.new_record(backup)))
@@ -147,10 +95,10 @@ function Backups.is_name_of_other(app, name, id)
 end
 
 -- A backup whose record was lost gets one again; nothing is refused here. What only the record knew is lost. note: as of
--- Backups.transition().
+-- Subject:transition().
 function Backups.store_found(backup, note, now)
     local id, created = backup.id, backup.created_ms
-    backup.state, backup.modified_ms, backup.revision = Backups.TRANSITIONS.none.found, Text.int(now), "1"
+    backup.state, backup.modified_ms, backup.revision = Backups.transitions.none.found, Text.int(now), "1"
     if Backups.is_name_of_other(backup.app, backup.name, id) then
         backup.name = backup.name:sub(1, Limits.NAME_MAX - 9) .. "-" .. id:sub(1, 8)
     end
@@ -163,25 +111,90 @@ function Backups.store_found(backup, note, now)
         to = backup.state, epoch = note.epoch, who = note.who, why = note.why })
 end
 
+-- Deletes -------------------------------------------------------------------------------------------------------------
+
 -- The job that removes the data of a backup that is being deleted; the app's node of today does it.
 function Backups.queue_delete(backup, now)
     local node = Apps.node_of(backup.app, backup.node)
     local id = Ids.derived(backup.id .. backup.revision .. Text.int(now))
-    Backups.update(backup, { job = id }, now)
+    Backups:update(backup, { job = id }, now)
     Jobs.queue_new({ Jobs.new(id, "delete", backup, node, Text.int(now)) })
 end
 
--- Is this queued job still what its backup waits for?
-function Backups.is_wanted(job, backup)
-    return backup ~= nil and backup.job == job.id and
-        backup.state == (job.kind == "delete" and "deleting" or "pending")
+function Backups.waits_in(job)
+    return job.kind == "delete" and "deleting" or "pending"
 end
 
--- The backup of a claimed job; it goes only through this job's own end, so a missing one means a lost lease.
-function Backups.of(job)
-    local backup = Backups.load(job.subject)
-    if not backup then
-        Call.refuse("LEASE_LOST", "job %s: its backup %s is gone", job.id, job.subject)
+function Backups.is_reported_by(job)
+    return job.kind == "backup"
+end
+
+function Backups.failure(job, backup, why, changes)
+    if job.kind == "delete" then
+        changes.state_details = Reasons.with_detail(changes.state_details or backup.state_details, "delete_failed",
+            "Delete failed", why)
+        why = "delete failed: " .. why
     end
-    return backup
+    changes.state_unready = Reasons.of(why)
+    return Jobs.event(job, "failed")
+end
+
+-- A backup that is being deleted is not tried again: what it may have left in the bucket is the business of a delete job.
+-- One that says that it leaves no data is believed, but not for an earlier attempt: that may have committed its snapshot
+-- and died before it told.
+function Backups.yields(job, backup, event)
+    return backup.state == "deleting" and job.kind == "backup" and (event == "requeue" or tonumber(job.attempt) > 1)
+end
+
+function Backups.leave(job, backup, why, changes)
+    Subject.conclude(Backups, job, backup, "requeue", why, changes)
+    Backups.queue_delete(backup, Time.now_ms())
+end
+
+function Backups.settle(job, backup, event)
+    if event == "purge" then
+        Repositories.on_purged(backup, job.node)
+        return
+    end
+    Repositories.on_completed(backup)
+    if backup.state == "deleting" then
+        Backups.queue_delete(backup, Time.now_ms())
+    end
+end
+
+-- A delete that was in quarantine.
+function Backups.release(backup, note)
+    Tasks.refuse_delete(backup)
+    Backups:transition(backup, "delete", note, { state_unready = "[]" })
+end
+
+-- Those of an app that wait, or are being deleted.
+function Backups.each_waiting(app, see)
+    for _, state in ipairs({ "pending", "deleting" }) do
+        for _, id in ipairs(redis.call("ZINTER", 2, Keys.state(state), Keys.backups(app))) do
+            see(id)
+        end
+    end
+end
+
+-- What a verification says of one --------------------------------------------------------------------------------------
+
+-- problem: "" when the backup's data is there. complete: all of it has been read, so that an earlier finding is void.
+function Backups.judge(job, id, problem, complete)
+    local backup = Backups:load(id)
+    if not backup or backup.app ~= job.app or backup.bucket ~= job.bucket then
+        return
+    end
+    if problem ~= "" and backup.state == "completed" then
+        Backups:transition(backup, "lose", Jobs.note(job, problem), {
+            state_unready = Reasons.of(problem),
+            state_details = Reasons.with_detail(backup.state_details, "data_damaged", "Data gone or damaged", problem),
+        })
+    elseif problem == "" and complete and backup.state == "removed" then
+        Backups:transition(backup, "find", Jobs.note(job, "all of its data has been read and is sound"), {
+            state_unready = "[]",
+            state_details = Reasons.with_detail(backup.state_details, "data_found", "Data found again",
+                "a later verification has read all of it"),
+        })
+    end
 end

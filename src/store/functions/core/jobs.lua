@@ -3,7 +3,6 @@
 local Jobs = {}
 
 Jobs.PRIORITY_WEIGHT = 1e13 -- above any time in ms, so that priority sorts first
-Jobs.PRIORITY = { restore = 2, catalog = 3, backup = 4, delete = 6, prune = 8, verify = 8 }
 
 Jobs.DEFAULTS = { __index = {
     stage = "", attempt = "0", failures = "0", kills = "0", epoch = "0", worker = "", lease_until_ms = "0", cancel = "0",
@@ -14,10 +13,16 @@ function Jobs.load(id)
     return Hash.read(Keys.job(id), Jobs.DEFAULTS)
 end
 
--- The job that works on a backup. The one that has found it in a bucket works on a task.
-function Jobs.of(backup)
-    local job = Jobs.load(backup.job)
-    return job and job.subject == backup.id and job or nil
+-- What this outcome of a job does to its subject.
+function Jobs.event(job, outcome)
+    return Facts.kinds[job.kind].outcomes[outcome]
+end
+
+-- The job that works on a record. A backup that was found in a bucket names the job that has found it, which works on a
+-- task.
+function Jobs.of(record)
+    local job = Jobs.load(record.job)
+    return job and job.subject == record.id and job or nil
 end
 
 function Jobs.place_of(job)
@@ -61,7 +66,7 @@ function Jobs.move(job, state, score, changes)
 end
 
 function Jobs.queue_score(job)
-    return Text.int(Jobs.PRIORITY[job.kind] * Jobs.PRIORITY_WEIGHT + tonumber(job.created_ms))
+    return Text.int(Facts.kinds[job.kind].priority * Jobs.PRIORITY_WEIGHT + tonumber(job.created_ms))
 end
 
 function Jobs.queue(job, changes)

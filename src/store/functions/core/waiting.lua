@@ -11,11 +11,8 @@ function Waiting.reason(backup, now)
     local paused = Pauses.reason(backup)
     if paused ~= "" then
         return paused
-    elseif busy and Tasks.KINDS[kind] then
-        return string.format("waiting for a %s of the same app", kind)
     elseif busy then
-        local name = redis.call("HGET", Keys.backup(subject), "name")
-        return string.format("waiting for backup %s of the same app", name or subject)
+        return Subject.of_kind(kind).busy(kind, subject)
     end
     local node = Text.clean(backup.node, 70)
     if not Nodes.is_alive(backup.node, now) then

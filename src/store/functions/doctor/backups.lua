@@ -53,7 +53,7 @@ function Doctor.backup_state(place, backup, job, live)
             return backup.state -- as nearly all are: the indexes need not be asked
         end
     end
-    for _, state in ipairs(Backups.STATES) do
+    for _, state in ipairs(Facts.subjects.backup.states) do
         if Doctor.score(Keys.state(state), place.id) and state ~= candidates[1] then
             candidates[#candidates + 1] = state
         end
@@ -296,7 +296,7 @@ function Doctor.check_backup_indexes(place, backup)
     Doctor.entry(place, Keys.state(backup.state), place.id, modified, function(score)
         return score >= first and score <= modified and score % 1 == 0
     end)
-    for _, state in ipairs(Backups.STATES) do
+    for _, state in ipairs(Facts.subjects.backup.states) do
         if state ~= backup.state then
             Doctor.no_entry(place, Keys.state(state), place.id)
         end
@@ -333,7 +333,7 @@ end
 
 -- A job that can be trusted, and whose subject this is.
 function Doctor.is_sound_job(job, subject)
-    return rawget(job, "subject") == subject and Jobs.PRIORITY[rawget(job, "kind") or ""] ~= nil
+    return rawget(job, "subject") == subject and Facts.kinds[rawget(job, "kind") or ""] ~= nil
         and Doctor.FIELDS.job.state(rawget(job, "state") or "")
 end
 
@@ -375,7 +375,7 @@ function Doctor.find_indexes(id, hints)
     for _, other in ipairs(account and { account } or accounts) do
         app = app or Doctor.app_with(other, id)
     end
-    for _, other in ipairs(Backups.STATES) do
+    for _, other in ipairs(Facts.subjects.backup.states) do
         if Doctor.score(Keys.state(other), id) then
             state = state or other
         end

@@ -33,7 +33,7 @@ function Doctor.look_at_key(key, now, page)
     elseif known.whole == "schema" then
         Doctor.whole_schema(place, redis.call("GET", key))
     elseif known.whole then
-        local defaults = ({ backup = Backups.DEFAULTS, task = Tasks.DEFAULTS, job = Jobs.DEFAULTS })[known.whole]
+        local defaults = ({ backup = Backups.defaults, task = Tasks.defaults, job = Jobs.DEFAULTS })[known.whole]
         Doctor["whole_" .. known.whole](place, Doctor.hash(key, defaults))
     elseif known.member then
         Doctor.life(place, true)

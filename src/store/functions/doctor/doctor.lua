@@ -85,7 +85,7 @@ function Doctor.make_tables()
     end
     Doctor.FIELDS = {
         backup = Doctor.fields({ id = is.id, account = is.id, app = is.id, app_name = is.name, name = is.name,
-            state = Doctor.one_of(unpack(Backups.STATES)), bucket = is.id, node = is.node, job = is.id, version = is.name,
+            state = Doctor.one_of(unpack(Facts.subjects.backup.states)), bucket = is.id, node = is.node, job = is.id, version = is.name,
             created_by = is.some_text, created_ms = is.number },
             with_progress({ labels = is.json, schedule = is.text, revision = is.number })),
         task = Doctor.fields({ id = is.id, kind = Doctor.one_of("restore", "prune", "verify", "catalog"),
@@ -94,7 +94,7 @@ function Doctor.make_tables()
             created_ms = is.time, modified_ms = is.time },
             with_progress({ backup = is.optional_id, backup_name = is.text, target = is.text, includes = is.json,
                 sample = is.percent })),
-        job = Doctor.fields({ id = is.id, kind = function(text) return Jobs.PRIORITY[text] ~= nil end, subject = is.id,
+        job = Doctor.fields({ id = is.id, kind = function(text) return Facts.kinds[text] ~= nil end, subject = is.id,
             account = is.id, app = is.id, bucket = is.id, node = is.node, created_ms = is.number,
             state = Doctor.one_of("queued", "delayed", "claimed", "quarantined", "done") },
             { stage = is.text, worker = is.text, lease_until_ms = is.number, attempt = is.number, failures = is.number,
@@ -212,11 +212,11 @@ function Doctor.has(key, member)
 end
 
 function Doctor.backup(id)
-    return Doctor.hash(Keys.backup(id), Backups.DEFAULTS)
+    return Doctor.hash(Keys.backup(id), Backups.defaults)
 end
 
 function Doctor.task(id)
-    return Doctor.hash(Keys.task(id), Tasks.DEFAULTS)
+    return Doctor.hash(Keys.task(id), Tasks.defaults)
 end
 
 function Doctor.job(id)

@@ -91,7 +91,7 @@ end
 
 -- What a job of this subject does; nil: the record may be right.
 function Doctor.job_kind(job, subject)
-    if Tasks.KINDS[subject.kind] then
+    if Tasks.kinds[subject.kind] then
         return subject.kind
     end
     if subject.job ~= job.id or not Doctor.score(Keys.state(subject.state or ""), subject.id) then
@@ -112,8 +112,8 @@ function Doctor.guess_for_job(place, job, subject)
         if field == "created_ms" then
             return created and Text.int(created) or (subject and subject.created_ms) or value
         elseif field == "kind" and subject then
-            return Doctor.job_kind(job, subject) or (priority == Jobs.PRIORITY.delete and "delete" or value)
-        elseif field == "kind" and priority == Jobs.PRIORITY.delete then
+            return Doctor.job_kind(job, subject) or (priority == Facts.kinds.delete.priority and "delete" or value)
+        elseif field == "kind" and priority == Facts.kinds.delete.priority then
             return "delete"
         elseif field == "state" then
             return Doctor.job_state(place, job)
@@ -190,7 +190,7 @@ function Doctor.check_place(place, job)
     local queue, now = Keys.queue(job.node), place.now
     if job.state == "queued" then
         local priority, created = Doctor.by_score(job)
-        if created and Text.int(created) ~= job.created_ms and priority == Jobs.PRIORITY[job.kind] and created > 0 then
+        if created and Text.int(created) ~= job.created_ms and priority == Facts.kinds[job.kind].priority and created > 0 then
             Doctor.mend(place, job, "created_ms", Text.int(created), "not as its place in the queue has it")
         end
         Doctor.entry(place, queue, job.id, Jobs.queue_score(job))
@@ -258,9 +258,9 @@ function Doctor.check_wanted(place, job, subject)
         return false
     end
     if not subject then
-        if Tasks.owns(job) and job.state == "quarantined" then
+        if Tasks.kinds[job.kind] and job.state == "quarantined" then
             return false -- its task has failed, and may have expired since then
-        elseif Tasks.owns(job) then
+        elseif Tasks.kinds[job.kind] then
             Doctor.end_leftover(place, job, "its task is gone")
         else
             Doctor.make_backup(place, job.subject, { job = job, app = job.app, account = job.account })

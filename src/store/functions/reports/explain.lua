@@ -17,24 +17,13 @@ function Explain.node(say, name, now)
     end
 end
 
--- "backup nightly of app shop", "prune of app shop"
-function Explain.work(job)
-    if Tasks.owns(job) then
-        local task = Tasks.load(job.subject)
-        return task and Tasks.describe(task) or job.kind .. " " .. job.subject
-    end
-    local names = redis.call("HMGET", Keys.backup(job.subject), "name", "app_name")
-    return string.format("%s %s of app %s", job.kind == "delete" and "delete of backup" or "backup",
-        names[1] or job.subject, names[2] or job.app)
-end
-
 -- Those that the next claims look at before this one.
 function Explain.ahead(say, queue, place)
     local ids = redis.call("ZRANGE", queue, 0, math.min(place, Explain.AHEAD_MAX) - 1)
     local works = {}
     for _, id in ipairs(ids) do
         local job = Jobs.load(id)
-        works[#works + 1] = job and string.format("%s (job %s)", Explain.work(job), id) or nil
+        works[#works + 1] = job and string.format("%s (job %s)", Subject.of_job(job).work(job), id) or nil
     end
     if place > 0 then
         say("Ahead of it: %s%s.", table.concat(works, ", "), place > #ids and string.format(", and %d more",
@@ -54,7 +43,7 @@ function Explain.blocks(say, job, now)
     local busy, subject, kind = Jobs.busy(job.app)
     if busy and busy ~= job.id then
         say("Blocked: job %s works on %s %s of the same app, and an app has one job at a time.", busy,
-            Tasks.KINDS[kind] and kind or "backup", subject)
+            Subject.of_kind(kind).noun({ kind = kind }), subject)
     end
     local full = Buckets.wait(job.bucket)
     if full ~= "" then
@@ -136,7 +125,7 @@ function Explain.next(say, state, id, job)
     end
 end
 
-function Explain.backup(say, backup, now)
+function Backups.explain(say, backup, now)
     say("Backup %s (%s) of app %s on node %s is %s since %s.", backup.name, backup.id, backup.app_name, backup.node,
         backup.state, Time.text(redis.call("ZSCORE", Keys.state(backup.state), backup.id)
             or backup.modified_ms or backup.created_ms))
@@ -153,7 +142,7 @@ function Explain.backup(say, backup, now)
     Explain.next(say, backup.state, backup.id, job)
 end
 
-function Explain.task(say, task, now)
+function Tasks.explain(say, task, now)
     say("Task %s is a %s, asked for by %s, and is %s.", task.id, Tasks.describe(task), task.created_by, task.state)
     Explain.progress(say, task)
     local job = Jobs.load(task.job)
@@ -173,20 +162,15 @@ Call.reads("explain", function(a)
         lines[#lines + 1] = string.format(text, ...)
     end
     local job = Jobs.load(id)
-    local task = Tasks.load(job and job.subject or id)
-    if task then
-        Explain.task(say, task, now)
-        return lines
-    end
-    local backup = Backups.load(job and job.subject or id)
-    if backup then
-        Explain.backup(say, backup, now)
+    local record, subject = Subject.locate(job and job.subject or id)
+    if record then
+        subject.explain(say, record, now)
     elseif not job then
         Call.refuse("UNKNOWN_BACKUP", "no backup, no task and no job has the id %s", id)
     else
         say("Backup %s, the subject of this job, is gone.", job.subject)
     end
-    if job and (not backup or backup.job ~= id) then
+    if job and (not record or record.job ~= id) then
         say("About job %s itself:", id)
         Explain.JOB[job.state](say, job, now)
     end

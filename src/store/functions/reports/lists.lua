@@ -23,10 +23,10 @@ function Reports.lines()
 end
 
 Call.reads("list", function(a)
-    local wanted = Backups.STATES
+    local wanted = Facts.subjects.backup.states
     if a:has_more() then
         local known = {}
-        for _, state in ipairs(Backups.STATES) do
+        for _, state in ipairs(Facts.subjects.backup.states) do
             known[state] = true
         end
         wanted = { a:choice("state", known) }
@@ -37,7 +37,7 @@ Call.reads("list", function(a)
     for _, state in ipairs(wanted) do
         local key = Keys.state(state)
         for _, id in ipairs(redis.call("ZREVRANGE", key, 0, Reports.PER_STATE_MAX - 1)) do
-            local backup = Backups.load(id)
+            local backup = Backups:load(id)
             if backup then
                 local unready = backup.state_unready
                 if state == "pending" then
@@ -78,9 +78,9 @@ end
 
 -- A job with what people call it by, and how far it is.
 function Reports.row(job, place, now)
-    local of_task = Tasks.owns(job)
-    local subject = redis.call("HMGET", (of_task and Keys.task or Keys.backup)(job.subject), "app_name",
-        of_task and "backup_name" or "name", "bytes_done", "bytes_total", "percent_done", "state")
+    local of = Subject.of_job(job)
+    local subject = redis.call("HMGET", of.key(job.subject), "app_name", of.name_field, "bytes_done", "bytes_total",
+        "percent_done", "state")
     return { job = job, place = place, app = subject[1] or job.app, name = subject[2] or "",
         done = tonumber(subject[3] or "-1"), total = tonumber(subject[4] or "-1"), percent = tonumber(subject[5] or "0"),
         subject_state = subject[6] or "gone", wait = Reports.wait_of(job, now) }
@@ -244,7 +244,7 @@ end
 function Reports.last_outcome(app)
     local last
     for _, id in ipairs(redis.call("ZREVRANGE", Keys.backups(app), 0, Reports.OUTCOMES_MAX - 1)) do
-        local backup = Backups.load(id)
+        local backup = Backups:load(id)
         if Reports.is_outcome(backup) and (not last or tonumber(backup.modified_ms) > tonumber(last.modified_ms)) then
             last = backup
         end
@@ -281,7 +281,8 @@ end
 function Reports.oldest_waiting(now)
     local oldest
     for _, name in ipairs(redis.call("ZRANGE", Keys.NODES, 0, -1)) do
-        for _, priority in pairs(Jobs.PRIORITY) do
+        for _, kind in pairs(Facts.kinds) do
+            local priority = kind.priority
             local first = redis.call("ZRANGEBYSCORE", Keys.queue(name), Text.int(priority * Jobs.PRIORITY_WEIGHT),
                 Text.int((priority + 1) * Jobs.PRIORITY_WEIGHT - 1), "LIMIT", 0, 1)[1]
             local job = first and Jobs.load(first)
@@ -341,7 +342,7 @@ function Reports.status(now)
         buckets = Reports.failing_buckets(), apps = Reports.failing_apps(), quarantine = Reports.quarantine_rows(now),
         oldest = Reports.oldest_waiting(now), running = redis.call("ZCARD", Keys.LEASES),
         delayed = redis.call("ZCARD", Keys.DELAYED), quarantined = redis.call("ZCARD", Keys.QUARANTINE) }
-    for i, state in ipairs(Backups.STATES) do
+    for i, state in ipairs(Facts.subjects.backup.states) do
         status.states[i] = { state, redis.call("ZCARD", Keys.state(state)) }
     end
     for _, node in ipairs(status.nodes) do
@@ -502,10 +503,10 @@ end)
 
 -- History -------------------------------------------------------------------------------------------------------------
 
--- The job that entries of a task name; of anything else the id says all.
+-- What entries about this id name: a backup itself, but of a task its job.
 function Reports.history_key(id)
-    local task = Tasks.load(id)
-    return task and task.job or id
+    local record, subject = Subject.locate(id)
+    return record and subject.told(record, "") ~= id and record.job or id
 end
 
 -- Entries of a page of the journal, the newest first, and where to go on, "" at its beginning. A page at a time keeps
