@@ -1,11 +1,11 @@
 # Man pages and completion. Two pages have their text from where it is anyway: the commands from the program's own
-# --help, the keys from the documented examples.
+# --help, the keys from their table and the documented examples.
 set(man ${PROJECT_SOURCE_DIR}/docs/man)
 set(made ${PROJECT_BINARY_DIR}/man)
 
 add_custom_command(OUTPUT ${made}/appbackupctl.1 ${made}/appbackup.yaml.5
-    COMMAND sh ${man}/make $<TARGET_FILE:appbackupctl> ${PROJECT_SOURCE_DIR} ${made}
-    DEPENDS appbackupctl ${man}/make ${man}/appbackupctl.1.in ${man}/appbackup.yaml.5.in
+    COMMAND sh ${man}/make $<TARGET_FILE:appbackupctl> ${GENERATED_DIR}/config/keys.roff ${PROJECT_SOURCE_DIR} ${made}
+    DEPENDS appbackupctl ${GENERATED_DIR}/config/keys.roff ${man}/make ${man}/appbackupctl.1.in ${man}/appbackup.yaml.5.in
         config/appbackup.yaml config/apps.d/website.yaml
     VERBATIM)
 set(pages)

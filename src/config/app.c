@@ -2,7 +2,6 @@
 
 #include "core/path.h"
 #include "paths.h"
-#include "settings.h"
 #include "tenants.h"
 
 #include <stdlib.h>
@@ -11,14 +10,14 @@
 /* clang-format off */
 static const struct {
     const char *key;
-    size_t offset; /* of a struct raw_hooks */
+    size_t offset; /* of a struct raw_hook_list */
 } stages[HOOK_STAGE_COUNT] = {
-    [HOOK_PRE_BACKUP]    = {"hooks.pre_backup",    offsetof(struct raw_stages, pre_backup)},
-    [HOOK_PRE_SNAPSHOT]  = {"hooks.pre_snapshot",  offsetof(struct raw_stages, pre_snapshot)},
-    [HOOK_POST_SNAPSHOT] = {"hooks.post_snapshot", offsetof(struct raw_stages, post_snapshot)},
-    [HOOK_POST_BACKUP]   = {"hooks.post_backup",   offsetof(struct raw_stages, post_backup)},
-    [HOOK_PRE_RESTORE]   = {"hooks.pre_restore",   offsetof(struct raw_stages, pre_restore)},
-    [HOOK_POST_RESTORE]  = {"hooks.post_restore",  offsetof(struct raw_stages, post_restore)},
+    [HOOK_PRE_BACKUP]    = {"hooks.pre_backup",    offsetof(struct raw_hooks, pre_backup)},
+    [HOOK_PRE_SNAPSHOT]  = {"hooks.pre_snapshot",  offsetof(struct raw_hooks, pre_snapshot)},
+    [HOOK_POST_SNAPSHOT] = {"hooks.post_snapshot", offsetof(struct raw_hooks, post_snapshot)},
+    [HOOK_POST_BACKUP]   = {"hooks.post_backup",   offsetof(struct raw_hooks, post_backup)},
+    [HOOK_PRE_RESTORE]   = {"hooks.pre_restore",   offsetof(struct raw_hooks, pre_restore)},
+    [HOOK_POST_RESTORE]  = {"hooks.post_restore",  offsetof(struct raw_hooks, post_restore)},
 };
 
 /* clang-format on */
@@ -140,16 +139,16 @@ static enum status read_hook(const struct document *document, const char *key,
     if (hook->name == NULL || (hook->user == NULL && raw->user != NULL))
         return no_memory(document, err);
     int64_t timeout_s = 0;
-    if (number_read(document, KEY("%s.timeout_s", key), raw->timeout_s, &setting_hook_timeout_s,
+    if (number_read(document, KEY("%s.timeout_s", key), raw->timeout_s, &number_hook_timeout_s,
                     &timeout_s, err) != STATUS_OK)
         return err->status;
     hook->timeout_ms = timeout_s * 1000;
-    hook->abort_on_failure = raw->on_failure == RAW_ABORT;
+    hook->abort_on_failure = raw_choice(raw->on_failure, DEFAULT_HOOK_ON_FAILURE) != 0;
     return STATUS_OK;
 }
 
 static enum status read_hooks(const struct document *document, const char *key,
-                              const struct raw_hooks *raw, struct app_hooks *hooks,
+                              const struct raw_hook_list *raw, struct app_hooks *hooks,
                               struct error *err)
 {
     if (raw->count == 0)
@@ -166,11 +165,11 @@ static enum status read_hooks(const struct document *document, const char *key,
     return STATUS_OK;
 }
 
-static enum status read_stages(const struct document *document, const struct raw_stages *raw,
+static enum status read_stages(const struct document *document, const struct raw_hooks *raw,
                                struct app_definition *app, struct error *err)
 {
     for (size_t i = 0; raw != NULL && i < HOOK_STAGE_COUNT; i++) {
-        struct raw_hooks hooks;
+        struct raw_hook_list hooks;
         memcpy(&hooks, (const char *)raw + stages[i].offset, sizeof(hooks));
         if (read_hooks(document, stages[i].key, &hooks, &app->hooks[i], err) != STATUS_OK)
             return err->status;
@@ -193,10 +192,10 @@ enum status app_read(const struct document *document, const struct raw_app *raw,
         return err->status;
     if (read_stages(document, raw->hooks, app, err) != STATUS_OK)
         return err->status;
-    app->app.refuses_second = raw->concurrent_backups == RAW_REFUSE;
-    app->exclude_caches = raw->exclude_caches == RAW_TRUE;
-    app->snapshot =
-        raw->snapshot == 0 ? APP_SNAPSHOT_AUTO : (enum app_snapshot_driver)(raw->snapshot - 1);
+    app->app.refuses_second =
+        raw_choice(raw->concurrent_backups, DEFAULT_APP_CONCURRENT_BACKUPS) != 0;
+    app->exclude_caches = raw_choice(raw->exclude_caches, DEFAULT_APP_EXCLUDE_CACHES) != 0;
+    app->snapshot = (enum app_snapshot_driver)raw_choice(raw->snapshot, DEFAULT_APP_SNAPSHOT);
     *ret_app = STEAL(app);
     return STATUS_OK;
 }

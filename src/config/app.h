@@ -2,11 +2,11 @@
 #ifndef CONFIG_APP_H
 #define CONFIG_APP_H
 
+#include "config/raw_keys.h"
 #include "config/types.h"
 #include "core/cleanup.h"
 #include "core/error.h"
 #include "document.h"
-#include "raw.h"
 
 DEFINE_CLEANUP(struct app_definition *, app_definition_free)
 

@@ -11,9 +11,6 @@
 
 enum { BUCKET_NAME_MAX = 63, PREFIX_MAX = 256, REGION_MAX = 64, SERVER_MAX = 255 };
 
-const struct number bucket_limit = {.value = 0, .min = 16384, .max = INT64_C(1000000000000)};
-static const struct number jobs_limit = {.value = 0, .min = 1, .max = 100000};
-
 /* One bucket's place in the file, and where it goes. */
 struct place {
     const struct document *document;
@@ -178,7 +175,7 @@ static enum status read_names(const struct place *place, struct error *err)
         return REFUSE(place, "region", err, "1 to %d characters of a-z, 0-9 and '-' are expected",
                       REGION_MAX);
     s3->prefix = strdup(raw->prefix == NULL ? "" : raw->prefix);
-    s3->region = strdup(raw->region == NULL ? DEFAULT_REGION : raw->region);
+    s3->region = strdup(raw->region == NULL ? DEFAULT_BUCKET_REGION : raw->region);
     return s3->prefix == NULL || s3->region == NULL ? no_memory(place, err) : STATUS_OK;
 }
 
@@ -204,8 +201,7 @@ static enum status read_s3(const struct place *place, struct error *err)
 {
     /* Amazon is about to give up the bucket in the path; the others often cannot do without. */
     bool is_aws = place->definition->bucket.provider == BUCKET_AWS;
-    int path_style = place->raw->path_style;
-    place->definition->s3.path_style = path_style == 0 ? !is_aws : path_style == RAW_TRUE;
+    place->definition->s3.path_style = raw_choice(place->raw->path_style, !is_aws) != 0;
     if (read_names(place, err) != STATUS_OK || read_server(place, err) != STATUS_OK ||
         read_bucket_name(place, err) != STATUS_OK)
         return err->status;
@@ -221,11 +217,11 @@ enum status bucket_place_read(const struct document *document, size_t index,
     if (refuse_foreign(&place, is_s3, err) != STATUS_OK)
         return err->status;
     if (number_read(document, KEY("buckets[%zu].upload_limit", index), raw->upload_limit,
-                    &bucket_limit, &definition->upload_limit, err) != STATUS_OK ||
+                    &number_bucket_upload_limit, &definition->upload_limit, err) != STATUS_OK ||
         number_read(document, KEY("buckets[%zu].download_limit", index), raw->download_limit,
-                    &bucket_limit, &definition->download_limit, err) != STATUS_OK ||
-        number_read(document, KEY("buckets[%zu].jobs_max", index), raw->jobs_max, &jobs_limit,
-                    &definition->bucket.jobs_max, err) != STATUS_OK)
+                    &number_bucket_download_limit, &definition->download_limit, err) != STATUS_OK ||
+        number_read(document, KEY("buckets[%zu].jobs_max", index), raw->jobs_max,
+                    &number_bucket_jobs_max, &definition->bucket.jobs_max, err) != STATUS_OK)
         return err->status;
     return is_s3 ? read_s3(&place, err) : read_directory(&place, err);
 }

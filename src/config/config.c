@@ -1,9 +1,9 @@
 #include "config/config.h"
 
+#include "config/raw_keys.h"
 #include "core/path.h"
 #include "document.h"
 #include "paths.h"
-#include "raw.h"
 #include "schema.h"
 #include "settings.h"
 #include "tenants.h"

@@ -10,49 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* NOLINTBEGIN(bugprone-macro-parentheses): a member cannot be parenthesised */
-#define NUMBER(section_, member_, value_, min_, max_)                                          \
-    {                                                                                          \
-        .key = #section_ "." #member_, .section = offsetof(struct raw_config, section_),       \
-        .raw_offset = offsetof(struct raw_##section_, member_),                                \
-        .offset = offsetof(struct config, section_.member_), .value = (value_), .min = (min_), \
-        .max = (max_)                                                                          \
-    }
-/* NOLINTEND(bugprone-macro-parentheses) */
-
-/* clang-format off */
-const struct number setting_numbers[SETTING_NUMBER_COUNT] = {
-    NUMBER(redis,  database,               0,    0,     1023),
-    NUMBER(redis,  timeout_ms,           800,   50,    10000), /* below 1 s: what a 503 may take */
-    NUMBER(http,   body_bytes_max,   1 << 20, 1024, 16777216),
-    NUMBER(http,   header_bytes_max,   32768, 1024,  1048576),
-    NUMBER(http,   connections_max,     1024,    1,    65536),
-    NUMBER(http,   idle_timeout_ms,    60000, 1000,  3600000),
-    NUMBER(http,   request_timeout_ms, 30000, 1000,   600000),
-    NUMBER(worker, slots,                  2,    1,       64),
-    NUMBER(worker, lease_ms,           15000, 3000,   600000),
-    NUMBER(worker, kills_max,              3,    1,      100),
-    NUMBER(worker, retries_max,            5,    0,     1000),
-    NUMBER(worker, job_timeout_s,      86400,    0, 31536000),
-    NUMBER(worker, job_grace_s,         3600,    1,    86400),
-    NUMBER(worker, drain_timeout_s,       60,    1,    86400),
-    NUMBER(worker, prune_after_deletes,   20,    0,  1000000),
-    NUMBER(worker, prune_interval_s,   86400,    0, 31536000),
-    NUMBER(worker, prune_timeout_s,    21600,    1,   604800),
-    NUMBER(worker, verify_interval_s,  86400,    0, 31536000),
-    NUMBER(worker, verify_sample,          5,    1,      100),
-    NUMBER(worker, job_cpu_weight,       100,    1,    10000),
-    NUMBER(worker, job_io_weight,        100,    1,    10000),
-    NUMBER(worker, job_memory_high_bytes,  0,    0, INT64_C(1000000000000)),
-};
-/* clang-format on */
-
-const struct number setting_hook_timeout_s = {
-    .value = HOOK_TIMEOUT_MS / 1000,
-    .min = 1,
-    .max = 86400,
-};
-
 static enum status no_memory(const struct document *document, struct error *err)
 {
     return FAIL(err, STATUS_NO_MEMORY, "%s", document->path);
@@ -113,16 +70,16 @@ static enum status read_directories(const struct document *document, const struc
     const char *apps = raw->apps_directory;
     const char *tokens = raw->tokens_directory;
     const char *key = raw->master_key_file;
-    if (read_path(document, config, state == NULL ? DEFAULT_STATE_DIRECTORY : state,
+    if (read_path(document, config, state == NULL ? DEFAULT_CONFIG_STATE_DIRECTORY : state,
                   &config->state_directory, err) != STATUS_OK)
         return err->status;
-    if (read_path(document, config, apps == NULL ? DEFAULT_APPS_DIRECTORY : apps,
+    if (read_path(document, config, apps == NULL ? DEFAULT_CONFIG_APPS_DIRECTORY : apps,
                   &config->apps_directory, err) != STATUS_OK)
         return err->status;
-    if (read_path(document, config, tokens == NULL ? DEFAULT_TOKENS_DIRECTORY : tokens,
+    if (read_path(document, config, tokens == NULL ? DEFAULT_CONFIG_TOKENS_DIRECTORY : tokens,
                   &config->tokens_directory, err) != STATUS_OK)
         return err->status;
-    return read_path(document, config, key == NULL ? DEFAULT_MASTER_KEY_FILE : key,
+    return read_path(document, config, key == NULL ? DEFAULT_CONFIG_MASTER_KEY_FILE : key,
                      &config->master_key_file, err);
 }
 
@@ -163,7 +120,7 @@ static enum status read_redis(const struct document *document, const struct raw_
     struct config_redis *redis = &config->redis;
     if (raw == NULL)
         raw = &none;
-    if (read_text(document, raw->address, DEFAULT_REDIS, &redis->address, err) != STATUS_OK)
+    if (read_text(document, raw->address, DEFAULT_REDIS_ADDRESS, &redis->address, err) != STATUS_OK)
         return err->status;
     if (!address_is_unix(redis->address) && !address_is_host(redis->address))
         return document_refuse(document, "redis.address", err,
@@ -234,11 +191,11 @@ static enum status read_listener(const struct document *document, const struct r
 static enum status read_listeners(const struct document *document, const struct raw_http *raw,
                                   struct config *config, struct error *err)
 {
-    static char address[] = DEFAULT_LISTENER;
+    static char address[] = DEFAULT_HTTP_LISTENERS;
     const struct raw_listener otherwise = {.address = address};
-    bool is_given = raw != NULL && raw->listeners != NULL;
-    const struct raw_listener *listeners = is_given ? raw->listeners : &otherwise;
-    size_t count = is_given ? raw->listener_count : 1;
+    bool is_given = raw != NULL && raw->listeners.items != NULL;
+    const struct raw_listener *listeners = is_given ? raw->listeners.items : &otherwise;
+    size_t count = is_given ? raw->listeners.count : 1;
 
     config->http.listeners = calloc(count, sizeof(config->http.listeners[0]));
     if (config->http.listeners == NULL)
@@ -252,8 +209,7 @@ static enum status read_listeners(const struct document *document, const struct 
 static enum status read_retry_delays(const struct document *document, const struct raw_worker *raw,
                                      struct config_worker *worker, struct error *err)
 {
-    static const int64_t defaults_s[] = {5, 30, 120};
-    static const struct number delay = {.min = 0, .max = 86400};
+    static const int64_t defaults_s[] = DEFAULT_WORKER_RETRY_DELAYS_S;
     size_t count = raw == NULL ? 0 : raw->retry_delays_s.count;
     worker->retry_delay_count = sizeof(defaults_s) / sizeof(defaults_s[0]);
     memcpy(worker->retry_delays_s, defaults_s, sizeof(defaults_s));
@@ -262,8 +218,8 @@ static enum status read_retry_delays(const struct document *document, const stru
     worker->retry_delay_count = count; /* the schema has a maximum */
     for (size_t i = 0; i < count; i++) {
         if (number_read(document, KEY("worker.retry_delays_s[%zu]", i),
-                        raw->retry_delays_s.items[i], &delay, &worker->retry_delays_s[i],
-                        err) != STATUS_OK)
+                        raw->retry_delays_s.items[i], &number_worker_retry_delays_s,
+                        &worker->retry_delays_s[i], err) != STATUS_OK)
             return err->status;
     }
     return STATUS_OK;
@@ -298,8 +254,7 @@ enum status settings_read(const struct document *document, const struct raw_conf
         return err->status;
     if (read_directories(document, raw, config, err) != STATUS_OK)
         return err->status;
-    if (numbers_read(document, setting_numbers, SETTING_NUMBER_COUNT, raw, config, err) !=
-        STATUS_OK)
+    if (numbers_read(document, config_numbers, CONFIG_NUMBER_COUNT, raw, config, err) != STATUS_OK)
         return err->status;
     if (read_retry_delays(document, raw->worker, &config->worker, err) != STATUS_OK ||
         read_restore_directories(document, raw->worker, config, err) != STATUS_OK)

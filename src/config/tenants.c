@@ -58,7 +58,7 @@ static enum status read_token(const struct document *document, size_t account,
     if (token_read_hash(document, KEY("accounts[%zu].tokens[%zu].sha256", account, index),
                         raw->sha256, token, err) != STATUS_OK)
         return err->status;
-    token->role = (enum role)raw->role;
+    token->role = (enum role)raw_choice(raw->role, ROLE_NONE);
     token_id(owner->id, token->name, token->id);
     return check_token_is_new(document, account, owner->tokens, index, err);
 }
@@ -67,13 +67,13 @@ static enum status read_tokens(const struct document *document, size_t account,
                                const struct raw_account *raw, struct account *owner,
                                struct error *err)
 {
-    if (raw->token_count == 0)
+    if (raw->tokens.count == 0)
         return STATUS_OK;
-    owner->tokens = calloc(raw->token_count, sizeof(owner->tokens[0]));
+    owner->tokens = calloc(raw->tokens.count, sizeof(owner->tokens[0]));
     if (owner->tokens == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "%s", document->path);
-    for (size_t i = 0; i < raw->token_count; i++)
-        if (read_token(document, account, &raw->tokens[i], owner, err) != STATUS_OK)
+    for (size_t i = 0; i < raw->tokens.count; i++)
+        if (read_token(document, account, &raw->tokens.items[i], owner, err) != STATUS_OK)
             return err->status;
     return STATUS_OK;
 }
@@ -166,7 +166,7 @@ static enum status read_bucket(const struct document *document, const struct raw
                                struct config *config, struct error *err)
 {
     size_t index = config->bucket_count++;
-    const struct raw_bucket *raw = &raw_config->buckets[index];
+    const struct raw_bucket *raw = &raw_config->buckets.items[index];
     struct bucket_definition *definition = &config->buckets[index];
     struct bucket *bucket = &definition->bucket;
     if (read_label(document, KEY("buckets[%zu].name", index), raw->name, bucket->name, err) !=
@@ -174,14 +174,14 @@ static enum status read_bucket(const struct document *document, const struct raw
         return err->status;
     if (read_bucket_account(document, index, raw->account, config, bucket, err) != STATUS_OK)
         return err->status;
-    bool is_only_one = raw_config->bucket_count == 1 && raw->is_default == 0;
-    bucket->provider = (enum bucket_provider)raw->provider;
-    bucket->is_default = raw->is_default == RAW_TRUE || is_only_one;
+    bool is_only_one = raw_config->buckets.count == 1;
+    bucket->provider = (enum bucket_provider)raw_choice(raw->provider, BUCKET_PROVIDER_UNSET);
+    bucket->is_default = raw_choice(raw->is_default, is_only_one) != 0;
     bucket->state = BUCKET_AVAILABLE;
     definition->compression =
-        raw->compression == 0 ? BUCKET_COMPRESSION_AUTO : (enum bucket_compression)raw->compression;
-    definition->extra_verify = raw->extra_verify == 0 ? BUCKET_EXTRA_VERIFY_SAMPLE
-                                                      : (enum bucket_extra_verify)raw->extra_verify;
+        (enum bucket_compression)raw_choice(raw->compression, DEFAULT_BUCKET_COMPRESSION);
+    definition->extra_verify =
+        (enum bucket_extra_verify)raw_choice(raw->extra_verify, DEFAULT_BUCKET_EXTRA_VERIFY);
     if (bucket_place_read(document, index, raw, config, definition, err) != STATUS_OK)
         return err->status;
     bucket_id(bucket->account, bucket->name, bucket->id);
@@ -191,15 +191,15 @@ static enum status read_bucket(const struct document *document, const struct raw
 enum status tenants_read(const struct document *document, const struct raw_config *raw,
                          struct config *config, struct error *err)
 {
-    config->accounts = calloc(raw->account_count, sizeof(config->accounts[0]));
+    config->accounts = calloc(raw->accounts.count, sizeof(config->accounts[0]));
     /* One more than needed: calloc(0) may return NULL. */
-    config->buckets = calloc((size_t)raw->bucket_count + 1, sizeof(config->buckets[0]));
+    config->buckets = calloc((size_t)raw->buckets.count + 1, sizeof(config->buckets[0]));
     if (config->accounts == NULL || config->buckets == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "%s", document->path);
-    for (size_t i = 0; i < raw->account_count; i++)
-        if (read_account(document, &raw->accounts[i], config, err) != STATUS_OK)
+    for (size_t i = 0; i < raw->accounts.count; i++)
+        if (read_account(document, &raw->accounts.items[i], config, err) != STATUS_OK)
             return err->status;
-    for (size_t i = 0; i < raw->bucket_count; i++)
+    for (size_t i = 0; i < raw->buckets.count; i++)
         if (read_bucket(document, raw, config, err) != STATUS_OK)
             return err->status;
     return STATUS_OK;

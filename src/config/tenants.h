@@ -2,10 +2,10 @@
 #ifndef CONFIG_TENANTS_H
 #define CONFIG_TENANTS_H
 
+#include "config/raw_keys.h"
 #include "config/types.h"
 #include "core/error.h"
 #include "document.h"
-#include "raw.h"
 
 enum status tenants_read(const struct document *document, const struct raw_config *raw,
                          struct config *config, struct error *err) MUST_CHECK;

@@ -3,7 +3,6 @@
 #include "core/file.h"
 #include "core/hex.h"
 #include "core/user.h"
-#include "raw.h"
 #include "yaml_listing.h"
 
 #include <openssl/evp.h>
@@ -43,9 +42,9 @@ static enum status check_room(const struct config *config, const struct account 
     const char *path = config->tokens_directory;
     CLEANUP(fd_closep) int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     CLEANUP(yaml_listing_freep) struct yaml_listing *listing = NULL;
-    if (account->token_count >= TOKENS_MAX)
+    if (account->token_count >= ACCOUNT_TOKENS_MAX)
         return FAIL(err, STATUS_CONFLICT, "account '%s' has %zu tokens, and %d is the most",
-                    account->name, account->token_count, TOKENS_MAX);
+                    account->name, account->token_count, ACCOUNT_TOKENS_MAX);
     if (directory < 0)
         return errno == ENOENT ? STATUS_OK : FAIL_ERRNO(err, "%s: open", path);
     if (yaml_listing_read(directory, &listing, err) != STATUS_OK)

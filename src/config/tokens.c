@@ -1,7 +1,7 @@
 #include "tokens.h"
 
+#include "config/raw_keys.h"
 #include "core/hex.h"
-#include "raw.h"
 #include "schema.h"
 #include "trusted.h"
 #include "yaml_listing.h"
@@ -73,8 +73,9 @@ static enum status add_token(const struct document *document, struct account *ac
 {
     if (check_is_new(document, account, token, err) != STATUS_OK)
         return err->status;
-    if (account->token_count >= TOKENS_MAX)
-        return document_refuse(document, "", err, "at most %d tokens are expected", TOKENS_MAX);
+    if (account->token_count >= ACCOUNT_TOKENS_MAX)
+        return document_refuse(document, "", err, "at most %d tokens are expected",
+                               ACCOUNT_TOKENS_MAX);
     struct token *grown =
         reallocarray(account->tokens, account->token_count + 1, sizeof(account->tokens[0]));
     if (grown == NULL)
@@ -94,8 +95,8 @@ static enum status read_document(const struct document *document, const char *fi
     void *data = NULL;
     if (schema_load(document, &raw_token_file_schema, &data, err) != STATUS_OK)
         return err->status;
-    const struct raw_token *raw = data;
-    token.role = (enum role)raw->role;
+    const struct raw_token_file *raw = data;
+    token.role = (enum role)raw_choice(raw->role, ROLE_NONE);
     token_id(account->id, token.name, token.id);
     enum status status = token_read_hash(document, "sha256", raw->sha256, &token, err);
     if (status == STATUS_OK)

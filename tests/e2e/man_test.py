@@ -30,7 +30,7 @@ class ManTest(unittest.TestCase):
     def setUpClass(cls):
         scratch = tempfile.TemporaryDirectory(prefix="appbackup-man.")
         cls.addClassCleanup(scratch.cleanup)
-        output("sh", os.path.join(MAN, "make"), CTL, TOP, scratch.name)
+        output("sh", os.path.join(MAN, "make"), CTL, os.path.join(BIN, "generated/config/keys.roff"), TOP, scratch.name)
         cls.pages = {name: os.path.join(directory, name) for directory, name in
                      ((scratch.name, "appbackupctl.1"), (scratch.name, "appbackup.yaml.5"),
                       (MAN, "appbackupd.8"), (MAN, "appbackup-worker.8"))}

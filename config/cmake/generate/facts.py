@@ -31,7 +31,8 @@ import yaml
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 NEEDED = object()
-HEADS = {".h": "/* {} */", ".c": "/* {} */", ".inc": "/* {} */", ".lua": "-- {}", ".md": "<!-- {} -->", ".conf": "# {}"}
+HEADS = {".h": "/* {} */", ".c": "/* {} */", ".inc": "/* {} */", ".lua": "-- {}", ".md": "<!-- {} -->", ".conf": "# {}",
+         ".roff": '.\\" {}'}
 NAME = r"[a-z][a-z0-9_]*"
 
 
