@@ -9,10 +9,11 @@ static const struct command *const groups[] = {COMMAND_GROUPS(LISTED)};
 
 const struct command *command_at(size_t index)
 {
-    for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+    for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
         for (const struct command *command = groups[i]; command->group != NULL; command++)
             if (index-- == 0)
                 return command;
+    }
     return NULL;
 }
 
