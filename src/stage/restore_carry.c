@@ -1,12 +1,12 @@
 #include "restore_carry.h"
 
 #include "attributes.h"
+#include "attributes_set.h"
 #include "core/buffer.h"
 #include "core/cleanup.h"
 #include "core/id.h"
 #include "core/point.h"
 #include "listing.h"
-#include "restore_attributes.h"
 #include "snapshot/snapshot.h"
 #include "walk.h"
 
@@ -149,19 +149,19 @@ static enum status copy_attributes(const struct level *level, int fd, struct err
     const struct attributes_place place = {
         .fd = level->old_fd, .directory = level->old_fd, .name = "."};
     struct attributes attributes;
-    struct restore_tree tree;
-    struct restore_attributes wanted;
+    struct buffer list;
+    struct plain_attributes wanted;
     struct tree_node node;
     struct error lost;
     attributes_init(&attributes);
-    restore_tree_init(&tree);
-    restore_attributes_drop_inherited(fd);
+    xattr_list_init(&list);
+    attributes_drop_inherited(fd);
     enum status status = attributes_read(&attributes, &place, &level->info, &node, &lost, err);
     if (status == STATUS_OK)
-        status = restore_tree_set_attributes(&tree, &node, &wanted, err);
+        status = plain_attributes_from_node(&node, &list, &wanted, err);
     if (status == STATUS_OK)
-        status = restore_attributes_set(&tree, &wanted, fd, &lost, err);
-    restore_tree_done(&tree);
+        status = attributes_set(&wanted, &list, fd, &lost, err);
+    buffer_done(&list);
     attributes_done(&attributes);
     return status;
 }

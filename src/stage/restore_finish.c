@@ -1,5 +1,4 @@
 #include "core/cleanup.h"
-#include "restore_attributes.h"
 #include "restore_directories.h"
 #include "restore_job.h"
 
@@ -102,7 +101,7 @@ static enum status finish_directory(struct restore *restore,
     int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return FAIL_ERRNO(err, "open directory");
-    return restore_attributes_set(&restore->tree, &entry->attributes, fd, ret_lost, err);
+    return attributes_set(&entry->attributes, &restore->tree.xattrs, fd, ret_lost, err);
 }
 
 static enum status finish_directories(struct restore *restore,

@@ -6,7 +6,6 @@
 #include "core/point.h"
 #include "hooks.h"
 #include "model/detail.h"
-#include "restore_attributes.h"
 #include "stage/undo.h"
 #include "unwind.h"
 
@@ -238,8 +237,8 @@ static void finish_inside(struct restore *restore)
         if (!place->inside)
             continue;
         if (restore_open_directory(place->volume, &fd, &failure) == STATUS_OK &&
-            restore_attributes_set(&restore->tree, &restore->tree.directories[root].attributes, fd,
-                                   &lost, &failure) == STATUS_OK)
+            attributes_set(&restore->tree.directories[root].attributes, &restore->tree.xattrs, fd,
+                           &lost, &failure) == STATUS_OK)
             failure = lost;
         if (failure.status != STATUS_OK)
             restore_problems_add(&restore->problems, PROBLEM_ATTRIBUTES, place->volume, &failure);

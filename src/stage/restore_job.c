@@ -1,7 +1,6 @@
 #include "restore_job.h"
 
 #include "core/cancel.h"
-#include "restore_attributes.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -77,7 +76,7 @@ enum status restore_create(struct restore *restore, struct restore_file *file, i
 {
     const char *name = restore_tree_name(&restore->tree, file->name);
     mode_t mode = file->wants > 1 ? S_IRUSR | S_IWUSR /* in the making */
-                                  : restore_attributes_first_mode(&file->attributes);
+                                  : attributes_first_mode(&file->attributes);
     bool fresh = (restore->tree.directories[file->directory].flags & DIRECTORY_FRESH) != 0;
     const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
     int fd = openat(directory, name, flags, mode);
@@ -90,7 +89,7 @@ enum status restore_create(struct restore *restore, struct restore_file *file, i
         return FAIL_ERRNO(err, "create");
     file->flags |= FILE_MADE;
     if (!fresh)
-        restore_attributes_drop_inherited(fd);
+        attributes_drop_inherited(fd);
     *ret_fd = fd;
     return STATUS_OK;
 }
@@ -99,7 +98,7 @@ enum status restore_complete(struct restore *restore, const struct restore_file 
                              struct error *err)
 {
     struct error lost;
-    if (restore_attributes_set(&restore->tree, &file->attributes, fd, &lost, err) != STATUS_OK)
+    if (attributes_set(&file->attributes, &restore->tree.xattrs, fd, &lost, err) != STATUS_OK)
         return err->status;
     if (lost.status == STATUS_OK)
         return STATUS_OK;

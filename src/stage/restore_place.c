@@ -1,10 +1,10 @@
 #include "restore_place.h"
 
+#include "attributes_set.h"
 #include "core/cleanup.h"
 #include "core/point.h"
 #include "listing.h"
 #include "mounts.h"
-#include "restore_attributes.h"
 #include "snapshot/snapshot.h"
 #include "snapshot/tree_remove.h"
 
@@ -133,7 +133,7 @@ static enum status make_closed(int around, const char *name, int *ret_fd, struct
     CLEANUP(fd_closep) int fd = openat(around, name, DIRECTORY_FLAGS);
     if (fd < 0)
         return FAIL_ERRNO(err, "open '%s'", name);
-    restore_attributes_drop_inherited(fd);
+    attributes_drop_inherited(fd);
     if (fchmod(fd, S_IRWXU) != 0)
         return FAIL_ERRNO(err, "close '%s' to others", name);
     *ret_fd = STEAL_FD(fd);

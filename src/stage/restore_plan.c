@@ -4,7 +4,6 @@
  * once; files with content are noted, with the blobs that they want.
  */
 #include "core/cleanup.h"
-#include "restore_attributes.h"
 #include "restore_directories.h"
 #include "restore_job.h"
 
@@ -80,7 +79,7 @@ static void close_to_others(int parent, const char *name)
     CLEANUP(fd_closep)
     int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd >= 0)
-        restore_attributes_drop_inherited(fd);
+        attributes_drop_inherited(fd);
 }
 
 static enum status make_directory(struct planning *planning, uint32_t directory, struct error *err)
@@ -180,20 +179,20 @@ static enum status make_other(struct planning *planning, const struct tree_node 
                               struct error *err)
 {
     struct restore_tree *tree = &planning->restore->tree;
-    struct restore_attributes attributes;
+    struct plain_attributes attributes;
     struct error lost = {0};
     int directory = -1;
     if (restore_directories_open(&planning->directories, planning->now.directory, &directory,
                                  err) != STATUS_OK)
         return err->status;
-    struct restore_special special = {
+    struct special_entry special = {
         .directory = directory, .name = node->name, .type = type_of(node)};
     enum status status = node->type == TREE_NODE_SYMLINK ? make_link(directory, node, err)
                                                          : make_special(directory, node, err);
     size_t xattrs = tree->xattrs.len;
     if (status != STATUS_OK ||
-        restore_tree_set_attributes(tree, node, &attributes, err) != STATUS_OK ||
-        restore_attributes_set_at(tree, &attributes, &special, &lost, err) != STATUS_OK)
+        plain_attributes_from_node(node, &tree->xattrs, &attributes, err) != STATUS_OK ||
+        attributes_set_at(&attributes, &tree->xattrs, &special, &lost, err) != STATUS_OK)
         return err->status;
     tree->xattrs.len = xattrs; /* not needed any more */
     if (lost.status == STATUS_OK)
@@ -409,7 +408,7 @@ static enum status find_directory(struct planning *planning, const char *name, s
         planning->now.tree = node.subtree;
         struct restore_directory *entry = directory_at(planning, root);
         entry->flags &= ~(uint32_t)DIRECTORY_PLAIN;
-        return restore_tree_set_attributes(&restore->tree, &node, &entry->attributes, err);
+        return plain_attributes_from_node(&node, &restore->tree.xattrs, &entry->attributes, err);
     }
 }
 

@@ -9,7 +9,7 @@ void restore_tree_init(struct restore_tree *tree)
 {
     *tree = (struct restore_tree){0};
     buffer_init(&tree->names, UINT32_MAX);
-    buffer_init(&tree->xattrs, UINT32_MAX - 1);
+    xattr_list_init(&tree->xattrs);
 }
 
 void restore_tree_done(struct restore_tree *tree)
@@ -66,77 +66,6 @@ enum status restore_tree_add_name(struct restore_tree *tree, const char *name, u
     return STATUS_OK;
 }
 
-static enum status add_number(struct buffer *buffer, size_t number, struct error *err)
-{
-    uint32_t bytes = (uint32_t)number;
-    if (number > UINT32_MAX)
-        return FAIL(err, STATUS_TOO_LARGE, "an extended attribute of %zu bytes", number);
-    return buffer_add(buffer, &bytes, sizeof(bytes), err);
-}
-
-/* count, then length of name, length of value, name with NUL, value of each */
-static enum status add_xattrs(struct restore_tree *tree, const struct tree_node *node,
-                              uint32_t *ret_xattrs, struct error *err)
-{
-    struct buffer *to = &tree->xattrs;
-    size_t at = to->len;
-    if (add_number(to, node->xattr_count, err) != STATUS_OK)
-        return err->status;
-    for (size_t i = 0; i < node->xattr_count; i++) {
-        const struct tree_node_xattr *xattr = &node->xattrs[i];
-        size_t name_bytes = strlen(xattr->name) + 1;
-        if (add_number(to, name_bytes, err) != STATUS_OK ||
-            add_number(to, xattr->value_len, err) != STATUS_OK ||
-            buffer_add(to, xattr->name, name_bytes, err) != STATUS_OK ||
-            buffer_add(to, xattr->value, xattr->value_len, err) != STATUS_OK)
-            return FAIL_IN(err, "extended attributes");
-    }
-    *ret_xattrs = (uint32_t)at + 1;
-    return STATUS_OK;
-}
-
-static uint32_t take_number(const unsigned char **at)
-{
-    uint32_t number = 0;
-    memcpy(&number, *at, sizeof(number));
-    *at += sizeof(number);
-    return number;
-}
-
-enum status restore_tree_each_xattr(const struct restore_tree *tree,
-                                    const struct restore_attributes *attributes,
-                                    restore_xattr_fn *seen, void *context, struct error *err)
-{
-    if (attributes->xattrs == 0)
-        return STATUS_OK;
-    const unsigned char *at = tree->xattrs.bytes + attributes->xattrs - 1;
-    for (uint32_t left = take_number(&at); left > 0; left--) {
-        uint32_t name_bytes = take_number(&at);
-        uint32_t len = take_number(&at);
-        if (seen(context, (const char *)at, at + name_bytes, len, err) != STATUS_OK)
-            return error_status(err);
-        at += name_bytes + len;
-    }
-    return STATUS_OK;
-}
-
-enum status restore_tree_set_attributes(struct restore_tree *tree, const struct tree_node *node,
-                                        struct restore_attributes *attributes, struct error *err)
-{
-    *attributes = (struct restore_attributes){
-        .mtime_s = node->mtime.tv_sec,
-        .atime_s = node->atime.tv_sec,
-        .mtime_ns = (uint32_t)node->mtime.tv_nsec,
-        .atime_ns = (uint32_t)node->atime.tv_nsec,
-        .mode = node->mode,
-        .uid = node->uid,
-        .gid = node->gid,
-    };
-    if (node->xattr_count == 0)
-        return STATUS_OK;
-    return add_xattrs(tree, node, &attributes->xattrs, err);
-}
-
 enum status restore_tree_add_root(struct restore_tree *tree, int fd, const char *path,
                                   uint32_t *ret_directory, struct error *err)
 {
@@ -164,7 +93,7 @@ enum status restore_tree_add_directory(struct restore_tree *tree, uint32_t paren
     struct restore_directory directory = {.parent = parent};
     if (!HAS_ROOM(tree, directory, directories, err) ||
         restore_tree_add_name(tree, node->name, &directory.name, err) != STATUS_OK ||
-        restore_tree_set_attributes(tree, node, &directory.attributes, err) != STATUS_OK)
+        plain_attributes_from_node(node, &tree->xattrs, &directory.attributes, err) != STATUS_OK)
         return err->status;
     tree->directories[tree->directory_count] = directory;
     *ret_directory = (uint32_t)tree->directory_count++;
@@ -175,11 +104,11 @@ enum status restore_tree_add_file(struct restore_tree *tree, uint32_t directory,
                                   const struct tree_node *node, uint32_t *ret_file,
                                   struct error *err)
 {
-    struct restore_attributes attributes;
+    struct plain_attributes attributes;
     uint32_t name = 0;
     if (!HAS_ROOM(tree, file, files, err) ||
         restore_tree_add_name(tree, node->name, &name, err) != STATUS_OK ||
-        restore_tree_set_attributes(tree, node, &attributes, err) != STATUS_OK)
+        plain_attributes_from_node(node, &tree->xattrs, &attributes, err) != STATUS_OK)
         return err->status;
     struct restore_file *file = &tree->files[tree->file_count];
     *file = (struct restore_file){

@@ -8,6 +8,7 @@
 #ifndef STAGE_RESTORE_TREE_H
 #define STAGE_RESTORE_TREE_H
 
+#include "attributes_set.h"
 #include "core/buffer.h"
 #include "core/error.h"
 #include "repository/pack_reader.h"
@@ -18,14 +19,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct restore_attributes {
-    int64_t mtime_s, atime_s;
-    uint32_t mtime_ns, atime_ns;
-    uint32_t mode; /* no type bits */
-    uint32_t uid, gid;
-    uint32_t xattrs; /* where in the tree's list, plus 1; 0: none */
-};
-
 enum {
     DIRECTORY_MADE = 1,  /* it is there */
     DIRECTORY_FRESH = 2, /* and was made by this run: empty, closed to others, without any ACL */
@@ -35,7 +28,7 @@ enum {
 static const uint32_t directory_none = UINT32_MAX;
 
 struct restore_directory {
-    struct restore_attributes attributes;
+    struct plain_attributes attributes;
     uint32_t parent; /* directory_none: one of the roots, by the number that stands in name */
     uint32_t name;
     uint32_t flags;
@@ -48,7 +41,7 @@ enum {
 };
 
 struct restore_file {
-    struct restore_attributes attributes;
+    struct plain_attributes attributes;
     uint64_t size;
     uint32_t directory, name;
     uint32_t first_want, wants;
@@ -115,9 +108,6 @@ enum status restore_tree_add_root(struct restore_tree *tree, int fd, const char 
                                   uint32_t *ret_directory, struct error *err) MUST_CHECK;
 enum status restore_tree_add_name(struct restore_tree *tree, const char *name, uint32_t *ret_name,
                                   struct error *err) MUST_CHECK;
-enum status restore_tree_set_attributes(struct restore_tree *tree, const struct tree_node *node,
-                                        struct restore_attributes *attributes, struct error *err)
-    MUST_CHECK;
 enum status restore_tree_add_directory(struct restore_tree *tree, uint32_t parent,
                                        const struct tree_node *node, uint32_t *ret_directory,
                                        struct error *err) MUST_CHECK;
@@ -138,13 +128,5 @@ enum status restore_tree_add_linked(struct restore_tree *tree, uint32_t director
  * is longer than size. */
 const char *restore_tree_path(const struct restore_tree *tree, uint32_t directory, const char *name,
                               char *text, size_t size);
-
-/* Calls for each extended attribute. */
-typedef enum status restore_xattr_fn(void *context, const char *name, const void *value, size_t len,
-                                     struct error *err);
-enum status restore_tree_each_xattr(const struct restore_tree *tree,
-                                    const struct restore_attributes *attributes,
-                                    restore_xattr_fn *seen, void *context, struct error *err)
-    MUST_CHECK;
 
 #endif
