@@ -1,13 +1,13 @@
 #include "stage/catalog.h"
 
 #include "commit.h"
-#include "context.h"
 #include "core/json.h"
 #include "core/point.h"
 #include "model/backup.h"
 #include "model/detail.h"
 #include "model/names.h"
 #include "repository/snapshot.h"
+#include "repository_open.h"
 #include "stage/bucket.h"
 
 #include <string.h>
@@ -87,7 +87,7 @@ static enum status read_all(const struct work *work, struct object_store *store,
                             struct stage_result *result, json_t *entries, struct error *err)
 {
     CLEANUP(repository_closep) struct repository *repository = NULL;
-    enum status status = context_open_repository(work, store, false, &repository, err);
+    enum status status = work_open_repository(work, store, false, &repository, err);
     if (status == STATUS_NOT_FOUND)
         return STATUS_OK;
     if (status != STATUS_OK || work_report(work, "list", result, err) != STATUS_OK)
@@ -106,7 +106,7 @@ enum status stage_catalog_run(const struct work *work, struct stage_result *resu
 {
     CLEANUP(object_store_closep) struct object_store *store = NULL;
     if (work_report(work, "open", result, err) != STATUS_OK ||
-        context_open_store(work, &store, err) != STATUS_OK ||
+        work_open_store(work, &store, err) != STATUS_OK ||
         read_all(work, store, result, entries, err) != STATUS_OK)
         return FAIL_IN(err, "catalog");
     return STATUS_OK;

@@ -56,7 +56,8 @@ static enum status tell_live_volumes(struct stage_context *context, const struct
         "and post_backup hooks, for the whole upload, or use a file system with "
         "snapshots (btrfs, XFS)",
         first->volume, mount.type, others);
-    detail_add(context->result->state_details, REASON_NOT_A_SNAPSHOT, "Not a snapshot", text, NULL);
+    detail_add(context->operation.result->state_details, REASON_NOT_A_SNAPSHOT, "Not a snapshot",
+               text, NULL);
     return STATUS_OK;
 }
 

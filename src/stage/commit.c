@@ -90,7 +90,7 @@ static enum status save(struct stage_context *context, struct error *err)
     struct owner_cache owners = {0};
     struct tags tags = {0};
     struct repository_snapshot snapshot = {
-        .time = time_of(context->result->taken_ms),
+        .time = time_of(context->operation.result->taken_ms),
         .tree = context->tree,
         .paths = (const char *const *)app->volumes,
         .hostname = context->host,
@@ -104,29 +104,28 @@ static enum status save(struct stage_context *context, struct error *err)
         .directories_unmodified = context->directories.unmodified,
         .has_parent = context->parent.found,
         .parent = context->parent.snapshot,
-        .bytes = (uint64_t)context->result->bytes_total,
+        .bytes = (uint64_t)context->operation.result->bytes_total,
     };
     enum status status = set_tags(context->plan, &tags, &snapshot, err);
     if (status == STATUS_OK)
-        status = repository_save_snapshot(context->repository, &snapshot, err);
+        status = repository_save_snapshot(context->operation.repository, &snapshot, err);
     free(tags.labels);
     if (status != STATUS_OK)
         return status;
-    blob_id_to_text(&snapshot.id, context->result->repository_snapshot);
+    blob_id_to_text(&snapshot.id, context->operation.result->repository_snapshot);
     return STATUS_OK;
 }
 
-enum status commit_run(struct stage_context *context, struct error *err)
+enum status commit_run(void *owner, struct error *err)
 {
-    if (repository_flush(context->repository, err) != STATUS_OK)
+    struct stage_context *context = owner;
+    if (repository_flush(context->operation.repository, err) != STATUS_OK)
         return err->status;
-    context->confirm = true; /* a snapshot that nobody waits for would have no record */
-    enum status status = context_report(context, err);
-    context->confirm = false;
-    if (status != STATUS_OK || save(context, err) != STATUS_OK)
+    /* A snapshot that nobody waits for would have no record. */
+    if (operation_confirm(&context->operation, err) != STATUS_OK || save(context, err) != STATUS_OK)
         return error_status(err);
-    context->committed = true;
-    context->result->bytes_done = context->result->bytes_total;
+    context->operation.committed = true;
+    context->operation.result->bytes_done = context->operation.result->bytes_total;
     return STATUS_OK;
 }
 
@@ -171,8 +170,8 @@ static void warn_unreadable(struct stage_context *context, const struct error *c
                    "%.300s: verify the app, and delete the backup that is then 'removed'; what no "
                    "backup belongs to is removed by hand",
                    cause->text);
-    detail_add(context->result->state_details, REASON_SNAPSHOT_UNREADABLE, "Snapshot not readable",
-               text, NULL);
+    detail_add(context->operation.result->state_details, REASON_SNAPSHOT_UNREADABLE,
+               "Snapshot not readable", text, NULL);
 }
 
 enum status commit_find(struct stage_context *context, bool *ret_found, struct error *err)
@@ -187,9 +186,10 @@ enum status commit_find(struct stage_context *context, bool *ret_found, struct e
         .paths = (const char *const *)app->volumes,
         .app_tag = app_tag,
     };
-    struct search search = {.result = context->result, .parent = &context->parent};
+    struct search search = {.result = context->operation.result, .parent = &context->parent};
     commit_tag(context->plan->backup, search.tag);
-    enum status status = repository_list_snapshots(context->repository, on_snapshot, &search, err);
+    enum status status =
+        repository_list_snapshots(context->operation.repository, on_snapshot, &search, err);
     if (repository_snapshot_is_unreadable(status))
         warn_unreadable(context, err);
     else if (status != STATUS_OK)

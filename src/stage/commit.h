@@ -17,8 +17,8 @@ enum { COMMIT_TAG_SIZE = 128 };
 /* "backup=<id>" */
 void commit_tag(const char *backup, char tag[COMMIT_TAG_SIZE]);
 
-/* Everything durable, then the snapshot, then the lock is given back. Fills the result. */
-enum status commit_run(struct stage_context *context, struct error *err) MUST_CHECK;
+/* Everything durable, then the snapshot. Fills the result. owner: the backup's context. */
+enum status commit_run(void *owner, struct error *err) MUST_CHECK;
 
 /* Was this backup committed by an earlier attempt? Then the result is that of this snapshot. Finds
  * the parent as well: both take a look at every snapshot. */

@@ -19,7 +19,8 @@ static enum status count_volume(struct stage_context *context, size_t volume, in
             return STATUS_OK;
         if (item.kind == WALK_ENTRY && S_ISREG(item.info.st_mode))
             *bytes += item.info.st_size;
-        if (items % ITEMS_PER_REPORT == 0 && context_report(context, err) != STATUS_OK)
+        if (items % ITEMS_PER_REPORT == 0 &&
+            operation_report(&context->operation, err) != STATUS_OK)
             return err->status;
     }
 }
@@ -35,7 +36,7 @@ enum status discover_run(struct stage_context *context, struct error *err)
     walk_restore_descriptors(&before);
     if (status != STATUS_OK)
         return status;
-    context->result->bytes_total = bytes;
-    context->result->bytes_done = 0;
+    context->operation.result->bytes_total = bytes;
+    context->operation.result->bytes_done = 0;
     return STATUS_OK;
 }

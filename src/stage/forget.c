@@ -1,9 +1,9 @@
 #include "stage/forget.h"
 
 #include "commit.h"
-#include "context.h"
 #include "core/point.h"
 #include "repository/snapshot.h"
+#include "repository_open.h"
 
 enum {
     /* One backup has one snapshot; a second is what two attempts might leave that knew nothing of
@@ -23,7 +23,7 @@ static enum status open_existing(const struct stage_forget_plan *plan, struct ob
                                  struct repository **ret_repository, bool *ret_exists,
                                  struct error *err)
 {
-    enum status status = context_open_repository(&plan->work, store, false, ret_repository, err);
+    enum status status = work_open_repository(&plan->work, store, false, ret_repository, err);
     *ret_exists = status == STATUS_OK;
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
@@ -103,7 +103,7 @@ enum status stage_forget_run(const struct stage_forget_plan *plan, struct error 
     CLEANUP(object_store_closep) struct object_store *store = NULL;
     CLEANUP(repository_closep) struct repository *repository = NULL;
     bool exists = false;
-    if (context_open_store(&plan->work, &store, err) != STATUS_OK ||
+    if (work_open_store(&plan->work, &store, err) != STATUS_OK ||
         open_existing(plan, store, &repository, &exists, err) != STATUS_OK)
         return FAIL_IN(err, "delete");
     if (exists && forget(repository, plan, err) != STATUS_OK)

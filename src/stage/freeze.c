@@ -2,8 +2,6 @@
 
 #include "caveats.h"
 #include "core/clock.h"
-#include "core/file.h"
-#include "hooks.h"
 #include "model/detail.h"
 #include "parents.h"
 #include "unwind.h"
@@ -14,94 +12,23 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static void note_hooks(struct stage_context *context, const struct hooks_result *hooks)
-{
-    if (hooks->failed > 0)
-        context->result->hook_state = HOOK_STATE_FAILED;
-    else if (context->result->hook_state == HOOK_STATE_UNSET)
-        context->result->hook_state = HOOK_STATE_SUCCESS;
-}
-
-static enum status run_hooks(struct stage_context *context, enum hook_stage stage,
-                             struct error *err)
-{
-    const struct stage_plan *plan = context->plan;
-    struct hooks_request request = {
-        .hooks = &plan->app->hooks[stage],
-        .stage = stage,
-        .reason = HOOK_REASON_BACKUP,
-        .app_name = plan->app->app.name,
-        .backup = plan->backup,
-        .cancel = plan->work.cancel,
-        .details = context->result->hook_state_details,
-    };
-    struct hooks_result hooks;
-    if (hooks_run(&request, &hooks, err) != STATUS_OK)
-        return err->status;
-    note_hooks(context, &hooks);
-    if (!hooks.aborted)
-        return STATUS_OK;
-    *err = hooks.failure;
-    return error_status(err);
-}
-
-/* Pays with hooks that run to their end whatever the caller wants by now. */
-static struct hooks_result pay_hooks(struct stage_context *context, enum hook_stage stage,
-                                     enum hook_reason reason)
-{
-    struct hooks_result hooks;
-    unwind_hooks(&context->record, stage, reason, context->result->hook_state_details, &hooks);
-    note_hooks(context, &hooks);
-    return hooks;
-}
-
-static enum status write_record(struct stage_context *context, struct error *err)
-{
-    return undo_record_write(&context->record, context->plan->undo_directory, err);
-}
-
-/* After something was paid. That it cannot be written down costs at most that it is paid twice. */
-static void rewrite_record(struct stage_context *context)
-{
-    struct error failure = {0};
-    if (write_record(context, &failure) != STATUS_OK)
-        detail_add(context->result->state_details, REASON_UNDO_RECORD_STALE,
-                   "Undo record not updated", failure.text, NULL);
-}
-
-/* The last step: nothing is owed any more, or what is left is for stage_undo_all(). */
-static void close_record(struct stage_context *context)
-{
-    if (unwind_is_kept(&context->record)) {
-        rewrite_record(context);
-        return;
-    }
-    char path[PATH_MAX];
-    struct error failure = {0};
-    if (undo_record_path(context->plan->undo_directory, context->plan->job, path, &failure) ==
-            STATUS_OK &&
-        file_remove(path, &failure) == STATUS_OK)
-        return;
-    detail_add(context->result->state_details, REASON_UNDO_RECORD_STALE, "Undo record not removed",
-               failure.text, NULL);
-}
-
 static void remove_snapshots(struct stage_context *context)
 {
     struct error failure = {0};
-    if (unwind_snapshots(&context->record, &failure) != STATUS_OK)
-        detail_add(context->result->state_details, REASON_SNAPSHOT_LEFT, "Snapshot not removed",
-                   failure.text, NULL);
+    if (unwind_snapshots(&context->operation.record, &failure) != STATUS_OK)
+        detail_add(context->operation.result->state_details, REASON_SNAPSHOT_LEFT,
+                   "Snapshot not removed", failure.text, NULL);
 }
 
-enum status freeze_pre_backup(struct stage_context *context, struct error *err)
+enum status freeze_pre_backup(void *owner, struct error *err)
 {
-    context->record.owed[HOOK_POST_BACKUP] = true;
-    if (write_record(context, err) != STATUS_OK) {
-        context->record.owed[HOOK_POST_BACKUP] = false; /* nothing has run yet */
+    struct stage_context *context = owner;
+    context->operation.record.owed[HOOK_POST_BACKUP] = true;
+    if (operation_write_record(&context->operation, err) != STATUS_OK) {
+        context->operation.record.owed[HOOK_POST_BACKUP] = false; /* nothing has run yet */
         return err->status;
     }
-    return run_hooks(context, HOOK_PRE_BACKUP, err);
+    return operation_run_hooks(&context->operation, HOOK_PRE_BACKUP, HOOK_REASON_BACKUP, err);
 }
 
 static enum status check_volume(const char *volume, struct error *err)
@@ -145,69 +72,76 @@ static enum status plan_volumes(struct stage_context *context, struct error *err
 /* Planned only here, since a pre-backup hook may be what mounts or makes a volume; and written down
  * together with the thaw, since every write between freeze and thaw is time that the application
  * stands still. */
-enum status freeze_pre_snapshot(struct stage_context *context, struct error *err)
+enum status freeze_pre_snapshot(void *owner, struct error *err)
 {
+    struct stage_context *context = owner;
     if (plan_volumes(context, err) != STATUS_OK)
         return err->status;
-    struct undo_record *record = &context->record;
+    struct undo_record *record = &context->operation.record;
     memcpy(record->snapshots, context->volumes,
            context->volume_count * sizeof(context->volumes[0]));
     record->snapshot_count = context->volume_count;
     record->owed[HOOK_POST_SNAPSHOT] = true;
-    if (write_record(context, err) != STATUS_OK) {
+    if (operation_write_record(&context->operation, err) != STATUS_OK) {
         record->snapshot_count = 0;
         record->owed[HOOK_POST_SNAPSHOT] = false;
         return err->status;
     }
-    return run_hooks(context, HOOK_PRE_SNAPSHOT, err);
+    return operation_run_hooks(&context->operation, HOOK_PRE_SNAPSHOT, HOOK_REASON_BACKUP, err);
 }
 
-enum status freeze_snapshot(struct stage_context *context, struct error *err)
+enum status freeze_snapshot(void *owner, struct error *err)
 {
+    struct stage_context *context = owner;
     int64_t taken_ms = clock_wall_ms();
     for (size_t i = 0; i < context->volume_count; i++)
         if (snapshot_take(&context->volumes[i], context->plan->work.cancel, err) != STATUS_OK)
             return err->status;
-    context->result->taken_ms = taken_ms;
+    context->operation.result->taken_ms = taken_ms;
     return caveats_tell(context, err);
 }
 
-enum status freeze_post_snapshot(struct stage_context *context, struct error *err)
+enum status freeze_post_snapshot(void *owner, struct error *err)
 {
-    struct hooks_result hooks = pay_hooks(context, HOOK_POST_SNAPSHOT, HOOK_REASON_BACKUP);
-    rewrite_record(context);
+    struct stage_context *context = owner;
+    struct hooks_result hooks =
+        operation_pay_hooks(&context->operation, HOOK_POST_SNAPSHOT, HOOK_REASON_BACKUP);
+    operation_update_record(&context->operation);
     if (!hooks.aborted)
         return STATUS_OK;
     *err = hooks.failure;
     return error_status(err);
 }
 
-enum status freeze_cleanup(struct stage_context *context, struct error *err UNUSED)
+enum status freeze_cleanup(void *owner, struct error *err UNUSED)
 {
+    struct stage_context *context = owner;
     preparation_undo(context);
     /* A thaw that has failed may be able to by now. */
-    if (context->record.owed[HOOK_POST_SNAPSHOT])
-        (void)pay_hooks(context, HOOK_POST_SNAPSHOT, HOOK_REASON_UNDO);
+    (void)operation_pay_hooks(&context->operation, HOOK_POST_SNAPSHOT, HOOK_REASON_UNDO);
     remove_snapshots(context);
     return STATUS_OK;
 }
 
-enum status freeze_post_backup(struct stage_context *context, struct error *err UNUSED)
+enum status freeze_post_backup(void *owner, struct error *err UNUSED)
 {
-    (void)pay_hooks(context, HOOK_POST_BACKUP, HOOK_REASON_BACKUP);
-    close_record(context);
+    struct stage_context *context = owner;
+    (void)operation_pay_hooks(&context->operation, HOOK_POST_BACKUP, HOOK_REASON_BACKUP);
+    operation_close_record(&context->operation);
     return STATUS_OK;
 }
 
-void freeze_undo_pre_backup(struct stage_context *context)
+void freeze_undo_pre_backup(void *owner)
 {
-    (void)pay_hooks(context, HOOK_POST_BACKUP, HOOK_REASON_UNDO);
-    close_record(context);
+    struct stage_context *context = owner;
+    (void)operation_pay_hooks(&context->operation, HOOK_POST_BACKUP, HOOK_REASON_UNDO);
+    operation_close_record(&context->operation);
 }
 
 /* The application first: removing a large copy takes its time. */
-void freeze_undo_pre_snapshot(struct stage_context *context)
+void freeze_undo_pre_snapshot(void *owner)
 {
-    (void)pay_hooks(context, HOOK_POST_SNAPSHOT, HOOK_REASON_UNDO);
+    struct stage_context *context = owner;
+    (void)operation_pay_hooks(&context->operation, HOOK_POST_SNAPSHOT, HOOK_REASON_UNDO);
     remove_snapshots(context);
 }

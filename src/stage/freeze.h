@@ -8,21 +8,22 @@
  *   cleanup        removes the snapshots and the repository's lock
  *   post-backup    pays
  *
- * Paying fails no backup that is committed; what is still owed then stays in the record.
+ * Paying fails no backup that is committed; what is still owed then stays in the record. The owner
+ * is the backup's context.
  */
 #ifndef STAGE_FREEZE_H
 #define STAGE_FREEZE_H
 
-#include "context.h"
+#include "core/error.h"
 
-enum status freeze_pre_backup(struct stage_context *context, struct error *err) MUST_CHECK;
-enum status freeze_pre_snapshot(struct stage_context *context, struct error *err) MUST_CHECK;
-enum status freeze_snapshot(struct stage_context *context, struct error *err) MUST_CHECK;
-enum status freeze_post_snapshot(struct stage_context *context, struct error *err) MUST_CHECK;
-enum status freeze_cleanup(struct stage_context *context, struct error *err) MUST_CHECK;
-enum status freeze_post_backup(struct stage_context *context, struct error *err) MUST_CHECK;
+enum status freeze_pre_backup(void *owner, struct error *err) MUST_CHECK;
+enum status freeze_pre_snapshot(void *owner, struct error *err) MUST_CHECK;
+enum status freeze_snapshot(void *owner, struct error *err) MUST_CHECK;
+enum status freeze_post_snapshot(void *owner, struct error *err) MUST_CHECK;
+enum status freeze_cleanup(void *owner, struct error *err) MUST_CHECK;
+enum status freeze_post_backup(void *owner, struct error *err) MUST_CHECK;
 
-void freeze_undo_pre_backup(struct stage_context *context);
-void freeze_undo_pre_snapshot(struct stage_context *context);
+void freeze_undo_pre_backup(void *owner);
+void freeze_undo_pre_snapshot(void *owner);
 
 #endif

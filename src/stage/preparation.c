@@ -7,7 +7,7 @@ static void *load(void *argument)
 {
     struct stage_context *context = argument;
     struct error *failure = &context->preparation.failure;
-    if (repository_load_index(context->repository, context->plan->work.cancel, failure) ==
+    if (repository_load_index(context->operation.repository, context->plan->work.cancel, failure) ==
         STATUS_OK)
         failure->status = STATUS_OK;
     return NULL;
@@ -33,10 +33,10 @@ static void wait_for_loading(struct stage_context *context)
 
 enum status preparation_start(struct stage_context *context, struct error *err)
 {
-    if (repository_start_lock(context->repository, false, context->plan->work.cancel, err) !=
-        STATUS_OK)
+    if (repository_start_lock(context->operation.repository, false, context->plan->work.cancel,
+                              err) != STATUS_OK)
         return err->status;
-    context->locked = true;
+    context->operation.locked = true;
     start_loading(context);
     return STATUS_OK;
 }
@@ -44,8 +44,8 @@ enum status preparation_start(struct stage_context *context, struct error *err)
 enum status preparation_finish(struct stage_context *context, struct error *err)
 {
     enum status status =
-        repository_finish_lock(context->repository, context->plan->work.cancel, err);
-    context->locked = status == STATUS_OK;
+        repository_finish_lock(context->operation.repository, context->plan->work.cancel, err);
+    context->operation.locked = status == STATUS_OK;
     wait_for_loading(context);
     if (status != STATUS_OK || context->preparation.failure.status == STATUS_OK)
         return status;
@@ -53,11 +53,13 @@ enum status preparation_finish(struct stage_context *context, struct error *err)
     return error_status(err);
 }
 
-void preparation_undo(struct stage_context *context)
+void preparation_undo(void *owner)
 {
+    struct stage_context *context = owner;
     struct error ignored; /* closing the repository tries once more; a lock of a dead process is
                              taken away by the next one */
     wait_for_loading(context);
-    if (context->locked && repository_unlock(context->repository, &ignored) == STATUS_OK)
-        context->locked = false;
+    if (context->operation.locked &&
+        repository_unlock(context->operation.repository, &ignored) == STATUS_OK)
+        context->operation.locked = false;
 }

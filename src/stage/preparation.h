@@ -23,7 +23,7 @@ enum status preparation_start(struct stage_context *context, struct error *err) 
 /* Waits for both. That the repository is locked counts more than that its index could not be read
  * meanwhile. */
 enum status preparation_finish(struct stage_context *context, struct error *err) MUST_CHECK;
-/* Ends what was begun, and gives the lock back. */
-void preparation_undo(struct stage_context *context);
+/* Ends what was begun, and gives the lock back. owner: the context. */
+void preparation_undo(void *owner);
 
 #endif

@@ -1,11 +1,11 @@
 #include "stage/prune.h"
 
 #include "bucket/s3_credentials.h"
-#include "context.h"
 #include "core/child.h"
 #include "core/clock.h"
 #include "core/file.h"
 #include "model/detail.h"
+#include "repository_open.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -46,9 +46,9 @@ static enum status clear_locks(const struct work *work, bool *ret_exists, struct
 {
     CLEANUP(object_store_closep) struct object_store *store = NULL;
     CLEANUP(repository_closep) struct repository *repository = NULL;
-    if (context_open_store(work, &store, err) != STATUS_OK)
+    if (work_open_store(work, &store, err) != STATUS_OK)
         return error_status(err);
-    enum status status = context_open_repository(work, store, false, &repository, err);
+    enum status status = work_open_repository(work, store, false, &repository, err);
     *ret_exists = status != STATUS_NOT_FOUND;
     if (status == STATUS_NOT_FOUND)
         return STATUS_OK;

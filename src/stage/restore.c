@@ -1,12 +1,12 @@
 #include "stage/restore.h"
 
 #include "commit.h"
-#include "context.h"
 #include "core/cleanup.h"
 #include "core/file.h"
-#include "core/point.h"
 #include "model/detail.h"
+#include "pipeline.h"
 #include "repository/snapshot.h"
+#include "repository_open.h"
 #include "restore_inplace.h"
 
 #include <stdio.h>
@@ -15,8 +15,6 @@
 
 static enum status check_plan(const struct stage_restore_plan *plan, struct error *err)
 {
-    if (!id_is_valid(plan->job) || !id_is_valid(plan->backup) || !id_is_valid(plan->work.app_id))
-        return FAIL(err, STATUS_INVALID, "ids of job, backup and app are expected");
     if (plan->target != NULL && plan->target[0] != '/')
         return FAIL(err, STATUS_INVALID, "target '%s': an absolute path is expected", plan->target);
     if (plan->target == NULL && plan->includes != NULL && plan->includes[0] != NULL)
@@ -29,22 +27,22 @@ static enum status check_plan(const struct stage_restore_plan *plan, struct erro
  * be read must not keep anybody from his data. */
 static enum status start_lock(struct restore *restore, struct error *err)
 {
-    enum status status =
-        repository_start_lock(restore->repository, false, restore->plan->work.cancel, err);
-    restore->locked = status == STATUS_OK;
+    enum status status = repository_start_lock(restore->operation.repository, false,
+                                               restore->plan->work.cancel, err);
+    restore->operation.locked = status == STATUS_OK;
     if (status != STATUS_NO_SPACE && status != STATUS_FORBIDDEN)
         return status;
-    detail_add(restore->result->state_details, REASON_NOT_LOCKED, "Repository not locked",
+    detail_add(restore->operation.result->state_details, REASON_NOT_LOCKED, "Repository not locked",
                err->text, NULL);
     return STATUS_OK;
 }
 
 static enum status open_store(struct restore *restore, struct error *err)
 {
-    const struct work *work = &restore->plan->work;
-    if (context_open_store(work, &restore->store, err) != STATUS_OK ||
-        context_open_repository(work, restore->store, false, &restore->repository, err) !=
-            STATUS_OK)
+    struct operation *operation = &restore->operation;
+    if (work_open_store(operation->work, &operation->store, err) != STATUS_OK ||
+        work_open_repository(operation->work, operation->store, false, &operation->repository,
+                             err) != STATUS_OK)
         return err->status;
     return start_lock(restore, err);
 }
@@ -70,12 +68,13 @@ static enum status find_by_id(struct restore *restore, const struct blob_id *id,
                               struct error *err)
 {
     struct tree_search search = {.snapshot = *id};
-    enum status status = repository_list_snapshots(restore->repository, on_snapshot, &search, err);
+    enum status status =
+        repository_list_snapshots(restore->operation.repository, on_snapshot, &search, err);
     *ret_found = search.found;
     if (!search.found)
         return status;
     restore->root = search.tree;
-    blob_id_to_text(id, restore->result->repository_snapshot);
+    blob_id_to_text(id, restore->operation.result->repository_snapshot);
     return STATUS_OK;
 }
 
@@ -96,7 +95,8 @@ static enum status find_by_tag(struct restore *restore, bool *ret_found, struct 
     struct blob_id id;
     char tag[COMMIT_TAG_SIZE];
     commit_tag(restore->plan->backup, tag);
-    if (repository_find_snapshot(restore->repository, tag, &id, ret_found, err) != STATUS_OK)
+    if (repository_find_snapshot(restore->operation.repository, tag, &id, ret_found, err) !=
+        STATUS_OK)
         return err->status;
     return *ret_found ? find_by_id(restore, &id, ret_found, err) : STATUS_OK;
 }
@@ -117,20 +117,23 @@ static enum status find_snapshot(struct restore *restore, struct error *err)
                        recorded == NULL ? "(unknown)" : recorded, restore->plan->backup);
 }
 
-static enum status stage_open(struct restore *restore, struct error *err)
+static enum status stage_open(void *owner, struct error *err)
 {
+    struct restore *restore = owner;
     const struct cancel *cancel = restore->plan->work.cancel;
     struct error failure = {0};
     size_t volumes = 0;
-    if (restore->plan->target == NULL && inplace_check_volumes(restore, &volumes, err) != STATUS_OK)
+    if (restore->plan->target == NULL &&
+        operation_check_volumes(&restore->operation, &volumes, err) != STATUS_OK)
         return err->status;
     if (open_store(restore, err) != STATUS_OK)
         return err->status;
     enum status status = find_snapshot(restore, &failure);
     if (status == STATUS_OK)
-        status = repository_load_index(restore->repository, cancel, &failure);
+        status = repository_load_index(restore->operation.repository, cancel, &failure);
     /* A prune that goes on beside us is the better reason for what is missing. */
-    if (restore->locked && repository_finish_lock(restore->repository, cancel, err) != STATUS_OK)
+    if (restore->operation.locked &&
+        repository_finish_lock(restore->operation.repository, cancel, err) != STATUS_OK)
         return err->status;
     if (status != STATUS_OK)
         *err = failure;
@@ -146,65 +149,46 @@ static enum status plan_target(struct restore *restore, struct error *err)
     return restore_plan_tree(restore, restore->target_fd, NULL, err);
 }
 
-static enum status stage_plan(struct restore *restore, struct error *err)
+static enum status stage_plan(void *owner, struct error *err)
 {
+    struct restore *restore = owner;
     enum status status =
         restore->plan->target == NULL ? inplace_plan(restore, err) : plan_target(restore, err);
     if (status != STATUS_OK)
         return status;
-    restore->result->bytes_total = (int64_t)restore->bytes_total;
-    return restore_report(restore, err);
+    restore->operation.result->bytes_total = (int64_t)restore->bytes_total;
+    return operation_report(&restore->operation, err);
 }
 
-struct restore_stage {
-    const char *name;
-    enum status (*run)(struct restore *restore, struct error *err);
+/* clang-format off */
+static const struct stage target_stages[] = {
+    {"open",    stage_open,          NULL},
+    {"plan",    stage_plan,          NULL},
+    {"check",   restore_check_files, NULL},
+    {"restore", restore_content,     NULL},
+    {"finish",  restore_finish,      NULL},
 };
 
-static const struct restore_stage target_stages[] = {
-    {"open", stage_open},         {"plan", stage_plan},       {"check", restore_check_files},
-    {"restore", restore_content}, {"finish", restore_finish},
+/* inplace_undo() takes all of them back at once, in an order of its own. */
+static const struct stage inplace_stages[] = {
+    {"open",         stage_open,           NULL},
+    {"pre-restore",  inplace_pre_restore,  NULL},
+    {"plan",         stage_plan,           NULL},
+    {"check",        restore_check_files,  NULL},
+    {"restore",      restore_content,      NULL},
+    {"finish",       restore_finish,       NULL},
+    {"swap",         inplace_swap,         NULL},
+    {"carry",        inplace_carry,        NULL},
+    {"post-restore", inplace_post_restore, NULL},
+    {"cleanup",      inplace_cleanup,      NULL},
 };
 
-static const struct restore_stage inplace_stages[] = {
-    {"open", stage_open},
-    {"pre-restore", inplace_pre_restore},
-    {"plan", stage_plan},
-    {"check", restore_check_files},
-    {"restore", restore_content},
-    {"finish", restore_finish},
-    {"swap", inplace_swap},
-    {"carry", inplace_carry},
-    {"post-restore", inplace_post_restore},
-    {"cleanup", inplace_cleanup},
-};
-
-static void pass_end_of(const char *stage)
-{
-    char name[POINT_NAME_SIZE];
-    (void)snprintf(name, sizeof(name), "%.24s-done", stage);
-    point_pass(name);
-}
-
-static enum status run_stages(struct restore *restore, const struct restore_stage *stages,
-                              size_t count, struct error *err)
-{
-    for (size_t i = 0; i < count; i++) {
-        restore->stage = stages[i].name;
-        if (restore_report(restore, err) != STATUS_OK)
-            return FAIL_IN(err, "%s", stages[i].name);
-        point_pass(stages[i].name);
-        if (stages[i].run(restore, err) != STATUS_OK)
-            return FAIL_IN(err, "%s", stages[i].name);
-        pass_end_of(stages[i].name);
-    }
-    return STATUS_OK;
-}
+/* clang-format on */
 
 static enum status restore_to_target(struct restore *restore, struct error *err)
 {
-    enum status status =
-        run_stages(restore, target_stages, sizeof(target_stages) / sizeof(target_stages[0]), err);
+    enum status status = pipeline_run(
+        target_stages, sizeof(target_stages) / sizeof(target_stages[0]), &restore->operation, err);
     return status == STATUS_OK ? restore_problems_check(&restore->problems, err) : status;
 }
 
@@ -214,12 +198,13 @@ static enum status restore_in_place(struct restore *restore, struct error *err)
     if (inplace_take_over(restore, &swapped, err) != STATUS_OK)
         return err->status; /* its record stays as it is */
     if (swapped) {
-        restore->committed = true;
-        restore->stage = "cleanup";
+        restore->operation.committed = true;
+        restore->operation.stage = "cleanup";
         return inplace_cleanup(restore, err);
     }
-    enum status status = run_stages(restore, inplace_stages,
-                                    sizeof(inplace_stages) / sizeof(inplace_stages[0]), err);
+    enum status status =
+        pipeline_run(inplace_stages, sizeof(inplace_stages) / sizeof(inplace_stages[0]),
+                     &restore->operation, err);
     if (status != STATUS_OK)
         inplace_undo(restore, err);
     inplace_done(restore);
@@ -229,18 +214,17 @@ static enum status restore_in_place(struct restore *restore, struct error *err)
 static void restore_done(struct restore *restore)
 {
     struct error ignored = {0};
-    if (restore->result->bytes_total >= 0)
-        restore->result->bytes_done = (int64_t)atomic_load(&restore->bytes_done);
-    restore_problems_finish(&restore->problems, restore->result->state_details);
-    if (restore->locked && repository_unlock(restore->repository, &ignored) != STATUS_OK) {
+    if (restore->operation.result->bytes_total >= 0)
+        restore->operation.result->bytes_done = (int64_t)atomic_load(&restore->bytes_done);
+    restore_problems_finish(&restore->problems, restore->operation.result->state_details);
+    if (restore->operation.locked &&
+        repository_unlock(restore->operation.repository, &ignored) != STATUS_OK) {
         /* The next one on this host removes it, once this process is gone. */
     }
     if (restore->target_fd >= 0)
         (void)close(restore->target_fd);
-    repository_close(restore->repository);
-    object_store_close(restore->store);
+    operation_done(&restore->operation);
     exclude_free(restore->include);
-    undo_record_done(&restore->record);
     restore_tree_done(&restore->tree);
     restore_problems_done(&restore->problems);
 }
@@ -256,8 +240,22 @@ static enum status make_include(struct restore *restore, struct error *err)
 enum status stage_restore_run(const struct stage_restore_plan *plan, struct stage_result *result,
                               struct error *err)
 {
-    struct restore restore = {.plan = plan, .result = result, .stage = "open", .target_fd = -1};
-    if (check_plan(plan, err) != STATUS_OK)
+    struct restore restore = {
+        .operation =
+            {
+                .work = &plan->work,
+                .app = plan->app,
+                .job = plan->job,
+                .backup = plan->backup,
+                .undo_directory = plan->undo_directory,
+                .owner = &restore,
+                .describe = restore_describe,
+                .result = result,
+            },
+        .plan = plan,
+        .target_fd = -1,
+    };
+    if (operation_init(&restore.operation, err) != STATUS_OK || check_plan(plan, err) != STATUS_OK)
         return err->status;
     restore_tree_init(&restore.tree);
     restore_problems_init(&restore.problems);

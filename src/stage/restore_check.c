@@ -35,7 +35,7 @@ static enum status make_checker(struct restore *restore, void *shared UNUSED, vo
     if (checker == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "a thread");
     restore_directories_init(&checker->directories, &restore->tree);
-    if (pack_reader_new(restore->repository, 0, &checker->reader, err) != STATUS_OK) {
+    if (pack_reader_new(restore->operation.repository, 0, &checker->reader, err) != STATUS_OK) {
         release_checker(checker);
         return err->status;
     }
@@ -194,8 +194,9 @@ static bool any_candidate(const struct restore_tree *tree)
     return false;
 }
 
-enum status restore_check_files(struct restore *restore, struct error *err)
+enum status restore_check_files(void *owner, struct error *err)
 {
+    struct restore *restore = owner;
     struct restore_work work = {
         .make = make_checker,
         .release = release_checker,

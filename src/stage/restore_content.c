@@ -302,7 +302,7 @@ static enum status make_writer(struct restore *restore, void *shared, void **ret
     writer->packs = shared;
     writer->file = directory_none;
     restore_directories_init(&writer->directories, &restore->tree);
-    if (pack_reader_new(restore->repository, run_bytes(restore), &writer->reader, err) !=
+    if (pack_reader_new(restore->operation.repository, run_bytes(restore), &writer->reader, err) !=
         STATUS_OK) {
         release_writer(writer);
         return err->status;
@@ -338,7 +338,7 @@ static void sort_by_pack(const struct restore_tree *tree, struct packs *packs, s
 
 static enum status find_packs(struct restore *restore, struct packs *packs, struct error *err)
 {
-    size_t pack_count = repository_pack_count(restore->repository);
+    size_t pack_count = repository_pack_count(restore->operation.repository);
     packs->order = calloc(restore->tree.want_count + 1, sizeof(*packs->order));
     packs->starts = calloc(pack_count + 1, sizeof(*packs->starts));
     packs->jobs = calloc(pack_count + 1, sizeof(*packs->jobs));
@@ -348,8 +348,9 @@ static enum status find_packs(struct restore *restore, struct packs *packs, stru
     return STATUS_OK;
 }
 
-enum status restore_content(struct restore *restore, struct error *err)
+enum status restore_content(void *owner, struct error *err)
 {
+    struct restore *restore = owner;
     struct packs packs = {0};
     enum status status = find_packs(restore, &packs, err);
     if (status == STATUS_OK) {

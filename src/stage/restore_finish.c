@@ -9,7 +9,7 @@ enum { REPORT_EACH = 1024 };
 
 static enum status report_now_and_then(struct restore *restore, size_t number, struct error *err)
 {
-    return number % REPORT_EACH == 0 ? restore_report(restore, err) : STATUS_OK;
+    return number % REPORT_EACH == 0 ? operation_report(&restore->operation, err) : STATUS_OK;
 }
 
 /* Whole or not at all: what lacks a piece does not stay under its name. */
@@ -124,8 +124,9 @@ static enum status finish_directories(struct restore *restore,
     return STATUS_OK;
 }
 
-enum status restore_finish(struct restore *restore, struct error *err)
+enum status restore_finish(void *owner, struct error *err)
 {
+    struct restore *restore = owner;
     struct restore_directories directories;
     restore_directories_init(&directories, &restore->tree);
     enum status status = remove_failed(restore, &directories, err);

@@ -14,16 +14,15 @@
 enum status inplace_take_over(struct restore *restore, bool *ret_swapped, struct error *err)
     MUST_CHECK;
 
-/* context_check_volumes() for the plan. */
-enum status inplace_check_volumes(const struct restore *restore, size_t *ret_count,
-                                  struct error *err) MUST_CHECK;
-
-enum status inplace_pre_restore(struct restore *restore, struct error *err) MUST_CHECK;
+/* Called by the stage plan. */
 enum status inplace_plan(struct restore *restore, struct error *err) MUST_CHECK;
-enum status inplace_swap(struct restore *restore, struct error *err) MUST_CHECK;
-enum status inplace_carry(struct restore *restore, struct error *err) MUST_CHECK;
-enum status inplace_cleanup(struct restore *restore, struct error *err) MUST_CHECK;
-enum status inplace_post_restore(struct restore *restore, struct error *err) MUST_CHECK;
+
+/* Stages (pipeline.h); their owner is the restore. */
+enum status inplace_pre_restore(void *owner, struct error *err) MUST_CHECK;
+enum status inplace_swap(void *owner, struct error *err) MUST_CHECK;
+enum status inplace_carry(void *owner, struct error *err) MUST_CHECK;
+enum status inplace_post_restore(void *owner, struct error *err) MUST_CHECK;
+enum status inplace_cleanup(void *owner, struct error *err) MUST_CHECK;
 
 /* After a failure. cause: whether the next attempt will want what was restored. */
 void inplace_undo(struct restore *restore, const struct error *cause);

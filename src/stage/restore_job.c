@@ -1,41 +1,18 @@
 #include "restore_job.h"
 
-#include "core/cancel.h"
-
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum { PATH_SHOWN = 256 };
 
-enum status restore_report(struct restore *restore, struct error *err)
+void restore_describe(void *owner, struct stage_report *report UNUSED)
 {
-    const struct stage_restore_plan *plan = restore->plan;
-    struct stage_result *result = restore->result;
+    struct restore *restore = owner;
+    struct stage_result *result = restore->operation.result;
     restore_problems_tell(&restore->problems, result->state_details);
     if (result->bytes_total >= 0)
         result->bytes_done = (int64_t)atomic_load(&restore->bytes_done);
-    struct stage_report report = {
-        .stage = restore->stage,
-        .bytes_done = result->bytes_done,
-        .bytes_total = result->bytes_total,
-        .hook_state = result->hook_state,
-        .hook_state_details = result->hook_state_details,
-        .state_details = result->state_details,
-        .confirm = restore->confirm,
-    };
-    struct error refusal = {0};
-    bool refused = plan->work.report != NULL &&
-                   plan->work.report(plan->work.context, &report, &refusal) != STATUS_OK;
-    if (restore->committed)
-        return STATUS_OK; /* too late for the caller to change its mind: only tidying up is left */
-    if (refused) {
-        *err = refusal;
-        return error_status(err);
-    }
-    if (cancel_check(plan->work.cancel, err) != STATUS_OK)
-        return err->status;
-    return restore->locked ? repository_refresh_lock(restore->repository, err) : STATUS_OK;
 }
 
 enum status restore_note(struct restore *restore, enum restore_problem kind, uint32_t directory,

@@ -12,9 +12,7 @@
 #ifndef STAGE_RESTORE_JOB_H
 #define STAGE_RESTORE_JOB_H
 
-#include "bucket/object_store.h"
-#include "record.h"
-#include "repository/repository.h"
+#include "operation.h"
 #include "restore_problems.h"
 #include "restore_tree.h"
 #include "stage/exclude.h"
@@ -27,29 +25,21 @@
 #include <stdint.h>
 
 struct restore {
+    struct operation operation;
     const struct stage_restore_plan *plan;
-    struct stage_result *result;
-    const char *stage; /* the one that runs */
-    struct object_store *store;
-    struct repository *repository;
-    bool locked;
-    bool confirm;            /* with the next report: see struct stage_report */
-    bool committed;          /* the new is in its place: nothing can make the restore fail */
     struct exclude *include; /* NULL: everything */
     struct blob_id root;     /* the snapshot's tree */
-    struct undo_record record;
-    bool recorded; /* it is, or may be, in its file */
     struct restore_tree tree;
     struct restore_problems problems;
     int target_fd;
-    int *place_fds; /* of record.places, as far as they are open */
+    int *place_fds; /* of operation.record.places, as far as they are open */
     size_t place_fd_count;
     atomic_uint_least64_t bytes_done;
     uint64_t bytes_total;
 };
 
-/* Tells the caller where the restore stands, and looks whether it may go on. */
-enum status restore_report(struct restore *restore, struct error *err) MUST_CHECK;
+/* operation_describe_fn of a restore. */
+void restore_describe(void *owner, struct stage_report *report);
 
 /* A failure that is not this one file's: of the disk, the bucket, the memory; or the end is asked
  * for. */
@@ -86,9 +76,11 @@ enum status restore_threads(struct restore *restore, const struct restore_work *
  * own attributes are those of the path. NOT_FOUND: no such directory in the snapshot. */
 enum status restore_plan_tree(struct restore *restore, int fd, const char *path, struct error *err)
     MUST_CHECK;
-enum status restore_check_files(struct restore *restore, struct error *err) MUST_CHECK;
-enum status restore_content(struct restore *restore, struct error *err) MUST_CHECK;
-enum status restore_finish(struct restore *restore, struct error *err) MUST_CHECK;
+
+/* Stages (pipeline.h); their owner is the restore. */
+enum status restore_check_files(void *owner, struct error *err) MUST_CHECK;
+enum status restore_content(void *owner, struct error *err) MUST_CHECK;
+enum status restore_finish(void *owner, struct error *err) MUST_CHECK;
 
 /* A new file for the number's name, in the directory; replaces what is in the way. */
 enum status restore_create(struct restore *restore, struct restore_file *file, int directory,

@@ -225,7 +225,8 @@ static enum status add_wants(struct planning *planning, const struct tree_node *
     for (size_t i = 0; i < node->content_count; i++) {
         struct blob_id id;
         memcpy(&id, &node->content[i], sizeof(id));
-        const struct blob_entry *place = repository_find_blob(restore->repository, BLOB_DATA, &id);
+        const struct blob_entry *place =
+            repository_find_blob(restore->operation.repository, BLOB_DATA, &id);
         if (place == NULL) {
             char text[BLOB_ID_TEXT_SIZE];
             blob_id_to_text(&id, text);
@@ -341,8 +342,8 @@ static enum status set_path(struct planning *planning, struct error *err)
 static enum status open_tree(struct planning *planning, struct tree_reader **ret_reader,
                              struct error *err)
 {
-    const struct blob_entry *place =
-        repository_find_blob(planning->restore->repository, BLOB_TREE, &planning->now.tree);
+    const struct blob_entry *place = repository_find_blob(planning->restore->operation.repository,
+                                                          BLOB_TREE, &planning->now.tree);
     if (place == NULL) {
         char text[BLOB_ID_TEXT_SIZE];
         blob_id_to_text(&planning->now.tree, text);
@@ -373,7 +374,7 @@ static enum status read_tree(struct planning *planning, struct error *err)
     struct error damage = {0};
     planning->now = planning->stack[--planning->count];
     if (planning->trees++ % REPORT_TREES == 0 &&
-        restore_report(planning->restore, err) != STATUS_OK)
+        operation_report(&planning->restore->operation, err) != STATUS_OK)
         return err->status;
     if ((!planning->now.included && set_path(planning, err) != STATUS_OK) ||
         read_nodes(planning, &damage, err) != STATUS_OK)
@@ -446,7 +447,7 @@ enum status restore_plan_tree(struct restore *restore, int fd, const char *path,
     restore_directories_init(&planning.directories, &restore->tree);
     buffer_init(&planning.text, TREE_BYTES_MAX);
     buffer_init(&planning.path, 16 << 20);
-    enum status status = pack_reader_new(restore->repository, 0, &planning.reader, err);
+    enum status status = pack_reader_new(restore->operation.repository, 0, &planning.reader, err);
     if (status == STATUS_OK)
         status = plan(&planning, fd, path, err);
     pack_reader_free(planning.reader);

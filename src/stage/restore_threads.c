@@ -112,7 +112,7 @@ static enum status watch(struct crew *crew, struct error *err)
     enum status status = STATUS_OK;
     while (wait_a_moment(crew)) {
         if (status == STATUS_OK)
-            status = restore_report(crew->restore, err);
+            status = operation_report(&crew->restore->operation, err);
         if (status != STATUS_OK)
             atomic_store(&crew->stop, true);
     }
@@ -122,7 +122,7 @@ static enum status watch(struct crew *crew, struct error *err)
         *err = crew->failure;
         return error_status(err);
     }
-    return restore_report(crew->restore, err);
+    return operation_report(&crew->restore->operation, err);
 }
 
 static void crew_init(struct crew *crew)

@@ -37,7 +37,7 @@ struct upload {
 /* bytes_done must reach bytes_total and not pass it, also if files have grown since. */
 static void count_bytes(struct upload *upload, int64_t bytes)
 {
-    struct stage_result *result = upload->context->result;
+    struct stage_result *result = upload->context->operation.result;
     int64_t left = result->bytes_total - result->bytes_done;
     result->bytes_done += bytes < left ? bytes : left;
 }
@@ -235,7 +235,7 @@ static enum status report(struct upload *upload, const struct crew_news *news, s
     count_bytes(upload, news->bytes);
     for (uint64_t i = 0; i < news->chunks; i++)
         point_pass("chunk");
-    return context_report(upload->context, err);
+    return operation_report(&upload->context->operation, err);
 }
 
 /* Takes from the line what is ready. wait: there is nothing else to do. */
@@ -252,7 +252,7 @@ static enum status settle_ready(struct upload *upload, bool wait, struct error *
             return fail_entry(errand, err);
         crew_drop(upload->crew);
         if (++upload->items % ITEMS_PER_REPORT == 0 &&
-            context_report(upload->context, err) != STATUS_OK)
+            operation_report(&upload->context->operation, err) != STATUS_OK)
             return err->status;
     }
     return STATUS_OK;
@@ -272,7 +272,7 @@ static void keep_identity(struct errand *errand, const struct tree_node *past)
 static bool has_blobs(struct upload *upload, const struct blob_id *content, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (!repository_has_blob(upload->context->repository, BLOB_DATA, &content[i]))
+        if (!repository_has_blob(upload->context->operation.repository, BLOB_DATA, &content[i]))
             return false;
     return true;
 }
@@ -427,14 +427,14 @@ static enum status open_parent(struct upload *upload, struct error *err)
     struct stage_context *context = upload->context;
     if (!context->parent.found)
         return STATUS_OK;
-    return parent_open(context->repository, &context->parent.tree, &upload->parent, err);
+    return parent_open(context->operation.repository, &context->parent.tree, &upload->parent, err);
 }
 
 static void tell_damage(const struct upload *upload)
 {
     const struct error *damage = parent_damage(upload->parent);
     if (damage->status != STATUS_OK)
-        detail_add(upload->context->result->state_details, REASON_PARENT_UNREADABLE,
+        detail_add(upload->context->operation.result->state_details, REASON_PARENT_UNREADABLE,
                    "Earlier backup is damaged: files were read again", damage->text, NULL);
 }
 
@@ -445,9 +445,10 @@ static enum status upload_all(struct stage_context *context, struct error *err)
     upload.parents.attributes = &upload.attributes;
     attributes_init(&upload.attributes);
 
-    enum status status = crew_new(context->repository, context->plan->threads, &upload.crew, err);
+    enum status status =
+        crew_new(context->operation.repository, context->plan->threads, &upload.crew, err);
     if (status == STATUS_OK)
-        status = branch_init(&upload.branch, context->repository, err);
+        status = branch_init(&upload.branch, context->operation.repository, err);
     if (status == STATUS_OK)
         status = open_parent(&upload, err);
     if (status == STATUS_OK)

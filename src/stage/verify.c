@@ -1,9 +1,9 @@
 #include "stage/verify.h"
 
-#include "context.h"
 #include "model/detail.h"
 #include "repository/snapshot.h"
 #include "repository/verify.h"
+#include "repository_open.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -181,8 +181,7 @@ static enum status open_and_look(struct verify *verify, struct object_store *sto
                                  struct error *err)
 {
     CLEANUP(repository_closep) struct repository *repository = NULL;
-    enum status status =
-        context_open_repository(&verify->plan->work, store, false, &repository, err);
+    enum status status = work_open_repository(&verify->plan->work, store, false, &repository, err);
     if (status == STATUS_NOT_FOUND) {
         verify->verdicts->complete = true;
         return damaged(verify, "there is no repository of this app in the bucket", err);
@@ -204,7 +203,7 @@ enum status stage_verify_run(const struct stage_verify_plan *plan, struct stage_
     CLEANUP(object_store_closep) struct object_store *store = NULL;
     struct verify verify = {.plan = plan, .result = result, .verdicts = verdicts};
     if (report(&verify, "open", err) != STATUS_OK ||
-        context_open_store(&plan->work, &store, err) != STATUS_OK)
+        work_open_store(&plan->work, &store, err) != STATUS_OK)
         return FAIL_IN(err, "verify");
     return open_and_look(&verify, store, err);
 }
