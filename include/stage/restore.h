@@ -37,7 +37,7 @@
  * Restart   files that are there and have the node's size are hashed; blobs that are right are
  *           neither fetched nor written, and count as done. For a restore in place what was
  *           restored beside stays for the next attempt of the job after a crash or a transient
- *           failure, at most RESTORE_KEEP_MS; stage_restore_discard() removes it. After any other
+ *           failure, at most UNDO_KEEP_MS; stage_undo_discard() removes it. After any other
  *           failure nothing is left. One that had come to the swap's end is completed.
  * Bytes     sizes of regular files, a file with several hard links counted once.
  * Reports   as stage/work.h says; state is unset, taken_ms 0.
@@ -64,8 +64,6 @@
 #include "model/app.h"
 #include "stage/work.h"
 
-enum { RESTORE_KEEP_MS = 24 * 60 * 60 * 1000 };
-
 /* What to do. Everything is borrowed. */
 struct stage_restore_plan {
     struct work work;
@@ -83,10 +81,5 @@ struct stage_restore_plan {
 /* Fills *result also on failure, as far as it came; initialised by stage_result_init(). */
 enum status stage_restore_run(const struct stage_restore_plan *plan, struct stage_result *result,
                               struct error *err) MUST_CHECK;
-
-/* For a job that will not be tried again: stage_undo_job(), and what was restored beside the
- * volumes is removed. */
-enum status stage_restore_discard(const char *undo_directory, const char *job, struct error *err)
-    MUST_CHECK;
 
 #endif

@@ -33,6 +33,12 @@
 enum status stage_undo_job(const char *undo_directory, const char *job, struct error *err)
     MUST_CHECK;
 
+/* For a job that will not be tried again: stage_undo_job(), and what a restore has restored beside
+ * the volumes is removed. Without this it stays for the next attempt, at most UNDO_KEEP_MS. */
+enum { UNDO_KEEP_MS = 24 * 60 * 60 * 1000 };
+enum status stage_undo_discard(const char *undo_directory, const char *job, struct error *err)
+    MUST_CHECK;
+
 typedef bool stage_undo_wanted_fn(void *context, const char *job);
 
 /* Every record of the directory for which wanted says so (NULL: all); the first failure is returned

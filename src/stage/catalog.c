@@ -1,6 +1,5 @@
 #include "stage/catalog.h"
 
-#include "commit.h"
 #include "core/json.h"
 #include "core/point.h"
 #include "model/backup.h"
@@ -9,17 +8,9 @@
 #include "repository/snapshot.h"
 #include "repository_open.h"
 #include "stage/bucket.h"
+#include "tags.h"
 
 #include <string.h>
-
-static const char *tag_value(const struct repository_snapshot *snapshot, const char *name)
-{
-    size_t len = strlen(name);
-    for (const char *const *tag = snapshot->tags; *tag != NULL; tag++)
-        if (strncmp(*tag, name, len) == 0)
-            return *tag + len;
-    return NULL;
-}
 
 /* Somebody else's snapshot, made with restic, has no such tags, or anything in them. */
 static bool is_ours(const char *backup, const char *name)
@@ -47,9 +38,9 @@ static bool are_labels(const json_t *labels)
 static enum status add_request(const struct repository_snapshot *snapshot, json_t *entry,
                                struct error *err)
 {
-    const char *by = tag_value(snapshot, COMMIT_BY_TAG);
-    const char *version = tag_value(snapshot, COMMIT_VERSION_TAG);
-    const char *text = tag_value(snapshot, COMMIT_LABELS_TAG);
+    const char *by = tag_value(snapshot, TAG_BY);
+    const char *version = tag_value(snapshot, TAG_VERSION);
+    const char *text = tag_value(snapshot, TAG_LABELS);
     struct error ignored = {0};
     json_auto_t *labels = NULL;
     bool has_labels = text != NULL &&
@@ -68,8 +59,8 @@ static enum status on_snapshot(void *context, const struct repository_snapshot *
                                struct error *err)
 {
     json_t *entries = context;
-    const char *backup = tag_value(snapshot, "backup=");
-    const char *name = tag_value(snapshot, "name=");
+    const char *backup = tag_value(snapshot, TAG_BACKUP);
+    const char *name = tag_value(snapshot, TAG_NAME);
     if (!is_ours(backup, name))
         return STATUS_OK;
     char id[RESTIC_ID_SIZE];

@@ -5,24 +5,15 @@
 #include "model/detail.h"
 #include "owner.h"
 #include "repository/snapshot.h"
+#include "tags.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-void commit_tag(const char *backup, char tag[COMMIT_TAG_SIZE])
-{
-    (void)snprintf(tag, COMMIT_TAG_SIZE, "backup=%s", backup);
-}
-
-static void name_app(const char *app, char tag[COMMIT_TAG_SIZE])
-{
-    (void)snprintf(tag, COMMIT_TAG_SIZE, "app=%s", app);
-}
-
 struct tags {
-    char backup[COMMIT_TAG_SIZE], name[COMMIT_TAG_SIZE], app[COMMIT_TAG_SIZE];
-    char account[COMMIT_TAG_SIZE], by[COMMIT_TAG_SIZE], version[COMMIT_TAG_SIZE];
+    char backup[TAG_SIZE], name[TAG_SIZE], app[TAG_SIZE];
+    char account[TAG_SIZE], by[TAG_SIZE], version[TAG_SIZE];
     char *labels; /* owned */
 };
 
@@ -41,7 +32,7 @@ static enum status add_labels(const json_t *labels, struct tags *tags,
     if (json_array_size(labels) == 0)
         return STATUS_OK;
     CLEANUP(freep) char *text = json_write(labels);
-    if (text == NULL || asprintf(&tags->labels, COMMIT_LABELS_TAG "%s", text) < 0) {
+    if (text == NULL || asprintf(&tags->labels, TAG_LABELS "%s", text) < 0) {
         tags->labels = NULL;
         return FAIL(err, STATUS_NO_MEMORY, "labels");
     }
@@ -53,12 +44,11 @@ static enum status add_request(const struct stage_plan *plan, struct tags *tags,
                                struct repository_snapshot *snapshot, struct error *err)
 {
     if (plan->created_by != NULL) {
-        (void)snprintf(tags->by, sizeof(tags->by), COMMIT_BY_TAG "%s", plan->created_by);
+        tag_write(TAG_BY, plan->created_by, tags->by);
         add_tag(snapshot, tags->by);
     }
     if (plan->version != NULL) {
-        (void)snprintf(tags->version, sizeof(tags->version), COMMIT_VERSION_TAG "%s",
-                       plan->version);
+        tag_write(TAG_VERSION, plan->version, tags->version);
         add_tag(snapshot, tags->version);
     }
     return add_labels(plan->labels, tags, snapshot, err);
@@ -67,10 +57,10 @@ static enum status add_request(const struct stage_plan *plan, struct tags *tags,
 static enum status set_tags(const struct stage_plan *plan, struct tags *tags,
                             struct repository_snapshot *snapshot, struct error *err)
 {
-    commit_tag(plan->backup, tags->backup);
-    (void)snprintf(tags->name, sizeof(tags->name), "name=%s", plan->backup_name);
-    name_app(plan->app->app.name, tags->app);
-    (void)snprintf(tags->account, sizeof(tags->account), "account=%s", plan->account);
+    tag_write(TAG_BACKUP, plan->backup, tags->backup);
+    tag_write(TAG_NAME, plan->backup_name, tags->name);
+    tag_write(TAG_APP, plan->app->app.name, tags->app);
+    tag_write(TAG_ACCOUNT, plan->account, tags->account);
     snapshot->tags[0] = "appbackup";
     snapshot->tags[1] = tags->backup;
     snapshot->tags[2] = tags->name;
@@ -131,7 +121,7 @@ enum status commit_run(void *owner, struct error *err)
 
 struct search {
     struct parent_choice *parent;
-    char tag[COMMIT_TAG_SIZE];
+    char tag[TAG_SIZE];
     struct stage_result *result;
     bool found;
 };
@@ -177,17 +167,17 @@ static void warn_unreadable(struct stage_context *context, const struct error *c
 enum status commit_find(struct stage_context *context, bool *ret_found, struct error *err)
 {
     const struct app_definition *app = context->plan->app;
-    char app_tag[COMMIT_TAG_SIZE];
+    char app_tag[TAG_SIZE];
     if (gethostname(context->host, sizeof(context->host) - 1) != 0)
         return FAIL_ERRNO(err, "host name");
-    name_app(app->app.name, app_tag);
+    tag_write(TAG_APP, app->app.name, app_tag);
     context->parent = (struct parent_choice){
         .host = context->host,
         .paths = (const char *const *)app->volumes,
         .app_tag = app_tag,
     };
     struct search search = {.result = context->operation.result, .parent = &context->parent};
-    commit_tag(context->plan->backup, search.tag);
+    tag_write(TAG_BACKUP, context->plan->backup, search.tag);
     enum status status =
         repository_list_snapshots(context->operation.repository, on_snapshot, &search, err);
     if (repository_snapshot_is_unreadable(status))

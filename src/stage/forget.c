@@ -1,9 +1,9 @@
 #include "stage/forget.h"
 
-#include "commit.h"
 #include "core/point.h"
 #include "repository/snapshot.h"
 #include "repository_open.h"
+#include "tags.h"
 
 enum {
     /* One backup has one snapshot; a second is what two attempts might leave that knew nothing of
@@ -14,7 +14,7 @@ enum {
 /* What there is to remove. */
 struct target {
     struct repository *repository;
-    char tag[COMMIT_TAG_SIZE];
+    char tag[TAG_SIZE];
     bool is_recorded; /* by this id */
     struct blob_id recorded;
 };
@@ -69,7 +69,7 @@ static enum status set_target(const struct stage_forget_plan *plan, struct targe
                               struct error *err)
 {
     const char *snapshot = plan->snapshot == NULL ? "" : plan->snapshot;
-    commit_tag(plan->backup, target->tag);
+    tag_write(TAG_BACKUP, plan->backup, target->tag);
     target->is_recorded = snapshot[0] != '\0';
     if (target->is_recorded && !blob_id_from_text(snapshot, &target->recorded))
         return FAIL(err, STATUS_INVALID, "snapshot '%.80s': 64 digits are expected", snapshot);

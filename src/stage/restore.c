@@ -1,6 +1,5 @@
 #include "stage/restore.h"
 
-#include "commit.h"
 #include "core/cleanup.h"
 #include "core/file.h"
 #include "model/detail.h"
@@ -8,6 +7,7 @@
 #include "repository/snapshot.h"
 #include "repository_open.h"
 #include "restore_inplace.h"
+#include "tags.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -93,8 +93,8 @@ static enum status find_recorded(struct restore *restore, bool *ret_found, struc
 static enum status find_by_tag(struct restore *restore, bool *ret_found, struct error *err)
 {
     struct blob_id id;
-    char tag[COMMIT_TAG_SIZE];
-    commit_tag(restore->plan->backup, tag);
+    char tag[TAG_SIZE];
+    tag_write(TAG_BACKUP, restore->plan->backup, tag);
     if (repository_find_snapshot(restore->operation.repository, tag, &id, ret_found, err) !=
         STATUS_OK)
         return err->status;

@@ -4,7 +4,6 @@
 #include "core/clock.h"
 #include "core/file.h"
 #include "record.h"
-#include "stage/restore.h"
 #include "unwind.h"
 
 #include <fcntl.h>
@@ -117,7 +116,7 @@ enum status stage_undo_job(const char *undo_directory, const char *job, struct e
     return exists ? undo_one(undo_directory, job, false, err) : STATUS_OK;
 }
 
-enum status stage_restore_discard(const char *undo_directory, const char *job, struct error *err)
+enum status stage_undo_discard(const char *undo_directory, const char *job, struct error *err)
 {
     bool exists = false;
     if (check_directory(undo_directory, &exists, err) != STATUS_OK)

@@ -4,7 +4,7 @@
 #include "core/clock.h"
 #include "restore_carry.h"
 #include "stage/exclude.h"
-#include "stage/restore.h"
+#include "stage/undo.h"
 
 void unwind_hooks(struct undo_record *record, enum hook_stage stage, enum hook_reason reason,
                   json_t *details, struct hooks_result *ret_result)
@@ -127,7 +127,7 @@ bool unwind_is_kept(const struct undo_record *record)
 enum status unwind_places(struct undo_record *record, bool all, struct error *err)
 {
     enum status status = STATUS_OK;
-    bool expired = clock_wall_ms() - record->since_ms > RESTORE_KEEP_MS;
+    bool expired = clock_wall_ms() - record->since_ms > UNDO_KEEP_MS;
     if (record->phase == RESTORE_NONE || record->phase == RESTORE_SWAP ||
         (record->phase == RESTORE_BESIDE && !all && !expired))
         return STATUS_OK;

@@ -4,13 +4,12 @@
 #include "repository/snapshot.h"
 #include "repository/verify.h"
 #include "repository_open.h"
+#include "tags.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-
-#define BACKUP_TAG "backup="
 
 struct verify {
     const struct stage_verify_plan *plan;
@@ -78,20 +77,12 @@ static enum status read_packs(struct verify *verify, struct error *err)
     return report(verify, "walk", err);
 }
 
-static const char *backup_of(const struct repository_snapshot *snapshot)
-{
-    for (const char *const *tag = snapshot->tags; *tag != NULL; tag++)
-        if (strncmp(*tag, BACKUP_TAG, strlen(BACKUP_TAG)) == 0)
-            return *tag + strlen(BACKUP_TAG);
-    return NULL;
-}
-
 static enum status on_snapshot(void *context, const struct repository_snapshot *snapshot,
                                struct error *err)
 {
     struct verify *verify = context;
     char problem[VERIFICATION_TEXT_SIZE];
-    const char *backup = backup_of(snapshot);
+    const char *backup = tag_value(snapshot, TAG_BACKUP);
     if (report(verify, "walk", err) != STATUS_OK ||
         verification_check_tree(verify->verification, &snapshot->tree, verify->plan->work.cancel,
                                 problem, err) != STATUS_OK)

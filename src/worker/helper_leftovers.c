@@ -10,7 +10,6 @@
 #include "job_lock.h"
 #include "job_log.h"
 #include "model/event.h"
-#include "stage/restore.h"
 #include "stage/undo.h"
 #include "store/jobs.h"
 
@@ -81,7 +80,7 @@ static enum status discard(struct settling *settling, const char *job, struct er
         return STATUS_OK;
     if (job_lock_try(&lock, settling->directories->locks, job, err) != STATUS_OK)
         return err->status;
-    enum status status = stage_restore_discard(settling->directories->undo, job, err);
+    enum status status = stage_undo_discard(settling->directories->undo, job, err);
     job_lock_release(&lock);
     settling->settled++;
     return status;

@@ -9,6 +9,7 @@
 #include "stage/forget.h"
 #include "stage/prune.h"
 #include "stage/restore.h"
+#include "stage/undo.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -269,7 +270,7 @@ void task_give_up(const struct node_directories *directories, const struct job *
 {
     struct error err = {0};
     if (job->kind == JOB_RESTORE &&
-        stage_restore_discard(directories->undo, job->id, &err) != STATUS_OK)
+        stage_undo_discard(directories->undo, job->id, &err) != STATUS_OK)
         log_text(LOG_LEVEL_WARNING, "what a restore has begun is not removed",
                  LOG_TEXT("job", job->id), LOG_TEXT("reason", err.text));
 }

@@ -819,7 +819,7 @@ Test(restore_in_place, exchanges_nothing_without_its_claim)
     expect_output("1", "grep -c '\"phase\": *\"beside\"' undo/*.json");
     cr_expect(eq(str, (char *)(uintptr_t)stage_fixture_log(&fixture),
                  "pre-restore stop restore; post-restore start undo"));
-    cr_assert(eq(int, (int)stage_restore_discard(plan.undo_directory, JOB, &err), STATUS_OK), "%s",
+    cr_assert(eq(int, (int)stage_undo_discard(plan.undo_directory, JOB, &err), STATUS_OK), "%s",
               err.text);
     expect_output("o o ", show_volumes);
     expect_clean();
@@ -831,7 +831,7 @@ Test(restore_in_place, is_discarded_with_all_that_it_left)
     two_volumes();
     die_at("kill:finish:1");
 
-    cr_assert(eq(int, (int)stage_restore_discard(plan.undo_directory, JOB, &err), STATUS_OK), "%s",
+    cr_assert(eq(int, (int)stage_undo_discard(plan.undo_directory, JOB, &err), STATUS_OK), "%s",
               err.text);
 
     expect_output("o o ", show_volumes);
