@@ -42,4 +42,10 @@ enum status stage_bucket_check(const struct bucket_definition *definition, struc
 enum status stage_bucket_probe(const struct bucket_definition *definition, struct error *err)
     MUST_CHECK;
 
+/* Are the files that this host has for a bucket in order? They are loaded as a job would load them,
+ * without a word to the server. Errors: those of s3_credentials_read() and s3_ca_check(), with the
+ * path. */
+enum status stage_bucket_check_credentials(const char *path, struct error *err) MUST_CHECK;
+enum status stage_bucket_check_ca(const char *path, struct error *err) MUST_CHECK;
+
 #endif

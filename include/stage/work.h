@@ -11,6 +11,7 @@
 #ifndef STAGE_WORK_H
 #define STAGE_WORK_H
 
+#include "bucket/object_store.h"
 #include "core/bandwidth.h"
 #include "core/cancel.h"
 #include "core/error.h"
@@ -79,5 +80,15 @@ void stage_result_done(struct stage_result *result);
 /* Reports a job that has only a stage and counts bytes, then looks whether it is cancelled. */
 enum status work_report(const struct work *work, const char *stage,
                         const struct stage_result *result, struct error *err) MUST_CHECK;
+
+/* The bucket, at the app's repository. UNAVAILABLE, reason "bucket_unreachable": no such bucket now.
+ */
+enum status work_open_store(const struct work *work, struct object_store **ret_store,
+                            struct error *err) MUST_CHECK;
+
+/* The app's repository in the store, with the key that is known if it fits. create: it is made where
+ * there is none, which is NOT_FOUND otherwise. */
+enum status work_open_repository(const struct work *work, struct object_store *store, bool create,
+                                 struct repository **ret_repository, struct error *err) MUST_CHECK;
 
 #endif

@@ -5,7 +5,6 @@
 #include "discover.h"
 #include "freeze.h"
 #include "pipeline.h"
-#include "repository_open.h"
 #include "stage/bucket.h"
 #include "upload.h"
 

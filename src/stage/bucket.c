@@ -1,6 +1,8 @@
 #include "stage/bucket.h"
 
 #include "bucket/object_store.h"
+#include "bucket/s3_ca.h"
+#include "bucket/s3_credentials.h"
 #include "core/clock.h"
 #include "core/hex.h"
 #include "identity.h"
@@ -194,4 +196,18 @@ enum status stage_bucket_probe(const struct bucket_definition *definition, struc
         list_markers(store, err) != STATUS_OK)
         return error_status(err);
     return use_marker(store, err);
+}
+
+enum status stage_bucket_check_credentials(const char *path, struct error *err)
+{
+    struct s3_credentials credentials = {.secret_key = NULL};
+    if (s3_credentials_read(path, &credentials, err) != STATUS_OK)
+        return error_status(err);
+    s3_credentials_done(&credentials);
+    return STATUS_OK;
+}
+
+enum status stage_bucket_check_ca(const char *path, struct error *err)
+{
+    return s3_ca_check(path, err);
 }

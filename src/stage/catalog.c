@@ -6,7 +6,6 @@
 #include "model/detail.h"
 #include "model/names.h"
 #include "repository/snapshot.h"
-#include "repository_open.h"
 #include "stage/bucket.h"
 #include "tags.h"
 

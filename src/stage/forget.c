@@ -2,7 +2,6 @@
 
 #include "core/point.h"
 #include "repository/snapshot.h"
-#include "repository_open.h"
 #include "tags.h"
 
 enum {

@@ -1,8 +1,7 @@
-#include "hooks.h"
+#include "stage/hooks.h"
 
 #include "core/child.h"
 #include "model/detail.h"
-#include "stage/hook_listener.h"
 
 #include <stdio.h>
 #include <string.h>

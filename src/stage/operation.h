@@ -15,7 +15,7 @@
 #include "bucket/object_store.h"
 #include "core/error.h"
 #include "hook/hook.h"
-#include "hooks.h"
+#include "stage/hooks.h"
 #include "model/app.h"
 #include "record.h"
 #include "repository/repository.h"

@@ -5,7 +5,6 @@
 #include "core/clock.h"
 #include "core/file.h"
 #include "model/detail.h"
-#include "repository_open.h"
 
 #include <limits.h>
 #include <stdio.h>

@@ -5,7 +5,6 @@
 #include "model/detail.h"
 #include "pipeline.h"
 #include "repository/snapshot.h"
-#include "repository_open.h"
 #include "restore_inplace.h"
 #include "tags.h"
 

@@ -6,7 +6,7 @@
 #define STAGE_UNWIND_H
 
 #include "core/error.h"
-#include "hooks.h"
+#include "stage/hooks.h"
 #include "record.h"
 
 #include <jansson.h>

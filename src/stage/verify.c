@@ -3,7 +3,6 @@
 #include "model/detail.h"
 #include "repository/snapshot.h"
 #include "repository/verify.h"
-#include "repository_open.h"
 #include "tags.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 #include "config/config.h"
 #include "config/credentials.h"
-#include "stage/bucket_files.h"
+#include "stage/bucket.h"
 #include "stage/exclude.h"
 #include "worker/worker.h"
 
