@@ -13,14 +13,6 @@
 
 enum { TRAILS_BYTES_MAX = 24 << 20 }; /* some 250,000 entries */
 
-static enum status start_discover(void *owner, struct error *err)
-{
-    struct stage_context *context = owner;
-    if (preparation_start(context, err) != STATUS_OK)
-        return err->status;
-    return discover_run(context, err);
-}
-
 static enum status start_upload(void *owner, struct error *err)
 {
     struct stage_context *context = owner;
@@ -78,7 +70,7 @@ static void clear_locks(struct stage_context *context)
     if (repository_lock(context->operation.repository, false, context->plan->work.cancel,
                         &ignored) == STATUS_OK)
         context->operation.locked = true;
-    preparation_undo(context);
+    discover_undo(context);
 }
 
 static const enum compression compressions[BUCKET_COMPRESSION_COUNT] = {
@@ -127,7 +119,7 @@ static const struct stage stages[] = {
     {"pre-snapshot",  freeze_pre_snapshot,  freeze_undo_pre_snapshot},
     {"snapshot",      freeze_snapshot,      NULL}, /* its plan is owed since pre-snapshot */
     {"post-snapshot", freeze_post_snapshot, NULL},
-    {"discover",      start_discover,       preparation_undo}, /* what it begins, the upload uses */
+    {"discover",      discover_run,         discover_undo}, /* what it begins, the upload uses */
     {"upload",        start_upload,         NULL},
     {"commit",        commit_run,           NULL},
     {"cleanup",       freeze_cleanup,       NULL},

@@ -4,12 +4,12 @@
 
 #include "operation.h"
 #include "parent.h"
-#include "preparation.h"
 #include "stage/backup.h"
 #include "stage/exclude.h"
 #include "walk.h"
 #include "warnings.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,12 +19,19 @@ struct tally {
     uint64_t all, changed, unmodified;
 };
 
+/* What discover begins in the repository. */
+struct index_and_lock {
+    pthread_t thread; /* loads the index */
+    bool running;     /* and not joined yet */
+    struct error failure;
+};
+
 struct stage_context {
     struct operation operation; /* its record.snapshots: one per volume, in their order */
     const struct stage_plan *plan;
     enum backup_state state;
     bool is_found; /* the backup is in the repository already, from an earlier attempt */
-    struct preparation preparation;
+    struct index_and_lock both; /* from discover to upload */
     struct exclude *exclude;
     struct snapshot_plan *volumes; /* as in the record, for as long as they are read */
     size_t volume_count;

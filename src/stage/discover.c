@@ -1,8 +1,49 @@
 #include "discover.h"
 
+#include "context.h"
+#include "core/thread.h"
+
 #include <sys/resource.h>
 
 enum { ITEMS_PER_REPORT = 1024 };
+
+static void *load(void *argument)
+{
+    struct stage_context *context = argument;
+    struct error *failure = &context->both.failure;
+    if (repository_load_index(context->operation.repository, context->plan->work.cancel, failure) ==
+        STATUS_OK)
+        failure->status = STATUS_OK;
+    return NULL;
+}
+
+/* Without a thread it is done at once. */
+static void start_loading(struct stage_context *context)
+{
+    struct index_and_lock *both = &context->both;
+    struct error ignored;
+    both->failure = (struct error){0};
+    both->running = thread_start(load, context, &both->thread, &ignored) == STATUS_OK;
+    if (!both->running)
+        (void)load(context);
+}
+
+static void wait_for_loading(struct stage_context *context)
+{
+    if (context->both.running)
+        (void)pthread_join(context->both.thread, NULL);
+    context->both.running = false;
+}
+
+static enum status start(struct stage_context *context, struct error *err)
+{
+    if (repository_start_lock(context->operation.repository, false, context->plan->work.cancel,
+                              err) != STATUS_OK)
+        return err->status;
+    context->operation.locked = true;
+    start_loading(context);
+    return STATUS_OK;
+}
 
 static enum status count_volume(struct stage_context *context, size_t volume, int64_t *bytes,
                                 struct error *err)
@@ -25,7 +66,7 @@ static enum status count_volume(struct stage_context *context, size_t volume, in
     }
 }
 
-enum status discover_run(struct stage_context *context, struct error *err)
+static enum status count_volumes(struct stage_context *context, struct error *err)
 {
     struct rlimit before;
     walk_raise_descriptors(&before);
@@ -39,4 +80,35 @@ enum status discover_run(struct stage_context *context, struct error *err)
     context->operation.result->bytes_total = bytes;
     context->operation.result->bytes_done = 0;
     return STATUS_OK;
+}
+
+enum status discover_run(void *owner, struct error *err)
+{
+    struct stage_context *context = owner;
+    if (start(context, err) != STATUS_OK)
+        return err->status;
+    return count_volumes(context, err);
+}
+
+enum status discover_finish(struct stage_context *context, struct error *err)
+{
+    enum status status =
+        repository_finish_lock(context->operation.repository, context->plan->work.cancel, err);
+    context->operation.locked = status == STATUS_OK;
+    wait_for_loading(context);
+    if (status != STATUS_OK || context->both.failure.status == STATUS_OK)
+        return status;
+    *err = context->both.failure;
+    return error_status(err);
+}
+
+void discover_undo(void *owner)
+{
+    struct stage_context *context = owner;
+    struct error ignored; /* closing the repository tries once more; a lock of a dead process is
+                             taken away by the next one */
+    wait_for_loading(context);
+    if (context->operation.locked &&
+        repository_unlock(context->operation.repository, &ignored) == STATUS_OK)
+        context->operation.locked = false;
 }

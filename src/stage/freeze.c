@@ -1,7 +1,9 @@
 #include "freeze.h"
 
 #include "caveats.h"
+#include "context.h"
 #include "core/clock.h"
+#include "discover.h"
 #include "model/detail.h"
 #include "parents.h"
 #include "unwind.h"
@@ -116,7 +118,7 @@ enum status freeze_post_snapshot(void *owner, struct error *err)
 enum status freeze_cleanup(void *owner, struct error *err UNUSED)
 {
     struct stage_context *context = owner;
-    preparation_undo(context);
+    discover_undo(context);
     /* A thaw that has failed may be able to by now. */
     (void)operation_pay_hooks(&context->operation, HOOK_POST_SNAPSHOT, HOOK_REASON_UNDO);
     remove_snapshots(context);

@@ -4,6 +4,7 @@
 #include "branch.h"
 #include "core/point.h"
 #include "crew.h"
+#include "discover.h"
 #include "model/detail.h"
 #include "parent.h"
 #include "parents.h"
@@ -464,7 +465,7 @@ static enum status upload_all(struct stage_context *context, struct error *err)
 
 enum status upload_run(struct stage_context *context, struct error *err)
 {
-    if (preparation_finish(context, err) != STATUS_OK)
+    if (discover_finish(context, err) != STATUS_OK)
         return err->status;
     struct rlimit before;
     walk_raise_descriptors(&before);

@@ -14,7 +14,7 @@
 
 #include "context.h"
 
-/* After preparation_start(). Sets context->tree, files and directories. */
+/* After discover_run(). Sets context->tree, files and directories. */
 enum status upload_run(struct stage_context *context, struct error *err) MUST_CHECK;
 
 #endif
