@@ -199,15 +199,14 @@ static enum status read_large(struct hand *hand, struct errand *errand, struct e
     return STATUS_OK;
 }
 
-enum status content_save(struct hand *hand, struct errand *errand, size_t index,
-                         const unsigned char *bytes, size_t len, struct error *err)
+static enum status save_offered(struct hand *hand, const struct slab *slab, struct error *err)
 {
     struct blob_id id;
     bool known = false;
-    if (repository_save_blob(hand->repository, BLOB_DATA, bytes, len, &id, &known, err) !=
-        STATUS_OK)
-        return FAIL_IN(err, "'%.200s'", errand->name);
-    crew_set_id(hand, errand, index, &id, len);
+    if (repository_save_blob(hand->repository, BLOB_DATA, slab->bytes, slab->len, &id, &known,
+                             err) != STATUS_OK)
+        return FAIL_IN(err, "'%.200s'", slab->errand->name);
+    crew_set_id(hand, slab->errand, slab->index, &id, slab->len);
     return STATUS_OK;
 }
 
@@ -275,7 +274,7 @@ static void keep_origin(struct stat *info, const struct stat *seen)
     info->st_ctim = seen->st_ctim;
 }
 
-enum status content_read(struct hand *hand, struct errand *errand, struct error *err)
+static enum status read_file(struct hand *hand, struct errand *errand, struct error *err)
 {
     struct error lost;
     struct stat seen = errand->info;
@@ -294,3 +293,5 @@ enum status content_read(struct hand *hand, struct errand *errand, struct error 
         keep_origin(&errand->info, &seen);
     return read_opened(hand, errand, err);
 }
+
+const struct crew_tasks content_tasks = {.read = read_file, .save = save_offered};

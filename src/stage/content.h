@@ -11,18 +11,10 @@
 #ifndef STAGE_CONTENT_H
 #define STAGE_CONTENT_H
 
-#include "core/error.h"
 #include "crew.h"
-#include "errand.h"
 
-#include <stddef.h>
-
-/* Opens, reads and saves the file, and reads its extended attributes: all that is found out about
- * it, also that it cannot be read, stands in the entry. Errors: of the repository; NO_MEMORY. */
-enum status content_read(struct hand *hand, struct errand *errand, struct error *err) MUST_CHECK;
-
-/* Saves one chunk of it. */
-enum status content_save(struct hand *hand, struct errand *errand, size_t index,
-                         const unsigned char *bytes, size_t len, struct error *err) MUST_CHECK;
+/* Opens, reads and saves a file, and reads its extended attributes: all that is found out about it,
+ * also that it cannot be read, stands in the entry. Errors: of the repository; NO_MEMORY. */
+extern const struct crew_tasks content_tasks;
 
 #endif

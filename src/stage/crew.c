@@ -1,6 +1,5 @@
 #include "crew.h"
 
-#include "content.h"
 #include "core/thread.h"
 
 #include <stdatomic.h>
@@ -20,6 +19,7 @@ struct crew {
     struct hand hands[CREW_THREADS_MAX];
     pthread_t threads[CREW_THREADS_MAX];
     size_t count;
+    const struct crew_tasks *tasks; /* borrowed */
     struct chunker chunker;
     atomic_bool stopped;
 
@@ -166,7 +166,7 @@ static void read_batch(struct crew *crew, struct hand *hand, size_t start, size_
     unlock(crew);
     for (size_t n = start; n < end && status == STATUS_OK && !crew_is_stopped(hand); n++)
         if (errand_is_to_read(entry(crew, n)))
-            status = content_read(hand, entry(crew, n), &err);
+            status = crew->tasks->read(hand, entry(crew, n), &err);
     lock(crew);
     for (size_t n = start; n < end; n++)
         if (errand_is_to_read(entry(crew, n)))
@@ -185,8 +185,7 @@ static void save_offered(struct crew *crew, struct hand *hand)
         crew->offered_end = &crew->offered;
     crew->offered_count--;
     unlock(crew);
-    enum status status =
-        content_save(hand, slab->errand, slab->index, slab->bytes, slab->len, &err);
+    enum status status = crew->tasks->save(hand, slab, &err);
     lock(crew);
     put_down_guarded(slab->errand);
     slab->next = crew->spare;
@@ -256,12 +255,13 @@ static void init_condition(pthread_cond_t *condition)
     (void)pthread_condattr_destroy(&attributes);
 }
 
-enum status crew_new(struct repository *repository, size_t threads, struct crew **ret_crew,
-                     struct error *err)
+enum status crew_new(struct repository *repository, const struct crew_tasks *tasks, size_t threads,
+                     struct crew **ret_crew, struct error *err)
 {
     CLEANUP(crew_freep) struct crew *crew = calloc(1, sizeof(*crew));
     if (crew == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "threads");
+    crew->tasks = tasks;
     (void)pthread_mutex_init(&crew->mutex, NULL);
     init_condition(&crew->work);
     init_condition(&crew->news);

@@ -8,10 +8,10 @@
  *                    offered to the others, so that one file occupies all of them
  *
  * Memory    CREW_LINE_ENTRIES entries; a slab of one chunk for each thread, and half as many more.
- * (The repository has a pack for each thread that saves.) Failure   of the repository, or no
- * memory: the first one ends the work; the calling thread is told. A file that cannot be read is no
- * failure, but stands in its entry. Threads   functions with a crew: the calling thread. With a
- * hand: the thread of that hand.
+ *           (The repository has a pack for each thread that saves.)
+ * Failure   of the repository, or no memory: the first one ends the work; the calling thread is
+ *           told. A file that cannot be read is no failure, but stands in its entry.
+ * Threads   functions with a crew: the calling thread. With a hand: the thread of that hand.
  */
 #ifndef STAGE_CREW_H
 #define STAGE_CREW_H
@@ -56,10 +56,18 @@ struct hand {
     uint64_t chunks;
 };
 
-/* threads: 0 for as many as there are processors. The repository is borrowed; caller owns
+/* What the threads do. */
+struct crew_tasks {
+    /* With a whole file of the line. */
+    enum status (*read)(struct hand *hand, struct errand *errand, struct error *err);
+    /* With a chunk that another thread has offered: slab->len bytes of the file slab->errand. */
+    enum status (*save)(struct hand *hand, const struct slab *slab, struct error *err);
+};
+
+/* threads: 0 for as many as there are processors. Repository and tasks are borrowed; caller owns
  * *ret_crew: crew_free(). */
-enum status crew_new(struct repository *repository, size_t threads, struct crew **ret_crew,
-                     struct error *err) MUST_CHECK;
+enum status crew_new(struct repository *repository, const struct crew_tasks *tasks, size_t threads,
+                     struct crew **ret_crew, struct error *err) MUST_CHECK;
 /* Waits until each thread has finished the chunk that it has in hand; the others are dropped. */
 void crew_free(struct crew *crew); /* NULL is a no-op */
 DEFINE_CLEANUP(struct crew *, crew_free)
