@@ -37,7 +37,7 @@
  * Restart   files that are there and have the node's size are hashed; blobs that are right are
  *           neither fetched nor written, and count as done. For a restore in place what was
  *           restored beside stays for the next attempt of the job after a crash or a transient
- *           failure, at most UNDO_KEEP_MS; stage_undo_discard() removes it. After any other
+ *           failure, at most a day; stage_undo_discard() removes it. After any other
  *           failure nothing is left. One that had come to the swap's end is completed.
  * Bytes     sizes of regular files, a file with several hard links counted once.
  * Reports   as stage/work.h says; state is unset, taken_ms 0.

@@ -34,8 +34,7 @@ enum status stage_undo_job(const char *undo_directory, const char *job, struct e
     MUST_CHECK;
 
 /* For a job that will not be tried again: stage_undo_job(), and what a restore has restored beside
- * the volumes is removed. Without this it stays for the next attempt, at most UNDO_KEEP_MS. */
-enum { UNDO_KEEP_MS = 24 * 60 * 60 * 1000 };
+ * the volumes is removed. Without this it stays for the next attempt, at most a day. */
 enum status stage_undo_discard(const char *undo_directory, const char *job, struct error *err)
     MUST_CHECK;
 

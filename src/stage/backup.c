@@ -24,10 +24,10 @@ static enum status start_upload(void *owner, struct error *err)
 
 static enum status init_record(struct stage_context *context, struct error *err)
 {
-    const struct stage_plan *plan = context->plan;
+    const struct app_definition *app = context->operation.app;
     struct undo_record *record = &context->operation.record;
-    record->hooks[HOOK_POST_SNAPSHOT] = plan->app->hooks[HOOK_POST_SNAPSHOT];
-    record->hooks[HOOK_POST_BACKUP] = plan->app->hooks[HOOK_POST_BACKUP];
+    record->hooks[HOOK_POST_SNAPSHOT] = app->hooks[HOOK_POST_SNAPSHOT];
+    record->hooks[HOOK_POST_BACKUP] = app->hooks[HOOK_POST_BACKUP];
     record->snapshots = calloc(context->volume_count, sizeof(*record->snapshots));
     context->volumes = calloc(context->volume_count, sizeof(*context->volumes));
     context->trails = calloc(context->volume_count, sizeof(*context->trails));
@@ -40,7 +40,7 @@ static enum status init_record(struct stage_context *context, struct error *err)
 
 static enum status prepare(struct stage_context *context, struct error *err)
 {
-    const struct app_definition *app = context->plan->app;
+    const struct app_definition *app = context->operation.app;
     const char *const *patterns = (const char *const *)app->excludes;
     if (operation_check_volumes(&context->operation, &context->volume_count, err) != STATUS_OK ||
         exclude_new(patterns, &context->exclude, err) != STATUS_OK)
@@ -53,8 +53,8 @@ static void adopt_debt(struct stage_context *context)
 {
     struct undo_record left = {0};
     struct error ignored; /* unreadable: it has been set aside, and told */
-    if (undo_record_read(context->plan->undo_directory, context->plan->job, &left, &ignored) !=
-        STATUS_OK)
+    if (undo_record_read(context->operation.undo_directory, context->operation.job, &left,
+                         &ignored) != STATUS_OK)
         return;
     memcpy(context->operation.record.owed, left.owed, sizeof(left.owed));
     context->operation.record.tries = left.tries;
@@ -67,7 +67,7 @@ static void adopt_debt(struct stage_context *context)
 static void clear_locks(struct stage_context *context)
 {
     struct error ignored;
-    if (repository_lock(context->operation.repository, false, context->plan->work.cancel,
+    if (repository_lock(context->operation.repository, false, context->operation.work->cancel,
                         &ignored) == STATUS_OK)
         context->operation.locked = true;
     discover_undo(context);
@@ -149,6 +149,17 @@ static void context_done(struct stage_context *context)
     free(context->volumes);
 }
 
+static struct backup_words words_of(const struct stage_plan *plan)
+{
+    return (struct backup_words){
+        .name = plan->backup_name,
+        .account = plan->account,
+        .created_by = plan->created_by,
+        .version = plan->version,
+        .labels = plan->labels,
+    };
+}
+
 enum status stage_backup_run(const struct stage_plan *plan, struct stage_result *result,
                              struct error *err)
 {
@@ -164,7 +175,8 @@ enum status stage_backup_run(const struct stage_plan *plan, struct stage_result 
                 .describe = context_describe,
                 .result = result,
             },
-        .plan = plan,
+        .words = words_of(plan),
+        .threads = plan->threads,
         .state = BACKUP_DISCOVERING,
         .warnings.details = result->state_details,
     };

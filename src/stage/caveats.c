@@ -40,7 +40,7 @@ static enum status tell_live_volumes(struct stage_context *context, const struct
     size_t count = 0;
     const struct snapshot_plan *first = find_live(context, &count);
     struct mount mount;
-    if (first == NULL || !expects_snapshot(context->plan->app))
+    if (first == NULL || !expects_snapshot(context->operation.app))
         return STATUS_OK;
     if (mounts_find(mounts, first->volume, &mount, err) != STATUS_OK)
         return err->status;

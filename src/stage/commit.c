@@ -40,33 +40,33 @@ static enum status add_labels(const json_t *labels, struct tags *tags,
     return STATUS_OK;
 }
 
-static enum status add_request(const struct stage_plan *plan, struct tags *tags,
+static enum status add_request(const struct backup_words *words, struct tags *tags,
                                struct repository_snapshot *snapshot, struct error *err)
 {
-    if (plan->created_by != NULL) {
-        tag_write(TAG_BY, plan->created_by, tags->by);
+    if (words->created_by != NULL) {
+        tag_write(TAG_BY, words->created_by, tags->by);
         add_tag(snapshot, tags->by);
     }
-    if (plan->version != NULL) {
-        tag_write(TAG_VERSION, plan->version, tags->version);
+    if (words->version != NULL) {
+        tag_write(TAG_VERSION, words->version, tags->version);
         add_tag(snapshot, tags->version);
     }
-    return add_labels(plan->labels, tags, snapshot, err);
+    return add_labels(words->labels, tags, snapshot, err);
 }
 
-static enum status set_tags(const struct stage_plan *plan, struct tags *tags,
+static enum status set_tags(const struct stage_context *context, struct tags *tags,
                             struct repository_snapshot *snapshot, struct error *err)
 {
-    tag_write(TAG_BACKUP, plan->backup, tags->backup);
-    tag_write(TAG_NAME, plan->backup_name, tags->name);
-    tag_write(TAG_APP, plan->app->app.name, tags->app);
-    tag_write(TAG_ACCOUNT, plan->account, tags->account);
+    tag_write(TAG_BACKUP, context->operation.backup, tags->backup);
+    tag_write(TAG_NAME, context->words.name, tags->name);
+    tag_write(TAG_APP, context->operation.app->app.name, tags->app);
+    tag_write(TAG_ACCOUNT, context->words.account, tags->account);
     snapshot->tags[0] = "appbackup";
     snapshot->tags[1] = tags->backup;
     snapshot->tags[2] = tags->name;
     snapshot->tags[3] = tags->app;
     snapshot->tags[4] = tags->account;
-    return add_request(plan, tags, snapshot, err);
+    return add_request(&context->words, tags, snapshot, err);
 }
 
 static struct timespec time_of(int64_t wall_ms)
@@ -76,7 +76,7 @@ static struct timespec time_of(int64_t wall_ms)
 
 static enum status save(struct stage_context *context, struct error *err)
 {
-    const struct app_definition *app = context->plan->app;
+    const struct app_definition *app = context->operation.app;
     struct owner_cache owners = {0};
     struct tags tags = {0};
     struct repository_snapshot snapshot = {
@@ -96,7 +96,7 @@ static enum status save(struct stage_context *context, struct error *err)
         .parent = context->parent.snapshot,
         .bytes = (uint64_t)context->operation.result->bytes_total,
     };
-    enum status status = set_tags(context->plan, &tags, &snapshot, err);
+    enum status status = set_tags(context, &tags, &snapshot, err);
     if (status == STATUS_OK)
         status = repository_save_snapshot(context->operation.repository, &snapshot, err);
     free(tags.labels);
@@ -166,7 +166,7 @@ static void warn_unreadable(struct stage_context *context, const struct error *c
 
 enum status commit_find(struct stage_context *context, bool *ret_found, struct error *err)
 {
-    const struct app_definition *app = context->plan->app;
+    const struct app_definition *app = context->operation.app;
     char app_tag[TAG_SIZE];
     if (gethostname(context->host, sizeof(context->host) - 1) != 0)
         return FAIL_ERRNO(err, "host name");
@@ -177,7 +177,7 @@ enum status commit_find(struct stage_context *context, bool *ret_found, struct e
         .app_tag = app_tag,
     };
     struct search search = {.result = context->operation.result, .parent = &context->parent};
-    tag_write(TAG_BACKUP, context->plan->backup, search.tag);
+    tag_write(TAG_BACKUP, context->operation.backup, search.tag);
     enum status status =
         repository_list_snapshots(context->operation.repository, on_snapshot, &search, err);
     if (repository_snapshot_is_unreadable(status))

@@ -17,7 +17,7 @@ enum status context_walk(const struct stage_context *context, size_t volume, boo
     *options = (struct walk_options){
         .volume = plan->volume,
         .exclude = context->exclude,
-        .exclude_caches = context->plan->app->exclude_caches,
+        .exclude_caches = context->operation.app->exclude_caches,
         .leaves = again ? NULL : &context->trails[volume],
         .follows = again ? &context->trails[volume] : NULL,
     };

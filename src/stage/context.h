@@ -4,7 +4,6 @@
 
 #include "operation.h"
 #include "parent.h"
-#include "stage/backup.h"
 #include "stage/exclude.h"
 #include "walk.h"
 #include "warnings.h"
@@ -26,9 +25,19 @@ struct index_and_lock {
     struct error failure;
 };
 
+/* What lies beside the data, for a record that is lost: as in struct stage_plan. */
+struct backup_words {
+    const char *name;
+    const char *account;
+    const char *created_by;
+    const char *version;
+    const json_t *labels;
+};
+
 struct stage_context {
     struct operation operation; /* its record.snapshots: one per volume, in their order */
-    const struct stage_plan *plan;
+    struct backup_words words;
+    size_t threads;
     enum backup_state state;
     bool is_found; /* the backup is in the repository already, from an earlier attempt */
     struct index_and_lock both; /* from discover to upload */

@@ -11,8 +11,8 @@ static void *load(void *argument)
 {
     struct stage_context *context = argument;
     struct error *failure = &context->both.failure;
-    if (repository_load_index(context->operation.repository, context->plan->work.cancel, failure) ==
-        STATUS_OK)
+    if (repository_load_index(context->operation.repository, context->operation.work->cancel,
+                              failure) == STATUS_OK)
         failure->status = STATUS_OK;
     return NULL;
 }
@@ -37,7 +37,7 @@ static void wait_for_loading(struct stage_context *context)
 
 static enum status start(struct stage_context *context, struct error *err)
 {
-    if (repository_start_lock(context->operation.repository, false, context->plan->work.cancel,
+    if (repository_start_lock(context->operation.repository, false, context->operation.work->cancel,
                               err) != STATUS_OK)
         return err->status;
     context->operation.locked = true;
@@ -93,7 +93,7 @@ enum status discover_run(void *owner, struct error *err)
 enum status discover_finish(struct stage_context *context, struct error *err)
 {
     enum status status =
-        repository_finish_lock(context->operation.repository, context->plan->work.cancel, err);
+        repository_finish_lock(context->operation.repository, context->operation.work->cancel, err);
     context->operation.locked = status == STATUS_OK;
     wait_for_loading(context);
     if (status != STATUS_OK || context->both.failure.status == STATUS_OK)

@@ -57,10 +57,10 @@ static int compare_plans(const void *left, const void *right)
 
 static enum status plan_volumes(struct stage_context *context, struct error *err)
 {
-    const struct app_definition *app = context->plan->app;
+    const struct app_definition *app = context->operation.app;
     for (size_t i = 0; i < context->volume_count; i++) {
         char id[ID_SIZE + 24];
-        (void)snprintf(id, sizeof(id), "%s-%zu", context->plan->job, i);
+        (void)snprintf(id, sizeof(id), "%s-%zu", context->operation.job, i);
         if (check_volume(app->volumes[i], err) != STATUS_OK ||
             snapshot_plan(app->volumes[i], app->snapshot, id, &context->volumes[i], err) !=
                 STATUS_OK)
@@ -97,7 +97,7 @@ enum status freeze_snapshot(void *owner, struct error *err)
     struct stage_context *context = owner;
     int64_t taken_ms = clock_wall_ms();
     for (size_t i = 0; i < context->volume_count; i++)
-        if (snapshot_take(&context->volumes[i], context->plan->work.cancel, err) != STATUS_OK)
+        if (snapshot_take(&context->volumes[i], context->operation.work->cancel, err) != STATUS_OK)
             return err->status;
     context->operation.result->taken_ms = taken_ms;
     return caveats_tell(context, err);

@@ -252,6 +252,7 @@ enum status stage_restore_run(const struct stage_restore_plan *plan, struct stag
                 .result = result,
             },
         .plan = plan,
+        .threads = plan->threads,
         .target_fd = -1,
     };
     if (operation_init(&restore.operation, err) != STATUS_OK || check_plan(plan, err) != STATUS_OK)

@@ -13,22 +13,22 @@
 
 static enum status init_record(struct restore *restore, struct error *err)
 {
-    const struct stage_restore_plan *plan = restore->plan;
+    const struct app_definition *app = restore->operation.app;
     struct undo_record *record = &restore->operation.record;
-    record->hooks[HOOK_POST_RESTORE] = plan->app->hooks[HOOK_POST_RESTORE];
+    record->hooks[HOOK_POST_RESTORE] = app->hooks[HOOK_POST_RESTORE];
     if (record->since_ms == 0)
         record->since_ms = clock_wall_ms();
     if (record->phase == RESTORE_SWAPPED)
         return STATUS_OK; /* by what was excluded when it began */
-    record->exclude_caches = plan->app->exclude_caches;
-    return undo_record_set_excludes(record, plan->app->excludes, err);
+    record->exclude_caches = app->exclude_caches;
+    return undo_record_set_excludes(record, app->excludes, err);
 }
 
 /* The predecessor's places, if they are for what we restore. */
 static void adopt(struct restore *restore, struct undo_record *left)
 {
     struct undo_record *record = &restore->operation.record;
-    if (strcmp(left->backup, restore->plan->backup) != 0)
+    if (strcmp(left->backup, restore->operation.backup) != 0)
         return;
     record->phase = left->phase;
     record->since_ms = left->since_ms;
@@ -44,9 +44,9 @@ static void adopt(struct restore *restore, struct undo_record *left)
 
 static enum status check_left(struct restore *restore, bool *ret_swapped, struct error *err)
 {
-    const struct stage_restore_plan *plan = restore->plan;
+    const struct operation *operation = &restore->operation;
     struct undo_record left = {0};
-    enum status status = undo_record_read(plan->undo_directory, plan->job, &left, err);
+    enum status status = undo_record_read(operation->undo_directory, operation->job, &left, err);
     if (status == STATUS_NOT_FOUND)
         return STATUS_OK;
     if (status != STATUS_OK)
@@ -109,7 +109,7 @@ static enum status plan_places(struct restore *restore, struct error *err)
     if (places == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "%zu volumes", count);
     for (size_t i = 0; i < count; i++)
-        if (restore_place_plan(restore->plan->app->volumes[i], &places[i], err) != STATUS_OK)
+        if (restore_place_plan(restore->operation.app->volumes[i], &places[i], err) != STATUS_OK)
             return err->status;
     if (same_places(record, places, count))
         return STATUS_OK;

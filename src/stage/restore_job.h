@@ -16,7 +16,6 @@
 #include "restore_problems.h"
 #include "restore_tree.h"
 #include "stage/exclude.h"
-#include "stage/restore.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -24,11 +23,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct stage_restore_plan;
+
 struct restore {
     struct operation operation;
-    const struct stage_restore_plan *plan;
-    struct exclude *include; /* NULL: everything */
-    struct blob_id root;     /* the snapshot's tree */
+    const struct stage_restore_plan *plan; /* of what only restore.c looks at */
+    unsigned threads;                      /* as in the plan */
+    struct exclude *include;               /* NULL: everything */
+    struct blob_id root;                   /* the snapshot's tree */
     struct restore_tree tree;
     struct restore_problems problems;
     int target_fd;

@@ -28,8 +28,8 @@ struct crew {
 unsigned restore_thread_count(const struct restore *restore)
 {
     cpu_set_t processors;
-    if (restore->plan->threads != 0)
-        return restore->plan->threads < THREADS_MAX ? restore->plan->threads : THREADS_MAX;
+    if (restore->threads != 0)
+        return restore->threads < THREADS_MAX ? restore->threads : THREADS_MAX;
     if (sched_getaffinity(0, sizeof(processors), &processors) != 0)
         return 1;
     unsigned count = (unsigned)CPU_COUNT(&processors);
@@ -43,7 +43,7 @@ static enum status take_items(struct crew *crew, void *state, struct error *err)
         size_t item = atomic_fetch_add(&crew->next, 1);
         if (item >= work->count || atomic_load(&crew->stop))
             return STATUS_OK;
-        if (cancel_check(crew->restore->plan->work.cancel, err) != STATUS_OK ||
+        if (cancel_check(crew->restore->operation.work->cancel, err) != STATUS_OK ||
             work->item(crew->restore, state, item, err) != STATUS_OK)
             return error_status(err);
     }

@@ -4,7 +4,6 @@
 #include "core/clock.h"
 #include "restore_carry.h"
 #include "stage/exclude.h"
-#include "stage/undo.h"
 
 void unwind_hooks(struct undo_record *record, enum hook_stage stage, enum hook_reason reason,
                   json_t *details, struct hooks_result *ret_result)

@@ -6,10 +6,13 @@
 #define STAGE_UNWIND_H
 
 #include "core/error.h"
-#include "stage/hooks.h"
 #include "record.h"
+#include "stage/hooks.h"
 
 #include <jansson.h>
+
+/* How long what was restored beside the volumes stays for the next attempt. */
+enum { UNDO_KEEP_MS = 24 * 60 * 60 * 1000 };
 
 /* Runs the stage's hooks if they are owed, all of them, and they are until none of them fails. */
 void unwind_hooks(struct undo_record *record, enum hook_stage stage, enum hook_reason reason,

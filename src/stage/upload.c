@@ -447,8 +447,8 @@ static enum status upload_all(struct stage_context *context, struct error *err)
     upload.parents.attributes = &upload.attributes;
     attributes_init(&upload.attributes);
 
-    enum status status = crew_new(context->operation.repository, &content_tasks,
-                                  context->plan->threads, &upload.crew, err);
+    enum status status = crew_new(context->operation.repository, &content_tasks, context->threads,
+                                  &upload.crew, err);
     if (status == STATUS_OK)
         status = branch_init(&upload.branch, context->operation.repository, err);
     if (status == STATUS_OK)

@@ -27,10 +27,6 @@ KNOWN_CIRCLES = [
     # core
     {"child", "child_start"},
     {"journal", "log"},
-    # stage
-    {"backup", "caveats", "commit", "context", "discover", "freeze", "pipeline", "preparation", "restore",
-     "restore_inplace", "restore_job", "undo", "unwind", "upload"},
-    {"content", "crew"},
     # store
     {"async", "merge"},
     {"connection", "library", "settings", "store"},
