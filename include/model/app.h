@@ -81,7 +81,7 @@ enum app_snapshot_driver {
 struct app_definition {
     struct app app;
     char **volumes;      /* NULL-terminated, at least one; absolute, cleaned, none below another */
-    char **excludes;     /* NULL-terminated globs, see stage/exclude.h; may be NULL */
+    char **excludes;     /* NULL-terminated globs, see files/exclude.h; may be NULL */
     bool exclude_caches; /* directories with a valid CACHEDIR.TAG: only the tag is kept */
     enum app_snapshot_driver snapshot;
     struct app_hooks hooks[HOOK_STAGE_COUNT];

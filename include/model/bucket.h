@@ -90,7 +90,7 @@ struct bucket_definition {
     struct bucket bucket;
     char *path;           /* BUCKET_DIRECTORY: absolute; else NULL */
     char *seen_directory; /* BUCKET_DIRECTORY: of this host, for copies of the markers of buckets,
-                           * stage/bucket.h; NULL: none are kept, and no bucket is marked */
+                           * access/bucket.h; NULL: none are kept, and no bucket is marked */
     struct bucket_s3 s3;  /* all but BUCKET_DIRECTORY */
     int64_t upload_limit, download_limit; /* bytes per second; 0: none */
     enum bucket_compression compression;

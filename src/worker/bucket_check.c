@@ -1,6 +1,6 @@
 #include "bucket_check.h"
 
-#include "stage/bucket.h"
+#include "access/bucket.h"
 
 #include <string.h>
 #include <sys/stat.h>

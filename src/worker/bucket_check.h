@@ -1,5 +1,5 @@
 /* Bucket check: is a bucket's directory there right now, and is it the bucket that it was before
- * (stage/bucket.h)? Of S3 it knows nothing: that takes a while, and is probed apart (probe.h); a
+ * (access/bucket.h)? Of S3 it knows nothing: that takes a while, and is probed apart (probe.h); a
  * job finds out with its first request. */
 #ifndef WORKER_BUCKET_CHECK_H
 #define WORKER_BUCKET_CHECK_H

@@ -1,7 +1,7 @@
+#include "access/bucket.h"
 #include "config/config.h"
 #include "config/credentials.h"
-#include "stage/bucket.h"
-#include "stage/exclude.h"
+#include "files/exclude.h"
 #include "worker/worker.h"
 
 static enum status check_key(const struct config *config, struct error *err)

@@ -6,8 +6,8 @@
  */
 #include "core/log.h"
 #include "helper_process.h"
+#include "maintenance/catalog.h"
 #include "model/event.h"
-#include "stage/catalog.h"
 #include "store/jobs.h"
 
 #include <stdlib.h>

@@ -10,8 +10,8 @@
 #include "job_lock.h"
 #include "job_log.h"
 #include "model/event.h"
-#include "stage/undo.h"
 #include "store/jobs.h"
+#include "undo/undo.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,11 +2,11 @@
  * Probe: whether the node's S3 buckets can be used; registered in Redis as soon as each is known.
  * A server may hang, and the supervisor must not ask it.
  */
+#include "access/bucket.h"
 #include "core/log.h"
 #include "helper_process.h"
 #include "model/event.h"
 #include "registration.h"
-#include "stage/bucket.h"
 #include "store/jobs.h"
 
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #include "core/clock.h"
 #include "model/detail.h"
 #include "model/event.h"
-#include "stage/hooks.h"
+#include "undo/hooks.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -6,10 +6,10 @@
 #ifndef WORKER_JOB_LOG_H
 #define WORKER_JOB_LOG_H
 
+#include "access/work.h"
 #include "core/log.h"
 #include "lease.h"
 #include "model/job.h"
-#include "stage/work.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -13,9 +13,9 @@
 #ifndef WORKER_KEY_RING_H
 #define WORKER_KEY_RING_H
 
+#include "access/work.h"
 #include "core/cleanup.h"
 #include "core/error.h"
-#include "stage/work.h"
 
 enum { KEY_RING_MAX = 256 };
 

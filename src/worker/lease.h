@@ -15,10 +15,10 @@
 #ifndef WORKER_LEASE_H
 #define WORKER_LEASE_H
 
+#include "access/work.h"
 #include "core/cleanup.h"
 #include "core/error.h"
 #include "renewal.h"
-#include "stage/work.h"
 
 #include <stdbool.h>
 #include <stdint.h>

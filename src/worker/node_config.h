@@ -1,10 +1,10 @@
 /*
  * Node configuration: what every part of the worker reads from its node: the configuration, the
  * apps, and the worker's directories below the state directory, which have mode 0700:
- *   undo/             what to unwind when a job dies (stage/undo.h)
+ *   undo/             what to unwind when a job dies (undo/undo.h)
  *   jobs/<job>.lock   held by the process that works on the job (job_lock.h)
  * What the configuration's buckets keep beside them is made by those who use it: cache/ of S3
- * (repository/repository.h), seen-buckets/ of directories (stage/bucket.h).
+ * (repository/repository.h), seen-buckets/ of directories (access/bucket.h).
  */
 #ifndef WORKER_NODE_CONFIG_H
 #define WORKER_NODE_CONFIG_H

@@ -11,7 +11,7 @@
 #include "core/id.h"
 #include "job_lock.h"
 #include "node_config.h"
-#include "stage/undo.h"
+#include "undo/undo.h"
 
 #include <stddef.h>
 

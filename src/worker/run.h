@@ -5,17 +5,17 @@
 #ifndef WORKER_RUN_H
 #define WORKER_RUN_H
 
+#include "access/work.h"
 #include "core/cancel.h"
 #include "core/error.h"
 #include "job_lock.h"
 #include "job_log.h"
 #include "lease.h"
+#include "maintenance/verify.h"
 #include "model/task.h"
 #include "node_config.h"
 #include "outcome.h"
 #include "pending_thaws.h"
-#include "stage/verify.h"
-#include "stage/work.h"
 #include "store/jobs.h"
 
 struct run {

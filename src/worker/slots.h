@@ -10,11 +10,11 @@
 #ifndef WORKER_SLOTS_H
 #define WORKER_SLOTS_H
 
+#include "access/work.h"
 #include "core/error.h"
 #include "job_exit.h"
 #include "model/job.h"
 #include "node_config.h"
-#include "stage/work.h"
 #include "stall_watch.h"
 #include "system.h"
 

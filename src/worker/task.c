@@ -2,14 +2,14 @@
 #include "core/cleanup.h"
 #include "core/json.h"
 #include "core/log.h"
+#include "maintenance/catalog.h"
+#include "maintenance/forget.h"
+#include "maintenance/prune.h"
 #include "model/detail.h"
+#include "restore/restore.h"
 #include "restore_target.h"
 #include "run.h"
-#include "stage/catalog.h"
-#include "stage/forget.h"
-#include "stage/prune.h"
-#include "stage/restore.h"
-#include "stage/undo.h"
+#include "undo/undo.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #include "core/clock.h"
 #include "job_lock.h"
 #include "service/notify.h"
-#include "stage/undo.h"
+#include "undo/undo.h"
 
 #include <stdlib.h>
 

@@ -8,9 +8,9 @@
  * there when it had to be derived. No hooks, driver none, nothing reported; APPBACKUP_BENCH_THREADS
  * instead of one for each processor.
  */
+#include "backup/backup.h"
 #include "core/id.h"
-#include "stage/backup.h"
-#include "stage/restore.h"
+#include "restore/restore.h"
 
 #include <stdio.h>
 #include <stdlib.h>

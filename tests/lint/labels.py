@@ -14,13 +14,9 @@ from pathlib import Path
 
 # Files that are still to be mended.
 KNOWN = {
-    "include/stage/backup.h",
-    "include/stage/prune.h",
-    "include/stage/undo.h",
+    "include/undo/place.h",
+    "include/undo/undo.h",
     "src/ctl/undo_file.h",
-    "src/stage/commit.h",
-    "src/stage/crew.h",
-    "src/stage/restore_place.h",
 }
 
 LABELS = ("Backing|Shapes?|Units|Limits|Errors|Ownership|Threads|Sources?|Memory|Failures?|Order|Undo|Bytes|"

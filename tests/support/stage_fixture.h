@@ -5,7 +5,7 @@
 #ifndef TESTS_SUPPORT_STAGE_FIXTURE_H
 #define TESTS_SUPPORT_STAGE_FIXTURE_H
 
-#include "stage/backup.h"
+#include "backup/backup.h"
 #include "tests/support/scratch.h"
 
 #include <stdbool.h>

@@ -1,0 +1,94 @@
+/*
+ * Walk: one volume, entry by entry, each directory's in the order of their bytes. Iterative: what
+ * it holds is the path from the volume to where it is, a descriptor and the names per level.
+ *
+ * Skips     what the excludes name, sockets, our own snapshots (snapshot_is_ours()). A directory
+ *           with a valid CACHEDIR.TAG keeps only the tag, where that is asked for.
+ * Borders   a mount of another file system below the volume comes as an empty directory, without a
+ *           descriptor of its own. A nested btrfs subvolume is entered.
+ * Twice     a second walk may follow the trail of a first one (walk_recording.h).
+ * Safety    everything is opened relative to its directory, symbolic links are never followed.
+ * Limits    one descriptor per level of depth, WALK_PATH_MAX bytes of path; beyond them an entry
+ *           comes as WALK_FAILED and its subtree is left out.
+ */
+#ifndef FILES_WALK_H
+#define FILES_WALK_H
+
+#include "core/buffer.h"
+#include "core/cleanup.h"
+#include "core/error.h"
+#include "files/exclude.h"
+#include "files/walk_recording.h"
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+enum { WALK_PATH_MAX = 1 << 20 };
+
+enum walk_kind {
+    WALK_END,
+    WALK_ENTRY,  /* anything but a directory */
+    WALK_ENTER,  /* a directory; what is in it follows, then */
+    WALK_LEAVE,  /* the same directory again */
+    WALK_FAILED, /* an entry that could not be looked at or opened: failure says why */
+};
+
+/* A directory that a walk is in, and for as long as anybody holds it. One thread holds and drops;
+ * the descriptor may be used by any. */
+struct walk_directory {
+    int fd; /* -1: a mount point, which is not entered */
+    unsigned holders;
+    struct walk_directory *parent; /* held; NULL for the volume */
+    char name[];                   /* of the volume its path, "" for "/" */
+};
+
+struct walk_directory *walk_hold(struct walk_directory *directory); /* NULL is NULL */
+void walk_drop(struct walk_directory *directory);                   /* NULL is a no-op */
+/* Appends the path under which people find an entry of it; the buffer's limit holds. */
+void walk_add_path(const struct walk_directory *directory, const char *name, struct buffer *path);
+
+/* Borrowed until the next call. */
+struct walk_item {
+    enum walk_kind kind;
+    const char *path; /* where people find it: below the volume, not below its snapshot */
+    const char *name; /* last component; "" for the volume "/" */
+    int parent;       /* descriptor of the directory that holds it; -1 for the volume itself */
+    struct walk_directory *holder; /* the same; NULL for the volume itself */
+    struct walk_directory *self;   /* of WALK_ENTER and WALK_LEAVE; else NULL */
+    struct stat info;              /* not for WALK_FAILED */
+    const struct error *failure;   /* WALK_FAILED; NOT_FOUND: it has vanished */
+    bool is_directory;
+};
+
+struct walk_options {
+    const char *volume;            /* the path that the entries are shown under */
+    const struct exclude *exclude; /* NULL: none */
+    bool exclude_caches;
+    struct trail *leaves;  /* for a second walk; NULL: none */
+    struct trail *follows; /* of a first walk with the same options; NULL: none */
+};
+
+struct walk;
+
+/* fd: the directory where the volume is read; taken, also on failure. Borrows the options. Caller
+ * owns *ret_walk. */
+enum status walk_open(const struct walk_options *options, int fd, struct walk **ret_walk,
+                      struct error *err) MUST_CHECK;
+enum status walk_next(struct walk *walk, struct walk_item *ret_item, struct error *err) MUST_CHECK;
+void walk_close(struct walk *walk); /* NULL is a no-op */
+DEFINE_CLEANUP(struct walk *, walk_close)
+
+/* openat(2) for reading, with neither following nor waiting nor touching the time of last access
+ * where that is allowed. */
+int walk_open_at(int directory, const char *name, int more_flags);
+
+/* Does the directory hold a valid CACHEDIR.TAG? */
+bool walk_is_cache(int directory);
+
+/* Raise the soft limit of descriptors to the hard one, for a deep tree; *ret_before is for
+ * walk_restore_descriptors(). */
+struct rlimit;
+void walk_raise_descriptors(struct rlimit *ret_before);
+void walk_restore_descriptors(const struct rlimit *before);
+
+#endif

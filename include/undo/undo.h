@@ -1,0 +1,72 @@
+/*
+ * Undo records: what must be unwound if the process that wrote it dies: post hooks to run,
+ * snapshots to remove. One JSON file <job>.json per job in the undo directory, replaced durably
+ * as the backup goes on and removed when it has ended. It holds all that is needed (argv, user,
+ * time-outs, paths): whoever reads it needs neither Redis nor the configuration. Its form is in
+ * undo/record.h.
+ *
+ * Directory mode 0700, below the state directory: it must survive a reboot, as snapshots do. One
+ *           that others may write to is refused (FORBIDDEN), since what stands in it runs with
+ *           our rights.
+ * Order     of a restore, first, its exchange: taken back, or completed with what is excluded;
+ *           post-snapshot hooks, so that the application goes on; snapshots; post-backup hooks.
+ * Idempotent hooks may run more than once: a crash inside an undo runs it again. They are told
+ *           (APPBACKUP_REASON=undo).
+ * Left over The hooks of a stage of which one failed, and a snapshot that cannot be removed, stay
+ *           in the record for the next time: an application must not stay frozen because, say, the
+ *           container that thaws it was not up yet. A record that cannot be read is renamed to
+ *           *.bad, for people, and reported (INVALID).
+ * Alive     the caller sees to it that no process works on the job any more.
+ */
+#ifndef UNDO_UNDO_H
+#define UNDO_UNDO_H
+
+#include "core/error.h"
+#include "model/app.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Unwind one job's record, if there is one, and remove it. Failures do not stop it; the first one
+ * is returned: "hook_failed", "excluded_left", or that of a snapshot. */
+enum status stage_undo_job(const char *undo_directory, const char *job, struct error *err)
+    MUST_CHECK;
+
+/* For a job that will not be tried again: stage_undo_job(), and what a restore has restored beside
+ * the volumes is removed. Without this it stays for the next attempt, at most a day. */
+enum status stage_undo_discard(const char *undo_directory, const char *job, struct error *err)
+    MUST_CHECK;
+
+typedef bool stage_undo_wanted_fn(void *context, const char *job);
+
+/* Every record of the directory for which wanted says so (NULL: all); the first failure is returned
+ * after all were tried. *ret_count: how many there were. */
+enum status stage_undo_all(const char *undo_directory, stage_undo_wanted_fn *wanted, void *context,
+                           size_t *ret_count, struct error *err) MUST_CHECK;
+
+struct stage_debt {
+    char app[NAME_SIZE];
+    bool owes_hooks; /* the application may be held still */
+    int64_t due_ms;  /* wall clock: not to be tried before; each failure doubles the wait, from 5 s
+                        to 10 min */
+};
+
+/* What a job's record is about; nothing is unwound. NOT_FOUND: there is none. INVALID, TOO_LARGE.
+ */
+enum status stage_undo_look(const char *undo_directory, const char *job,
+                            struct stage_debt *ret_debt, struct error *err) MUST_CHECK;
+
+/* A later job of the app has run the hooks of these stages with success: they are owed no longer.
+ */
+enum status stage_undo_forgive(const char *undo_directory, const char *job,
+                               const enum hook_stage *stages, size_t count, struct error *err)
+    MUST_CHECK;
+
+typedef void stage_undo_visit_fn(void *context, const char *job);
+
+/* Each job that has a record, which may be unwound meanwhile. */
+enum status stage_undo_each(const char *undo_directory, stage_undo_visit_fn *visit, void *context,
+                            struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,85 @@
+#include "access/work.h"
+
+#include "access/bucket.h"
+
+enum status stage_result_init(struct stage_result *result, struct error *err)
+{
+    *result = (struct stage_result){
+        .bytes_done = -1,
+        .bytes_total = -1,
+        .hook_state_details = json_array(),
+        .state_details = json_array(),
+    };
+    if (result->hook_state_details != NULL && result->state_details != NULL)
+        return STATUS_OK;
+    stage_result_done(result);
+    return FAIL(err, STATUS_NO_MEMORY, "result of a job");
+}
+
+void stage_result_done(struct stage_result *result)
+{
+    json_decref(result->hook_state_details);
+    json_decref(result->state_details);
+    *result = (struct stage_result){0};
+}
+
+enum status work_report(const struct work *work, const char *stage,
+                        const struct stage_result *result, struct error *err)
+{
+    const struct stage_report report = {
+        .state = BACKUP_RUNNING,
+        .stage = stage,
+        .bytes_done = result->bytes_done,
+        .bytes_total = result->bytes_total,
+        .state_details = result->state_details,
+    };
+    if (work->report != NULL && work->report(work->context, &report, err) != STATUS_OK)
+        return error_status(err);
+    return cancel_check(work->cancel, err);
+}
+
+enum status work_open_store(const struct work *work, struct object_store **ret_store,
+                            struct error *err)
+{
+    const struct stage_bucket_use use = {
+        .below = work->app_id, .cancel = work->cancel, .bandwidth = work->bandwidth};
+    return stage_bucket_open(work->bucket, &use, ret_store, err);
+}
+
+/* A directory is near enough to be asked each time. */
+static void know_distance(const struct bucket_definition *bucket, struct repository *repository)
+{
+    if (bucket_provider_is_s3(bucket->bucket.provider))
+        repository_expect_latency(repository, bucket->s3.cache_directory);
+}
+
+static_assert((int)STAGE_KEY_BYTES == (int)REPOSITORY_KEY_BYTES, "the same key");
+
+static enum status open_repository(const struct work *work, struct object_store *store, bool create,
+                                   struct repository **ret_repository, struct error *err)
+{
+    struct stage_key *key = work->key;
+    if (key != NULL && key->known) {
+        enum status status = repository_open_with_key(store, key->bytes, ret_repository, err);
+        if (status != STATUS_FORBIDDEN && status != STATUS_NOT_FOUND)
+            return status;
+        key->known = false;
+    }
+    enum status status =
+        create ? repository_open_or_create(store, work->passphrase, ret_repository, err)
+               : repository_open(store, work->passphrase, ret_repository, err);
+    if (status == STATUS_OK && key != NULL) {
+        repository_get_key(*ret_repository, key->bytes);
+        key->known = true;
+    }
+    return status;
+}
+
+enum status work_open_repository(const struct work *work, struct object_store *store, bool create,
+                                 struct repository **ret_repository, struct error *err)
+{
+    if (open_repository(work, store, create, ret_repository, err) != STATUS_OK)
+        return error_status(err);
+    know_distance(work->bucket, *ret_repository);
+    return STATUS_OK;
+}

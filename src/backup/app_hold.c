@@ -1,0 +1,149 @@
+#include "app_hold.h"
+
+#include "context.h"
+#include "core/clock.h"
+#include "discover.h"
+#include "model/detail.h"
+#include "snapshot_warnings.h"
+#include "undo/unwind.h"
+#include "volume_ancestors.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static void remove_snapshots(struct stage_context *context)
+{
+    struct error failure = {0};
+    if (unwind_snapshots(&context->operation.record, &failure) != STATUS_OK)
+        detail_add(context->operation.result->state_details, REASON_SNAPSHOT_LEFT,
+                   "Snapshot not removed", failure.text, NULL);
+}
+
+enum status freeze_pre_backup(void *owner, struct error *err)
+{
+    struct stage_context *context = owner;
+    context->operation.record.owed[HOOK_POST_BACKUP] = true;
+    if (operation_write_record(&context->operation, err) != STATUS_OK) {
+        context->operation.record.owed[HOOK_POST_BACKUP] = false; /* nothing has run yet */
+        return err->status;
+    }
+    return operation_run_hooks(&context->operation, HOOK_PRE_BACKUP, HOOK_REASON_BACKUP, err);
+}
+
+static enum status check_volume(const char *volume, struct error *err)
+{
+    struct stat info;
+    bool there = lstat(volume, &info) == 0;
+    if (!there && errno != ENOENT && errno != ENOTDIR)
+        return FAIL_ERRNO(err, "volume '%s'", volume);
+    if (!there)
+        return FAIL_REASON(err, STATUS_NOT_FOUND, REASON_VOLUME_MISSING,
+                           "volume '%s' does not exist", volume);
+    if (!S_ISDIR(info.st_mode))
+        return FAIL_REASON(err, STATUS_INVALID, REASON_VOLUME_MISSING,
+                           "volume '%s' is not a directory", volume);
+    return STATUS_OK;
+}
+
+static int compare_plans(const void *left, const void *right)
+{
+    const struct snapshot_plan *a = left;
+    const struct snapshot_plan *b = right;
+    return parents_compare(a->volume, b->volume);
+}
+
+static enum status plan_volumes(struct stage_context *context, struct error *err)
+{
+    const struct app_definition *app = context->operation.app;
+    for (size_t i = 0; i < context->volume_count; i++) {
+        char id[ID_SIZE + 24];
+        (void)snprintf(id, sizeof(id), "%s-%zu", context->operation.job, i);
+        if (check_volume(app->volumes[i], err) != STATUS_OK ||
+            snapshot_plan(app->volumes[i], app->snapshot, id, &context->volumes[i], err) !=
+                STATUS_OK)
+            return err->status;
+    }
+    qsort(context->volumes, context->volume_count, sizeof(context->volumes[0]), compare_plans);
+    context->is_planned = true;
+    return STATUS_OK;
+}
+
+/* Planned only here, since a pre-backup hook may be what mounts or makes a volume; and written down
+ * together with the thaw, since every write between freeze and thaw is time that the application
+ * stands still. */
+enum status freeze_pre_snapshot(void *owner, struct error *err)
+{
+    struct stage_context *context = owner;
+    if (plan_volumes(context, err) != STATUS_OK)
+        return err->status;
+    struct undo_record *record = &context->operation.record;
+    memcpy(record->snapshots, context->volumes,
+           context->volume_count * sizeof(context->volumes[0]));
+    record->snapshot_count = context->volume_count;
+    record->owed[HOOK_POST_SNAPSHOT] = true;
+    if (operation_write_record(&context->operation, err) != STATUS_OK) {
+        record->snapshot_count = 0;
+        record->owed[HOOK_POST_SNAPSHOT] = false;
+        return err->status;
+    }
+    return operation_run_hooks(&context->operation, HOOK_PRE_SNAPSHOT, HOOK_REASON_BACKUP, err);
+}
+
+enum status freeze_snapshot(void *owner, struct error *err)
+{
+    struct stage_context *context = owner;
+    int64_t taken_ms = clock_wall_ms();
+    for (size_t i = 0; i < context->volume_count; i++)
+        if (snapshot_take(&context->volumes[i], context->operation.work->cancel, err) != STATUS_OK)
+            return err->status;
+    context->operation.result->taken_ms = taken_ms;
+    return caveats_tell(context, err);
+}
+
+enum status freeze_post_snapshot(void *owner, struct error *err)
+{
+    struct stage_context *context = owner;
+    struct hooks_result hooks =
+        operation_pay_hooks(&context->operation, HOOK_POST_SNAPSHOT, HOOK_REASON_BACKUP);
+    operation_update_record(&context->operation);
+    if (!hooks.aborted)
+        return STATUS_OK;
+    *err = hooks.failure;
+    return error_status(err);
+}
+
+enum status freeze_cleanup(void *owner, struct error *err UNUSED)
+{
+    struct stage_context *context = owner;
+    discover_undo(context);
+    /* A thaw that has failed may be able to by now. */
+    (void)operation_pay_hooks(&context->operation, HOOK_POST_SNAPSHOT, HOOK_REASON_UNDO);
+    remove_snapshots(context);
+    return STATUS_OK;
+}
+
+enum status freeze_post_backup(void *owner, struct error *err UNUSED)
+{
+    struct stage_context *context = owner;
+    (void)operation_pay_hooks(&context->operation, HOOK_POST_BACKUP, HOOK_REASON_BACKUP);
+    operation_close_record(&context->operation);
+    return STATUS_OK;
+}
+
+void freeze_undo_pre_backup(void *owner)
+{
+    struct stage_context *context = owner;
+    (void)operation_pay_hooks(&context->operation, HOOK_POST_BACKUP, HOOK_REASON_UNDO);
+    operation_close_record(&context->operation);
+}
+
+/* The application first: removing a large copy takes its time. */
+void freeze_undo_pre_snapshot(void *owner)
+{
+    struct stage_context *context = owner;
+    (void)operation_pay_hooks(&context->operation, HOOK_POST_SNAPSHOT, HOOK_REASON_UNDO);
+    remove_snapshots(context);
+}

@@ -1,0 +1,190 @@
+#include "commit.h"
+
+#include "access/tags.h"
+#include "core/cleanup.h"
+#include "core/json.h"
+#include "files/owner.h"
+#include "model/detail.h"
+#include "repository/snapshot.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+struct tags {
+    char backup[TAG_SIZE], name[TAG_SIZE], app[TAG_SIZE];
+    char account[TAG_SIZE], by[TAG_SIZE], version[TAG_SIZE];
+    char *labels; /* owned */
+};
+
+static void add_tag(struct repository_snapshot *snapshot, const char *tag)
+{
+    size_t count = 0;
+    while (snapshot->tags[count] != NULL)
+        count++;
+    assert(count < SNAPSHOT_TAGS_MAX);
+    snapshot->tags[count] = tag;
+}
+
+static enum status add_labels(const json_t *labels, struct tags *tags,
+                              struct repository_snapshot *snapshot, struct error *err)
+{
+    if (json_array_size(labels) == 0)
+        return STATUS_OK;
+    CLEANUP(freep) char *text = json_write(labels);
+    if (text == NULL || asprintf(&tags->labels, TAG_LABELS "%s", text) < 0) {
+        tags->labels = NULL;
+        return FAIL(err, STATUS_NO_MEMORY, "labels");
+    }
+    add_tag(snapshot, tags->labels);
+    return STATUS_OK;
+}
+
+static enum status add_request(const struct backup_words *words, struct tags *tags,
+                               struct repository_snapshot *snapshot, struct error *err)
+{
+    if (words->created_by != NULL) {
+        tag_write(TAG_BY, words->created_by, tags->by);
+        add_tag(snapshot, tags->by);
+    }
+    if (words->version != NULL) {
+        tag_write(TAG_VERSION, words->version, tags->version);
+        add_tag(snapshot, tags->version);
+    }
+    return add_labels(words->labels, tags, snapshot, err);
+}
+
+static enum status set_tags(const struct stage_context *context, struct tags *tags,
+                            struct repository_snapshot *snapshot, struct error *err)
+{
+    tag_write(TAG_BACKUP, context->operation.backup, tags->backup);
+    tag_write(TAG_NAME, context->words.name, tags->name);
+    tag_write(TAG_APP, context->operation.app->app.name, tags->app);
+    tag_write(TAG_ACCOUNT, context->words.account, tags->account);
+    snapshot->tags[0] = "appbackup";
+    snapshot->tags[1] = tags->backup;
+    snapshot->tags[2] = tags->name;
+    snapshot->tags[3] = tags->app;
+    snapshot->tags[4] = tags->account;
+    return add_request(&context->words, tags, snapshot, err);
+}
+
+static struct timespec time_of(int64_t wall_ms)
+{
+    return (struct timespec){.tv_sec = wall_ms / 1000, .tv_nsec = wall_ms % 1000 * 1000000};
+}
+
+static enum status save(struct stage_context *context, struct error *err)
+{
+    const struct app_definition *app = context->operation.app;
+    struct owner_cache owners = {0};
+    struct tags tags = {0};
+    struct repository_snapshot snapshot = {
+        .time = time_of(context->operation.result->taken_ms),
+        .tree = context->tree,
+        .paths = (const char *const *)app->volumes,
+        .hostname = context->host,
+        .username = owner_user(&owners, geteuid()),
+        .excludes = (const char *const *)app->excludes,
+        .files = context->files.all,
+        .files_changed = context->files.changed,
+        .files_unmodified = context->files.unmodified,
+        .directories = context->directories.all,
+        .directories_changed = context->directories.changed,
+        .directories_unmodified = context->directories.unmodified,
+        .has_parent = context->parent.found,
+        .parent = context->parent.snapshot,
+        .bytes = (uint64_t)context->operation.result->bytes_total,
+    };
+    enum status status = set_tags(context, &tags, &snapshot, err);
+    if (status == STATUS_OK)
+        status = repository_save_snapshot(context->operation.repository, &snapshot, err);
+    free(tags.labels);
+    if (status != STATUS_OK)
+        return status;
+    blob_id_to_text(&snapshot.id, context->operation.result->repository_snapshot);
+    return STATUS_OK;
+}
+
+enum status commit_run(void *owner, struct error *err)
+{
+    struct stage_context *context = owner;
+    if (repository_flush(context->operation.repository, err) != STATUS_OK)
+        return err->status;
+    /* A snapshot that nobody waits for would have no record. */
+    if (operation_confirm(&context->operation, err) != STATUS_OK || save(context, err) != STATUS_OK)
+        return error_status(err);
+    context->operation.committed = true;
+    context->operation.result->bytes_done = context->operation.result->bytes_total;
+    return STATUS_OK;
+}
+
+struct search {
+    struct parent_choice *parent;
+    char tag[TAG_SIZE];
+    struct stage_result *result;
+    bool found;
+};
+
+static bool has_tag(const struct repository_snapshot *snapshot, const char *tag)
+{
+    for (size_t i = 0; i < SNAPSHOT_TAGS_MAX && snapshot->tags[i] != NULL; i++)
+        if (strcmp(snapshot->tags[i], tag) == 0)
+            return true;
+    return false;
+}
+
+static enum status on_snapshot(void *context, const struct repository_snapshot *snapshot,
+                               struct error *err UNUSED)
+{
+    struct search *search = context;
+    parent_consider(search->parent, snapshot);
+    if (search->found || !has_tag(snapshot, search->tag))
+        return STATUS_OK;
+    search->found = true;
+    struct stage_result *result = search->result;
+    blob_id_to_text(&snapshot->id, result->repository_snapshot);
+    result->taken_ms = (int64_t)snapshot->time.tv_sec * 1000 + snapshot->time.tv_nsec / 1000000;
+    result->bytes_total = (int64_t)snapshot->bytes;
+    result->bytes_done = result->bytes_total;
+    return STATUS_OK;
+}
+
+/* One that cannot be read may be of an earlier attempt of this very backup, or the parent. The
+ * first costs a second snapshot with the same tag, the other some reading: both are better than no
+ * backup until somebody has mended the bucket. */
+static void warn_unreadable(struct stage_context *context, const struct error *cause)
+{
+    char text[DETAIL_TEXT_MAX];
+    (void)snprintf(text, sizeof(text),
+                   "%.300s: verify the app, and delete the backup that is then 'removed'; what no "
+                   "backup belongs to is removed by hand",
+                   cause->text);
+    detail_add(context->operation.result->state_details, REASON_SNAPSHOT_UNREADABLE,
+               "Snapshot not readable", text, NULL);
+}
+
+enum status commit_find(struct stage_context *context, bool *ret_found, struct error *err)
+{
+    const struct app_definition *app = context->operation.app;
+    char app_tag[TAG_SIZE];
+    if (gethostname(context->host, sizeof(context->host) - 1) != 0)
+        return FAIL_ERRNO(err, "host name");
+    tag_write(TAG_APP, app->app.name, app_tag);
+    context->parent = (struct parent_choice){
+        .host = context->host,
+        .paths = (const char *const *)app->volumes,
+        .app_tag = app_tag,
+    };
+    struct search search = {.result = context->operation.result, .parent = &context->parent};
+    tag_write(TAG_BACKUP, context->operation.backup, search.tag);
+    enum status status =
+        repository_list_snapshots(context->operation.repository, on_snapshot, &search, err);
+    if (repository_snapshot_is_unreadable(status))
+        warn_unreadable(context, err);
+    else if (status != STATUS_OK)
+        return status;
+    context->parent.app_tag = NULL; /* it ends here */
+    *ret_found = search.found;
+    return STATUS_OK;
+}

@@ -1,0 +1,65 @@
+/* What the stages of one backup share. */
+#ifndef BACKUP_CONTEXT_H
+#define BACKUP_CONTEXT_H
+
+#include "files/exclude.h"
+#include "files/walk.h"
+#include "previous_tree.h"
+#include "undo/operation.h"
+#include "warnings.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* As compared with the parent; the others are new. */
+struct tally {
+    uint64_t all, changed, unmodified;
+};
+
+/* What discover begins in the repository. */
+struct index_and_lock {
+    pthread_t thread; /* loads the index */
+    bool running;     /* and not joined yet */
+    struct error failure;
+};
+
+/* What lies beside the data, for a record that is lost: as in struct stage_plan. */
+struct backup_words {
+    const char *name;
+    const char *account;
+    const char *created_by;
+    const char *version;
+    const json_t *labels;
+};
+
+struct stage_context {
+    struct operation operation; /* its record.snapshots: one per volume, in their order */
+    struct backup_words words;
+    size_t threads;
+    enum backup_state state;
+    bool is_found; /* the backup is in the repository already, from an earlier attempt */
+    struct index_and_lock both; /* from discover to upload */
+    struct exclude *exclude;
+    struct snapshot_plan *volumes; /* as in the record, for as long as they are read */
+    size_t volume_count;
+    bool is_planned;          /* volumes are known, for those who report */
+    struct warnings warnings; /* among the details of the result's state */
+    struct trail *trails;     /* one per volume, from discover to upload */
+    char host[256];           /* this one's name */
+    struct parent_choice parent;
+    struct tally files, directories; /* uploaded */
+    struct blob_id tree;
+};
+
+/* operation_describe_fn of a backup. */
+void context_describe(void *owner, struct stage_report *report);
+
+/* A walk over what was frozen of a volume, shown under its own path; options live as long. The
+ * first one over it leaves a trail, which the second one (again) follows. */
+enum status context_walk(const struct stage_context *context, size_t volume, bool again,
+                         struct walk_options *options, struct walk **ret_walk, struct error *err)
+    MUST_CHECK;
+
+#endif

@@ -1,0 +1,221 @@
+#include "previous_tree.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A directory on the way down. */
+struct level {
+    struct tree_reader *reader; /* NULL: nothing is there, or nothing more */
+    struct tree_node node;      /* the one that the reader has passed last, if has_node */
+    bool has_node;
+};
+
+struct parent {
+    struct repository *repository; /* borrowed */
+    struct blob_id root;
+    struct level *levels;
+    size_t depth, capacity;
+    struct error damage; /* the first */
+};
+
+static bool is_later(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec : a->tv_nsec > b->tv_nsec;
+}
+
+static size_t count_of(const char *const *list)
+{
+    size_t count = 0;
+    while (list != NULL && list[count] != NULL)
+        count++;
+    return count;
+}
+
+static bool contains(const char *const *list, const char *text)
+{
+    for (; list != NULL && *list != NULL; list++)
+        if (strcmp(*list, text) == 0)
+            return true;
+    return false;
+}
+
+/* The same set; a volume is in it once. */
+static bool has_paths(const struct repository_snapshot *snapshot, const char *const *paths)
+{
+    size_t count = count_of(paths);
+    if (count_of(snapshot->paths) != count)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!contains(snapshot->paths, paths[i]))
+            return false;
+    return true;
+}
+
+void parent_consider(struct parent_choice *choice, const struct repository_snapshot *snapshot)
+{
+    if (snapshot->hostname == NULL || strcmp(snapshot->hostname, choice->host) != 0)
+        return;
+    bool same_paths = has_paths(snapshot, choice->paths);
+    if (!same_paths && !contains(snapshot->tags, choice->app_tag))
+        return;
+    if (choice->found && choice->same_paths != same_paths) {
+        if (choice->same_paths)
+            return;
+    } else if (choice->found && !is_later(&snapshot->time, &choice->time)) {
+        return;
+    }
+    choice->found = true;
+    choice->same_paths = same_paths;
+    choice->snapshot = snapshot->id;
+    choice->tree = snapshot->tree;
+    choice->time = snapshot->time;
+}
+
+static void note_damage(struct parent *parent, const struct error *cause)
+{
+    if (parent->damage.status == STATUS_OK)
+        parent->damage = *cause;
+}
+
+static void close_level(struct level *level)
+{
+    tree_reader_free(level->reader);
+    *level = (struct level){0};
+}
+
+/* To the next node of the level; past the last, or at damage, the level is empty. */
+static void advance(struct parent *parent, struct level *level)
+{
+    struct error cause = {0};
+    bool more = false;
+    enum status status = tree_reader_next(level->reader, &level->node, &more, &cause);
+    if (status != STATUS_OK)
+        note_damage(parent, &cause);
+    level->has_node = status == STATUS_OK && more;
+    if (!level->has_node)
+        close_level(level);
+}
+
+/* tree NULL: an empty directory. */
+static enum status push(struct parent *parent, const struct blob_id *tree, struct error *err)
+{
+    if (parent->depth == parent->capacity) {
+        size_t capacity = parent->capacity == 0 ? 16 : parent->capacity * 2;
+        struct level *levels = reallocarray(parent->levels, capacity, sizeof(*levels));
+        if (levels == NULL)
+            return FAIL(err, STATUS_NO_MEMORY, "a parent tree %zu directories deep", capacity);
+        parent->levels = levels;
+        parent->capacity = capacity;
+    }
+    struct level *level = &parent->levels[parent->depth++];
+    *level = (struct level){0};
+    struct error cause = {0};
+    if (tree == NULL)
+        return STATUS_OK;
+    if (tree_reader_open(parent->repository, tree, &level->reader, &cause) != STATUS_OK)
+        note_damage(parent, &cause);
+    return STATUS_OK;
+}
+
+enum status parent_open(struct repository *repository, const struct blob_id *tree,
+                        struct parent **ret_parent, struct error *err)
+{
+    CLEANUP(parent_closep) struct parent *parent = calloc(1, sizeof(*parent));
+    if (parent == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "a parent tree");
+    parent->repository = repository;
+    parent->root = *tree;
+    if (push(parent, tree, err) != STATUS_OK)
+        return err->status;
+    *ret_parent = STEAL(parent);
+    return STATUS_OK;
+}
+
+void parent_close(struct parent *parent)
+{
+    if (parent == NULL)
+        return;
+    while (parent->depth > 0)
+        parent_leave(parent);
+    free(parent->levels);
+    free(parent);
+}
+
+const struct tree_node *parent_find(struct parent *parent, const char *name)
+{
+    if (parent == NULL)
+        return NULL;
+    struct level *level = &parent->levels[parent->depth - 1];
+    while (level->reader != NULL && (!level->has_node || strcmp(level->node.name, name) < 0))
+        advance(parent, level);
+    return level->has_node && strcmp(level->node.name, name) == 0 ? &level->node : NULL;
+}
+
+bool parent_match(struct parent *parent, const struct tree_node *node,
+                  struct tree_node_text *ret_text)
+{
+    if (parent == NULL)
+        return false;
+    struct level *level = &parent->levels[parent->depth - 1];
+    if (level->reader == NULL || (level->has_node && strcmp(level->node.name, node->name) >= 0))
+        return false;
+    if (!tree_reader_match(level->reader, node, ret_text))
+        return false;
+    level->has_node = false;
+    return true;
+}
+
+enum status parent_enter(struct parent *parent, const char *name, struct error *err)
+{
+    if (parent == NULL)
+        return STATUS_OK;
+    const struct tree_node *node = parent_find(parent, name);
+    bool is_tree = node != NULL && node->type == TREE_NODE_DIR && node->has_subtree;
+    struct blob_id tree = is_tree ? node->subtree : (struct blob_id){{0}}; /* levels may move */
+    return push(parent, is_tree ? &tree : NULL, err);
+}
+
+void parent_leave(struct parent *parent)
+{
+    if (parent != NULL)
+        close_level(&parent->levels[--parent->depth]);
+}
+
+enum status parent_move_to(struct parent *parent, const char *path, struct error *err)
+{
+    if (parent == NULL)
+        return STATUS_OK;
+    while (parent->depth > 0)
+        parent_leave(parent);
+    if (push(parent, &parent->root, err) != STATUS_OK)
+        return err->status;
+    const char *name = path + 1;
+    for (const char *slash = strchr(name, '/'); slash != NULL; slash = strchr(name, '/')) {
+        CLEANUP(freep) char *component = strndup(name, (size_t)(slash - name));
+        if (component == NULL)
+            return FAIL(err, STATUS_NO_MEMORY, "a path of %zu bytes", strlen(path));
+        if (parent_enter(parent, component, err) != STATUS_OK)
+            return err->status;
+        name = slash + 1;
+    }
+    return STATUS_OK;
+}
+
+const struct error *parent_damage(const struct parent *parent)
+{
+    static const struct error none;
+    return parent == NULL ? &none : &parent->damage;
+}
+
+static bool is_same_time(struct timespec a, struct timespec b)
+{
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+bool parent_is_same(const struct tree_node *node, const struct stat *info)
+{
+    struct tree_node now;
+    return tree_node_from_stat(info, &now) && now.type == node->type && now.size == node->size &&
+           is_same_time(now.mtime, node->mtime) && now.inode == node->inode &&
+           is_same_time(now.ctime, node->ctime);
+}

@@ -1,0 +1,67 @@
+/*
+ * Parent: the tree of an earlier backup, read forward in step with the walk of the new one, so that
+ * what is unchanged need not be read again.
+ *
+ * Order     names are asked for in the order of their bytes, as a walk has them; a directory is
+ *           entered where its name comes, and left.
+ * Memory    one directory per level of depth; of a large one a window (repository/tree.h).
+ * Damage    what cannot be read is as if it was not there: everything below is read anew. The first
+ *           reason is kept for a warning.
+ * Rules     restic's: a regular file with the same size, mtime, ctime and inode is unchanged. Of a
+ *           file in a reflink copy they are those of its origin (snapshot_find_origin()).
+ */
+#ifndef BACKUP_PREVIOUS_TREE_H
+#define BACKUP_PREVIOUS_TREE_H
+
+#include "core/cleanup.h"
+#include "core/error.h"
+#include "repository/snapshot.h"
+#include "repository/tree.h"
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+/* Which of a repository's snapshots is the parent: the latest of this host with the same paths or,
+ * without one, of the same app. */
+struct parent_choice {
+    const char *host; /* what is looked for; borrowed */
+    const char *const *paths;
+    const char *app_tag;
+    bool found, same_paths; /* what was found so far */
+    struct blob_id snapshot, tree;
+    struct timespec time;
+};
+
+void parent_consider(struct parent_choice *choice, const struct repository_snapshot *snapshot);
+
+struct parent;
+
+/* In the root of the tree. The repository is borrowed. Caller owns *ret_parent. */
+enum status parent_open(struct repository *repository, const struct blob_id *tree,
+                        struct parent **ret_parent, struct error *err) MUST_CHECK;
+void parent_close(struct parent *parent); /* NULL is a no-op */
+DEFINE_CLEANUP(struct parent *, parent_close)
+
+/* All of them take NULL for "no parent": then nothing is ever found. */
+
+/* The node of this name in the directory that we are in, until the next call; NULL: none. */
+const struct tree_node *parent_find(struct parent *parent, const char *name);
+/* Is the next entry just this file, as tree_reader_match() has it? Then it is passed. What it says
+ * of the content may be taken over without another look at the node: it is unchanged by every rule.
+ */
+bool parent_match(struct parent *parent, const struct tree_node *node,
+                  struct tree_node_text *ret_text);
+/* Into the directory of this name; into an empty one if there is none. */
+enum status parent_enter(struct parent *parent, const char *name, struct error *err) MUST_CHECK;
+/* And out again: parent_find() still finds its node. */
+void parent_leave(struct parent *parent);
+/* From the root into the directory that holds this absolute path. */
+enum status parent_move_to(struct parent *parent, const char *path, struct error *err) MUST_CHECK;
+
+/* Why something could not be read; status OK: nothing. */
+const struct error *parent_damage(const struct parent *parent);
+
+/* May what the node says of content and attributes be taken over? */
+bool parent_is_same(const struct tree_node *node, const struct stat *info);
+
+#endif
