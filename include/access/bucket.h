@@ -18,7 +18,7 @@
 struct object_store;
 
 /* cancel and bandwidth are borrowed and may be NULL; what they mean: bucket/object_store.h. */
-struct stage_bucket_use {
+struct access_bucket_use {
     const char *below; /* "": the whole bucket; an app's id: its repository */
     const struct cancel *cancel;
     struct bandwidth *bandwidth;
@@ -27,25 +27,25 @@ struct stage_bucket_use {
 /* Errors: UNAVAILABLE, reason "bucket_unreachable", for a directory that is not there now, or that
  * is not this bucket: a mount may be late. Of S3, the keys are read, but nothing is asked yet.
  * Caller owns *ret_store. */
-enum status stage_bucket_open(const struct bucket_definition *definition,
-                              const struct stage_bucket_use *use, struct object_store **ret_store,
-                              struct error *err) MUST_CHECK;
+enum status access_bucket_open(const struct bucket_definition *definition,
+                               const struct access_bucket_use *use, struct object_store **ret_store,
+                               struct error *err) MUST_CHECK;
 
 /* The same without a use for it: is the directory there, and is it this bucket? Of S3 it knows
  * nothing, and is content. */
-enum status stage_bucket_check(const struct bucket_definition *definition, struct error *err)
+enum status access_bucket_check(const struct bucket_definition *definition, struct error *err)
     MUST_CHECK;
 
 /* Can a backup go there? Lists, puts, reads back and deletes a marker,
  * "probe/<seconds since the epoch>-<32 digits>"; at most a minute or so. Markers that are more than
  * an hour old, of probes that were killed, are removed. */
-enum status stage_bucket_probe(const struct bucket_definition *definition, struct error *err)
+enum status access_bucket_probe(const struct bucket_definition *definition, struct error *err)
     MUST_CHECK;
 
 /* Are the files that this host has for a bucket in order? They are loaded as a job would load them,
  * without a word to the server. Errors: those of s3_credentials_read() and s3_ca_check(), with the
  * path. */
-enum status stage_bucket_check_credentials(const char *path, struct error *err) MUST_CHECK;
-enum status stage_bucket_check_ca(const char *path, struct error *err) MUST_CHECK;
+enum status access_bucket_check_credentials(const char *path, struct error *err) MUST_CHECK;
+enum status access_bucket_check_ca(const char *path, struct error *err) MUST_CHECK;
 
 #endif

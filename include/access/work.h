@@ -27,7 +27,7 @@
 #include <stdint.h>
 
 /* Where a job stands. Pointers are borrowed during the callback. */
-struct stage_report {
+struct work_report {
     enum backup_state state; /* of a backup DISCOVERING, then RUNNING when the upload begins */
     const char *stage;       /* as the header of the job's kind names them under Order */
     int64_t bytes_done;      /* -1 before totals are known */
@@ -41,16 +41,16 @@ struct stage_report {
     bool confirm; /* what follows cannot be taken back: ask now whether the claim still holds */
 };
 
-typedef enum status stage_report_fn(void *context, const struct stage_report *report,
-                                    struct error *err);
+typedef enum status work_report_fn(void *context, const struct work_report *report,
+                                   struct error *err);
 
 /* The key of the app's repository in the bucket: what the caller remembers of an earlier job, and,
  * afterwards, what it may remember. A secret: for memory only, to be wiped. */
-enum { STAGE_KEY_BYTES = 64 };
+enum { WORK_KEY_BYTES = 64 };
 
-struct stage_key {
+struct work_key {
     bool known; /* one that does not fit, since the repository was replaced, is put right */
-    unsigned char bytes[STAGE_KEY_BYTES];
+    unsigned char bytes[WORK_KEY_BYTES];
 };
 
 /* The part that all plans have in common. */
@@ -58,14 +58,14 @@ struct work {
     const struct bucket_definition *bucket;
     const char *app_id; /* the app's repository lies below it in the bucket */
     const char *passphrase;
-    struct stage_key *key; /* NULL: derived from the passphrase, a tenth of a second of work */
+    struct work_key *key; /* NULL: derived from the passphrase, a tenth of a second of work */
     struct bandwidth *bandwidth; /* of all transfers; NULL: no limits */
     const struct cancel *cancel;
-    stage_report_fn *report; /* NULL: nobody is told */
+    work_report_fn *report; /* NULL: nobody is told */
     void *context;
 };
 
-struct stage_result {
+struct work_result {
     char repository_snapshot[RESTIC_ID_SIZE];
     int64_t bytes_done, bytes_total;
     int64_t taken_ms;
@@ -74,12 +74,12 @@ struct stage_result {
     json_t *state_details;      /* owned */
 };
 
-enum status stage_result_init(struct stage_result *result, struct error *err) MUST_CHECK;
-void stage_result_done(struct stage_result *result);
+enum status work_result_init(struct work_result *result, struct error *err) MUST_CHECK;
+void work_result_done(struct work_result *result);
 
 /* Reports a job that has only a stage and counts bytes, then looks whether it is cancelled. */
-enum status work_report(const struct work *work, const char *stage,
-                        const struct stage_result *result, struct error *err) MUST_CHECK;
+enum status work_report_stage(const struct work *work, const char *stage,
+                              const struct work_result *result, struct error *err) MUST_CHECK;
 
 /* The bucket, at the app's repository. UNAVAILABLE, reason "bucket_unreachable": no such bucket now.
  */

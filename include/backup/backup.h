@@ -15,7 +15,7 @@
  *           cleanup        snapshots and lock are removed
  *           post-backup    hooks
  * Undo      before the first hook starts, what it takes to unwind is written durably to the undo
- *           directory (undo/undo.h); whatever dies, stage_undo_all() runs it. After a failure
+ *           directory (undo/undo.h); whatever dies, undo_all() runs it. After a failure
  *           or a cancel the same is done here: post-snapshot hooks, if the stage pre-snapshot
  *           was entered; snapshots; post-backup hooks, if the stage pre-backup was. They know by
  *           APPBACKUP_REASON=undo, and are not cancelled: each has its own deadline. On the way
@@ -63,7 +63,7 @@
 #include <stddef.h>
 
 /* What to do. Everything is borrowed. */
-struct stage_plan {
+struct backup_plan {
     struct work work;
     const char *job;    /* id */
     const char *backup; /* id */
@@ -80,7 +80,7 @@ struct stage_plan {
 /* Fills *result also on failure, as far as it came; it has been initialised by the caller. A backup
  * whose snapshot is in the repository already (tag "backup=<id>", from an attempt that died between
  * commit and report) is completed with that one, without hooks. */
-enum status stage_backup_run(const struct stage_plan *plan, struct stage_result *result,
-                             struct error *err) MUST_CHECK;
+enum status backup_run(const struct backup_plan *plan, struct work_result *result,
+                       struct error *err) MUST_CHECK;
 
 #endif

@@ -15,11 +15,11 @@
 #include "access/work.h"
 
 /* Adds to entries, an array. */
-enum status stage_catalog_run(const struct work *work, struct stage_result *result, json_t *entries,
-                              struct error *err) MUST_CHECK;
+enum status catalog_run(const struct work *work, struct work_result *result, json_t *entries,
+                        struct error *err) MUST_CHECK;
 
 /* Is there a repository of this app at all? Cheap: opens nothing. */
-enum status stage_catalog_exists(const struct bucket_definition *bucket, const char *app_id,
-                                 bool *ret_exists, struct error *err) MUST_CHECK;
+enum status catalog_exists(const struct bucket_definition *bucket, const char *app_id,
+                           bool *ret_exists, struct error *err) MUST_CHECK;
 
 #endif

@@ -13,12 +13,12 @@
 #include "access/work.h"
 
 /* Everything is borrowed. */
-struct stage_forget_plan {
+struct forget_plan {
     struct work work;
     const char *backup;   /* id */
     const char *snapshot; /* the repository's id of it, 64 digits; "" or NULL: none is known */
 };
 
-enum status stage_forget_run(const struct stage_forget_plan *plan, struct error *err) MUST_CHECK;
+enum status forget_run(const struct forget_plan *plan, struct error *err) MUST_CHECK;
 
 #endif

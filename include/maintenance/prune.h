@@ -22,13 +22,13 @@
 #include "access/work.h"
 
 /* Everything is borrowed. */
-struct stage_prune_plan {
+struct prune_plan {
     struct work work;
     int64_t timeout_ms; /* for all that restic does */
 };
 
 /* No repository: nothing to do. */
-enum status stage_prune_run(const struct stage_prune_plan *plan, struct stage_result *result,
-                            struct error *err) MUST_CHECK;
+enum status prune_run(const struct prune_plan *plan, struct work_result *result, struct error *err)
+    MUST_CHECK;
 
 #endif

@@ -16,19 +16,19 @@
 #include "access/work.h"
 
 /* Everything is borrowed. */
-struct stage_verify_plan {
+struct verify_plan {
     struct work work;
     int64_t sample; /* percent of the packs that are read; at least one */
 };
 
-struct stage_verdicts {
+struct verify_verdicts {
     json_t *backups; /* owned: {"backup": id, "problem": text, "" for none} for each of ours */
     bool complete;   /* all snapshots have been looked at: a backup that is not there is gone */
 };
 
 /* Fills *result (its details) and *verdicts also on failure; both are initialised by the caller,
  * verdicts->backups as an empty array. */
-enum status stage_verify_run(const struct stage_verify_plan *plan, struct stage_result *result,
-                             struct stage_verdicts *verdicts, struct error *err) MUST_CHECK;
+enum status verify_run(const struct verify_plan *plan, struct work_result *result,
+                       struct verify_verdicts *verdicts, struct error *err) MUST_CHECK;
 
 #endif

@@ -22,7 +22,7 @@
  *           rename(2) when all of them are there, verified and on disk. A volume that cannot be
  *           renamed (a mount point, the root of a btrfs subvolume) holds the new and then the old
  *           in a directory of that kind inside of it, and its entries are exchanged. The old is
- *           kept until all volumes are exchanged. Whatever dies when: after stage_undo_job() all
+ *           kept until all volumes are exchanged. Whatever dies when: after undo_job() all
  *           volumes are the old ones, or all are the new ones. Volumes that the backup does not
  *           hold are refused before anything is touched.
  * Excluded  what the app's excludes leave out of backups stays, in place: once the exchange cannot
@@ -37,7 +37,7 @@
  * Restart   files that are there and have the node's size are hashed; blobs that are right are
  *           neither fetched nor written, and count as done. For a restore in place what was
  *           restored beside stays for the next attempt of the job after a crash or a transient
- *           failure, at most a day; stage_undo_discard() removes it. After any other
+ *           failure, at most a day; undo_discard() removes it. After any other
  *           failure nothing is left. One that had come to the swap's end is completed.
  * Bytes     sizes of regular files, a file with several hard links counted once.
  * Reports   as access/work.h says; state is unset, taken_ms 0.
@@ -65,7 +65,7 @@
 #include "model/app.h"
 
 /* What to do. Everything is borrowed. */
-struct stage_restore_plan {
+struct restore_plan {
     struct work work;
     const char *job;      /* id */
     const char *backup;   /* id; for hooks, and for the tag of its snapshot */
@@ -78,8 +78,8 @@ struct stage_restore_plan {
     unsigned threads;            /* 0: as many as processors */
 };
 
-/* Fills *result also on failure, as far as it came; initialised by stage_result_init(). */
-enum status stage_restore_run(const struct stage_restore_plan *plan, struct stage_result *result,
-                              struct error *err) MUST_CHECK;
+/* Fills *result also on failure, as far as it came; initialised by work_result_init(). */
+enum status restore_run(const struct restore_plan *plan, struct work_result *result,
+                        struct error *err) MUST_CHECK;
 
 #endif

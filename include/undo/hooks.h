@@ -41,7 +41,7 @@ struct hooks_result {
 enum status hooks_run(const struct hooks_request *request, struct hooks_result *ret_result,
                       struct error *err) MUST_CHECK;
 
-struct stage_hook_news {
+struct hook_news {
     const char *hook;
     const char *backup; /* id */
     enum hook_stage stage;
@@ -50,8 +50,8 @@ struct stage_hook_news {
     const struct error *failure;      /* NULL: it succeeded; else code and sentence */
 };
 
-typedef void stage_hook_fn(const struct stage_hook_news *news);
+typedef void hook_listener_fn(const struct hook_news *news);
 
-void stage_listen_to_hooks(stage_hook_fn *listener); /* NULL: nobody */
+void hooks_listen(hook_listener_fn *listener); /* NULL: nobody */
 
 #endif

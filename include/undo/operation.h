@@ -25,7 +25,7 @@
 #include <stddef.h>
 
 /* May add to the result first. */
-typedef void operation_describe_fn(void *owner, struct stage_report *report);
+typedef void operation_describe_fn(void *owner, struct work_report *report);
 
 struct operation {
     const struct work *work;
@@ -34,14 +34,14 @@ struct operation {
     const char *undo_directory;
     void *owner;
     operation_describe_fn *describe;
-    struct stage_result *result;
+    struct work_result *result;
 
     const char *stage; /* the one that runs */
     struct object_store *store;
     struct repository *repository;
     bool locked;    /* the repository: each report renews the lock */
     bool committed; /* nothing can make it fail any more: only tidying up is left */
-    bool confirm;   /* with the next report: see struct stage_report */
+    bool confirm;   /* with the next report: see struct work_report */
 
     struct undo_record record; /* what is owed */
     bool recorded;             /* it is, or may be, in its file */
@@ -78,7 +78,7 @@ struct hooks_result operation_pay_hooks(struct operation *operation, enum hook_s
 enum status operation_write_record(struct operation *operation, struct error *err) MUST_CHECK;
 /* After something was paid. */
 void operation_update_record(struct operation *operation);
-/* The last step: nothing is owed any more, or what is left is for stage_undo_all(). */
+/* The last step: nothing is owed any more, or what is left is for undo_all(). */
 void operation_close_record(struct operation *operation);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Restore place: where a volume is restored before it takes its place, and how the two are
+ * Place: where a volume is restored before it takes its place, and how the two are
  * exchanged.
  *
  * Beside    <parent>/.<name>.appbackup-restore-<job>: one rename(2) exchanges them (or moves the
@@ -9,7 +9,7 @@
  *             in      from the moment on when all the old ones are in old/: the volume's entries
  * are new ones, the others still in here done    all of them are out of it lost+found and snapshots
  * of ours are left where they are. Idempotent each function goes on from whatever it finds; after a
- * crash the last one that was called is called again, or restore_place_back(). Trust     as
+ * crash the last one that was called is called again, or undo_place_back(). Trust     as
  * snapshot/snapshot.h: no symbolic link is followed.
  */
 #ifndef UNDO_PLACE_H
@@ -22,9 +22,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { RESTORE_PLACE_SHOWN_MAX = PATH_MAX + 64 };
+enum { UNDO_PLACE_SHOWN_MAX = PATH_MAX + 64 };
 
-struct restore_place {
+struct undo_place {
     char volume[PATH_MAX];
     bool inside;
     uint64_t inode; /* beside: of the new one; 0: not made yet */
@@ -32,31 +32,30 @@ struct restore_place {
 
 /* How the volume can be exchanged. INVALID: no directory; CONFLICT, "mount_below": something is
  * mounted below it. */
-enum status restore_place_plan(const char *volume, struct restore_place *ret_place,
-                               struct error *err) MUST_CHECK;
+enum status undo_place_plan(const char *volume, struct undo_place *ret_place, struct error *err)
+    MUST_CHECK;
 
 /* The directory to restore into, made if it is not there; sets the inode. */
-enum status restore_place_open(struct restore_place *place, const char *job, int *ret_fd,
-                               struct error *err) MUST_CHECK;
+enum status undo_place_open(struct undo_place *place, const char *job, int *ret_fd,
+                            struct error *err) MUST_CHECK;
 
 /* New for old. */
-enum status restore_place_swap(const struct restore_place *place, const char *job,
-                               struct error *err) MUST_CHECK;
-/* Old for new: as before restore_place_swap(), however far that came. */
-enum status restore_place_back(const struct restore_place *place, const char *job,
-                               struct error *err) MUST_CHECK;
-/* After restore_place_swap(): the old one and the new one, as directories; -1 twice if there is no
+enum status undo_place_swap(const struct undo_place *place, const char *job, struct error *err)
+    MUST_CHECK;
+/* Old for new: as before undo_place_swap(), however far that came. */
+enum status undo_place_back(const struct undo_place *place, const char *job, struct error *err)
+    MUST_CHECK;
+/* After undo_place_swap(): the old one and the new one, as directories; -1 twice if there is no
  * old one. CONFLICT: what is live is not what was restored. */
-enum status restore_place_open_both(const struct restore_place *place, const char *job,
-                                    int *ret_old_fd, int *ret_new_fd, struct error *err) MUST_CHECK;
+enum status undo_place_open_both(const struct undo_place *place, const char *job, int *ret_old_fd,
+                                 int *ret_new_fd, struct error *err) MUST_CHECK;
 /* Where the old one is then, for people. */
-void restore_place_show_old(const struct restore_place *place, const char *job, char *text,
-                            size_t size);
+void undo_place_show_old(const struct undo_place *place, const char *job, char *text, size_t size);
 /* What is not live: the old after a swap, otherwise the new. */
-enum status restore_place_remove(const struct restore_place *place, const char *job,
-                                 struct error *err) MUST_CHECK;
+enum status undo_place_remove(const struct undo_place *place, const char *job, struct error *err)
+    MUST_CHECK;
 
-/* As restore_place_open() of an absolute path. NOT_FOUND if it is not there. */
-enum status restore_open_directory(const char *path, int *ret_fd, struct error *err) MUST_CHECK;
+/* As undo_place_open() of an absolute path. NOT_FOUND if it is not there. */
+enum status undo_place_open_directory(const char *path, int *ret_fd, struct error *err) MUST_CHECK;
 
 #endif

@@ -58,8 +58,8 @@ struct undo_record {
     size_t snapshot_count;
     int64_t tries, tried_ms; /* of paying what is owed */
     enum restore_phase phase;
-    int64_t since_ms;             /* when the first attempt of the restore began */
-    struct restore_place *places; /* owned */
+    int64_t since_ms;          /* when the first attempt of the restore began */
+    struct undo_place *places; /* owned */
     size_t place_count;
     char **excludes;     /* owned; NULL-terminated, or NULL: the app's, as its excludes */
     bool exclude_caches; /* the app's */

@@ -30,22 +30,20 @@
 
 /* Unwind one job's record, if there is one, and remove it. Failures do not stop it; the first one
  * is returned: "hook_failed", "excluded_left", or that of a snapshot. */
-enum status stage_undo_job(const char *undo_directory, const char *job, struct error *err)
-    MUST_CHECK;
+enum status undo_job(const char *undo_directory, const char *job, struct error *err) MUST_CHECK;
 
-/* For a job that will not be tried again: stage_undo_job(), and what a restore has restored beside
+/* For a job that will not be tried again: undo_job(), and what a restore has restored beside
  * the volumes is removed. Without this it stays for the next attempt, at most a day. */
-enum status stage_undo_discard(const char *undo_directory, const char *job, struct error *err)
-    MUST_CHECK;
+enum status undo_discard(const char *undo_directory, const char *job, struct error *err) MUST_CHECK;
 
-typedef bool stage_undo_wanted_fn(void *context, const char *job);
+typedef bool undo_wanted_fn(void *context, const char *job);
 
 /* Every record of the directory for which wanted says so (NULL: all); the first failure is returned
  * after all were tried. *ret_count: how many there were. */
-enum status stage_undo_all(const char *undo_directory, stage_undo_wanted_fn *wanted, void *context,
-                           size_t *ret_count, struct error *err) MUST_CHECK;
+enum status undo_all(const char *undo_directory, undo_wanted_fn *wanted, void *context,
+                     size_t *ret_count, struct error *err) MUST_CHECK;
 
-struct stage_debt {
+struct undo_debt {
     char app[NAME_SIZE];
     bool owes_hooks; /* the application may be held still */
     int64_t due_ms;  /* wall clock: not to be tried before; each failure doubles the wait, from 5 s
@@ -54,19 +52,18 @@ struct stage_debt {
 
 /* What a job's record is about; nothing is unwound. NOT_FOUND: there is none. INVALID, TOO_LARGE.
  */
-enum status stage_undo_look(const char *undo_directory, const char *job,
-                            struct stage_debt *ret_debt, struct error *err) MUST_CHECK;
+enum status undo_look(const char *undo_directory, const char *job, struct undo_debt *ret_debt,
+                      struct error *err) MUST_CHECK;
 
 /* A later job of the app has run the hooks of these stages with success: they are owed no longer.
  */
-enum status stage_undo_forgive(const char *undo_directory, const char *job,
-                               const enum hook_stage *stages, size_t count, struct error *err)
-    MUST_CHECK;
+enum status undo_forgive(const char *undo_directory, const char *job, const enum hook_stage *stages,
+                         size_t count, struct error *err) MUST_CHECK;
 
-typedef void stage_undo_visit_fn(void *context, const char *job);
+typedef void undo_visit_fn(void *context, const char *job);
 
 /* Each job that has a record, which may be unwound meanwhile. */
-enum status stage_undo_each(const char *undo_directory, stage_undo_visit_fn *visit, void *context,
-                            struct error *err) MUST_CHECK;
+enum status undo_each(const char *undo_directory, undo_visit_fn *visit, void *context,
+                      struct error *err) MUST_CHECK;
 
 #endif

@@ -41,12 +41,12 @@ static enum status open_below(const struct bucket_definition *definition, const 
 
 /* What is open cannot be unmounted: the root stays so until the other is. */
 static enum status open_directory(const struct bucket_definition *definition,
-                                  const struct stage_bucket_use *use,
+                                  const struct access_bucket_use *use,
                                   struct object_store **ret_store, struct error *err)
 {
     CLEANUP(object_store_closep) struct object_store *root = NULL;
     if (open_below(definition, "", &root, err) != STATUS_OK ||
-        identity_check(definition, root, err) != STATUS_OK ||
+        bucket_marker_check(definition, root, err) != STATUS_OK ||
         open_below(definition, use->below, ret_store, err) != STATUS_OK)
         return error_status(err);
     object_store_set_bandwidth(*ret_store, use->bandwidth, use->cancel);
@@ -54,7 +54,7 @@ static enum status open_directory(const struct bucket_definition *definition,
 }
 
 static enum status open_s3(const struct bucket_definition *definition,
-                           const struct stage_bucket_use *use,
+                           const struct access_bucket_use *use,
                            const struct object_store_patience *patience,
                            struct object_store **ret_store, struct error *err)
 {
@@ -82,7 +82,7 @@ static enum status open_s3(const struct bucket_definition *definition,
 }
 
 static enum status open_any(const struct bucket_definition *definition,
-                            const struct stage_bucket_use *use,
+                            const struct access_bucket_use *use,
                             const struct object_store_patience *patience,
                             struct object_store **ret_store, struct error *err)
 {
@@ -94,17 +94,17 @@ static enum status open_any(const struct bucket_definition *definition,
                 definition->bucket.name);
 }
 
-enum status stage_bucket_open(const struct bucket_definition *definition,
-                              const struct stage_bucket_use *use, struct object_store **ret_store,
-                              struct error *err)
+enum status access_bucket_open(const struct bucket_definition *definition,
+                               const struct access_bucket_use *use, struct object_store **ret_store,
+                               struct error *err)
 {
     static const struct object_store_patience patience = {0};
     return open_any(definition, use, &patience, ret_store, err);
 }
 
-enum status stage_bucket_check(const struct bucket_definition *definition, struct error *err)
+enum status access_bucket_check(const struct bucket_definition *definition, struct error *err)
 {
-    const struct stage_bucket_use use = {.below = ""};
+    const struct access_bucket_use use = {.below = ""};
     CLEANUP(object_store_closep) struct object_store *store = NULL;
     if (definition->bucket.provider != BUCKET_DIRECTORY)
         return STATUS_OK;
@@ -188,9 +188,9 @@ static enum status use_marker(struct object_store *store, struct error *err)
     return error_status(err);
 }
 
-enum status stage_bucket_probe(const struct bucket_definition *definition, struct error *err)
+enum status access_bucket_probe(const struct bucket_definition *definition, struct error *err)
 {
-    const struct stage_bucket_use use = {.below = ""};
+    const struct access_bucket_use use = {.below = ""};
     CLEANUP(object_store_closep) struct object_store *store = NULL;
     if (open_any(definition, &use, &probe_patience, &store, err) != STATUS_OK ||
         list_markers(store, err) != STATUS_OK)
@@ -198,7 +198,7 @@ enum status stage_bucket_probe(const struct bucket_definition *definition, struc
     return use_marker(store, err);
 }
 
-enum status stage_bucket_check_credentials(const char *path, struct error *err)
+enum status access_bucket_check_credentials(const char *path, struct error *err)
 {
     struct s3_credentials credentials = {.secret_key = NULL};
     if (s3_credentials_read(path, &credentials, err) != STATUS_OK)
@@ -207,7 +207,7 @@ enum status stage_bucket_check_credentials(const char *path, struct error *err)
     return STATUS_OK;
 }
 
-enum status stage_bucket_check_ca(const char *path, struct error *err)
+enum status access_bucket_check_ca(const char *path, struct error *err)
 {
     return s3_ca_check(path, err);
 }

@@ -138,8 +138,8 @@ static enum status compare(const struct bucket_definition *definition, struct ob
     return write_identity(seen, id, &marker, err);
 }
 
-enum status identity_check(const struct bucket_definition *definition, struct object_store *root,
-                           struct error *err)
+enum status bucket_marker_check(const struct bucket_definition *definition,
+                                struct object_store *root, struct error *err)
 {
     CLEANUP(object_store_closep) struct object_store *seen = NULL;
     if (definition->seen_directory == NULL)

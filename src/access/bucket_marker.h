@@ -20,7 +20,7 @@
  * since then it may be a place where something is about to be mounted, nor where it can only be
  * read. Errors: UNAVAILABLE, reason "bucket_unreachable": it is not that bucket; the text says how
  * to have it accepted. */
-enum status identity_check(const struct bucket_definition *definition, struct object_store *root,
-                           struct error *err) MUST_CHECK;
+enum status bucket_marker_check(const struct bucket_definition *definition,
+                                struct object_store *root, struct error *err) MUST_CHECK;
 
 #endif

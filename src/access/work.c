@@ -2,9 +2,9 @@
 
 #include "access/bucket.h"
 
-enum status stage_result_init(struct stage_result *result, struct error *err)
+enum status work_result_init(struct work_result *result, struct error *err)
 {
-    *result = (struct stage_result){
+    *result = (struct work_result){
         .bytes_done = -1,
         .bytes_total = -1,
         .hook_state_details = json_array(),
@@ -12,21 +12,21 @@ enum status stage_result_init(struct stage_result *result, struct error *err)
     };
     if (result->hook_state_details != NULL && result->state_details != NULL)
         return STATUS_OK;
-    stage_result_done(result);
+    work_result_done(result);
     return FAIL(err, STATUS_NO_MEMORY, "result of a job");
 }
 
-void stage_result_done(struct stage_result *result)
+void work_result_done(struct work_result *result)
 {
     json_decref(result->hook_state_details);
     json_decref(result->state_details);
-    *result = (struct stage_result){0};
+    *result = (struct work_result){0};
 }
 
-enum status work_report(const struct work *work, const char *stage,
-                        const struct stage_result *result, struct error *err)
+enum status work_report_stage(const struct work *work, const char *stage,
+                              const struct work_result *result, struct error *err)
 {
-    const struct stage_report report = {
+    const struct work_report report = {
         .state = BACKUP_RUNNING,
         .stage = stage,
         .bytes_done = result->bytes_done,
@@ -41,9 +41,9 @@ enum status work_report(const struct work *work, const char *stage,
 enum status work_open_store(const struct work *work, struct object_store **ret_store,
                             struct error *err)
 {
-    const struct stage_bucket_use use = {
+    const struct access_bucket_use use = {
         .below = work->app_id, .cancel = work->cancel, .bandwidth = work->bandwidth};
-    return stage_bucket_open(work->bucket, &use, ret_store, err);
+    return access_bucket_open(work->bucket, &use, ret_store, err);
 }
 
 /* A directory is near enough to be asked each time. */
@@ -53,12 +53,12 @@ static void know_distance(const struct bucket_definition *bucket, struct reposit
         repository_expect_latency(repository, bucket->s3.cache_directory);
 }
 
-static_assert((int)STAGE_KEY_BYTES == (int)REPOSITORY_KEY_BYTES, "the same key");
+static_assert((int)WORK_KEY_BYTES == (int)REPOSITORY_KEY_BYTES, "the same key");
 
 static enum status open_repository(const struct work *work, struct object_store *store, bool create,
                                    struct repository **ret_repository, struct error *err)
 {
-    struct stage_key *key = work->key;
+    struct work_key *key = work->key;
     if (key != NULL && key->known) {
         enum status status = repository_open_with_key(store, key->bytes, ret_repository, err);
         if (status != STATUS_FORBIDDEN && status != STATUS_NOT_FOUND)

@@ -100,7 +100,7 @@ static enum status open_repository(void *owner, struct error *err)
     if (work_open_store(work, &operation->store, err) != STATUS_OK ||
         work_open_repository(work, operation->store, true, &operation->repository, err) !=
             STATUS_OK ||
-        stage_bucket_check(work->bucket, err) != STATUS_OK || /* a new one is marked by now */
+        access_bucket_check(work->bucket, err) != STATUS_OK || /* a new one is marked by now */
         find_or_check_locks(context, err) != STATUS_OK)
         return err->status;
     repository_set_compression(operation->repository, compressions[work->bucket->compression]);
@@ -149,7 +149,7 @@ static void context_done(struct stage_context *context)
     free(context->volumes);
 }
 
-static struct backup_words words_of(const struct stage_plan *plan)
+static struct backup_words words_of(const struct backup_plan *plan)
 {
     return (struct backup_words){
         .name = plan->backup_name,
@@ -160,8 +160,8 @@ static struct backup_words words_of(const struct stage_plan *plan)
     };
 }
 
-enum status stage_backup_run(const struct stage_plan *plan, struct stage_result *result,
-                             struct error *err)
+enum status backup_run(const struct backup_plan *plan, struct work_result *result,
+                       struct error *err)
 {
     struct stage_context context = {
         .operation =

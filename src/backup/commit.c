@@ -122,7 +122,7 @@ enum status commit_run(void *owner, struct error *err)
 struct search {
     struct parent_choice *parent;
     char tag[TAG_SIZE];
-    struct stage_result *result;
+    struct work_result *result;
     bool found;
 };
 
@@ -142,7 +142,7 @@ static enum status on_snapshot(void *context, const struct repository_snapshot *
     if (search->found || !has_tag(snapshot, search->tag))
         return STATUS_OK;
     search->found = true;
-    struct stage_result *result = search->result;
+    struct work_result *result = search->result;
     blob_id_to_text(&snapshot->id, result->repository_snapshot);
     result->taken_ms = (int64_t)snapshot->time.tv_sec * 1000 + snapshot->time.tv_nsec / 1000000;
     result->bytes_total = (int64_t)snapshot->bytes;

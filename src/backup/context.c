@@ -2,7 +2,7 @@
 
 #include "snapshot/snapshot.h"
 
-void context_describe(void *owner, struct stage_report *report)
+void context_describe(void *owner, struct work_report *report)
 {
     const struct stage_context *context = owner;
     report->state = context->state;

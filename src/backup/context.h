@@ -25,7 +25,7 @@ struct index_and_lock {
     struct error failure;
 };
 
-/* What lies beside the data, for a record that is lost: as in struct stage_plan. */
+/* What lies beside the data, for a record that is lost: as in struct backup_plan. */
 struct backup_words {
     const char *name;
     const char *account;
@@ -54,7 +54,7 @@ struct stage_context {
 };
 
 /* operation_describe_fn of a backup. */
-void context_describe(void *owner, struct stage_report *report);
+void context_describe(void *owner, struct work_report *report);
 
 /* A walk over what was frozen of a volume, shown under its own path; options live as long. The
  * first one over it leaves a trail, which the second one (again) follows. */

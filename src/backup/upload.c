@@ -39,7 +39,7 @@ struct upload {
 /* bytes_done must reach bytes_total and not pass it, also if files have grown since. */
 static void count_bytes(struct upload *upload, int64_t bytes)
 {
-    struct stage_result *result = upload->context->operation.result;
+    struct work_result *result = upload->context->operation.result;
     int64_t left = result->bytes_total - result->bytes_done;
     result->bytes_done += bytes < left ? bytes : left;
 }

@@ -74,13 +74,13 @@ static enum status on_snapshot(void *context, const struct repository_snapshot *
 }
 
 static enum status read_all(const struct work *work, struct object_store *store,
-                            struct stage_result *result, json_t *entries, struct error *err)
+                            struct work_result *result, json_t *entries, struct error *err)
 {
     CLEANUP(repository_closep) struct repository *repository = NULL;
     enum status status = work_open_repository(work, store, false, &repository, err);
     if (status == STATUS_NOT_FOUND)
         return STATUS_OK;
-    if (status != STATUS_OK || work_report(work, "list", result, err) != STATUS_OK)
+    if (status != STATUS_OK || work_report_stage(work, "list", result, err) != STATUS_OK)
         return error_status(err);
     point_pass("catalog");
     status = repository_list_snapshots(repository, on_snapshot, entries, err);
@@ -91,24 +91,24 @@ static enum status read_all(const struct work *work, struct object_store *store,
     return STATUS_OK;
 }
 
-enum status stage_catalog_run(const struct work *work, struct stage_result *result, json_t *entries,
-                              struct error *err)
+enum status catalog_run(const struct work *work, struct work_result *result, json_t *entries,
+                        struct error *err)
 {
     CLEANUP(object_store_closep) struct object_store *store = NULL;
-    if (work_report(work, "open", result, err) != STATUS_OK ||
+    if (work_report_stage(work, "open", result, err) != STATUS_OK ||
         work_open_store(work, &store, err) != STATUS_OK ||
         read_all(work, store, result, entries, err) != STATUS_OK)
         return FAIL_IN(err, "catalog");
     return STATUS_OK;
 }
 
-enum status stage_catalog_exists(const struct bucket_definition *bucket, const char *app_id,
-                                 bool *ret_exists, struct error *err)
+enum status catalog_exists(const struct bucket_definition *bucket, const char *app_id,
+                           bool *ret_exists, struct error *err)
 {
     CLEANUP(object_store_closep) struct object_store *store = NULL;
-    const struct stage_bucket_use use = {.below = app_id};
+    const struct access_bucket_use use = {.below = app_id};
     uint64_t size = 0;
-    if (stage_bucket_open(bucket, &use, &store, err) != STATUS_OK)
+    if (access_bucket_open(bucket, &use, &store, err) != STATUS_OK)
         return error_status(err);
     enum status status = object_store_size(store, "config", &size, err);
     if (status != STATUS_OK && status != STATUS_NOT_FOUND)

@@ -18,7 +18,7 @@ struct target {
     struct blob_id recorded;
 };
 
-static enum status open_existing(const struct stage_forget_plan *plan, struct object_store *store,
+static enum status open_existing(const struct forget_plan *plan, struct object_store *store,
                                  struct repository **ret_repository, bool *ret_exists,
                                  struct error *err)
 {
@@ -44,7 +44,7 @@ static enum status find_next(const struct target *target, struct blob_id *ret_id
     return repository_snapshot_is_unreadable(status) ? STATUS_OK : status;
 }
 
-static enum status remove_all(const struct target *target, const struct stage_forget_plan *plan,
+static enum status remove_all(const struct target *target, const struct forget_plan *plan,
                               struct error *err)
 {
     for (int i = 0; i < DELETE_SNAPSHOTS_MAX; i++) {
@@ -64,7 +64,7 @@ static enum status remove_all(const struct target *target, const struct stage_fo
                 DELETE_SNAPSHOTS_MAX, target->tag);
 }
 
-static enum status set_target(const struct stage_forget_plan *plan, struct target *target,
+static enum status set_target(const struct forget_plan *plan, struct target *target,
                               struct error *err)
 {
     const char *snapshot = plan->snapshot == NULL ? "" : plan->snapshot;
@@ -76,7 +76,7 @@ static enum status set_target(const struct stage_forget_plan *plan, struct targe
 }
 
 /* The lock shuts out everybody else: not taken where there is nothing to remove. */
-static enum status forget(struct repository *repository, const struct stage_forget_plan *plan,
+static enum status forget(struct repository *repository, const struct forget_plan *plan,
                           struct error *err)
 {
     struct target target = {.repository = repository};
@@ -97,7 +97,7 @@ static enum status forget(struct repository *repository, const struct stage_forg
     return error_status(err);
 }
 
-enum status stage_forget_run(const struct stage_forget_plan *plan, struct error *err)
+enum status forget_run(const struct forget_plan *plan, struct error *err)
 {
     CLEANUP(object_store_closep) struct object_store *store = NULL;
     CLEANUP(repository_closep) struct repository *repository = NULL;

@@ -130,7 +130,7 @@ static void add_arguments(const struct bucket_definition *bucket, enum effort ef
     }
 }
 
-static enum status fill_setting(const struct stage_prune_plan *plan, enum effort effort,
+static enum status fill_setting(const struct prune_plan *plan, enum effort effort,
                                 struct setting *setting, struct error *err)
 {
     static const char repository[] = "RESTIC_REPOSITORY=";
@@ -183,7 +183,7 @@ static bool is_full(const char *output)
     return false;
 }
 
-static enum status failure(const struct stage_prune_plan *plan, struct child_result *result,
+static enum status failure(const struct prune_plan *plan, struct child_result *result,
                            struct error *err)
 {
     char how[64];
@@ -202,7 +202,7 @@ static enum status failure(const struct stage_prune_plan *plan, struct child_res
 }
 
 /* "total prune:  12 blobs / 1.2 MiB" */
-static void note_result(char *output, struct stage_result *result)
+static void note_result(char *output, struct work_result *result)
 {
     char *line = strstr(output, "total prune:");
     if (line == NULL)
@@ -211,8 +211,8 @@ static void note_result(char *output, struct stage_result *result)
     detail_add(result->state_details, REASON_PRUNED, "Pruned", line, NULL);
 }
 
-static enum status run_restic(const struct stage_prune_plan *plan, enum effort effort,
-                              int64_t deadline_ms, struct stage_result *result, struct error *err)
+static enum status run_restic(const struct prune_plan *plan, enum effort effort,
+                              int64_t deadline_ms, struct work_result *result, struct error *err)
 {
     CLEANUP(setting_done) struct setting setting = {.password_fd = -1, .keys_fd = -1};
     struct child_result child = {0};
@@ -238,7 +238,7 @@ static enum status run_restic(const struct stage_prune_plan *plan, enum effort e
 
 /* restic writes anew before it removes, for which a full bucket has no room: then what is wholly
  * unused goes first. */
-static enum status prune(const struct stage_prune_plan *plan, struct stage_result *result,
+static enum status prune(const struct prune_plan *plan, struct work_result *result,
                          struct error *err)
 {
     int64_t deadline_ms = clock_mono_ms() + plan->timeout_ms;
@@ -250,16 +250,15 @@ static enum status prune(const struct stage_prune_plan *plan, struct stage_resul
     return run_restic(plan, WHOLE, deadline_ms, result, err);
 }
 
-enum status stage_prune_run(const struct stage_prune_plan *plan, struct stage_result *result,
-                            struct error *err)
+enum status prune_run(const struct prune_plan *plan, struct work_result *result, struct error *err)
 {
     bool exists = false;
-    if (work_report(&plan->work, "open", result, err) != STATUS_OK ||
+    if (work_report_stage(&plan->work, "open", result, err) != STATUS_OK ||
         clear_locks(&plan->work, &exists, err) != STATUS_OK)
         return FAIL_IN(err, "prune");
     if (!exists)
         return STATUS_OK;
-    if (work_report(&plan->work, "prune", result, err) != STATUS_OK)
+    if (work_report_stage(&plan->work, "prune", result, err) != STATUS_OK)
         return FAIL_IN(err, "prune");
     enum status status = prune(plan, result, err);
     if (status == STATUS_OK)

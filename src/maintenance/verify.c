@@ -11,16 +11,16 @@
 #include <sys/random.h>
 
 struct verify {
-    const struct stage_verify_plan *plan;
-    struct stage_result *result;
-    struct stage_verdicts *verdicts;
+    const struct verify_plan *plan;
+    struct work_result *result;
+    struct verify_verdicts *verdicts;
     struct repository *repository;
     struct verification *verification;
 };
 
 static enum status report(const struct verify *verify, const char *stage, struct error *err)
 {
-    if (work_report(&verify->plan->work, stage, verify->result, err) != STATUS_OK)
+    if (work_report_stage(&verify->plan->work, stage, verify->result, err) != STATUS_OK)
         return error_status(err);
     return verify->repository == NULL ? STATUS_OK
                                       : repository_refresh_lock(verify->repository, err);
@@ -187,8 +187,8 @@ static enum status open_and_look(struct verify *verify, struct object_store *sto
     return under_lock(verify, err);
 }
 
-enum status stage_verify_run(const struct stage_verify_plan *plan, struct stage_result *result,
-                             struct stage_verdicts *verdicts, struct error *err)
+enum status verify_run(const struct verify_plan *plan, struct work_result *result,
+                       struct verify_verdicts *verdicts, struct error *err)
 {
     CLEANUP(object_store_closep) struct object_store *store = NULL;
     struct verify verify = {.plan = plan, .result = result, .verdicts = verdicts};

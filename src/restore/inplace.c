@@ -86,7 +86,7 @@ enum status inplace_pre_restore(void *owner, struct error *err)
 }
 
 /* Is this what the predecessor began with? */
-static bool same_places(const struct undo_record *record, const struct restore_place *places,
+static bool same_places(const struct undo_record *record, const struct undo_place *places,
                         size_t count)
 {
     if (record->place_count != count)
@@ -105,11 +105,11 @@ static enum status plan_places(struct restore *restore, struct error *err)
     size_t count = 0;
     if (operation_check_volumes(&restore->operation, &count, err) != STATUS_OK)
         return err->status;
-    CLEANUP(free_any) struct restore_place *places = calloc(count, sizeof(*places));
+    CLEANUP(free_any) struct undo_place *places = calloc(count, sizeof(*places));
     if (places == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "%zu volumes", count);
     for (size_t i = 0; i < count; i++)
-        if (restore_place_plan(restore->operation.app->volumes[i], &places[i], err) != STATUS_OK)
+        if (undo_place_plan(restore->operation.app->volumes[i], &places[i], err) != STATUS_OK)
             return err->status;
     if (same_places(record, places, count))
         return STATUS_OK;
@@ -132,8 +132,8 @@ enum status inplace_plan(struct restore *restore, struct error *err)
     if (restore->place_fds == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "%zu volumes", record->place_count);
     for (size_t i = 0; i < record->place_count; i++) {
-        struct restore_place *place = &record->places[i];
-        if (restore_place_open(place, record->job, &restore->place_fds[i], err) != STATUS_OK)
+        struct undo_place *place = &record->places[i];
+        if (undo_place_open(place, record->job, &restore->place_fds[i], err) != STATUS_OK)
             return err->status;
         restore->place_fd_count++;
         if (restore_plan_tree(restore, restore->place_fds[i], place->volume, err) != STATUS_OK)
@@ -159,7 +159,7 @@ static enum status swap_places(struct restore *restore, struct error *err)
     struct undo_record *record = &restore->operation.record;
     for (size_t i = 0; i < record->place_count; i++) {
         point_pass("exchange");
-        if (restore_place_swap(&record->places[i], record->job, err) != STATUS_OK)
+        if (undo_place_swap(&record->places[i], record->job, err) != STATUS_OK)
             return err->status;
     }
     point_pass("exchanged");
@@ -170,7 +170,7 @@ static enum status swap_places(struct restore *restore, struct error *err)
 static void finish_inside(struct restore *restore)
 {
     for (size_t i = 0; i < restore->place_fd_count; i++) {
-        const struct restore_place *place = &restore->operation.record.places[i];
+        const struct undo_place *place = &restore->operation.record.places[i];
         struct error lost = {0};
         struct error failure = {0};
         CLEANUP(fd_closep) int fd = -1;
@@ -180,7 +180,7 @@ static void finish_inside(struct restore *restore)
             root++;
         if (!place->inside)
             continue;
-        if (restore_open_directory(place->volume, &fd, &failure) == STATUS_OK &&
+        if (undo_place_open_directory(place->volume, &fd, &failure) == STATUS_OK &&
             attributes_set(&restore->tree.directories[root].attributes, &restore->tree.xattrs, fd,
                            &lost, &failure) == STATUS_OK)
             failure = lost;

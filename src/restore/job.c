@@ -6,10 +6,10 @@
 
 enum { PATH_SHOWN = 256 };
 
-void restore_describe(void *owner, struct stage_report *report UNUSED)
+void restore_describe(void *owner, struct work_report *report UNUSED)
 {
     struct restore *restore = owner;
-    struct stage_result *result = restore->operation.result;
+    struct work_result *result = restore->operation.result;
     restore_problems_tell(&restore->problems, result->state_details);
     if (result->bytes_total >= 0)
         result->bytes_done = (int64_t)atomic_load(&restore->bytes_done);

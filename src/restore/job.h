@@ -23,14 +23,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct stage_restore_plan;
+struct restore_plan;
 
 struct restore {
     struct operation operation;
-    const struct stage_restore_plan *plan; /* of what only restore.c looks at */
-    unsigned threads;                      /* as in the plan */
-    struct exclude *include;               /* NULL: everything */
-    struct blob_id root;                   /* the snapshot's tree */
+    const struct restore_plan *plan; /* of what only restore.c looks at */
+    unsigned threads;                /* as in the plan */
+    struct exclude *include;         /* NULL: everything */
+    struct blob_id root;             /* the snapshot's tree */
     struct restore_tree tree;
     struct restore_problems problems;
     int target_fd;
@@ -41,7 +41,7 @@ struct restore {
 };
 
 /* operation_describe_fn of a restore. */
-void restore_describe(void *owner, struct stage_report *report);
+void restore_describe(void *owner, struct work_report *report);
 
 /* A failure that is not this one file's: of the disk, the bucket, the memory; or the end is asked
  * for. */

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static enum status check_plan(const struct stage_restore_plan *plan, struct error *err)
+static enum status check_plan(const struct restore_plan *plan, struct error *err)
 {
     if (plan->target != NULL && plan->target[0] != '/')
         return FAIL(err, STATUS_INVALID, "target '%s': an absolute path is expected", plan->target);
@@ -116,7 +116,7 @@ static enum status find_snapshot(struct restore *restore, struct error *err)
                        recorded == NULL ? "(unknown)" : recorded, restore->plan->backup);
 }
 
-static enum status stage_open(void *owner, struct error *err)
+static enum status open_stage(void *owner, struct error *err)
 {
     struct restore *restore = owner;
     const struct cancel *cancel = restore->plan->work.cancel;
@@ -143,12 +143,12 @@ static enum status plan_target(struct restore *restore, struct error *err)
 {
     const char *target = restore->plan->target;
     if (file_make_directories(target, 0755, err) != STATUS_OK ||
-        restore_open_directory(target, &restore->target_fd, err) != STATUS_OK)
+        undo_place_open_directory(target, &restore->target_fd, err) != STATUS_OK)
         return FAIL_IN(err, "target");
     return restore_plan_tree(restore, restore->target_fd, NULL, err);
 }
 
-static enum status stage_plan(void *owner, struct error *err)
+static enum status plan_stage(void *owner, struct error *err)
 {
     struct restore *restore = owner;
     enum status status =
@@ -161,8 +161,8 @@ static enum status stage_plan(void *owner, struct error *err)
 
 /* clang-format off */
 static const struct stage target_stages[] = {
-    {"open",    stage_open,          NULL},
-    {"plan",    stage_plan,          NULL},
+    {"open",    open_stage,          NULL},
+    {"plan",    plan_stage,          NULL},
     {"check",   restore_check_files, NULL},
     {"restore", restore_content,     NULL},
     {"finish",  restore_finish,      NULL},
@@ -170,9 +170,9 @@ static const struct stage target_stages[] = {
 
 /* inplace_undo() takes all of them back at once, in an order of its own. */
 static const struct stage inplace_stages[] = {
-    {"open",         stage_open,           NULL},
+    {"open",         open_stage,           NULL},
     {"pre-restore",  inplace_pre_restore,  NULL},
-    {"plan",         stage_plan,           NULL},
+    {"plan",         plan_stage,           NULL},
     {"check",        restore_check_files,  NULL},
     {"restore",      restore_content,      NULL},
     {"finish",       restore_finish,       NULL},
@@ -236,8 +236,8 @@ static enum status make_include(struct restore *restore, struct error *err)
     return exclude_new(includes, &restore->include, err);
 }
 
-enum status stage_restore_run(const struct stage_restore_plan *plan, struct stage_result *result,
-                              struct error *err)
+enum status restore_run(const struct restore_plan *plan, struct work_result *result,
+                        struct error *err)
 {
     struct restore restore = {
         .operation =

@@ -38,7 +38,7 @@ struct level {
 };
 
 struct carry {
-    const struct restore_carry_options *options;
+    const struct carry_options *options;
     size_t volume_len; /* of the path, without a '/' behind it: 0 for "/" */
     char making[MAKING_NAME_SIZE];
     struct level *levels;
@@ -275,8 +275,8 @@ static enum status push_root(struct carry *carry, int old_fd, int new_fd, struct
     return error_status(err);
 }
 
-enum status restore_carry(const struct restore_carry_options *options, int old_fd, int new_fd,
-                          struct error *err)
+enum status carry_excluded(const struct carry_options *options, int old_fd, int new_fd,
+                           struct error *err)
 {
     struct carry carry = {.options = options};
     struct rlimit before;

@@ -1,5 +1,5 @@
 /*
- * Restore carry: what an app's excludes leave out of its backups goes from a volume's old tree into
+ * Carry: what an app's excludes leave out of its backups goes from a volume's old tree into
  * the one that was restored, by rename(2): it is not copied, however much it is.
  *
  * What      the topmost excluded entries: a directory goes with all that is in it. Sockets and what
@@ -21,7 +21,7 @@
 
 #include <stdbool.h>
 
-struct restore_carry_options {
+struct carry_options {
     const char *volume; /* the path that the patterns see */
     const char *job;    /* id: names a directory in the making */
     const struct exclude *exclude;
@@ -30,7 +30,7 @@ struct restore_carry_options {
 
 /* Between two directories of one file system, which stay the caller's. The failure is the first
  * one: something is left in the old tree, which must not be removed. */
-enum status restore_carry(const struct restore_carry_options *options, int old_fd, int new_fd,
-                          struct error *err) MUST_CHECK;
+enum status carry_excluded(const struct carry_options *options, int old_fd, int new_fd,
+                           struct error *err) MUST_CHECK;
 
 #endif

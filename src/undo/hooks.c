@@ -11,9 +11,9 @@ enum {
     SHOWN_OUTPUT_MAX = 320
 };
 
-static stage_hook_fn *listener;
+static hook_listener_fn *listener;
 
-void stage_listen_to_hooks(stage_hook_fn *new_listener)
+void hooks_listen(hook_listener_fn *new_listener)
 {
     listener = new_listener;
 }
@@ -21,12 +21,12 @@ void stage_listen_to_hooks(stage_hook_fn *new_listener)
 static void tell(const struct hooks_request *request, const struct app_hook *hook,
                  const struct child_result *child, const struct error *failure)
 {
-    const struct stage_hook_news news = {.hook = hook->name,
-                                         .backup = request->backup,
-                                         .stage = request->stage,
-                                         .undo = request->reason == HOOK_REASON_UNDO,
-                                         .child = child,
-                                         .failure = failure};
+    const struct hook_news news = {.hook = hook->name,
+                                   .backup = request->backup,
+                                   .stage = request->stage,
+                                   .undo = request->reason == HOOK_REASON_UNDO,
+                                   .child = child,
+                                   .failure = failure};
     if (listener != NULL)
         listener(&news);
 }

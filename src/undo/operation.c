@@ -32,8 +32,8 @@ void operation_done(struct operation *operation)
 enum status operation_report(struct operation *operation, struct error *err)
 {
     const struct work *work = operation->work;
-    const struct stage_result *result = operation->result;
-    struct stage_report report = {.stage = operation->stage, .confirm = operation->confirm};
+    const struct work_result *result = operation->result;
+    struct work_report report = {.stage = operation->stage, .confirm = operation->confirm};
     operation->describe(operation->owner, &report);
     report.bytes_done = result->bytes_done;
     report.bytes_total = result->bytes_total;
@@ -113,7 +113,7 @@ enum status operation_check_volumes(const struct operation *operation, size_t *r
 void operation_pay_predecessor(struct operation *operation)
 {
     struct error failure = {0};
-    if (stage_undo_job(operation->undo_directory, operation->job, &failure) != STATUS_OK)
+    if (undo_job(operation->undo_directory, operation->job, &failure) != STATUS_OK)
         detail_add_error(operation->result->state_details, "undo of an earlier attempt", &failure);
 }
 

@@ -29,7 +29,7 @@ static const char place_in[] = "in";
 static const char place_done[] = "done";
 static const char place_old[] = "old";
 
-enum status restore_open_directory(const char *path, int *ret_fd, struct error *err)
+enum status undo_place_open_directory(const char *path, int *ret_fd, struct error *err)
 {
     struct open_how how = {
         .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
@@ -54,7 +54,7 @@ struct open_place {
     char beside[NAME_MAX + 1]; /* the place's name in it */
 };
 
-static enum status open_around(const struct restore_place *place, const char *job,
+static enum status open_around(const struct undo_place *place, const char *job,
                                struct open_place *ret_open, struct error *err)
 {
     char path[PATH_MAX];
@@ -64,13 +64,13 @@ static enum status open_around(const struct restore_place *place, const char *jo
         return FAIL(err, STATUS_INVALID, "'%s' is not the path of a volume", place->volume);
     if (place->inside) {
         (void)snprintf(ret_open->beside, sizeof(ret_open->beside), ".appbackup-%s-0", job);
-        return restore_open_directory(path, &ret_open->around, err);
+        return undo_place_open_directory(path, &ret_open->around, err);
     }
     (void)snprintf(ret_open->live, sizeof(ret_open->live), "%s", slash + 1);
     (void)snprintf(ret_open->beside, sizeof(ret_open->beside), ".%.*s.appbackup-restore-%s",
                    SHOWN_NAME_MAX, slash + 1, job);
     slash[slash == path ? 1 : 0] = '\0';
-    return restore_open_directory(path, &ret_open->around, err);
+    return undo_place_open_directory(path, &ret_open->around, err);
 }
 
 static bool is_below(const char *path, const char *volume)
@@ -105,15 +105,14 @@ static enum status is_immovable(int fd, bool *ret_immovable, struct error *err)
     return STATUS_OK;
 }
 
-enum status restore_place_plan(const char *volume, struct restore_place *ret_place,
-                               struct error *err)
+enum status undo_place_plan(const char *volume, struct undo_place *ret_place, struct error *err)
 {
-    struct restore_place place = {.inside = false};
+    struct undo_place place = {.inside = false};
     CLEANUP(fd_closep) int fd = -1;
     if (strlen(volume) >= sizeof(place.volume))
         return FAIL(err, STATUS_TOO_LARGE, "volume '%.100s…'", volume);
     (void)snprintf(place.volume, sizeof(place.volume), "%s", volume);
-    enum status status = restore_open_directory(volume, &fd, err);
+    enum status status = undo_place_open_directory(volume, &fd, err);
     if (status == STATUS_OK)
         status = is_immovable(fd, &place.inside, err);
     if (status == STATUS_OK)
@@ -140,7 +139,7 @@ static enum status make_closed(int around, const char *name, int *ret_fd, struct
     return STATUS_OK;
 }
 
-static enum status open_new(struct restore_place *place, const struct open_place *open, int *ret_fd,
+static enum status open_new(struct undo_place *place, const struct open_place *open, int *ret_fd,
                             struct error *err)
 {
     CLEANUP(fd_closep) int fd = -1;
@@ -158,8 +157,8 @@ static enum status open_new(struct restore_place *place, const struct open_place
     return STATUS_OK;
 }
 
-enum status restore_place_open(struct restore_place *place, const char *job, int *ret_fd,
-                               struct error *err)
+enum status undo_place_open(struct undo_place *place, const char *job, int *ret_fd,
+                            struct error *err)
 {
     struct open_place open = {.around = -1};
     enum status status = open_around(place, job, &open, err);
@@ -183,7 +182,7 @@ static enum status rename_in(int around, const char *from, const char *to, unsig
     return fsync(around) == 0 ? STATUS_OK : FAIL_ERRNO(err, "sync");
 }
 
-static enum status swap_beside(const struct restore_place *place, const struct open_place *open,
+static enum status swap_beside(const struct undo_place *place, const struct open_place *open,
                                struct error *err)
 {
     uint64_t live = inode_of(open->around, open->live);
@@ -195,7 +194,7 @@ static enum status swap_beside(const struct restore_place *place, const struct o
                      live == 0 ? RENAME_NOREPLACE : RENAME_EXCHANGE, err);
 }
 
-static enum status back_beside(const struct restore_place *place, const struct open_place *open,
+static enum status back_beside(const struct undo_place *place, const struct open_place *open,
                                struct error *err)
 {
     if (place->inode == 0 || inode_of(open->around, open->live) != place->inode)
@@ -284,8 +283,7 @@ static enum status back_inside(int volume, int place_fd, struct error *err)
     return unlinkat(place_fd, place_old, AT_REMOVEDIR) == 0 ? STATUS_OK : FAIL_ERRNO(err, "remove");
 }
 
-void restore_place_show_old(const struct restore_place *place, const char *job, char *text,
-                            size_t size)
+void undo_place_show_old(const struct undo_place *place, const char *job, char *text, size_t size)
 {
     const char *slash = strrchr(place->volume, '/');
     if (place->inside || slash == NULL)
@@ -305,7 +303,7 @@ static enum status open_if_there(int directory, const char *name, int *ret_fd, s
     return STATUS_OK;
 }
 
-static enum status open_live(const struct restore_place *place, const struct open_place *open,
+static enum status open_live(const struct undo_place *place, const struct open_place *open,
                              int *ret_fd, struct error *err)
 {
     CLEANUP(fd_closep) int fd = -1;
@@ -318,7 +316,7 @@ static enum status open_live(const struct restore_place *place, const struct ope
     return STATUS_OK;
 }
 
-static enum status open_both(const struct restore_place *place, struct open_place *open,
+static enum status open_both(const struct undo_place *place, struct open_place *open,
                              int *ret_old_fd, int *ret_new_fd, struct error *err)
 {
     CLEANUP(fd_closep) int beside = -1;
@@ -339,8 +337,8 @@ static enum status open_both(const struct restore_place *place, struct open_plac
     return STATUS_OK;
 }
 
-enum status restore_place_open_both(const struct restore_place *place, const char *job,
-                                    int *ret_old_fd, int *ret_new_fd, struct error *err)
+enum status undo_place_open_both(const struct undo_place *place, const char *job, int *ret_old_fd,
+                                 int *ret_new_fd, struct error *err)
 {
     struct open_place open = {.around = -1};
     *ret_old_fd = -1;
@@ -381,7 +379,7 @@ static enum status step_inside(const struct open_place *open, enum step step, st
                              : back_inside(open->around, fd, err);
 }
 
-static enum status run_step(const struct restore_place *place, const char *job, enum step step,
+static enum status run_step(const struct undo_place *place, const char *job, enum step step,
                             struct error *err)
 {
     struct open_place open = {.around = -1};
@@ -399,20 +397,17 @@ static enum status run_step(const struct restore_place *place, const char *job, 
     return status == STATUS_OK ? STATUS_OK : FAIL_IN(err, "volume '%s'", place->volume);
 }
 
-enum status restore_place_swap(const struct restore_place *place, const char *job,
-                               struct error *err)
+enum status undo_place_swap(const struct undo_place *place, const char *job, struct error *err)
 {
     return run_step(place, job, STEP_SWAP, err);
 }
 
-enum status restore_place_back(const struct restore_place *place, const char *job,
-                               struct error *err)
+enum status undo_place_back(const struct undo_place *place, const char *job, struct error *err)
 {
     return run_step(place, job, STEP_BACK, err);
 }
 
-enum status restore_place_remove(const struct restore_place *place, const char *job,
-                                 struct error *err)
+enum status undo_place_remove(const struct undo_place *place, const char *job, struct error *err)
 {
     return run_step(place, job, STEP_REMOVE, err);
 }

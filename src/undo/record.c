@@ -150,7 +150,7 @@ static json_t *places_to_json(const struct undo_record *record)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < record->place_count; i++) {
-        const struct restore_place *place = &record->places[i];
+        const struct undo_place *place = &record->places[i];
         json_t *entry = json_pack("{s:s, s:b, s:I}", "volume", place->volume, "inside",
                                   place->inside ? 1 : 0, "inode", (json_int_t)place->inode);
         if (json_array_append_new(list, entry) != 0) {
@@ -350,8 +350,7 @@ static enum status snapshots_from_json(const json_t *list, struct undo_record *r
     return STATUS_OK;
 }
 
-static enum status place_from_json(const json_t *json, struct restore_place *place,
-                                   struct error *err)
+static enum status place_from_json(const json_t *json, struct undo_place *place, struct error *err)
 {
     int64_t inode = 0;
     if (copy_text(json, "volume", place->volume, sizeof(place->volume), err) != STATUS_OK ||

@@ -108,7 +108,7 @@ static enum status undo_one(const char *directory, const char *job, bool all, st
     return FAIL_IN(err, "undo of job '%s'", job);
 }
 
-enum status stage_undo_job(const char *undo_directory, const char *job, struct error *err)
+enum status undo_job(const char *undo_directory, const char *job, struct error *err)
 {
     bool exists = false;
     if (check_directory(undo_directory, &exists, err) != STATUS_OK)
@@ -116,7 +116,7 @@ enum status stage_undo_job(const char *undo_directory, const char *job, struct e
     return exists ? undo_one(undo_directory, job, false, err) : STATUS_OK;
 }
 
-enum status stage_undo_discard(const char *undo_directory, const char *job, struct error *err)
+enum status undo_discard(const char *undo_directory, const char *job, struct error *err)
 {
     bool exists = false;
     if (check_directory(undo_directory, &exists, err) != STATUS_OK)
@@ -170,22 +170,22 @@ static int64_t due_ms(const struct undo_record *record)
     return record->tried_ms + (wait_ms < LAST_MS ? wait_ms : LAST_MS);
 }
 
-enum status stage_undo_look(const char *undo_directory, const char *job,
-                            struct stage_debt *ret_debt, struct error *err)
+enum status undo_look(const char *undo_directory, const char *job, struct undo_debt *ret_debt,
+                      struct error *err)
 {
     struct undo_record record = {0};
     enum status status = undo_record_read(undo_directory, job, &record, err);
     if (status != STATUS_OK)
         return status;
     *ret_debt =
-        (struct stage_debt){.owes_hooks = unwind_owes_hooks(&record), .due_ms = due_ms(&record)};
+        (struct undo_debt){.owes_hooks = unwind_owes_hooks(&record), .due_ms = due_ms(&record)};
     (void)snprintf(ret_debt->app, sizeof(ret_debt->app), "%s", record.app);
     undo_record_done(&record);
     return STATUS_OK;
 }
 
-enum status stage_undo_forgive(const char *undo_directory, const char *job,
-                               const enum hook_stage *stages, size_t count, struct error *err)
+enum status undo_forgive(const char *undo_directory, const char *job, const enum hook_stage *stages,
+                         size_t count, struct error *err)
 {
     struct undo_record record = {0};
     enum status status = undo_record_read(undo_directory, job, &record, err);
@@ -202,7 +202,7 @@ enum status stage_undo_forgive(const char *undo_directory, const char *job,
 
 struct sweep {
     const char *directory;
-    stage_undo_wanted_fn *wanted;
+    undo_wanted_fn *wanted;
     void *context;
     size_t count;
     struct error first;
@@ -228,8 +228,8 @@ static void sweep_entry(void *context, int directory, const char *name)
         keep_first(&sweep->first, &failure);
 }
 
-enum status stage_undo_all(const char *undo_directory, stage_undo_wanted_fn *wanted, void *context,
-                           size_t *ret_count, struct error *err)
+enum status undo_all(const char *undo_directory, undo_wanted_fn *wanted, void *context,
+                     size_t *ret_count, struct error *err)
 {
     struct sweep sweep = {.directory = undo_directory, .wanted = wanted, .context = context};
     if (each_entry(undo_directory, sweep_entry, &sweep, err) != STATUS_OK)
@@ -243,7 +243,7 @@ enum status stage_undo_all(const char *undo_directory, stage_undo_wanted_fn *wan
 }
 
 struct visit {
-    stage_undo_visit_fn *visit;
+    undo_visit_fn *visit;
     void *context;
 };
 
@@ -255,8 +255,8 @@ static void visit_entry(void *context, int directory UNUSED, const char *name)
         visit->visit(visit->context, job);
 }
 
-enum status stage_undo_each(const char *undo_directory, stage_undo_visit_fn *visit, void *context,
-                            struct error *err)
+enum status undo_each(const char *undo_directory, undo_visit_fn *visit, void *context,
+                      struct error *err)
 {
     struct visit each = {.visit = visit, .context = context};
     return each_entry(undo_directory, visit_entry, &each, err);

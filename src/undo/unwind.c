@@ -43,8 +43,8 @@ enum status unwind_snapshots(struct undo_record *record, struct error *err)
 static enum status carry_place(const struct undo_record *record, size_t i,
                                const struct exclude *exclude, struct error *err)
 {
-    const struct restore_place *place = &record->places[i];
-    const struct restore_carry_options options = {
+    const struct undo_place *place = &record->places[i];
+    const struct carry_options options = {
         .volume = place->volume,
         .job = record->job,
         .exclude = exclude,
@@ -52,12 +52,12 @@ static enum status carry_place(const struct undo_record *record, size_t i,
     };
     CLEANUP(fd_closep) int old_fd = -1;
     CLEANUP(fd_closep) int new_fd = -1;
-    if (restore_place_open_both(place, record->job, &old_fd, &new_fd, err) != STATUS_OK)
+    if (undo_place_open_both(place, record->job, &old_fd, &new_fd, err) != STATUS_OK)
         return err->status;
-    if (old_fd < 0 || restore_carry(&options, old_fd, new_fd, err) == STATUS_OK)
+    if (old_fd < 0 || carry_excluded(&options, old_fd, new_fd, err) == STATUS_OK)
         return STATUS_OK;
-    char kept[RESTORE_PLACE_SHOWN_MAX];
-    restore_place_show_old(place, record->job, kept, sizeof(kept));
+    char kept[UNDO_PLACE_SHOWN_MAX];
+    undo_place_show_old(place, record->job, kept, sizeof(kept));
     return FAIL_IN(err, "the old data is kept in '%s'", kept);
 }
 
@@ -98,7 +98,7 @@ enum status unwind_swap(struct undo_record *record, struct error *err)
         return STATUS_OK;
     for (size_t i = 0; i < record->place_count; i++) {
         struct error failure;
-        if (restore_place_back(&record->places[i], record->job, &failure) == STATUS_OK)
+        if (undo_place_back(&record->places[i], record->job, &failure) == STATUS_OK)
             continue;
         if (status == STATUS_OK)
             *err = failure;
@@ -133,7 +133,7 @@ enum status unwind_places(struct undo_record *record, bool all, struct error *er
     bool keep = record->phase == RESTORE_SWAPPED && !record->carried;
     for (size_t i = 0; !keep && i < record->place_count; i++) {
         struct error failure;
-        if (restore_place_remove(&record->places[i], record->job, &failure) == STATUS_OK)
+        if (undo_place_remove(&record->places[i], record->job, &failure) == STATUS_OK)
             continue;
         if (status == STATUS_OK)
             *err = failure;

@@ -25,7 +25,7 @@ enum status bucket_check(const struct bucket_definition *definition, bool for_wr
         return STATUS_OK;
     const char *problem = problem_of_directory(definition->path, for_writing);
     if (problem == NULL)
-        return stage_bucket_check(definition, err);
+        return access_bucket_check(definition, err);
     return FAIL_REASON(err, STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE,
                        "bucket '%s': directory '%.300s': %s", definition->bucket.name,
                        definition->path, problem);

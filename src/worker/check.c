@@ -37,10 +37,10 @@ static enum status check_bucket(const struct config *config, size_t index, struc
 {
     const struct bucket_s3 *s3 = &config->buckets[index].s3;
     if (s3->credentials_file != NULL && config_may_read(s3->credentials_file) &&
-        stage_bucket_check_credentials(s3->credentials_file, err) != STATUS_OK)
+        access_bucket_check_credentials(s3->credentials_file, err) != STATUS_OK)
         return config_refuse(config->document, err, "buckets[%zu].credentials_file", index);
     if (s3->ca_file != NULL && config_may_read(s3->ca_file) &&
-        stage_bucket_check_ca(s3->ca_file, err) != STATUS_OK)
+        access_bucket_check_ca(s3->ca_file, err) != STATUS_OK)
         return config_refuse(config->document, err, "buckets[%zu].ca_file", index);
     return STATUS_OK;
 }

@@ -101,7 +101,7 @@ enum status supervisor_report_ends(struct supervisor *supervisor, struct error *
 
 static void take_key(struct supervisor *supervisor, const struct slot *slot)
 {
-    struct stage_key key;
+    struct work_key key;
     slot_take_key(slot, &key);
     if (key.known)
         key_ring_keep(supervisor->keys, slot->job.bucket, slot->job.app, &key);

@@ -63,7 +63,7 @@ static enum status start_claimed(struct supervisor *supervisor, struct slot *slo
 {
     struct error err = {0};
     slot->job = *job;
-    struct stage_key key;
+    struct work_key key;
     supervisor_take_keys(supervisor);
     key_ring_find(supervisor->keys, job->bucket, job->app, &key);
     slot->group = supervisor_make_group(supervisor, job->id);

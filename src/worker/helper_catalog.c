@@ -78,7 +78,7 @@ static enum status look_at_app(struct store *store, const struct config *config,
         bool exists = false;
         if (!may_use(app, &bucket->bucket))
             continue;
-        if (stage_catalog_exists(bucket, app->id, &exists, err) != STATUS_OK ||
+        if (catalog_exists(bucket, app->id, &exists, err) != STATUS_OK ||
             (exists && ask(store, app, &bucket->bucket, err) != STATUS_OK))
             return FAIL_IN(err, "bucket '%s'", bucket->bucket.name);
     }

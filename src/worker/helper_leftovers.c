@@ -37,7 +37,7 @@ bool helper_leftovers_may_exist(const struct node_config *node, const struct slo
 {
     struct search search = {.slots = slots};
     struct error err = {0};
-    if (stage_undo_each(node->directories.undo, look_at, &search, &err) != STATUS_OK)
+    if (undo_each(node->directories.undo, look_at, &search, &err) != STATUS_OK)
         return true; /* whoever looks closer says why */
     return search.found;
 }
@@ -62,9 +62,9 @@ static enum status has_next_attempt(struct store *store, const char *id, bool *r
 
 static bool is_due(const struct settling *settling, const char *job)
 {
-    struct stage_debt debt;
+    struct undo_debt debt;
     struct error ignored; /* not readable: whoever unwinds it says so */
-    return stage_undo_look(settling->directories->undo, job, &debt, &ignored) != STATUS_OK ||
+    return undo_look(settling->directories->undo, job, &debt, &ignored) != STATUS_OK ||
            debt.due_ms <= clock_wall_ms();
 }
 
@@ -80,7 +80,7 @@ static enum status discard(struct settling *settling, const char *job, struct er
         return STATUS_OK;
     if (job_lock_try(&lock, settling->directories->locks, job, err) != STATUS_OK)
         return err->status;
-    enum status status = stage_undo_discard(settling->directories->undo, job, err);
+    enum status status = undo_discard(settling->directories->undo, job, err);
     job_lock_release(&lock);
     settling->settled++;
     return status;
@@ -98,15 +98,15 @@ static void settle(void *context, const char *job)
  * while nobody works on it. A later job of the app holds its lock, see pending_thaws.h. */
 static enum status pay_hooks(struct settling *settling, const char *job, struct error *err)
 {
-    struct stage_debt debt;
+    struct undo_debt debt;
     struct job_lock lock = JOB_LOCK_NONE;
-    enum status status = stage_undo_look(settling->directories->undo, job, &debt, err);
+    enum status status = undo_look(settling->directories->undo, job, &debt, err);
     if (status == STATUS_NOT_FOUND || (status == STATUS_OK && !debt.owes_hooks) ||
         (status == STATUS_OK && debt.due_ms > clock_wall_ms()))
         return STATUS_OK;
     if (job_lock_try(&lock, settling->directories->locks, job, err) != STATUS_OK)
         return err->status == STATUS_LOCKED ? STATUS_OK : err->status;
-    status = stage_undo_job(settling->directories->undo, job, err);
+    status = undo_job(settling->directories->undo, job, err);
     job_lock_release(&lock);
     settling->settled += status == STATUS_OK;
     return status;
@@ -126,11 +126,11 @@ static enum status settle_all(const struct node_config *node, struct settling *s
     CLEANUP(store_closep) struct store *store = NULL;
     struct store_options options = node_config_store_options(node);
     settling->directories = &node->directories;
-    if (stage_undo_each(node->directories.undo, pay, settling, err) != STATUS_OK ||
+    if (undo_each(node->directories.undo, pay, settling, err) != STATUS_OK ||
         store_open(&options, &store, err) != STATUS_OK)
         return err->status;
     settling->store = store;
-    if (stage_undo_each(node->directories.undo, settle, settling, err) != STATUS_OK)
+    if (undo_each(node->directories.undo, settle, settling, err) != STATUS_OK)
         return err->status;
     if (settling->first.status == STATUS_OK)
         return STATUS_OK;

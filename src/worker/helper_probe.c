@@ -38,7 +38,7 @@ static int probe(const struct node_config *node, const struct bucket_definition 
 {
     struct error cause = {0};
     struct error err = {0};
-    bool failed = stage_bucket_probe(definition, &cause) != STATUS_OK;
+    bool failed = access_bucket_probe(definition, &cause) != STATUS_OK;
     if (failed) {
         log_event(LOG_LEVEL_WARNING, EVENT_BUCKET_FAILED, LOG_TEXT("bucket", definition->bucket.id),
                   LOG_TEXT("bucket_name", definition->bucket.name), LOG_TEXT("code", cause.reason),

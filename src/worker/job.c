@@ -33,7 +33,7 @@ static void run_done(struct run *run)
     lease_free(run->lease);
     pending_thaws_done(&run->thaws);
     job_lock_release(&run->lock);
-    stage_result_done(&run->result);
+    work_result_done(&run->result);
     backup_done(&run->backup);
     task_done(&run->task);
     json_decref(run->verdicts.backups);
@@ -42,7 +42,7 @@ static void run_done(struct run *run)
     node_config_done(&run->node);
 }
 
-enum status run_report(void *context, const struct stage_report *report, struct error *err)
+enum status run_report(void *context, const struct work_report *report, struct error *err)
 {
     struct run *run = context;
     job_log_report(&run->log, report);
@@ -114,7 +114,7 @@ static enum status make_room(struct run *run, struct error *err)
                       err) != STATUS_OK)
         return err->status;
     struct error undo_err = {0};
-    if (stage_undo_job(run->node.directories.undo, run->job.id, &undo_err) != STATUS_OK)
+    if (undo_job(run->node.directories.undo, run->job.id, &undo_err) != STATUS_OK)
         log_event(LOG_LEVEL_WARNING, EVENT_UNWIND_FAILED, LOG_TEXT("code", undo_err.reason),
                   LOG_TEXT("reason", undo_err.text));
     if (!holds_app(run))
@@ -141,7 +141,7 @@ static void forgive_thaws(const struct run *run)
 static enum status back_up(struct run *run, const struct app_definition *app,
                            const struct work *work, struct error *err)
 {
-    const struct stage_plan plan = {
+    const struct backup_plan plan = {
         .work = *work,
         .job = run->job.id,
         .backup = run->job.subject,
@@ -153,20 +153,20 @@ static enum status back_up(struct run *run, const struct app_definition *app,
         .app = app,
         .undo_directory = run->node.directories.undo,
     };
-    return stage_backup_run(&plan, &run->result, err);
+    return backup_run(&plan, &run->result, err);
 }
 
 static enum status forget(const struct run *run, const struct work *work, struct error *err)
 {
-    const struct stage_forget_plan plan = {
+    const struct forget_plan plan = {
         .work = *work,
         .backup = run->job.subject,
         .snapshot = run->backup.repository_snapshot,
     };
-    return stage_forget_run(&plan, err);
+    return forget_run(&plan, err);
 }
 
-static enum status run_stages(struct run *run, const char *passphrase, struct stage_key *key,
+static enum status run_stages(struct run *run, const char *passphrase, struct work_key *key,
                               struct error *err)
 {
     const struct job *job = &run->job;
@@ -212,9 +212,9 @@ static enum status work(struct run *run, struct error *err)
         return err->status;
     if (config_repository_passphrase(run->node.config, run->job.app, &passphrase, err) != STATUS_OK)
         return FAIL_IN(err, "passphrase of the repository");
-    struct stage_key known;
+    struct work_key known;
     key_channel_take(run->keys, &known);
-    struct stage_key key = known;
+    struct work_key key = known;
     enum status status = run_stages(run, secret_text(passphrase), &key, err);
     if (status == STATUS_OK)
         forgive_thaws(run);
@@ -239,7 +239,7 @@ static struct store_progress last_progress(const struct run *run)
     struct store_progress progress = STORE_PROGRESS_NONE;
     if (run->job.kind == JOB_DELETE)
         return progress;
-    const struct stage_result *result = &run->result;
+    const struct work_result *result = &run->result;
     progress.bytes_done = result->bytes_done;
     progress.bytes_total = result->bytes_total;
     progress.taken_ms = result->taken_ms > 0 ? result->taken_ms : -1;
@@ -374,7 +374,7 @@ static int run_claim(struct run *run, const char *job, int64_t epoch)
     run->catalog = json_array();
     if (run->verdicts.backups == NULL || run->catalog == NULL)
         return WORKER_EXIT_UNFINISHED;
-    if (stage_result_init(&run->result, &err) != STATUS_OK ||
+    if (work_result_init(&run->result, &err) != STATUS_OK ||
         fetch(run, job, epoch, &err) != STATUS_OK)
         return exit_before_work(&err, "claim not taken up");
     job_log_begin(&run->job, app_name(run), run->task.backup);

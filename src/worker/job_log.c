@@ -26,7 +26,7 @@ static void log_warnings(struct job_log *log, const json_t *details)
 }
 
 /* Which driver it is decides what the backup is worth: "auto" is chosen anew each time. */
-static void log_volumes(struct job_log *log, const struct stage_report *report)
+static void log_volumes(struct job_log *log, const struct work_report *report)
 {
     if (log->has_volumes || report->volume_count == 0)
         return;
@@ -48,7 +48,7 @@ static void end_stage(struct job_log *log)
     log->stage[0] = '\0';
 }
 
-void job_log_report(struct job_log *log, const struct stage_report *report)
+void job_log_report(struct job_log *log, const struct work_report *report)
 {
     log_warnings(log, report->state_details);
     log_volumes(log, report);
@@ -67,7 +67,7 @@ void job_log_end(struct job_log *log, const json_t *state_details)
     end_stage(log);
 }
 
-static void on_hook(const struct stage_hook_news *news)
+static void on_hook(const struct hook_news *news)
 {
     const struct log_field hook = LOG_TEXT("hook", news->hook);
     const struct log_field stage = LOG_TEXT("hook_stage", hook_stage_name(news->stage));
@@ -89,7 +89,7 @@ static void on_hook(const struct stage_hook_news *news)
 
 void job_log_hooks(void)
 {
-    stage_listen_to_hooks(on_hook);
+    hooks_listen(on_hook);
 }
 
 void job_log_begin_unwinding(const struct job *job)

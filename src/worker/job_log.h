@@ -36,7 +36,7 @@ void job_log_begin(const struct job *job, const char *app_name, const char *back
 void job_log_begin_unwinding(const struct job *job);
 void job_log_hooks(void);
 
-void job_log_report(struct job_log *log, const struct stage_report *report);
+void job_log_report(struct job_log *log, const struct work_report *report);
 
 /* The last stage ends; and what has come since the last report. */
 void job_log_end(struct job_log *log, const json_t *state_details);

@@ -9,7 +9,7 @@
 
 struct entry {
     char bucket[ID_SIZE], app[ID_SIZE];
-    struct stage_key key;
+    struct work_key key;
 };
 
 struct key_ring {
@@ -55,16 +55,16 @@ static const struct entry *find(const struct key_ring *ring, const char *bucket,
 }
 
 void key_ring_find(const struct key_ring *ring, const char *bucket, const char *app,
-                   struct stage_key *ret_key)
+                   struct work_key *ret_key)
 {
     const struct entry *entry = find(ring, bucket, app);
-    *ret_key = (struct stage_key){0};
+    *ret_key = (struct work_key){0};
     if (entry != NULL)
         *ret_key = entry->key;
 }
 
 void key_ring_keep(struct key_ring *ring, const char *bucket, const char *app,
-                   const struct stage_key *key)
+                   const struct work_key *key)
 {
     const struct entry *known = find(ring, bucket, app);
     if (known == NULL && !key->known)
@@ -81,7 +81,7 @@ void key_ring_keep(struct key_ring *ring, const char *bucket, const char *app,
         ring->next = (ring->next + 1) % KEY_RING_MAX;
 }
 
-enum status key_channel_open(const struct stage_key *key, int ends[2], struct error *err)
+enum status key_channel_open(const struct work_key *key, int ends[2], struct error *err)
 {
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
         return FAIL_ERRNO(err, "a channel for keys");
@@ -89,21 +89,21 @@ enum status key_channel_open(const struct stage_key *key, int ends[2], struct er
     return STATUS_OK;
 }
 
-void key_channel_take(int end, struct stage_key *ret_key)
+void key_channel_take(int end, struct work_key *ret_key)
 {
-    unsigned char bytes[STAGE_KEY_BYTES + 1];
+    unsigned char bytes[WORK_KEY_BYTES + 1];
     ssize_t got = end < 0 ? -1 : recv(end, bytes, sizeof(bytes), MSG_DONTWAIT);
-    *ret_key = (struct stage_key){.known = got == STAGE_KEY_BYTES};
+    *ret_key = (struct work_key){.known = got == WORK_KEY_BYTES};
     if (ret_key->known)
-        memcpy(ret_key->bytes, bytes, STAGE_KEY_BYTES);
+        memcpy(ret_key->bytes, bytes, WORK_KEY_BYTES);
     explicit_bzero(bytes, sizeof(bytes));
 }
 
-void key_channel_give(int end, const struct stage_key *key)
+void key_channel_give(int end, const struct work_key *key)
 {
     if (end < 0 || !key->known)
         return;
-    if (send(end, key->bytes, STAGE_KEY_BYTES, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+    if (send(end, key->bytes, WORK_KEY_BYTES, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
         /* The next job derives it once more. */
     }
 }

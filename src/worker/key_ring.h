@@ -27,19 +27,18 @@ DEFINE_CLEANUP(struct key_ring *, key_ring_free)
 
 /* Finds a key by the ids of bucket and app. ret_key->known says whether there is one. */
 void key_ring_find(const struct key_ring *ring, const char *bucket, const char *app,
-                   struct stage_key *ret_key);
+                   struct work_key *ret_key);
 /* Replaces what was known; a key that is not known is forgotten. */
 void key_ring_keep(struct key_ring *ring, const char *bucket, const char *app,
-                   const struct stage_key *key);
+                   const struct work_key *key);
 
 /* ends[0] is the supervisor's, ends[1] the job's, with the key in it if that is known. Both are
  * close-on-exec. */
-enum status key_channel_open(const struct stage_key *key, int ends[2], struct error *err)
-    MUST_CHECK;
+enum status key_channel_open(const struct work_key *key, int ends[2], struct error *err) MUST_CHECK;
 
 /* What the other end has given; ret_key->known is false if that was nothing. */
-void key_channel_take(int end, struct stage_key *ret_key);
+void key_channel_take(int end, struct work_key *ret_key);
 /* Gives the key to the other end; if that is gone, nobody learns the key. */
-void key_channel_give(int end, const struct stage_key *key);
+void key_channel_give(int end, const struct work_key *key);
 
 #endif

@@ -38,7 +38,7 @@ static void copy_array(json_t **slot, const json_t *source)
     *slot = copy;
 }
 
-void lease_report(struct lease *lease, const struct stage_report *report)
+void lease_report(struct lease *lease, const struct work_report *report)
 {
     (void)pthread_mutex_lock(&lease->mutex);
     struct lease_news *news = &lease->news;

@@ -31,7 +31,7 @@ enum status lease_start(const struct lease_options *options, struct lease **ret_
                         struct error *err) MUST_CHECK;
 
 /* Copies the report. It costs little: call it as often as there is news. */
-void lease_report(struct lease *lease, const struct stage_report *report);
+void lease_report(struct lease *lease, const struct work_report *report);
 
 /* Waits until Redis has been asked for the claim anew. If it is lost, the job has been cancelled;
  * if Redis was not there, the lease decides, as ever. */

@@ -19,10 +19,10 @@ struct search {
 
 static bool is_of_app(const struct search *search, const char *job)
 {
-    struct stage_debt debt;
+    struct undo_debt debt;
     struct error ignored; /* gone meanwhile, or not readable: told by whoever unwinds it */
     return strcmp(job, search->job) != 0 &&
-           stage_undo_look(search->directories->undo, job, &debt, &ignored) == STATUS_OK &&
+           undo_look(search->directories->undo, job, &debt, &ignored) == STATUS_OK &&
            strcmp(debt.app, search->app) == 0;
 }
 
@@ -59,7 +59,7 @@ static void pay(void *context, const char *job)
     if (search->failure.status != STATUS_OK || !is_of_app(search, job) ||
         add(search, job, &search->failure) != STATUS_OK)
         return;
-    if (stage_undo_job(search->directories->undo, job, &failure) != STATUS_OK)
+    if (undo_job(search->directories->undo, job, &failure) != STATUS_OK)
         log_failure(job, &failure);
 }
 
@@ -69,7 +69,7 @@ enum status pending_thaws_pay(struct pending_thaws *thaws,
 {
     struct search search = {
         .thaws = thaws, .directories = directories, .app = app, .job = job, .cancel = cancel};
-    if (stage_undo_each(directories->undo, pay, &search, err) != STATUS_OK)
+    if (undo_each(directories->undo, pay, &search, err) != STATUS_OK)
         return err->status;
     if (search.failure.status == STATUS_OK)
         return STATUS_OK;
@@ -84,7 +84,7 @@ void pending_thaws_forgive(const struct pending_thaws *thaws,
     for (size_t i = 0; i < thaws->count; i++) {
         struct error failure = {0};
         const char *job = thaws->items[i].job;
-        if (stage_undo_forgive(directories->undo, job, stages, count, &failure) != STATUS_OK)
+        if (undo_forgive(directories->undo, job, stages, count, &failure) != STATUS_OK)
             log_failure(job, &failure);
     }
 }

@@ -29,9 +29,9 @@ struct run {
     struct pending_thaws thaws; /* owed to the app by earlier jobs */
     struct lease *lease;
     struct job_log log;
-    struct stage_result result;
-    struct stage_verdicts verdicts; /* of a verification */
-    json_t *catalog;                /* of a catalog task: what was found */
+    struct work_result result;
+    struct verify_verdicts verdicts; /* of a verification */
+    json_t *catalog;                 /* of a catalog task: what was found */
     struct cancel *cancel;
     struct bandwidth *bandwidth; /* of the bucket that it works on */
     int keys;                    /* the key channel, or -1 */
@@ -48,8 +48,8 @@ enum status task_tell(struct run *run, enum status status, const struct error *c
 /* What it keeps on this node for another attempt, when there will be none. */
 void task_give_up(const struct node_directories *directories, const struct job *job);
 
-/* stage_report_fn for every kind. */
-enum status run_report(void *context, const struct stage_report *report, struct error *err)
+/* work_report_fn for every kind. */
+enum status run_report(void *context, const struct work_report *report, struct error *err)
     MUST_CHECK;
 
 #endif

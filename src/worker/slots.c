@@ -104,8 +104,8 @@ static void leave_group(struct slot *slot)
 }
 
 enum status slot_start_job(struct slot *slot, const struct worker_system *system,
-                           const char *program, const char *config_path,
-                           const struct stage_key *key, struct error *err)
+                           const char *program, const char *config_path, const struct work_key *key,
+                           struct error *err)
 {
     int channel[2];
     if (key_channel_open(key, channel, err) != STATUS_OK)
@@ -132,7 +132,7 @@ enum status slot_start_job(struct slot *slot, const struct worker_system *system
     return STATUS_OK;
 }
 
-void slot_take_key(const struct slot *slot, struct stage_key *ret_key)
+void slot_take_key(const struct slot *slot, struct work_key *ret_key)
 {
     key_channel_take(slot->phase == SLOT_RUNNING ? slot->keys : -1, ret_key);
 }

@@ -55,11 +55,11 @@ struct slot *slots_find_free(struct slots *slots);
 /* program --config PATH --job ID --epoch N --keys FD --log FD, for the claim in slot->job. Its
  * process gets SIGTERM when ours dies; the key is what is known of the job's repository. */
 enum status slot_start_job(struct slot *slot, const struct worker_system *system,
-                           const char *program, const char *config_path,
-                           const struct stage_key *key, struct error *err) MUST_CHECK;
+                           const char *program, const char *config_path, const struct work_key *key,
+                           struct error *err) MUST_CHECK;
 
 /* The key that the job has given back so far, if any. */
-void slot_take_key(const struct slot *slot, struct stage_key *ret_key);
+void slot_take_key(const struct slot *slot, struct work_key *ret_key);
 
 /* A fork that unwinds; it lives on if we die. */
 enum status slot_start_unwinding(struct slot *slot, const struct worker_system *system,

@@ -56,7 +56,7 @@ static enum status run_restore(struct run *run, const struct work *work, struct 
         return FAIL_IN(err, "target");
     if (list_includes(task, &includes, err) != STATUS_OK)
         return FAIL_IN(err, "includes");
-    const struct stage_restore_plan plan = {
+    const struct restore_plan plan = {
         .work = *work,
         .job = run->job.id,
         .backup = task->backup,
@@ -66,7 +66,7 @@ static enum status run_restore(struct run *run, const struct work *work, struct 
         .target = in_place ? NULL : task->target,
         .includes = includes,
     };
-    return stage_restore_run(&plan, &run->result, err);
+    return restore_run(&plan, &run->result, err);
 }
 
 /* Of verdicts, or of a catalogue. */
@@ -83,7 +83,7 @@ static bool is_known(const json_t *entries, const char *backup)
 /* What the removal of snapshots needs besides the backup that they are of. */
 struct forgetting {
     struct run *run;
-    struct stage_forget_plan plan;
+    struct forget_plan plan;
     bool looked; /* run->catalog says of which backups there are snapshots */
 };
 
@@ -92,7 +92,7 @@ static enum status look_once(struct forgetting *forgetting, struct error *err)
 {
     struct run *run = forgetting->run;
     if (!forgetting->looked &&
-        stage_catalog_run(&forgetting->plan.work, &run->result, run->catalog, err) != STATUS_OK)
+        catalog_run(&forgetting->plan.work, &run->result, run->catalog, err) != STATUS_OK)
         return err->status;
     forgetting->looked = true;
     return STATUS_OK;
@@ -112,7 +112,7 @@ static enum status forget_failed(void *context, const struct backup *backup, str
     if (!is_known(run->catalog, backup->id))
         return STATUS_OK;
     forgetting->plan.backup = backup->id;
-    return stage_forget_run(&forgetting->plan, err);
+    return forget_run(&forgetting->plan, err);
 }
 
 /* No job of the app runs beside this one: what has failed stays so. */
@@ -128,22 +128,22 @@ static enum status forget_all_failed(struct run *run, const struct work *work, s
 
 static enum status run_prune(struct run *run, const struct work *work, struct error *err)
 {
-    const struct stage_prune_plan plan = {
+    const struct prune_plan plan = {
         .work = *work,
         .timeout_ms = run->node.config->worker.prune_timeout_s * 1000,
     };
     if (forget_all_failed(run, work, err) != STATUS_OK)
         return err->status;
-    return stage_prune_run(&plan, &run->result, err);
+    return prune_run(&plan, &run->result, err);
 }
 
 static enum status run_verify(struct run *run, const struct work *work, struct error *err)
 {
-    const struct stage_verify_plan plan = {
+    const struct verify_plan plan = {
         .work = *work,
         .sample = run->task.sample > 0 ? run->task.sample : run->node.config->worker.verify_sample,
     };
-    return stage_verify_run(&plan, &run->result, &run->verdicts, err);
+    return verify_run(&plan, &run->result, &run->verdicts, err);
 }
 
 enum status task_run(struct run *run, const struct work *work, struct error *err)
@@ -151,7 +151,7 @@ enum status task_run(struct run *run, const struct work *work, struct error *err
     if (run->job.kind == JOB_RESTORE)
         return run_restore(run, work, err);
     if (run->job.kind == JOB_CATALOG)
-        return stage_catalog_run(work, &run->result, run->catalog, err);
+        return catalog_run(work, &run->result, run->catalog, err);
     if (run->job.kind == JOB_PRUNE)
         return run_prune(run, work, err);
     return run_verify(run, work, err);
@@ -269,8 +269,7 @@ enum status task_tell(struct run *run, enum status status, const struct error *c
 void task_give_up(const struct node_directories *directories, const struct job *job)
 {
     struct error err = {0};
-    if (job->kind == JOB_RESTORE &&
-        stage_undo_discard(directories->undo, job->id, &err) != STATUS_OK)
+    if (job->kind == JOB_RESTORE && undo_discard(directories->undo, job->id, &err) != STATUS_OK)
         log_text(LOG_LEVEL_WARNING, "what a restore has begun is not removed",
                  LOG_TEXT("job", job->id), LOG_TEXT("reason", err.text));
 }

@@ -19,7 +19,7 @@ enum status unwind_job(const struct node_directories *directories, const char *j
     if (status == STATUS_LOCKED)
         return STATUS_OK;
     if (status == STATUS_OK)
-        status = stage_undo_job(directories->undo, job, err);
+        status = undo_job(directories->undo, job, err);
     job_lock_release(&lock);
     return status;
 }
@@ -60,8 +60,7 @@ static bool is_dead(void *context, const char *job)
 
 static enum status unwind(struct unwinding *unwinding, size_t *ret_count, struct error *err)
 {
-    enum status status =
-        stage_undo_all(unwinding->directories->undo, is_dead, unwinding, ret_count, err);
+    enum status status = undo_all(unwinding->directories->undo, is_dead, unwinding, ret_count, err);
     for (size_t i = 0; i < unwinding->count; i++)
         job_lock_release(&unwinding->locks[i]);
     free(unwinding->locks);

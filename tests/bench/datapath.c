@@ -23,14 +23,14 @@ static const char passphrase[] = "benchmark";
 static const char usage[] = "Usage: bench_datapath backup PLACE APP KEY VOLUME...\n"
                             "       bench_datapath restore PLACE APP KEY SNAPSHOT TARGET\n";
 
-static struct stage_key read_key(int fd)
+static struct work_key read_key(int fd)
 {
-    struct stage_key key = {.known = false};
+    struct work_key key = {.known = false};
     key.known = pread(fd, key.bytes, sizeof(key.bytes), 0) == (ssize_t)sizeof(key.bytes);
     return key;
 }
 
-static void write_key(int fd, const struct stage_key *key)
+static void write_key(int fd, const struct work_key *key)
 {
     if (key->known && pwrite(fd, key->bytes, sizeof(key->bytes), 0) < 0)
         perror("bench_datapath: the key is not handed back");
@@ -80,7 +80,7 @@ static enum bucket_extra_verify extra_verify(void)
 struct bench {
     struct bucket_definition bucket;
     struct app_definition app;
-    struct stage_key key;
+    struct work_key key;
     char job[ID_SIZE], backup[ID_SIZE];
     char undo[32];
 };
@@ -91,11 +91,11 @@ static struct work work_on(struct bench *bench, const char *app_id)
         .bucket = &bench->bucket, .app_id = app_id, .passphrase = passphrase, .key = &bench->key};
 }
 
-static enum status back_up(struct bench *bench, char **argv, struct stage_result *result,
+static enum status back_up(struct bench *bench, char **argv, struct work_result *result,
                            struct error *err)
 {
     bench->app.volumes = argv + FIRST_VOLUME;
-    const struct stage_plan plan = {
+    const struct backup_plan plan = {
         .work = work_on(bench, argv[3]),
         .job = bench->job,
         .backup = bench->backup,
@@ -105,16 +105,16 @@ static enum status back_up(struct bench *bench, char **argv, struct stage_result
         .undo_directory = bench->undo,
         .threads = threads(),
     };
-    enum status status = stage_backup_run(&plan, result, err);
+    enum status status = backup_run(&plan, result, err);
     if (status == STATUS_OK)
         puts(result->repository_snapshot);
     return status;
 }
 
-static enum status restore(struct bench *bench, char **argv, struct stage_result *result,
+static enum status restore(struct bench *bench, char **argv, struct work_result *result,
                            struct error *err)
 {
-    const struct stage_restore_plan plan = {
+    const struct restore_plan plan = {
         .work = work_on(bench, argv[3]),
         .job = bench->job,
         .backup = bench->backup,
@@ -124,10 +124,10 @@ static enum status restore(struct bench *bench, char **argv, struct stage_result
         .target = argv[6],
         .threads = threads(),
     };
-    return stage_restore_run(&plan, result, err);
+    return restore_run(&plan, result, err);
 }
 
-static int tell(const struct stage_result *result, const struct error *err)
+static int tell(const struct work_result *result, const struct error *err)
 {
     char *details = json_dumps(result->state_details, JSON_INDENT(1));
     (void)fprintf(stderr, "bench_datapath: %s\n%s\n", err->text, details == NULL ? "" : details);
@@ -138,7 +138,7 @@ static int tell(const struct stage_result *result, const struct error *err)
 static int run(bool is_restore, char **argv)
 {
     struct error err = {0};
-    struct stage_result result;
+    struct work_result result;
     struct bench bench = {.app.snapshot = APP_SNAPSHOT_NONE, .undo = "/tmp/bench-undo.XXXXXX"};
     int key_fd = atoi(argv[4]); /* NOLINT(cert-err34-c): our own script's */
     bench.key = read_key(key_fd);
@@ -147,7 +147,7 @@ static int run(bool is_restore, char **argv)
     define(&bench.bucket, argv[2]);
     bench.bucket.extra_verify = extra_verify();
     (void)snprintf(bench.app.app.name, sizeof(bench.app.app.name), "benchmark");
-    if (mkdtemp(bench.undo) == NULL || stage_result_init(&result, &err) != STATUS_OK)
+    if (mkdtemp(bench.undo) == NULL || work_result_init(&result, &err) != STATUS_OK)
         return EXIT_FAILURE;
     enum status status =
         is_restore ? restore(&bench, argv, &result, &err) : back_up(&bench, argv, &result, &err);
@@ -155,7 +155,7 @@ static int run(bool is_restore, char **argv)
     write_key(key_fd, &bench.key);
     bool is_clean = status == STATUS_OK && json_array_size(result.state_details) == 0;
     int code = is_clean ? EXIT_SUCCESS : tell(&result, &err);
-    stage_result_done(&result);
+    work_result_done(&result);
     return code;
 }
 

@@ -8,7 +8,7 @@
 #include "maintenance/prune.h"
 #include "maintenance/verify.h"
 #include "restore/restore.h"
-#include "tests/support/stage_fixture.h"
+#include "tests/support/backup_fixture.h"
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -20,42 +20,41 @@
 
 #define MARKER "bucket/appbackup-bucket.json"
 
-static struct stage_fixture fixture;
-static struct stage_result result;
+static struct backup_fixture fixture;
+static struct work_result result;
 
 static void set_up(void)
 {
     struct error err = {0};
-    stage_fixture_open(&fixture);
+    backup_fixture_open(&fixture);
     scratch_write(&fixture.scratch, "volume/file", "text", 0644);
-    cr_assert(eq(int, (int)stage_result_init(&result, &err), STATUS_OK));
+    cr_assert(eq(int, (int)work_result_init(&result, &err), STATUS_OK));
 }
 
 static void tear_down(void)
 {
-    stage_result_done(&result);
-    stage_fixture_close(&fixture);
+    work_result_done(&result);
+    backup_fixture_close(&fixture);
 }
 
-TestSuite(stage_bucket_check, .init = set_up, .fini = tear_down);
+TestSuite(access_bucket_check, .init = set_up, .fini = tear_down);
 
 static void back_up(void)
 {
     struct error err = {0};
-    cr_assert(eq(int, (int)stage_backup_run(&fixture.plan, &result, &err), STATUS_OK), "%s",
-              err.text);
+    cr_assert(eq(int, (int)backup_run(&fixture.plan, &result, &err), STATUS_OK), "%s", err.text);
 }
 
 static void expect_accepted(void)
 {
     struct error err = {0};
-    cr_assert(eq(int, (int)stage_bucket_check(&fixture.bucket, &err), STATUS_OK), "%s", err.text);
+    cr_assert(eq(int, (int)access_bucket_check(&fixture.bucket, &err), STATUS_OK), "%s", err.text);
 }
 
 static void expect_refusal(const char *advice)
 {
     struct error err = {0};
-    cr_assert(eq(int, (int)stage_bucket_check(&fixture.bucket, &err), STATUS_UNAVAILABLE));
+    cr_assert(eq(int, (int)access_bucket_check(&fixture.bucket, &err), STATUS_UNAVAILABLE));
     cr_assert(eq(str, err.reason, "bucket_unreachable"));
     cr_expect(ne(ptr, strstr(err.text, advice), NULL), "%s", err.text);
 }
@@ -89,7 +88,7 @@ static bool exists(const char *name)
     return access(scratch_path(&fixture.scratch, name), F_OK) == 0;
 }
 
-Test(stage_bucket_check, marks_a_bucket_with_its_first_backup_and_remembers_it)
+Test(access_bucket_check, marks_a_bucket_with_its_first_backup_and_remembers_it)
 {
     char text[256];
     char copy[256];
@@ -102,10 +101,10 @@ Test(stage_bucket_check, marks_a_bucket_with_its_first_backup_and_remembers_it)
     (void)snprintf(id, sizeof(id), "\"bucket\": \"%s\"", fixture.bucket.bucket.id);
     cr_expect(ne(ptr, strstr(text, id), NULL), "%s", text);
     expect_accepted();
-    stage_fixture_check(&fixture);
+    backup_fixture_check(&fixture);
 }
 
-Test(stage_bucket_check, takes_no_unmounted_file_system_for_the_bucket)
+Test(access_bucket_check, takes_no_unmounted_file_system_for_the_bucket)
 {
     back_up();
     unmount();
@@ -117,42 +116,41 @@ Test(stage_bucket_check, takes_no_unmounted_file_system_for_the_bucket)
     expect_accepted();
 }
 
-Test(stage_bucket_check, keeps_every_kind_of_job_away)
+Test(access_bucket_check, keeps_every_kind_of_job_away)
 {
     struct error err = {0};
-    struct stage_verdicts verdicts = {.backups = json_array()};
+    struct verify_verdicts verdicts = {.backups = json_array()};
     json_auto_t *entries = json_array();
     bool exist = false;
-    const struct stage_plan *plan = &fixture.plan;
-    const struct stage_forget_plan forget = {.work = plan->work, .backup = plan->backup};
-    const struct stage_verify_plan verify = {.work = plan->work, .sample = 100};
-    const struct stage_prune_plan prune = {.work = plan->work, .timeout_ms = 60000};
-    const struct stage_restore_plan restore = {.work = plan->work,
-                                               .job = FIXTURE_JOB,
-                                               .backup = FIXTURE_BACKUP,
-                                               .app = plan->app,
-                                               .undo_directory = plan->undo_directory,
-                                               .target = scratch_path(&fixture.scratch, "out")};
+    const struct backup_plan *plan = &fixture.plan;
+    const struct forget_plan forget = {.work = plan->work, .backup = plan->backup};
+    const struct verify_plan verify = {.work = plan->work, .sample = 100};
+    const struct prune_plan prune = {.work = plan->work, .timeout_ms = 60000};
+    const struct restore_plan restore = {.work = plan->work,
+                                         .job = FIXTURE_JOB,
+                                         .backup = FIXTURE_BACKUP,
+                                         .app = plan->app,
+                                         .undo_directory = plan->undo_directory,
+                                         .target = scratch_path(&fixture.scratch, "out")};
     back_up();
     unmount();
 
-    expect_unreachable(stage_backup_run(plan, &result, &err), &err);
-    expect_unreachable(stage_forget_run(&forget, &err), &err);
-    expect_unreachable(stage_verify_run(&verify, &result, &verdicts, &err), &err);
-    expect_unreachable(stage_prune_run(&prune, &result, &err), &err);
-    expect_unreachable(stage_catalog_run(&plan->work, &result, entries, &err), &err);
-    expect_unreachable(stage_catalog_exists(plan->work.bucket, plan->work.app_id, &exist, &err),
-                       &err);
-    expect_unreachable(stage_bucket_probe(plan->work.bucket, &err), &err);
-    expect_unreachable(stage_restore_run(&restore, &result, &err), &err);
+    expect_unreachable(backup_run(plan, &result, &err), &err);
+    expect_unreachable(forget_run(&forget, &err), &err);
+    expect_unreachable(verify_run(&verify, &result, &verdicts, &err), &err);
+    expect_unreachable(prune_run(&prune, &result, &err), &err);
+    expect_unreachable(catalog_run(&plan->work, &result, entries, &err), &err);
+    expect_unreachable(catalog_exists(plan->work.bucket, plan->work.app_id, &exist, &err), &err);
+    expect_unreachable(access_bucket_probe(plan->work.bucket, &err), &err);
+    expect_unreachable(restore_run(&restore, &result, &err), &err);
 
     cr_expect(zero(sz, json_array_size(verdicts.backups)));
     json_decref(verdicts.backups);
     mount(); /* which needs the directory to be empty */
-    stage_fixture_check(&fixture);
+    backup_fixture_check(&fixture);
 }
 
-Test(stage_bucket_check, accepts_another_directory_once_the_copy_is_removed)
+Test(access_bucket_check, accepts_another_directory_once_the_copy_is_removed)
 {
     back_up();
     unmount();
@@ -168,7 +166,7 @@ Test(stage_bucket_check, accepts_another_directory_once_the_copy_is_removed)
     expect_accepted();
 }
 
-Test(stage_bucket_check, does_not_mark_an_empty_directory)
+Test(access_bucket_check, does_not_mark_an_empty_directory)
 {
     expect_accepted();
 
@@ -176,7 +174,7 @@ Test(stage_bucket_check, does_not_mark_an_empty_directory)
     cr_expect(not(exists(path_of_copy())));
 }
 
-Test(stage_bucket_check, marks_a_bucket_of_before_at_its_first_use)
+Test(access_bucket_check, marks_a_bucket_of_before_at_its_first_use)
 {
     back_up();
     scratch_shell(&fixture.scratch, "rm -r seen-buckets " MARKER);
@@ -187,7 +185,7 @@ Test(stage_bucket_check, marks_a_bucket_of_before_at_its_first_use)
     cr_expect(exists(path_of_copy()));
 }
 
-Test(stage_bucket_check, knows_a_bucket_that_another_node_has_marked)
+Test(access_bucket_check, knows_a_bucket_that_another_node_has_marked)
 {
     char before[256];
     char after[256];
@@ -203,7 +201,7 @@ Test(stage_bucket_check, knows_a_bucket_that_another_node_has_marked)
     expect_refusal("mount its file system");
 }
 
-Test(stage_bucket_check, refuses_another_buckets_directory_and_leaves_its_marker)
+Test(access_bucket_check, refuses_another_buckets_directory_and_leaves_its_marker)
 {
     char before[256];
     char after[256];
@@ -219,7 +217,7 @@ Test(stage_bucket_check, refuses_another_buckets_directory_and_leaves_its_marker
     expect_accepted();
 }
 
-Test(stage_bucket_check, refuses_a_marker_that_says_nothing)
+Test(access_bucket_check, refuses_a_marker_that_says_nothing)
 {
     static const char *const texts[] = {"", "[]", "{\"bucket\": \"x\", \"mark\": \"y\"}"};
     scratch_shell(&fixture.scratch, "mkdir -p bucket seen-buckets");
@@ -236,7 +234,7 @@ Test(stage_bucket_check, refuses_a_marker_that_says_nothing)
     expect_refusal("is not the one that was used before");
 }
 
-Test(stage_bucket_check, reads_a_bucket_that_cannot_be_marked)
+Test(access_bucket_check, reads_a_bucket_that_cannot_be_marked)
 {
     back_up();
     scratch_shell(&fixture.scratch,
@@ -244,7 +242,7 @@ Test(stage_bucket_check, reads_a_bucket_that_cannot_be_marked)
                   "mount -o remount,bind,ro bucket");
 
     struct error err = {0};
-    enum status status = stage_bucket_check(&fixture.bucket, &err);
+    enum status status = access_bucket_check(&fixture.bucket, &err);
     scratch_shell(&fixture.scratch, "umount bucket");
 
     cr_expect(eq(int, (int)status, STATUS_OK), "%s", err.text);

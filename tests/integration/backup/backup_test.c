@@ -2,8 +2,8 @@
 #include "backup/backup.h"
 
 #include "repository/snapshot.h"
+#include "tests/support/backup_fixture.h"
 #include "tests/support/loop_device.h"
-#include "tests/support/stage_fixture.h"
 #include "tests/support/tree_compare.h"
 
 #include <criterion/criterion.h>
@@ -14,31 +14,30 @@
 #include <string.h>
 #include <unistd.h>
 
-static struct stage_fixture fixture;
-static struct stage_result result;
+static struct backup_fixture fixture;
+static struct work_result result;
 
 static void set_up(void)
 {
     struct error err = {0};
-    stage_fixture_open(&fixture);
-    cr_assert(eq(int, (int)stage_result_init(&result, &err), STATUS_OK));
+    backup_fixture_open(&fixture);
+    cr_assert(eq(int, (int)work_result_init(&result, &err), STATUS_OK));
 }
 
 static void tear_down(void)
 {
-    stage_result_done(&result);
-    stage_fixture_close(&fixture);
+    work_result_done(&result);
+    backup_fixture_close(&fixture);
 }
 
-TestSuite(stage_backup_run, .init = set_up, .fini = tear_down);
+TestSuite(backup_run, .init = set_up, .fini = tear_down);
 
 static void expect_backup(void)
 {
     struct error err = {0};
-    stage_result_done(&result);
-    cr_assert(eq(int, (int)stage_result_init(&result, &err), STATUS_OK));
-    cr_assert(eq(int, (int)stage_backup_run(&fixture.plan, &result, &err), STATUS_OK), "%s",
-              err.text);
+    work_result_done(&result);
+    cr_assert(eq(int, (int)work_result_init(&result, &err), STATUS_OK));
+    cr_assert(eq(int, (int)backup_run(&fixture.plan, &result, &err), STATUS_OK), "%s", err.text);
     cr_assert(eq(i64, result.bytes_done, result.bytes_total));
     cr_assert(eq(sz, strlen(result.repository_snapshot), 64));
 }
@@ -46,7 +45,7 @@ static void expect_backup(void)
 static void fail_backup(enum status status, const char *reason)
 {
     struct error err = {0};
-    enum status got = stage_backup_run(&fixture.plan, &result, &err);
+    enum status got = backup_run(&fixture.plan, &result, &err);
     cr_assert(eq(int, (int)got, (int)status), "%s", err.text);
     cr_assert(eq(str, err.reason, (char *)(uintptr_t)reason), "%s", err.text);
 }
@@ -64,8 +63,8 @@ static void next_backup(void)
 static size_t expect_restore(const char *target, const char *volume)
 {
     char actual[512];
-    free(stage_fixture_restic(&fixture, "restore %s --target %s", result.repository_snapshot,
-                              target));
+    free(backup_fixture_restic(&fixture, "restore %s --target %s", result.repository_snapshot,
+                               target));
     snprintf(actual, sizeof(actual), "%s/%s%s", fixture.scratch.path, target, volume);
     return tree_compare(volume, actual);
 }
@@ -83,7 +82,7 @@ static const char *details_of(const json_t *details)
 /* How many blobs of file content there are, each copy counted. */
 static long count_data(void)
 {
-    char *count = stage_fixture_restic(&fixture, "list blobs | grep -c ^data");
+    char *count = backup_fixture_restic(&fixture, "list blobs | grep -c ^data");
     long number = strtol(count, NULL, 10);
     free(count);
     return number;
@@ -92,31 +91,31 @@ static long count_data(void)
 /* What has changed between two snapshots, times and all others counted. */
 static bool is_changed(const char *first, const char *second, const char *path)
 {
-    char *changes = stage_fixture_restic(&fixture, "diff --metadata %s %s", first, second);
+    char *changes = backup_fixture_restic(&fixture, "diff --metadata %s %s", first, second);
     bool changed = strstr(changes, path) != NULL;
     free(changes);
     return changed;
 }
 
-Test(stage_backup_run, keeps_every_kind_of_file_to_the_last_attribute)
+Test(backup_run, keeps_every_kind_of_file_to_the_last_attribute)
 {
-    stage_fixture_make_every_kind(&fixture);
+    backup_fixture_make_every_kind(&fixture);
 
     expect_backup();
 
     cr_expect(eq(int, (int)result.hook_state, HOOK_STATE_SUCCESS));
     cr_expect(eq(sz, json_array_size(result.state_details), 0), "%s",
               details_of(result.state_details));
-    stage_fixture_check(&fixture);
+    backup_fixture_check(&fixture);
     /* restic 0.14 keeps no attributes of symbolic links, and replaces bytes that are not UTF-8 in
      * their targets: that one is looked at in the repository, and taken out of the comparison. */
     char *listed =
-        stage_fixture_restic(&fixture, "dump latest %s | tar -tf - | wc -l", fixture.volumes[0]);
+        backup_fixture_restic(&fixture, "dump latest %s | tar -tf - | wc -l", fixture.volumes[0]);
     cr_expect(gt(int, atoi(listed), 90), "%s", listed);
     free(listed);
     scratch_shell(&fixture.scratch,
                   "touch -r volume stamp; rm volume/badlink; touch -r stamp volume");
-    free(stage_fixture_restic(&fixture, "restore latest --target out"));
+    free(backup_fixture_restic(&fixture, "restore latest --target out"));
     scratch_shell(&fixture.scratch,
                   "d=out$PWD/volume; touch -r $d stamp; rm $d/badlink; touch -r stamp $d");
     char actual[512];
@@ -124,9 +123,9 @@ Test(stage_backup_run, keeps_every_kind_of_file_to_the_last_attribute)
     cr_expect(gt(sz, tree_compare(fixture.volumes[0], actual), 90));
 }
 
-Test(stage_backup_run, stores_nothing_twice_and_lives_beside_the_stock_restic)
+Test(backup_run, stores_nothing_twice_and_lives_beside_the_stock_restic)
 {
-    stage_fixture_make_every_kind(&fixture);
+    backup_fixture_make_every_kind(&fixture);
     expect_backup();
     char first[RESTIC_ID_SIZE];
     memcpy(first, result.repository_snapshot, sizeof(first));
@@ -139,18 +138,18 @@ Test(stage_backup_run, stores_nothing_twice_and_lives_beside_the_stock_restic)
     cr_expect(not(is_changed(first, result.repository_snapshot, "/volume")));
 
     scratch_shell(&fixture.scratch, "head -c 3000000 /dev/urandom >volume/new; rm volume/badlink");
-    free(stage_fixture_restic(&fixture, "backup --force %s", fixture.volumes[0]));
+    free(backup_fixture_restic(&fixture, "backup --force %s", fixture.volumes[0]));
     blobs = count_data();
     fixture.plan.backup = "66666666-6666-4666-8666-666666666666";
     expect_backup();
     cr_expect(eq(long, count_data(), blobs));
     cr_expect(is_changed(first, result.repository_snapshot, "/volume/new"));
-    stage_fixture_check(&fixture);
+    backup_fixture_check(&fixture);
 
     /* What we wrote is byte for byte what restic writes; only the root, /tmp and the scratch
      * directory, in which others work, may have changed meanwhile. */
     char *summary =
-        stage_fixture_restic(&fixture, "backup --force --json %s | tail -n 1", fixture.volumes[0]);
+        backup_fixture_restic(&fixture, "backup --force --json %s | tail -n 1", fixture.volumes[0]);
     json_t *json = json_loads(summary, 0, NULL);
     cr_expect(eq(i64, json_integer_value(json_object_get(json, "data_blobs")), 0), "%s", summary);
     cr_expect(le(i64, json_integer_value(json_object_get(json, "tree_blobs")), 3), "%s", summary);
@@ -160,18 +159,18 @@ Test(stage_backup_run, stores_nothing_twice_and_lives_beside_the_stock_restic)
     expect_restore("out", fixture.volumes[0]);
 }
 
-Test(stage_backup_run, survives_a_prune_by_the_stock_restic_in_between)
+Test(backup_run, survives_a_prune_by_the_stock_restic_in_between)
 {
     scratch_shell(&fixture.scratch, "head -c 9000000 /dev/urandom >volume/a; cp volume/a volume/b");
     expect_backup();
     scratch_shell(&fixture.scratch, "rm volume/a; printf more >volume/c");
     fixture.plan.backup = "55555555-5555-4555-8555-555555555555";
     expect_backup();
-    free(stage_fixture_restic(&fixture, "forget --keep-last 1 --prune --max-unused 0"));
+    free(backup_fixture_restic(&fixture, "forget --keep-last 1 --prune --max-unused 0"));
     fixture.plan.backup = "66666666-6666-4666-8666-666666666666";
     expect_backup();
 
-    stage_fixture_check(&fixture);
+    backup_fixture_check(&fixture);
     expect_restore("out", fixture.volumes[0]);
 }
 
@@ -181,8 +180,8 @@ static long long stored_bytes(enum bucket_compression compression)
     scratch_shell(&fixture.scratch, "rm -rf bucket/* seen-buckets");
     fixture.bucket.compression = compression;
     next_backup();
-    stage_fixture_check(&fixture);
-    free(stage_fixture_restic(&fixture, "restore latest --target restored"));
+    backup_fixture_check(&fixture);
+    free(backup_fixture_restic(&fixture, "restore latest --target restored"));
     scratch_shell(&fixture.scratch, "cmp volume/text restored$PWD/volume/text && rm -r restored");
     char *text = scratch_output(&fixture.scratch, "du -sb bucket/%s/data | cut -f1", FIXTURE_APP);
     long long bytes = atoll(text);
@@ -190,7 +189,7 @@ static long long stored_bytes(enum bucket_compression compression)
     return bytes;
 }
 
-Test(stage_backup_run, compresses_as_hard_as_the_bucket_says)
+Test(backup_run, compresses_as_hard_as_the_bucket_says)
 {
     scratch_shell(&fixture.scratch, "cat %s/src/*/*.c >volume/text", TEST_SOURCE_DIR);
 
@@ -204,7 +203,7 @@ Test(stage_backup_run, compresses_as_hard_as_the_bucket_says)
               "off %lld, fast %lld, auto %lld, better %lld", off, fast, normal, better);
 }
 
-Test(stage_backup_run, joins_several_volumes_below_their_real_parents)
+Test(backup_run, joins_several_volumes_below_their_real_parents)
 {
     scratch_shell(&fixture.scratch,
                   "mkdir -m 0711 -p tree && mkdir -m 0750 tree/x tree/x-y tree/x.z &&"
@@ -213,19 +212,19 @@ Test(stage_backup_run, joins_several_volumes_below_their_real_parents)
                   "touch -d '2011-11-11 11:11:11.11' tree");
     free(fixture.volumes[0]);
     fixture.volumes[0] = strdup(scratch_path(&fixture.scratch, "tree/x.z"));
-    stage_fixture_add_volume(&fixture, scratch_path(&fixture.scratch, "tree/x-y"));
-    stage_fixture_add_volume(&fixture, scratch_path(&fixture.scratch, "tree/x"));
+    backup_fixture_add_volume(&fixture, scratch_path(&fixture.scratch, "tree/x-y"));
+    backup_fixture_add_volume(&fixture, scratch_path(&fixture.scratch, "tree/x"));
 
     expect_backup();
 
-    stage_fixture_check(&fixture);
+    backup_fixture_check(&fixture);
     scratch_shell(&fixture.scratch, "rm tree/beside; touch -d '2011-11-11 11:11:11.11' tree");
     cr_expect(eq(sz, expect_restore("out", scratch_path(&fixture.scratch, "tree")), 7));
 }
 
-Test(stage_backup_run, marks_the_snapshot_with_who_what_and_when)
+Test(backup_run, marks_the_snapshot_with_who_what_and_when)
 {
-    stage_fixture_add_exclude(&fixture, "*.tmp");
+    backup_fixture_add_exclude(&fixture, "*.tmp");
     scratch_shell(&fixture.scratch, "printf 1 >volume/a; printf 2 >volume/b.tmp");
     json_auto_t *labels = json_pack("[{s:s, s:s}]", "name", "env", "value", "a b");
     fixture.plan.created_by = FIXTURE_ACCOUNT;
@@ -234,7 +233,7 @@ Test(stage_backup_run, marks_the_snapshot_with_who_what_and_when)
 
     expect_backup();
 
-    char *json = stage_fixture_restic(&fixture, "snapshots --json");
+    char *json = backup_fixture_restic(&fixture, "snapshots --json");
     json_t *snapshots = json_loads(json, 0, NULL);
     const json_t *snapshot = json_array_get(snapshots, 0);
     char *tags = json_dumps(json_object_get(snapshot, "tags"), JSON_COMPACT);
@@ -262,10 +261,10 @@ Test(stage_backup_run, marks_the_snapshot_with_who_what_and_when)
     json_decref(snapshots);
 }
 
-Test(stage_backup_run, leaves_out_what_is_excluded_and_what_caches_hold)
+Test(backup_run, leaves_out_what_is_excluded_and_what_caches_hold)
 {
-    stage_fixture_add_exclude(&fixture, "*.tmp");
-    stage_fixture_add_exclude(&fixture, "/logs");
+    backup_fixture_add_exclude(&fixture, "*.tmp");
+    backup_fixture_add_exclude(&fixture, "/logs");
     fixture.app.exclude_caches = true;
     scratch_shell(&fixture.scratch,
                   "mkdir -p volume/logs volume/sub/logs volume/cache/deep; cd volume;"
@@ -274,7 +273,7 @@ Test(stage_backup_run, leaves_out_what_is_excluded_and_what_caches_hold)
 
     expect_backup();
 
-    char *paths = stage_fixture_restic(
+    char *paths = backup_fixture_restic(
         &fixture, "ls latest | grep volume/ | sed 's,.*volume/,,' | tr '\\n' ' '");
     cr_expect(eq(str, paths, "cache cache/CACHEDIR.TAG keep sub sub/logs sub/logs/2 "));
     free(paths);
@@ -283,8 +282,8 @@ Test(stage_backup_run, leaves_out_what_is_excluded_and_what_caches_hold)
 /* The volume's names below it, as the backup has them, in one line. */
 static char *list_backup(void)
 {
-    return stage_fixture_restic(&fixture,
-                                "ls latest | grep volume/ | sed 's,.*volume/,,' | tr '\\n' '|'");
+    return backup_fixture_restic(&fixture,
+                                 "ls latest | grep volume/ | sed 's,.*volume/,,' | tr '\\n' '|'");
 }
 
 static size_t count_details(const char *code)
@@ -305,9 +304,9 @@ static const char *first_detail(void)
     return text == NULL ? "" : text;
 }
 
-Test(stage_backup_run, names_the_mounts_that_it_does_not_enter)
+Test(backup_run, names_the_mounts_that_it_does_not_enter)
 {
-    stage_fixture_add_exclude(&fixture, "/away");
+    backup_fixture_add_exclude(&fixture, "/away");
     scratch_shell(&fixture.scratch,
                   "cd volume; mkdir -p 'm n t' away/below; touch a; for d in 'm n t' away/below; do"
                   " mount -t tmpfs none \"$d\"; touch \"$d/other\"; done; mkdir 'm n t/inner';"
@@ -327,7 +326,7 @@ Test(stage_backup_run, names_the_mounts_that_it_does_not_enter)
 }
 
 /* What is mounted from the same file system is read like any other directory. */
-Test(stage_backup_run, enters_a_mount_of_the_same_file_system)
+Test(backup_run, enters_a_mount_of_the_same_file_system)
 {
     scratch_shell(&fixture.scratch, "mkdir there volume/here; touch there/file;"
                                     "mount --bind there volume/here");
@@ -353,7 +352,7 @@ static void move_volume(struct loop_device *device, enum loop_device_kind kind, 
 }
 
 /* Inode numbers begin anew in each subvolume: each has a file 257, and they are no hard links. */
-Test(stage_backup_run, enters_nested_subvolumes_where_no_snapshot_is_taken)
+Test(backup_run, enters_nested_subvolumes_where_no_snapshot_is_taken)
 {
     struct loop_device device;
     char volume[160];
@@ -377,7 +376,7 @@ Test(stage_backup_run, enters_nested_subvolumes_where_no_snapshot_is_taken)
     const char *details = details_of(result.state_details);
     cr_expect(eq(sz, json_array_size(result.state_details), 1), "%s", details);
     cr_expect(strstr(first_detail(), "volume/db/deep': ") != NULL, "%s", details);
-    stage_fixture_check(&fixture);
+    backup_fixture_check(&fixture);
     loop_device_close(&device);
 }
 
@@ -387,7 +386,7 @@ static void expect_mounts_of_a_copy(enum loop_device_kind kind, enum app_snapsho
     struct loop_device device;
     char volume[160];
     move_volume(&device, kind, volume);
-    stage_fixture_add_exclude(&fixture, "away");
+    backup_fixture_add_exclude(&fixture, "away");
     fixture.app.snapshot = driver;
     scratch_shell(&fixture.scratch,
                   "cd %s && touch a && mkdir -p d/mnt/inner away/below self beside &&"
@@ -413,25 +412,25 @@ static void expect_mounts_of_a_copy(enum loop_device_kind kind, enum app_snapsho
     loop_device_close(&device);
 }
 
-Test(stage_backup_run, names_the_mounts_that_a_reflink_copy_does_not_have)
+Test(backup_run, names_the_mounts_that_a_reflink_copy_does_not_have)
 {
     expect_mounts_of_a_copy(LOOP_DEVICE_XFS, APP_SNAPSHOT_REFLINK);
 }
 
-Test(stage_backup_run, names_the_mounts_that_a_btrfs_snapshot_does_not_have)
+Test(backup_run, names_the_mounts_that_a_btrfs_snapshot_does_not_have)
 {
     expect_mounts_of_a_copy(LOOP_DEVICE_BTRFS, APP_SNAPSHOT_BTRFS);
 }
 
-Test(stage_backup_run, says_that_the_application_went_on_where_there_is_no_snapshot)
+Test(backup_run, says_that_the_application_went_on_where_there_is_no_snapshot)
 {
     struct loop_device device;
     char volume[160];
     move_volume(&device, LOOP_DEVICE_EXT4, volume);
     scratch_shell(&fixture.scratch, "mkdir more; printf frozen >%s/db", volume);
-    stage_fixture_add_volume(&fixture, scratch_path(&fixture.scratch, "more"));
+    backup_fixture_add_volume(&fixture, scratch_path(&fixture.scratch, "more"));
     fixture.app.snapshot = APP_SNAPSHOT_AUTO;
-    stage_fixture_add_hook(&fixture, HOOK_POST_SNAPSHOT, "thaw", "true", false);
+    backup_fixture_add_hook(&fixture, HOOK_POST_SNAPSHOT, "thaw", "true", false);
 
     expect_backup();
 
@@ -446,11 +445,11 @@ Test(stage_backup_run, says_that_the_application_went_on_where_there_is_no_snaps
     loop_device_close(&device);
 }
 
-Test(stage_backup_run, says_nothing_of_hooks_that_hold_the_application_all_along)
+Test(backup_run, says_nothing_of_hooks_that_hold_the_application_all_along)
 {
     scratch_shell(&fixture.scratch, "printf held >volume/db");
-    stage_fixture_add_hook(&fixture, HOOK_PRE_BACKUP, "freeze", "true", false);
-    stage_fixture_add_hook(&fixture, HOOK_POST_BACKUP, "thaw", "true", false);
+    backup_fixture_add_hook(&fixture, HOOK_PRE_BACKUP, "freeze", "true", false);
+    backup_fixture_add_hook(&fixture, HOOK_POST_BACKUP, "thaw", "true", false);
 
     expect_backup();
 
@@ -458,15 +457,15 @@ Test(stage_backup_run, says_nothing_of_hooks_that_hold_the_application_all_along
               details_of(result.state_details));
 }
 
-Test(stage_backup_run, says_nothing_of_hooks_around_a_snapshot)
+Test(backup_run, says_nothing_of_hooks_around_a_snapshot)
 {
     struct loop_device device;
     char volume[160];
     move_volume(&device, LOOP_DEVICE_XFS, volume);
     scratch_shell(&fixture.scratch, "printf frozen >%s/db", volume);
     fixture.app.snapshot = APP_SNAPSHOT_AUTO;
-    stage_fixture_add_hook(&fixture, HOOK_PRE_SNAPSHOT, "freeze", "true", false);
-    stage_fixture_add_hook(&fixture, HOOK_POST_SNAPSHOT, "thaw", "true", false);
+    backup_fixture_add_hook(&fixture, HOOK_PRE_SNAPSHOT, "freeze", "true", false);
+    backup_fixture_add_hook(&fixture, HOOK_POST_SNAPSHOT, "thaw", "true", false);
 
     expect_backup();
 
@@ -476,7 +475,7 @@ Test(stage_backup_run, says_nothing_of_hooks_around_a_snapshot)
 }
 
 /* Removes or replaces a file when the upload has begun. */
-static enum status break_things(void *context, const struct stage_report *report,
+static enum status break_things(void *context, const struct work_report *report,
                                 struct error *err UNUSED)
 {
     static bool done;
@@ -488,7 +487,7 @@ static enum status break_things(void *context, const struct stage_report *report
 }
 
 /* c has become a directory: what it was when the files were counted is not there any more. */
-Test(stage_backup_run, warns_of_files_that_vanish_and_goes_on)
+Test(backup_run, warns_of_files_that_vanish_and_goes_on)
 {
     fixture.plan.work.report = break_things;
     fixture.plan.work.context = "rm -r volume/b volume/dir; rm volume/c; mkdir volume/c";
@@ -504,11 +503,11 @@ Test(stage_backup_run, warns_of_files_that_vanish_and_goes_on)
     cr_expect(strstr(details, "reasons/file_vanished") != NULL, "%s", details);
     cr_expect(strstr(details, "volume/b'") != NULL, "%s", details);
     cr_expect(strstr(details, "volume/c': it is no regular file any more") != NULL, "%s", details);
-    char *paths = stage_fixture_restic(
+    char *paths = backup_fixture_restic(
         &fixture, "ls latest | grep volume/ | grep -v /_ | sed 's,.*volume/,,' | tr '\\n' ' '");
     cr_expect(eq(str, paths, "a z "));
     free(paths);
-    stage_fixture_check(&fixture);
+    backup_fixture_check(&fixture);
 }
 
 static int unlucky_user(void)
@@ -516,7 +515,7 @@ static int unlucky_user(void)
     return setgid(65534) == 0 && setuid(65534) == 0 ? 0 : -1;
 }
 
-Test(stage_backup_run, names_the_first_unreadable_files_and_counts_the_others)
+Test(backup_run, names_the_first_unreadable_files_and_counts_the_others)
 {
     scratch_shell(&fixture.scratch, "chown 65534:65534 . bucket; chmod 0755 volume;"
                                     "cd volume; printf ok >ok; mkdir -m 0700 shut; touch shut/x;"
@@ -531,13 +530,13 @@ Test(stage_backup_run, names_the_first_unreadable_files_and_counts_the_others)
     cr_expect(strstr(details, "31 entries in all, the first 16 are named here: 31 unreadable") !=
                   NULL,
               "%s", details);
-    char *paths = stage_fixture_restic(
+    char *paths = backup_fixture_restic(
         &fixture, "ls latest | grep volume/ | sed 's,.*volume/,,' | tr '\\n' ' '");
     cr_expect(eq(str, paths, "ok "));
     free(paths);
 }
 
-Test(stage_backup_run, fails_when_not_one_file_can_be_read)
+Test(backup_run, fails_when_not_one_file_can_be_read)
 {
     scratch_shell(&fixture.scratch, "chown 65534:65534 . bucket; chmod 0755 volume; cd volume;"
                                     "mkdir sub; touch a sub/b; chmod 0 a sub/b");
@@ -545,18 +544,18 @@ Test(stage_backup_run, fails_when_not_one_file_can_be_read)
 
     fail_backup(STATUS_FORBIDDEN, "nothing_readable");
 
-    stage_fixture_check(&fixture);
-    char *snapshots = stage_fixture_restic(&fixture, "snapshots --json");
+    backup_fixture_check(&fixture);
+    char *snapshots = backup_fixture_restic(&fixture, "snapshots --json");
     cr_expect(eq(str, snapshots, "[]"));
     free(snapshots);
 }
 
-Test(stage_backup_run, completes_with_an_empty_volume)
+Test(backup_run, completes_with_an_empty_volume)
 {
     expect_backup();
 
     cr_expect(eq(i64, result.bytes_total, 0));
-    stage_fixture_check(&fixture);
+    backup_fixture_check(&fixture);
     cr_expect(eq(sz, expect_restore("out", fixture.volumes[0]), 1));
 }
 
@@ -571,9 +570,9 @@ static const struct {
     {".", "undo", ":"},
 };
 
-Test(stage_backup_run, refuses_a_volume_that_is_not_apart_from_its_own_backups)
+Test(backup_run, refuses_a_volume_that_is_not_apart_from_its_own_backups)
 {
-    stage_fixture_add_hook(&fixture, HOOK_PRE_BACKUP, "first", ":", false);
+    backup_fixture_add_hook(&fixture, HOOK_PRE_BACKUP, "first", ":", false);
     for (size_t i = 0; i < sizeof(overlaps) / sizeof(overlaps[0]); i++) {
         scratch_shell(&fixture.scratch, "rm -rf volume/* link; %s", overlaps[i].shell);
         char *before = scratch_output(&fixture.scratch, "find . | sort");
@@ -591,51 +590,51 @@ Test(stage_backup_run, refuses_a_volume_that_is_not_apart_from_its_own_backups)
     }
 }
 
-Test(stage_backup_run, fails_for_good_without_its_volume)
+Test(backup_run, fails_for_good_without_its_volume)
 {
     scratch_shell(&fixture.scratch, "rmdir volume");
     fail_backup(STATUS_NOT_FOUND, "volume_missing");
 
     scratch_shell(&fixture.scratch, "touch volume");
     fail_backup(STATUS_INVALID, "volume_missing");
-    stage_fixture_check(&fixture);
+    backup_fixture_check(&fixture);
 }
 
-Test(stage_backup_run, tries_again_later_when_the_bucket_is_away)
+Test(backup_run, tries_again_later_when_the_bucket_is_away)
 {
     struct error err = {0};
     scratch_shell(&fixture.scratch, "mv bucket elsewhere");
-    stage_fixture_add_hook(&fixture, HOOK_PRE_BACKUP, "early", ":", false);
+    backup_fixture_add_hook(&fixture, HOOK_PRE_BACKUP, "early", ":", false);
 
-    enum status status = stage_backup_run(&fixture.plan, &result, &err);
+    enum status status = backup_run(&fixture.plan, &result, &err);
 
     cr_expect(status_is_transient(status));
     cr_expect(eq(str, err.reason, "bucket_unreachable"));
-    cr_expect(eq(str, (char *)(uintptr_t)stage_fixture_log(&fixture), ""));
+    cr_expect(eq(str, (char *)(uintptr_t)backup_fixture_log(&fixture), ""));
 }
 
-Test(stage_backup_run, refuses_a_wrong_passphrase_before_it_touches_the_application)
+Test(backup_run, refuses_a_wrong_passphrase_before_it_touches_the_application)
 {
     expect_backup();
-    stage_fixture_add_hook(&fixture, HOOK_PRE_BACKUP, "early", ":", false);
+    backup_fixture_add_hook(&fixture, HOOK_PRE_BACKUP, "early", ":", false);
     fixture.plan.work.passphrase = "another";
     fixture.plan.backup = "55555555-5555-4555-8555-555555555555";
 
     fail_backup(STATUS_FORBIDDEN, "repository_key_wrong");
 
-    cr_expect(eq(str, (char *)(uintptr_t)stage_fixture_log(&fixture), ""));
+    cr_expect(eq(str, (char *)(uintptr_t)backup_fixture_log(&fixture), ""));
 }
 
-Test(stage_backup_run, refuses_volumes_that_overlap)
+Test(backup_run, refuses_volumes_that_overlap)
 {
-    stage_fixture_add_volume(&fixture, scratch_path(&fixture.scratch, "volume/sub"));
+    backup_fixture_add_volume(&fixture, scratch_path(&fixture.scratch, "volume/sub"));
     fail_backup(STATUS_INVALID, "invalid");
 }
 
 /* Every report: bytes never fall, never pass the total, the state only goes on. */
-static enum status watch(void *context, const struct stage_report *report, struct error *err UNUSED)
+static enum status watch(void *context, const struct work_report *report, struct error *err UNUSED)
 {
-    struct stage_report *last = context;
+    struct work_report *last = context;
     cr_assert(report->state >= last->state);
     cr_assert(report->bytes_done >= last->bytes_done);
     cr_assert(report->bytes_done <= report->bytes_total);
@@ -649,12 +648,12 @@ static enum status watch(void *context, const struct stage_report *report, struc
     return STATUS_OK;
 }
 
-Test(stage_backup_run, reports_progress_that_only_grows)
+Test(backup_run, reports_progress_that_only_grows)
 {
-    struct stage_report last = {.bytes_done = -1, .bytes_total = -1};
+    struct work_report last = {.bytes_done = -1, .bytes_total = -1};
     fixture.plan.work.report = watch;
     fixture.plan.work.context = &last;
-    stage_fixture_make_every_kind(&fixture);
+    backup_fixture_make_every_kind(&fixture);
 
     expect_backup();
 
@@ -662,36 +661,36 @@ Test(stage_backup_run, reports_progress_that_only_grows)
     cr_expect(eq(str, (char *)(uintptr_t)last.stage, "post-backup"));
 }
 
-static enum status die_at(void *context, const struct stage_report *report, struct error *err)
+static enum status die_at(void *context, const struct work_report *report, struct error *err)
 {
     if (strcmp(report->stage, context) == 0)
         return FAIL_REASON(err, STATUS_LOST, REASON_LEASE_LOST, "somebody else has it");
     return STATUS_OK;
 }
 
-Test(stage_backup_run, completes_with_the_snapshot_of_an_attempt_that_died_after_its_commit)
+Test(backup_run, completes_with_the_snapshot_of_an_attempt_that_died_after_its_commit)
 {
     scratch_shell(&fixture.scratch, "printf content >volume/a");
     expect_backup();
     char first[RESTIC_ID_SIZE];
     memcpy(first, result.repository_snapshot, sizeof(first));
     int64_t taken_ms = result.taken_ms;
-    stage_fixture_add_hook(&fixture, HOOK_PRE_BACKUP, "never", ":", false);
+    backup_fixture_add_hook(&fixture, HOOK_PRE_BACKUP, "never", ":", false);
 
     expect_backup();
 
     cr_expect(eq(str, result.repository_snapshot, first));
     cr_expect(eq(i64, result.taken_ms, taken_ms));
     cr_expect(eq(int, (int)result.hook_state, HOOK_STATE_UNSET));
-    cr_expect(eq(str, (char *)(uintptr_t)stage_fixture_log(&fixture), ""));
+    cr_expect(eq(str, (char *)(uintptr_t)backup_fixture_log(&fixture), ""));
 }
 
-Test(stage_backup_run, ends_when_its_caller_has_lost_the_lease)
+Test(backup_run, ends_when_its_caller_has_lost_the_lease)
 {
     fixture.plan.work.report = die_at;
     fixture.plan.work.context = "upload";
     fail_backup(STATUS_LOST, "lease_lost");
-    stage_fixture_check(&fixture);
+    backup_fixture_check(&fixture);
 }
 
 static void expect_snapshot_backup(enum loop_device_kind kind, enum app_snapshot_driver driver)
@@ -716,9 +715,9 @@ static void expect_snapshot_backup(enum loop_device_kind kind, enum app_snapshot
 
     cr_expect(eq(sz, json_array_size(result.state_details), 0), "%s",
               details_of(result.state_details));
-    stage_fixture_check(&fixture);
+    backup_fixture_check(&fixture);
     /* On a file system of the same kind: XFS shows ACLs under a second name as well. */
-    free(stage_fixture_restic(&fixture, "restore latest --target %s/out", device.path));
+    free(backup_fixture_restic(&fixture, "restore latest --target %s/out", device.path));
     char actual[512], reference[256];
     snprintf(actual, sizeof(actual), "%s/out%s", device.path, volume);
     snprintf(reference, sizeof(reference), "%s/reference", device.path);
@@ -732,19 +731,19 @@ static void expect_snapshot_backup(enum loop_device_kind kind, enum app_snapshot
     loop_device_close(&device);
 }
 
-Test(stage_backup_run, reads_a_btrfs_snapshot_under_the_volumes_own_names)
+Test(backup_run, reads_a_btrfs_snapshot_under_the_volumes_own_names)
 {
-    stage_fixture_make_every_kind(&fixture);
+    backup_fixture_make_every_kind(&fixture);
     expect_snapshot_backup(LOOP_DEVICE_BTRFS, APP_SNAPSHOT_BTRFS);
 }
 
-Test(stage_backup_run, reads_a_reflink_copy_under_the_volumes_own_names)
+Test(backup_run, reads_a_reflink_copy_under_the_volumes_own_names)
 {
-    stage_fixture_make_every_kind(&fixture);
+    backup_fixture_make_every_kind(&fixture);
     expect_snapshot_backup(LOOP_DEVICE_XFS, APP_SNAPSHOT_AUTO);
 }
 
-Test(stage_backup_run, finds_an_unchanged_btrfs_volume_unchanged)
+Test(backup_run, finds_an_unchanged_btrfs_volume_unchanged)
 {
     struct loop_device device;
     loop_device_open(&device, LOOP_DEVICE_BTRFS);
@@ -771,9 +770,9 @@ Test(stage_backup_run, finds_an_unchanged_btrfs_volume_unchanged)
     loop_device_close(&device);
 }
 
-Test(stage_backup_run, opens_the_repository_with_a_key_that_is_known)
+Test(backup_run, opens_the_repository_with_a_key_that_is_known)
 {
-    struct stage_key key = {0};
+    struct work_key key = {0};
     scratch_write(&fixture.scratch, "volume/file", "content", 0644);
     fixture.plan.work.key = &key;
     expect_backup();
@@ -783,22 +782,22 @@ Test(stage_backup_run, opens_the_repository_with_a_key_that_is_known)
     scratch_shell(&fixture.scratch, "mv bucket/%s/keys away", FIXTURE_APP);
     next_backup();
     scratch_shell(&fixture.scratch, "mv away bucket/%s/keys", FIXTURE_APP);
-    stage_fixture_check(&fixture);
+    backup_fixture_check(&fixture);
 }
 
-Test(stage_backup_run, derives_the_key_again_when_the_repository_was_replaced)
+Test(backup_run, derives_the_key_again_when_the_repository_was_replaced)
 {
-    struct stage_key key = {0};
+    struct work_key key = {0};
     scratch_write(&fixture.scratch, "volume/file", "content", 0644);
     fixture.plan.work.key = &key;
     expect_backup();
-    struct stage_key first = key;
+    struct work_key first = key;
 
     scratch_shell(&fixture.scratch, "rm -rf bucket/%s", FIXTURE_APP);
     next_backup();
     cr_expect(key.known);
     cr_expect(ne(int, memcmp(first.bytes, key.bytes, sizeof(key.bytes)), 0));
-    stage_fixture_check(&fixture);
+    backup_fixture_check(&fixture);
 }
 
 /* What is told of the result's snapshot: "files new/changed/unmodified/directories ...". */
@@ -859,13 +858,13 @@ static void expect_summary(const char *expected, const char *parent)
     object_store_close(store);
 }
 
-Test(stage_backup_run, touches_no_application_while_somebody_has_the_repository_to_himself)
+Test(backup_run, touches_no_application_while_somebody_has_the_repository_to_himself)
 {
     struct error err = {0};
     struct object_store *store = NULL;
     struct repository *repository = NULL;
-    stage_fixture_add_hook(&fixture, HOOK_PRE_BACKUP, "dump", "", true);
-    stage_fixture_add_hook(&fixture, HOOK_PRE_SNAPSHOT, "freeze", "", true);
+    backup_fixture_add_hook(&fixture, HOOK_PRE_BACKUP, "dump", "", true);
+    backup_fixture_add_hook(&fixture, HOOK_PRE_SNAPSHOT, "freeze", "", true);
     expect_backup();
     scratch_shell(&fixture.scratch, "rm log");
     open_repository(&store, &repository);
@@ -874,16 +873,16 @@ Test(stage_backup_run, touches_no_application_while_somebody_has_the_repository_
     fixture.plan.backup = "55555555-5555-4555-8555-555555555555";
     fail_backup(STATUS_LOCKED, "repository_locked");
 
-    cr_expect(eq(str, (char *)(uintptr_t)stage_fixture_log(&fixture), ""));
+    cr_expect(eq(str, (char *)(uintptr_t)backup_fixture_log(&fixture), ""));
     fixture.plan.backup = FIXTURE_BACKUP;
     expect_backup(); /* it is there already, whoever works on the repository */
     cr_assert(eq(int, (int)repository_unlock(repository, &err), STATUS_OK));
     next_backup();
-    cr_expect(eq(str, (char *)(uintptr_t)stage_fixture_log(&fixture),
+    cr_expect(eq(str, (char *)(uintptr_t)backup_fixture_log(&fixture),
                  "pre-backup dump backup; pre-snapshot freeze backup"));
     repository_close(repository);
     object_store_close(store);
-    stage_fixture_check(&fixture);
+    backup_fixture_check(&fixture);
 }
 
 static void make_files(const char *directory)
@@ -895,7 +894,7 @@ static void make_files(const char *directory)
                   directory);
 }
 
-Test(stage_backup_run, compares_with_the_parent)
+Test(backup_run, compares_with_the_parent)
 {
     char first[65];
     make_files("volume");
@@ -916,10 +915,10 @@ Test(stage_backup_run, compares_with_the_parent)
     /* a/2 has the mtime and the size that it had: its ctime tells. b/hard lost a link. */
     expect_summary("3/2/2/0/3/0", first);
     cr_expect(gt(sz, expect_restore("target2", fixture.volumes[0]), 0));
-    stage_fixture_check(&fixture);
+    backup_fixture_check(&fixture);
 }
 
-Test(stage_backup_run, sees_changed_attributes_of_an_unchanged_file)
+Test(backup_run, sees_changed_attributes_of_an_unchanged_file)
 {
     make_files("volume");
     expect_backup();
@@ -932,7 +931,7 @@ Test(stage_backup_run, sees_changed_attributes_of_an_unchanged_file)
 /* So many packs hold trees only, or data only; removes one kind as a faulty disk would. */
 static void lose_packs(const char *type)
 {
-    free(stage_fixture_restic(&fixture, "list blobs"));
+    free(backup_fixture_restic(&fixture, "list blobs"));
     scratch_shell(&fixture.scratch,
                   "cd bucket/%s && for pack in $(RESTIC_PASSWORD='a passphrase for tests' restic "
                   "--no-cache -r . list blobs >/dev/null; find data -type f); do "
@@ -940,10 +939,10 @@ static void lose_packs(const char *type)
                   "index $(ls index | head -n 1) | jq -r --arg id $(basename $pack) "
                   "'.packs[]|select(.id==$id)|.blobs[0].type') in %s) rm -f $pack ;; esac; done",
                   FIXTURE_APP, type);
-    free(stage_fixture_restic(&fixture, "rebuild-index"));
+    free(backup_fixture_restic(&fixture, "rebuild-index"));
 }
 
-Test(stage_backup_run, reads_again_what_the_repository_has_lost)
+Test(backup_run, reads_again_what_the_repository_has_lost)
 {
     make_files("volume");
     expect_backup();
@@ -952,10 +951,10 @@ Test(stage_backup_run, reads_again_what_the_repository_has_lost)
     lose_packs("data");
     next_backup();
     expect_summary("0/5/1/0/0/4", first); /* an empty file has lost nothing */
-    stage_fixture_check(&fixture);
+    backup_fixture_check(&fixture);
 }
 
-Test(stage_backup_run, goes_on_beside_a_snapshot_that_cannot_be_read)
+Test(backup_run, goes_on_beside_a_snapshot_that_cannot_be_read)
 {
     make_files("volume");
     expect_backup();
@@ -976,10 +975,10 @@ Test(stage_backup_run, goes_on_beside_a_snapshot_that_cannot_be_read)
     cr_expect(gt(sz, expect_restore("target", fixture.volumes[0]), 0));
     scratch_shell(&fixture.scratch, "rm bucket/*/%s", damaged);
     expect_summary("0/0/6/0/0/4", first); /* the one before was the parent */
-    stage_fixture_check(&fixture);
+    backup_fixture_check(&fixture);
 }
 
-Test(stage_backup_run, goes_on_without_a_parent_that_is_damaged)
+Test(backup_run, goes_on_without_a_parent_that_is_damaged)
 {
     make_files("volume");
     expect_backup();
@@ -1002,7 +1001,7 @@ static const char *open_reflink(struct loop_device *device, enum loop_device_kin
     return fixture.volumes[0];
 }
 
-Test(stage_backup_run, compares_reflink_copies_like_live_files)
+Test(backup_run, compares_reflink_copies_like_live_files)
 {
     struct loop_device device;
     char first[65];
@@ -1024,11 +1023,11 @@ Test(stage_backup_run, compares_reflink_copies_like_live_files)
     next_backup();
     expect_summary("0/3/0/0/2/0", first);
     cr_expect(gt(sz, expect_restore("target", volume), 0));
-    stage_fixture_check(&fixture);
+    backup_fixture_check(&fixture);
     loop_device_close(&device);
 }
 
-Test(stage_backup_run, sees_a_replaced_file_of_the_same_size_and_mtime_in_a_reflink_copy)
+Test(backup_run, sees_a_replaced_file_of_the_same_size_and_mtime_in_a_reflink_copy)
 {
     struct loop_device device;
     char first[65];
@@ -1050,14 +1049,14 @@ Test(stage_backup_run, sees_a_replaced_file_of_the_same_size_and_mtime_in_a_refl
 
     expect_summary("0/4/1/0/1/0", first);
     cr_expect(gt(sz, expect_restore("target", volume), 0));
-    stage_fixture_check(&fixture);
+    backup_fixture_check(&fixture);
     loop_device_close(&device);
 }
 
 /* Of all trees in the repository: name, inode number and extended attributes of each node. */
 static char *stored_nodes(const char *filter)
 {
-    return stage_fixture_restic(
+    return backup_fixture_restic(
         &fixture,
         "list blobs | sed -n 's/^tree //p' | while read -r id; do "
         "RESTIC_PASSWORD='a passphrase for tests' restic --no-cache -r bucket/%s cat blob $id; done"
@@ -1066,7 +1065,7 @@ static char *stored_nodes(const char *filter)
         FIXTURE_APP, filter);
 }
 
-Test(stage_backup_run, stores_the_origin_of_a_copy_as_no_attribute)
+Test(backup_run, stores_the_origin_of_a_copy_as_no_attribute)
 {
     struct loop_device device;
     const char *volume = open_reflink(&device, LOOP_DEVICE_XFS);
@@ -1096,7 +1095,7 @@ Test(stage_backup_run, stores_the_origin_of_a_copy_as_no_attribute)
 }
 
 /* Their files have the same inode numbers. */
-Test(stage_backup_run, tells_files_of_nested_subvolumes_in_a_reflink_copy_apart)
+Test(backup_run, tells_files_of_nested_subvolumes_in_a_reflink_copy_apart)
 {
     struct loop_device device;
     const char *volume = open_reflink(&device, LOOP_DEVICE_BTRFS);
@@ -1108,7 +1107,7 @@ Test(stage_backup_run, tells_files_of_nested_subvolumes_in_a_reflink_copy_apart)
 
     expect_backup();
 
-    free(stage_fixture_restic(&fixture, "restore latest --target target"));
+    free(backup_fixture_restic(&fixture, "restore latest --target target"));
     char *restored =
         scratch_output(&fixture.scratch, "cd target%s && cat s1/* s2/* | tr -d '\\n'", volume);
     cr_expect(eq(str, restored, "1122"));
@@ -1118,7 +1117,7 @@ Test(stage_backup_run, tells_files_of_nested_subvolumes_in_a_reflink_copy_apart)
     loop_device_close(&device);
 }
 
-Test(stage_backup_run, warns_of_a_volume_that_has_become_empty)
+Test(backup_run, warns_of_a_volume_that_has_become_empty)
 {
     expect_backup();
     cr_expect(zero(sz, json_array_size(result.state_details)), "it was empty from the beginning");
@@ -1133,7 +1132,7 @@ Test(stage_backup_run, warns_of_a_volume_that_has_become_empty)
     cr_expect(ne(ptr, strstr(details_of(result.state_details), fixture.volumes[0]), NULL));
 }
 
-Test(stage_backup_run, does_not_warn_of_a_volume_with_a_file_left)
+Test(backup_run, does_not_warn_of_a_volume_with_a_file_left)
 {
     make_files("volume");
     expect_backup();

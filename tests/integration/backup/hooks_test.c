@@ -2,8 +2,8 @@
 #include "backup/backup.h"
 #include "core/child.h"
 #include "model/detail.h"
+#include "tests/support/backup_fixture.h"
 #include "tests/support/loop_device.h"
-#include "tests/support/stage_fixture.h"
 #include "undo/undo.h"
 
 #include <criterion/criterion.h>
@@ -17,34 +17,34 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct stage_fixture fixture;
-static struct stage_result result;
+static struct backup_fixture fixture;
+static struct work_result result;
 
 static void set_up(void)
 {
     struct error err = {0};
-    stage_fixture_open(&fixture);
-    cr_assert(eq(int, (int)stage_result_init(&result, &err), STATUS_OK));
+    backup_fixture_open(&fixture);
+    cr_assert(eq(int, (int)work_result_init(&result, &err), STATUS_OK));
     scratch_shell(&fixture.scratch, "head -c 3000000 /dev/urandom >volume/a; printf b >volume/b");
 }
 
 static void tear_down(void)
 {
-    stage_result_done(&result);
-    stage_fixture_close(&fixture);
+    work_result_done(&result);
+    backup_fixture_close(&fixture);
 }
 
 static void add_all_hooks(void)
 {
-    stage_fixture_add_hook(&fixture, HOOK_PRE_BACKUP, "a", ":", false);
-    stage_fixture_add_hook(&fixture, HOOK_PRE_SNAPSHOT, "freeze", "touch \"$0/frozen\"", false);
-    stage_fixture_add_hook(&fixture, HOOK_POST_SNAPSHOT, "thaw", "rm -f \"$0/frozen\"", false);
-    stage_fixture_add_hook(&fixture, HOOK_POST_BACKUP, "z", ":", false);
+    backup_fixture_add_hook(&fixture, HOOK_PRE_BACKUP, "a", ":", false);
+    backup_fixture_add_hook(&fixture, HOOK_PRE_SNAPSHOT, "freeze", "touch \"$0/frozen\"", false);
+    backup_fixture_add_hook(&fixture, HOOK_POST_SNAPSHOT, "thaw", "rm -f \"$0/frozen\"", false);
+    backup_fixture_add_hook(&fixture, HOOK_POST_BACKUP, "z", ":", false);
 }
 
 static char *fixture_log(void)
 {
-    return (char *)(uintptr_t)stage_fixture_log(&fixture);
+    return (char *)(uintptr_t)backup_fixture_log(&fixture);
 }
 
 static char *text_of(const json_t *object, const char *field)
@@ -58,11 +58,10 @@ Test(hooks, run_each_once_in_their_order_and_see_what_they_belong_to)
 {
     struct error err = {0};
     add_all_hooks();
-    stage_fixture_add_hook(&fixture, HOOK_PRE_SNAPSHOT, "second",
-                           "echo \"$APPBACKUP_APP $APPBACKUP_BACKUP_ID\" >\"$0/env\"", false);
+    backup_fixture_add_hook(&fixture, HOOK_PRE_SNAPSHOT, "second",
+                            "echo \"$APPBACKUP_APP $APPBACKUP_BACKUP_ID\" >\"$0/env\"", false);
 
-    cr_assert(eq(int, (int)stage_backup_run(&fixture.plan, &result, &err), STATUS_OK), "%s",
-              err.text);
+    cr_assert(eq(int, (int)backup_run(&fixture.plan, &result, &err), STATUS_OK), "%s", err.text);
 
     cr_expect(eq(str, fixture_log(),
                  "pre-backup a backup; pre-snapshot freeze backup; pre-snapshot second backup; "
@@ -72,20 +71,19 @@ Test(hooks, run_each_once_in_their_order_and_see_what_they_belong_to)
     char env[128];
     scratch_read(&fixture.scratch, "env", env, sizeof(env));
     cr_expect(eq(str, env, "shop " FIXTURE_BACKUP "\n"));
-    stage_fixture_check(&fixture);
+    backup_fixture_check(&fixture);
 }
 
 Test(hooks, that_fail_are_told_of_and_the_backup_goes_on)
 {
     struct error err = {0};
     add_all_hooks();
-    stage_fixture_add_hook(&fixture, HOOK_PRE_SNAPSHOT, "broken",
-                           "i=0; while [ $i -lt 3000 ]; do echo line $i; i=$((i+1)); done;"
-                           "printf 'caf\\351 last words\\n' >&2; exit 3",
-                           false);
+    backup_fixture_add_hook(&fixture, HOOK_PRE_SNAPSHOT, "broken",
+                            "i=0; while [ $i -lt 3000 ]; do echo line $i; i=$((i+1)); done;"
+                            "printf 'caf\\351 last words\\n' >&2; exit 3",
+                            false);
 
-    cr_assert(eq(int, (int)stage_backup_run(&fixture.plan, &result, &err), STATUS_OK), "%s",
-              err.text);
+    cr_assert(eq(int, (int)backup_run(&fixture.plan, &result, &err), STATUS_OK), "%s", err.text);
 
     cr_expect(eq(int, (int)result.hook_state, HOOK_STATE_FAILED));
     cr_assert(eq(sz, json_array_size(result.hook_state_details), 1));
@@ -101,7 +99,7 @@ Test(hooks, that_fail_are_told_of_and_the_backup_goes_on)
     cr_expect(eq(i64, json_integer_value(json_object_get(additional, "exitCode")), 3));
     cr_expect(eq(sz, strlen(text_of(additional, "output")), CHILD_OUTPUT_MAX));
     cr_expect(strstr(fixture_log(), "post-snapshot thaw backup") != NULL);
-    stage_fixture_check(&fixture);
+    backup_fixture_check(&fixture);
 }
 
 Test(hooks, that_cannot_be_started_are_failures_as_well)
@@ -111,8 +109,7 @@ Test(hooks, that_cannot_be_started_are_failures_as_well)
     free(fixture.hooks[HOOK_PRE_BACKUP][0].command[0]);
     fixture.hooks[HOOK_PRE_BACKUP][0].command[0] = strdup("/no/such/command");
 
-    cr_assert(eq(int, (int)stage_backup_run(&fixture.plan, &result, &err), STATUS_OK), "%s",
-              err.text);
+    cr_assert(eq(int, (int)backup_run(&fixture.plan, &result, &err), STATUS_OK), "%s", err.text);
 
     cr_expect(eq(int, (int)result.hook_state, HOOK_STATE_FAILED));
     const json_t *detail = json_array_get(result.hook_state_details, 0);
@@ -124,11 +121,11 @@ Test(hooks, that_cannot_be_started_are_failures_as_well)
 static void forgive(enum hook_stage stage)
 {
     struct error err = {0};
-    struct stage_debt debt;
+    struct undo_debt debt;
     const char *undo = fixture.plan.undo_directory;
-    cr_assert(eq(int, (int)stage_undo_look(undo, FIXTURE_JOB, &debt, &err), STATUS_OK));
+    cr_assert(eq(int, (int)undo_look(undo, FIXTURE_JOB, &debt, &err), STATUS_OK));
     cr_expect(debt.owes_hooks);
-    cr_expect(eq(int, (int)stage_undo_forgive(undo, FIXTURE_JOB, &stage, 1, &err), STATUS_OK));
+    cr_expect(eq(int, (int)undo_forgive(undo, FIXTURE_JOB, &stage, 1, &err), STATUS_OK));
 }
 
 struct abort_row {
@@ -157,10 +154,10 @@ ParameterizedTest(size_t *index, hooks, that_abort_end_the_backup_and_let_go)
     const struct abort_row *row = &abort_rows[*index];
     struct error err = {0};
     add_all_hooks();
-    stage_fixture_add_hook(&fixture, row->stage, "bad", "exit 7", true);
-    stage_fixture_add_hook(&fixture, row->stage, "never", ":", false); /* but for a thaw */
+    backup_fixture_add_hook(&fixture, row->stage, "bad", "exit 7", true);
+    backup_fixture_add_hook(&fixture, row->stage, "never", ":", false); /* but for a thaw */
 
-    enum status status = stage_backup_run(&fixture.plan, &result, &err);
+    enum status status = backup_run(&fixture.plan, &result, &err);
 
     cr_expect(not(status_is_transient(status)));
     cr_expect(eq(str, err.reason, "hook_failed"));
@@ -169,31 +166,31 @@ ParameterizedTest(size_t *index, hooks, that_abort_end_the_backup_and_let_go)
     cr_expect(eq(str, fixture_log(), (char *)(uintptr_t)row->log));
     if (row->stage == HOOK_POST_SNAPSHOT)
         forgive(row->stage);
-    stage_fixture_check(&fixture);
+    backup_fixture_check(&fixture);
 }
 
 Test(hooks, cannot_fail_a_backup_that_is_committed)
 {
     struct error err = {0};
-    stage_fixture_add_hook(&fixture, HOOK_POST_BACKUP, "late", "exit 1", true);
+    backup_fixture_add_hook(&fixture, HOOK_POST_BACKUP, "late", "exit 1", true);
 
-    cr_assert(eq(int, (int)stage_backup_run(&fixture.plan, &result, &err), STATUS_OK));
+    cr_assert(eq(int, (int)backup_run(&fixture.plan, &result, &err), STATUS_OK));
 
     cr_expect(eq(int, (int)result.hook_state, HOOK_STATE_FAILED));
     cr_expect(eq(sz, strlen(result.repository_snapshot), 64));
     forgive(HOOK_POST_BACKUP);
-    stage_fixture_check(&fixture);
+    backup_fixture_check(&fixture);
 }
 
 /* At the beginning of a stage, or ("chunk") when some content has been uploaded. */
-static bool is_at(const char *place, const struct stage_report *report)
+static bool is_at(const char *place, const struct work_report *report)
 {
     if (strcmp(place, "chunk") == 0)
         return strcmp(report->stage, "upload") == 0 && report->bytes_done > 0;
     return strcmp(report->stage, place) == 0;
 }
 
-static enum status cancel_at(void *context, const struct stage_report *report,
+static enum status cancel_at(void *context, const struct work_report *report,
                              struct error *err UNUSED)
 {
     if (is_at(context, report))
@@ -201,7 +198,7 @@ static enum status cancel_at(void *context, const struct stage_report *report,
     return STATUS_OK;
 }
 
-static enum status kill_at(void *context, const struct stage_report *report,
+static enum status kill_at(void *context, const struct work_report *report,
                            struct error *err UNUSED)
 {
     if (is_at(context, report))
@@ -212,7 +209,7 @@ static enum status kill_at(void *context, const struct stage_report *report,
 struct stage_row {
     const char *stage;
     const char *cancelled; /* the log, when cancelled as the stage begins */
-    const char *killed;    /* the log of what stage_undo_job() ran, when killed there */
+    const char *killed;    /* the log of what undo_job() ran, when killed there */
 };
 
 static const struct stage_row stage_rows[] = {
@@ -257,7 +254,7 @@ static void die_at(const char *place)
     pid_t pid = fork();
     cr_assert(ge(int, pid, 0));
     if (pid == 0) {
-        (void)!stage_backup_run(&fixture.plan, &result, &err);
+        (void)!backup_run(&fixture.plan, &result, &err);
         _exit(1);
     }
     cr_assert(eq(int, waitpid(pid, &status, 0), pid));
@@ -289,7 +286,7 @@ ParameterizedTest(size_t *index, hooks, let_go_when_cancelled_at)
     fixture.plan.work.report = cancel_at;
     fixture.plan.work.context = (void *)(uintptr_t)row->stage;
 
-    enum status status = stage_backup_run(&fixture.plan, &result, &err);
+    enum status status = backup_run(&fixture.plan, &result, &err);
 
     cr_assert(eq(int, (int)status, STATUS_CANCELED), "%s: %s", row->stage, err.text);
     cr_expect(eq(str, err.reason, "canceled"));
@@ -316,18 +313,16 @@ ParameterizedTest(size_t *index, hooks, are_undone_after_a_kill_at)
     die_at(row->stage);
     scratch_shell(&fixture.scratch, "rm -f log");
 
-    cr_assert(
-        eq(int, (int)stage_undo_job(fixture.plan.undo_directory, FIXTURE_JOB, &err), STATUS_OK),
-        "%s", err.text);
+    cr_assert(eq(int, (int)undo_job(fixture.plan.undo_directory, FIXTURE_JOB, &err), STATUS_OK),
+              "%s", err.text);
 
     cr_expect(eq(str, fixture_log(), (char *)(uintptr_t)row->killed));
     char *left =
         scratch_output(&fixture.scratch, "ls frozen undo 2>/dev/null | grep -v ':$'; true");
     cr_expect(eq(str, left, ""));
     free(left);
-    cr_assert(eq(int, (int)stage_backup_run(&fixture.plan, &result, &err), STATUS_OK), "%s",
-              err.text);
-    stage_fixture_check(&fixture);
+    cr_assert(eq(int, (int)backup_run(&fixture.plan, &result, &err), STATUS_OK), "%s", err.text);
+    backup_fixture_check(&fixture);
 }
 
 Test(hooks, of_a_dead_attempt_are_undone_by_the_next_one_itself)
@@ -337,8 +332,7 @@ Test(hooks, of_a_dead_attempt_are_undone_by_the_next_one_itself)
     die_at("snapshot");
     scratch_shell(&fixture.scratch, "rm log");
 
-    cr_assert(eq(int, (int)stage_backup_run(&fixture.plan, &result, &err), STATUS_OK), "%s",
-              err.text);
+    cr_assert(eq(int, (int)backup_run(&fixture.plan, &result, &err), STATUS_OK), "%s", err.text);
 
     cr_expect(eq(str, fixture_log(),
                  "post-snapshot thaw undo; post-backup z undo; pre-backup a backup; "
@@ -369,9 +363,8 @@ Test(hooks, are_undone_together_with_the_snapshot)
         die_at(places[i]);
         cr_expect(not(eq(str, snapshots_on(&device), "")), "%s", places[i]);
 
-        cr_expect(
-            eq(int, (int)stage_undo_job(fixture.plan.undo_directory, FIXTURE_JOB, &err), STATUS_OK),
-            "%s: %s", places[i], err.text);
+        cr_expect(eq(int, (int)undo_job(fixture.plan.undo_directory, FIXTURE_JOB, &err), STATUS_OK),
+                  "%s: %s", places[i], err.text);
 
         cr_expect(eq(str, snapshots_on(&device), ""), "%s", places[i]);
     }
@@ -379,9 +372,9 @@ Test(hooks, are_undone_together_with_the_snapshot)
     fixture.plan.work.report = cancel_at;
     fixture.plan.work.context = "chunk";
     fixture.plan.backup = "55555555-5555-4555-8555-555555555555";
-    cr_expect(eq(int, (int)stage_backup_run(&fixture.plan, &result, &err), STATUS_CANCELED));
+    cr_expect(eq(int, (int)backup_run(&fixture.plan, &result, &err), STATUS_CANCELED));
     cr_expect(eq(str, snapshots_on(&device), ""));
-    stage_fixture_check(&fixture);
+    backup_fixture_check(&fixture);
     loop_device_close(&device);
 }
 
@@ -391,7 +384,7 @@ Test(hooks, do_not_run_unless_their_undo_could_be_written_down)
     add_all_hooks();
     scratch_write(&fixture.scratch, "undo", "in the way", 0600);
 
-    cr_expect(not(eq(int, (int)stage_backup_run(&fixture.plan, &result, &err), STATUS_OK)));
+    cr_expect(not(eq(int, (int)backup_run(&fixture.plan, &result, &err), STATUS_OK)));
 
     cr_expect(strstr(err.text, "undo record") != NULL, "%s", err.text);
     cr_expect(eq(str, fixture_log(), ""));
@@ -406,8 +399,8 @@ Test(hooks, in_progress_end_when_the_backup_is_cancelled_and_a_thaw_does_not)
 {
     struct error err = {0};
     add_all_hooks();
-    stage_fixture_add_hook(&fixture, HOOK_PRE_SNAPSHOT, "slow", "touch \"$0/slow\"; exec sleep 60",
-                           false);
+    backup_fixture_add_hook(&fixture, HOOK_PRE_SNAPSHOT, "slow", "touch \"$0/slow\"; exec sleep 60",
+                            false);
     struct sigaction action = {.sa_handler = on_signal};
     cr_assert(eq(int, sigaction(SIGUSR1, &action, NULL), 0));
     pid_t pid = fork(); /* asks for the end when the hook runs */
@@ -418,7 +411,7 @@ Test(hooks, in_progress_end_when_the_backup_is_cancelled_and_a_thaw_does_not)
         _exit(0);
     }
 
-    enum status status = stage_backup_run(&fixture.plan, &result, &err);
+    enum status status = backup_run(&fixture.plan, &result, &err);
 
     cr_assert(eq(int, (int)status, STATUS_CANCELED), "%s", err.text);
     cr_expect(strstr(fixture_log(),

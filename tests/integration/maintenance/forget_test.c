@@ -1,7 +1,7 @@
 #include "maintenance/forget.h"
 
 #include "backup/backup.h"
-#include "tests/support/stage_fixture.h"
+#include "tests/support/backup_fixture.h"
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -11,20 +11,20 @@
 #include <string.h>
 #include <unistd.h>
 
-static struct stage_fixture fixture;
+static struct backup_fixture fixture;
 
 static void set_up(void)
 {
-    stage_fixture_open(&fixture);
+    backup_fixture_open(&fixture);
     scratch_shell(&fixture.scratch, "printf a >volume/a");
 }
 
 static void tear_down(void)
 {
-    stage_fixture_close(&fixture);
+    backup_fixture_close(&fixture);
 }
 
-TestSuite(stage_forget_run, .init = set_up, .fini = tear_down);
+TestSuite(forget_run, .init = set_up, .fini = tear_down);
 
 static char snapshot[RESTIC_ID_SIZE]; /* of the last backup */
 static const char *recorded;          /* what the plan says of it */
@@ -32,13 +32,12 @@ static const char *recorded;          /* what the plan says of it */
 static void back_up(const char *backup)
 {
     struct error err = {0};
-    struct stage_result result;
+    struct work_result result;
     fixture.plan.backup = backup;
-    cr_assert(eq(int, (int)stage_result_init(&result, &err), STATUS_OK));
-    cr_assert(eq(int, (int)stage_backup_run(&fixture.plan, &result, &err), STATUS_OK), "%s",
-              err.text);
+    cr_assert(eq(int, (int)work_result_init(&result, &err), STATUS_OK));
+    cr_assert(eq(int, (int)backup_run(&fixture.plan, &result, &err), STATUS_OK), "%s", err.text);
     memcpy(snapshot, result.repository_snapshot, sizeof(snapshot));
-    stage_result_done(&result);
+    work_result_done(&result);
 }
 
 /* As a file server may leave it that has crashed. */
@@ -57,23 +56,23 @@ static void expect_files(const char *expected)
 static void expect_forget(enum status status)
 {
     struct error err = {0};
-    const struct stage_forget_plan plan = {
+    const struct forget_plan plan = {
         .work = fixture.plan.work,
         .backup = fixture.plan.backup,
         .snapshot = recorded,
     };
-    cr_assert(eq(int, (int)stage_forget_run(&plan, &err), (int)status), "%s", err.text);
+    cr_assert(eq(int, (int)forget_run(&plan, &err), (int)status), "%s", err.text);
 }
 
 static long count_snapshots(void)
 {
-    char *count = stage_fixture_restic(&fixture, "snapshots --json | grep -o short_id | wc -l");
+    char *count = backup_fixture_restic(&fixture, "snapshots --json | grep -o short_id | wc -l");
     long number = strtol(count, NULL, 10);
     free(count);
     return number;
 }
 
-Test(stage_forget_run, forgets_its_own_snapshot_and_no_other)
+Test(forget_run, forgets_its_own_snapshot_and_no_other)
 {
     back_up("55555555-5555-4555-8555-555555555555");
     back_up(FIXTURE_BACKUP);
@@ -81,16 +80,16 @@ Test(stage_forget_run, forgets_its_own_snapshot_and_no_other)
 
     expect_forget(STATUS_OK);
 
-    char *tags = stage_fixture_restic(&fixture, "snapshots --json");
+    char *tags = backup_fixture_restic(&fixture, "snapshots --json");
     cr_expect(strstr(tags, FIXTURE_BACKUP) == NULL, "%s", tags);
     cr_expect(strstr(tags, "backup=55555555") != NULL, "%s", tags);
     free(tags);
     expect_forget(STATUS_OK);
     cr_expect(eq(long, count_snapshots(), 1));
-    stage_fixture_check(&fixture);
+    backup_fixture_check(&fixture);
 }
 
-Test(stage_forget_run, is_done_beside_a_snapshot_that_cannot_be_read)
+Test(forget_run, is_done_beside_a_snapshot_that_cannot_be_read)
 {
     back_up("55555555-5555-4555-8555-555555555555");
     empty_snapshot(snapshot);
@@ -103,7 +102,7 @@ Test(stage_forget_run, is_done_beside_a_snapshot_that_cannot_be_read)
     expect_files("1");
 }
 
-Test(stage_forget_run, removes_by_its_id_what_cannot_be_read)
+Test(forget_run, removes_by_its_id_what_cannot_be_read)
 {
     char damaged[RESTIC_ID_SIZE];
     back_up(FIXTURE_BACKUP);
@@ -118,21 +117,21 @@ Test(stage_forget_run, removes_by_its_id_what_cannot_be_read)
     expect_files("1");
     cr_expect(eq(long, count_snapshots(), 1));
     expect_forget(STATUS_OK);
-    stage_fixture_check(&fixture);
+    backup_fixture_check(&fixture);
 }
 
-Test(stage_forget_run, removes_what_has_another_id_than_recorded)
+Test(forget_run, removes_what_has_another_id_than_recorded)
 {
     back_up(FIXTURE_BACKUP);
     recorded = snapshot;
-    free(stage_fixture_restic(&fixture, "tag --add keep"));
+    free(backup_fixture_restic(&fixture, "tag --add keep"));
 
     expect_forget(STATUS_OK);
 
     expect_files("0");
 }
 
-Test(stage_forget_run, removes_both_snapshots_that_two_attempts_have_left)
+Test(forget_run, removes_both_snapshots_that_two_attempts_have_left)
 {
     back_up(FIXTURE_BACKUP);
     scratch_shell(&fixture.scratch, "cp -r bucket/*/snapshots aside");
@@ -145,21 +144,21 @@ Test(stage_forget_run, removes_both_snapshots_that_two_attempts_have_left)
     expect_forget(STATUS_OK);
 
     expect_files("0");
-    stage_fixture_check(&fixture);
+    backup_fixture_check(&fixture);
 }
 
-Test(stage_forget_run, is_done_where_there_is_no_repository)
+Test(forget_run, is_done_where_there_is_no_repository)
 {
     expect_forget(STATUS_OK);
 }
 
-Test(stage_forget_run, tries_again_later_when_the_bucket_is_away)
+Test(forget_run, tries_again_later_when_the_bucket_is_away)
 {
     scratch_shell(&fixture.scratch, "mv bucket elsewhere");
     expect_forget(STATUS_UNAVAILABLE);
 }
 
-Test(stage_forget_run, waits_for_a_stock_restic_that_is_at_work)
+Test(forget_run, waits_for_a_stock_restic_that_is_at_work)
 {
     back_up(FIXTURE_BACKUP);
     scratch_shell(&fixture.scratch,
@@ -179,5 +178,5 @@ Test(stage_forget_run, waits_for_a_stock_restic_that_is_at_work)
     fixture.plan.backup = FIXTURE_BACKUP;
     expect_forget(STATUS_OK);
     cr_expect(eq(long, count_snapshots(), 2));
-    stage_fixture_check(&fixture);
+    backup_fixture_check(&fixture);
 }

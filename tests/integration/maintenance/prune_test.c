@@ -3,7 +3,7 @@
 
 #include "backup/backup.h"
 #include "maintenance/forget.h"
-#include "tests/support/stage_fixture.h"
+#include "tests/support/backup_fixture.h"
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -12,46 +12,45 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-static struct stage_fixture fixture;
-static struct stage_result result;
+static struct backup_fixture fixture;
+static struct work_result result;
 
 static void set_up(void)
 {
     struct error err = {0};
-    stage_fixture_open(&fixture);
+    backup_fixture_open(&fixture);
     scratch_shell(&fixture.scratch, "mount -t tmpfs -o size=60m,mode=700 none bucket");
-    cr_assert(eq(int, (int)stage_result_init(&result, &err), STATUS_OK));
+    cr_assert(eq(int, (int)work_result_init(&result, &err), STATUS_OK));
 }
 
 static void tear_down(void)
 {
-    stage_result_done(&result);
+    work_result_done(&result);
     scratch_shell(&fixture.scratch, "umount bucket");
-    stage_fixture_close(&fixture);
+    backup_fixture_close(&fixture);
 }
 
-TestSuite(stage_prune_run, .init = set_up, .fini = tear_down, .timeout = 120);
+TestSuite(prune_run, .init = set_up, .fini = tear_down, .timeout = 120);
 
 static void back_up(const char *backup)
 {
     struct error err = {0};
     fixture.plan.backup = backup;
-    cr_assert(eq(int, (int)stage_backup_run(&fixture.plan, &result, &err), STATUS_OK), "%s",
-              err.text);
+    cr_assert(eq(int, (int)backup_run(&fixture.plan, &result, &err), STATUS_OK), "%s", err.text);
 }
 
 static void forget(const char *backup)
 {
     struct error err = {0};
-    const struct stage_forget_plan plan = {.work = fixture.plan.work, .backup = backup};
-    cr_assert(eq(int, (int)stage_forget_run(&plan, &err), STATUS_OK), "%s", err.text);
+    const struct forget_plan plan = {.work = fixture.plan.work, .backup = backup};
+    cr_assert(eq(int, (int)forget_run(&plan, &err), STATUS_OK), "%s", err.text);
 }
 
 static void prune(enum status wanted, const char *reason)
 {
     struct error err = {0};
-    const struct stage_prune_plan plan = {.work = fixture.plan.work, .timeout_ms = 60000};
-    cr_assert(eq(int, (int)stage_prune_run(&plan, &result, &err), (int)wanted), "%s", err.text);
+    const struct prune_plan plan = {.work = fixture.plan.work, .timeout_ms = 60000};
+    cr_assert(eq(int, (int)prune_run(&plan, &result, &err), (int)wanted), "%s", err.text);
     if (wanted != STATUS_OK)
         cr_assert(eq(str, err.reason, (char *)(uintptr_t)reason), "%s", err.text);
 }
@@ -79,7 +78,7 @@ static void back_up_twice_and_forget_half(void)
     forget("55555555-5555-4555-8555-555555555555");
 }
 
-Test(stage_prune_run, gives_back_first_what_needs_no_room_when_the_bucket_is_full)
+Test(prune_run, gives_back_first_what_needs_no_room_when_the_bucket_is_full)
 {
     scratch_shell(&fixture.scratch, "head -c 25000000 /dev/urandom >volume/old");
     back_up(FIXTURE_BACKUP);
@@ -91,10 +90,10 @@ Test(stage_prune_run, gives_back_first_what_needs_no_room_when_the_bucket_is_ful
     prune(STATUS_OK, "");
 
     cr_expect(gt(long, free_kib(), (25000000 + 20 * 200000) / 1024), "%ld KiB", free_kib());
-    stage_fixture_check(&fixture);
+    backup_fixture_check(&fixture);
 }
 
-Test(stage_prune_run, says_that_the_bucket_is_full_when_nothing_helps)
+Test(prune_run, says_that_the_bucket_is_full_when_nothing_helps)
 {
     back_up_twice_and_forget_half();
     leave_kib(500);
@@ -103,10 +102,10 @@ Test(stage_prune_run, says_that_the_bucket_is_full_when_nothing_helps)
 
     scratch_shell(&fixture.scratch, "rm bucket/other");
     prune(STATUS_OK, "");
-    stage_fixture_check(&fixture);
+    backup_fixture_check(&fixture);
 }
 
-Test(stage_prune_run, says_that_the_bucket_is_full_when_not_even_a_lock_fits)
+Test(prune_run, says_that_the_bucket_is_full_when_not_even_a_lock_fits)
 {
     back_up_twice_and_forget_half();
     leave_kib(0);

@@ -6,8 +6,8 @@
 #include "core/point.h"
 #include "repository/repository.h"
 #include "repository/snapshot.h"
+#include "tests/support/backup_fixture.h"
 #include "tests/support/loop_device.h"
-#include "tests/support/stage_fixture.h"
 #include "tests/support/tree_compare.h"
 #include "undo/undo.h"
 
@@ -25,25 +25,25 @@
 
 #define JOB "77777777-7777-4777-8777-777777777777"
 
-static struct stage_fixture fixture;
-static struct stage_result result;
-static struct stage_restore_plan plan;
+static struct backup_fixture fixture;
+static struct work_result result;
+static struct restore_plan plan;
 static char target[PATH_MAX];
 
 static void renew_result(void)
 {
     struct error err = {0};
-    stage_result_done(&result);
-    cr_assert(eq(int, (int)stage_result_init(&result, &err), STATUS_OK));
+    work_result_done(&result);
+    cr_assert(eq(int, (int)work_result_init(&result, &err), STATUS_OK));
 }
 
 static void set_up(void)
 {
     struct error err = {0};
-    stage_fixture_open(&fixture);
-    cr_assert(eq(int, (int)stage_result_init(&result, &err), STATUS_OK));
+    backup_fixture_open(&fixture);
+    cr_assert(eq(int, (int)work_result_init(&result, &err), STATUS_OK));
     snprintf(target, sizeof(target), "%s/out", fixture.scratch.path);
-    plan = (struct stage_restore_plan){
+    plan = (struct restore_plan){
         .work = fixture.plan.work,
         .job = JOB,
         .backup = FIXTURE_BACKUP,
@@ -55,8 +55,8 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-    stage_result_done(&result);
-    stage_fixture_close(&fixture);
+    work_result_done(&result);
+    backup_fixture_close(&fixture);
 }
 
 TestSuite(restore, .init = set_up, .fini = tear_down);
@@ -65,8 +65,7 @@ TestSuite(restore_in_place, .init = set_up, .fini = tear_down);
 static void back_up(void)
 {
     struct error err = {0};
-    cr_assert(eq(int, (int)stage_backup_run(&fixture.plan, &result, &err), STATUS_OK), "%s",
-              err.text);
+    cr_assert(eq(int, (int)backup_run(&fixture.plan, &result, &err), STATUS_OK), "%s", err.text);
     renew_result();
 }
 
@@ -83,7 +82,7 @@ static void restore(void)
 {
     struct error err = {0};
     renew_result();
-    enum status status = stage_restore_run(&plan, &result, &err);
+    enum status status = restore_run(&plan, &result, &err);
     cr_assert(eq(int, (int)status, STATUS_OK), "%s\n%s", err.text, details());
     cr_assert(eq(i64, result.bytes_done, result.bytes_total));
 }
@@ -92,7 +91,7 @@ static void fail_restore(enum status wanted, const char *reason)
 {
     struct error err = {0};
     renew_result();
-    enum status status = stage_restore_run(&plan, &result, &err);
+    enum status status = restore_run(&plan, &result, &err);
     cr_assert(eq(int, (int)status, (int)wanted), "%s\n%s", err.text, details());
     cr_assert(eq(str, err.reason, (char *)(uintptr_t)reason), "%s", err.text);
 }
@@ -120,7 +119,7 @@ static void expect_clean(void)
 
 Test(restore, brings_back_every_kind_of_file_to_the_last_attribute)
 {
-    stage_fixture_make_every_kind(&fixture);
+    backup_fixture_make_every_kind(&fixture);
     back_up();
 
     restore();
@@ -133,7 +132,7 @@ Test(restore, brings_back_every_kind_of_file_to_the_last_attribute)
 
 Test(restore, writes_holes_where_there_are_zeros)
 {
-    stage_fixture_make_every_kind(&fixture);
+    backup_fixture_make_every_kind(&fixture);
     back_up();
 
     restore();
@@ -145,13 +144,13 @@ Test(restore, writes_holes_where_there_are_zeros)
 
 Test(restore, reads_what_the_stock_restic_wrote)
 {
-    stage_fixture_make_every_kind(&fixture);
+    backup_fixture_make_every_kind(&fixture);
     scratch_shell(&fixture.scratch,
                   "touch -r volume stamp; rm volume/badlink; touch -r stamp volume");
     back_up(); /* makes the repository */
     scratch_shell(&fixture.scratch, "head -c 30000000 /dev/urandom >volume/later");
-    free(stage_fixture_restic(&fixture, "backup --compression off %s", fixture.volumes[0]));
-    char *id = stage_fixture_restic(
+    free(backup_fixture_restic(&fixture, "backup --compression off %s", fixture.volumes[0]));
+    char *id = backup_fixture_restic(
         &fixture, "snapshots latest --json | grep -o '\"id\":\"[0-9a-f]*\"' | cut -c 7-70");
     cr_assert(eq(sz, strlen(id), 64), "%s", id);
     plan.snapshot = id;
@@ -166,8 +165,7 @@ Test(restore, reads_what_the_stock_restic_wrote)
 static void record_snapshot(char recorded[RESTIC_ID_SIZE])
 {
     struct error err = {0};
-    cr_assert(eq(int, (int)stage_backup_run(&fixture.plan, &result, &err), STATUS_OK), "%s",
-              err.text);
+    cr_assert(eq(int, (int)backup_run(&fixture.plan, &result, &err), STATUS_OK), "%s", err.text);
     memcpy(recorded, result.repository_snapshot, RESTIC_ID_SIZE);
     plan.snapshot = recorded;
 }
@@ -177,13 +175,13 @@ Test(restore, finds_a_snapshot_that_was_stored_anew_by_its_tag)
     char recorded[RESTIC_ID_SIZE];
     scratch_shell(&fixture.scratch, "echo text >volume/file");
     record_snapshot(recorded);
-    free(stage_fixture_restic(&fixture, "tag --add keep"));
+    free(backup_fixture_restic(&fixture, "tag --add keep"));
 
     restore();
 
     cr_expect(gt(sz, compare_target(), 0));
     cr_expect(ne(str, result.repository_snapshot, recorded));
-    free(stage_fixture_restic(&fixture, "forget %s", result.repository_snapshot));
+    free(backup_fixture_restic(&fixture, "forget %s", result.repository_snapshot));
     fail_restore(STATUS_NOT_FOUND, "snapshot_missing");
 }
 
@@ -206,7 +204,7 @@ Test(restore, takes_the_latest_with_the_tag_when_the_recorded_one_cannot_be_read
 
 Test(restore, with_one_thread_gives_the_same)
 {
-    stage_fixture_make_every_kind(&fixture);
+    backup_fixture_make_every_kind(&fixture);
     back_up();
     plan.threads = 1;
 
@@ -217,7 +215,7 @@ Test(restore, with_one_thread_gives_the_same)
 
 Test(restore, with_many_threads_gives_the_same)
 {
-    stage_fixture_make_every_kind(&fixture);
+    backup_fixture_make_every_kind(&fixture);
     back_up();
     plan.threads = 16;
 
@@ -274,7 +272,7 @@ Test(restore, does_not_replace_a_directory_that_is_not_empty)
 
 Test(restore, fetches_nothing_that_is_there_already)
 {
-    stage_fixture_make_every_kind(&fixture);
+    backup_fixture_make_every_kind(&fixture);
     back_up();
     restore();
     scratch_shell(&fixture.scratch,
@@ -288,7 +286,7 @@ Test(restore, fetches_nothing_that_is_there_already)
 
 Test(restore, puts_right_what_has_changed_since)
 {
-    stage_fixture_make_every_kind(&fixture);
+    backup_fixture_make_every_kind(&fixture);
     back_up();
     restore();
     scratch_shell(&fixture.scratch,
@@ -310,7 +308,7 @@ static void die_at(const char *point)
     cr_assert(ge(int, pid, 0));
     if (pid == 0) {
         point_arm(point);
-        enum status ended = stage_restore_run(&plan, &result, &err);
+        enum status ended = restore_run(&plan, &result, &err);
         (void)fprintf(stderr, "%s: ended with %d %s\n", point, (int)ended, err.text);
         _exit(1);
     }
@@ -321,7 +319,7 @@ static void die_at(const char *point)
 
 Test(restore, goes_on_where_it_was_killed)
 {
-    stage_fixture_make_every_kind(&fixture);
+    backup_fixture_make_every_kind(&fixture);
     back_up();
     die_at("kill:restored:20");
     die_at("kill:restored:5");
@@ -519,7 +517,7 @@ Test(restore, as_another_user_warns_of_what_only_root_can_set)
         struct error err = {0};
         if (setgid(65534) != 0 || setuid(65534) != 0)
             _exit(2);
-        if (stage_restore_run(&plan, &result, &err) != STATUS_OK) {
+        if (restore_run(&plan, &result, &err) != STATUS_OK) {
             (void)fprintf(stderr, "%s\n%s\n", err.text, details());
             _exit(3);
         }
@@ -532,10 +530,10 @@ Test(restore, as_another_user_warns_of_what_only_root_can_set)
 
 Test(restore_in_place, gives_the_application_what_it_had_and_runs_its_hooks)
 {
-    stage_fixture_make_every_kind(&fixture);
-    stage_fixture_add_hook(&fixture, HOOK_PRE_RESTORE, "stop", ":", false);
-    stage_fixture_add_hook(&fixture, HOOK_POST_RESTORE, "start", "ls \"$0/volume\" >\"$0/seen\"",
-                           false);
+    backup_fixture_make_every_kind(&fixture);
+    backup_fixture_add_hook(&fixture, HOOK_PRE_RESTORE, "stop", ":", false);
+    backup_fixture_add_hook(&fixture, HOOK_POST_RESTORE, "start", "ls \"$0/volume\" >\"$0/seen\"",
+                            false);
     back_up();
     scratch_shell(&fixture.scratch, "cp -a volume expected && rm -rf volume/* && echo >volume/bad");
     plan.target = NULL;
@@ -545,7 +543,7 @@ Test(restore_in_place, gives_the_application_what_it_had_and_runs_its_hooks)
     char expected[PATH_MAX];
     snprintf(expected, sizeof(expected), "%s/expected", fixture.scratch.path);
     cr_expect(gt(sz, tree_compare(expected, fixture.volumes[0]), 90));
-    cr_expect(eq(str, (char *)(uintptr_t)stage_fixture_log(&fixture),
+    cr_expect(eq(str, (char *)(uintptr_t)backup_fixture_log(&fixture),
                  "pre-restore stop restore; post-restore start restore"));
     cr_expect(eq(int, (int)result.hook_state, HOOK_STATE_SUCCESS));
     expect_output("0", "grep -cx bad seen; true");
@@ -568,8 +566,8 @@ Test(restore_in_place, makes_a_volume_that_is_gone)
 Test(restore_in_place, changes_nothing_when_data_are_damaged)
 {
     scratch_shell(&fixture.scratch, "head -c 12000000 /dev/urandom >volume/broken");
-    stage_fixture_add_hook(&fixture, HOOK_PRE_RESTORE, "stop", ":", false);
-    stage_fixture_add_hook(&fixture, HOOK_POST_RESTORE, "start", ":", false);
+    backup_fixture_add_hook(&fixture, HOOK_PRE_RESTORE, "stop", ":", false);
+    backup_fixture_add_hook(&fixture, HOOK_POST_RESTORE, "start", ":", false);
     back_up();
     flip_a_bit();
     scratch_shell(&fixture.scratch, "rm volume/broken; echo old >volume/old");
@@ -578,7 +576,7 @@ Test(restore_in_place, changes_nothing_when_data_are_damaged)
     fail_restore(STATUS_CORRUPT, "data_damaged");
 
     expect_output("old", "ls volume");
-    cr_expect(eq(str, (char *)(uintptr_t)stage_fixture_log(&fixture),
+    cr_expect(eq(str, (char *)(uintptr_t)backup_fixture_log(&fixture),
                  "pre-restore stop restore; post-restore start undo"));
     expect_clean();
 }
@@ -587,7 +585,7 @@ Test(restore_in_place, changes_nothing_when_data_are_damaged)
  */
 Test(restore_in_place, does_not_take_the_bucket_away_with_the_volume)
 {
-    stage_fixture_add_hook(&fixture, HOOK_PRE_RESTORE, "stop", ":", false);
+    backup_fixture_add_hook(&fixture, HOOK_PRE_RESTORE, "stop", ":", false);
     scratch_shell(&fixture.scratch, "echo x >volume/x");
     back_up();
     scratch_shell(&fixture.scratch, "mv bucket volume/bucket && ln -s volume/bucket bucket");
@@ -597,7 +595,7 @@ Test(restore_in_place, does_not_take_the_bucket_away_with_the_volume)
 
     expect_output("1", "ls bucket/*/snapshots | wc -l");
     expect_output("bucket x", "echo $(ls volume)");
-    cr_expect(eq(str, (char *)(uintptr_t)stage_fixture_log(&fixture), ""));
+    cr_expect(eq(str, (char *)(uintptr_t)backup_fixture_log(&fixture), ""));
 }
 
 Test(restore_in_place, refuses_a_part_and_volumes_that_the_backup_does_not_hold)
@@ -611,7 +609,7 @@ Test(restore_in_place, refuses_a_part_and_volumes_that_the_backup_does_not_hold)
 
     plan.includes = NULL;
     scratch_shell(&fixture.scratch, "mkdir second; echo s >second/s");
-    stage_fixture_add_volume(&fixture, scratch_path(&fixture.scratch, "second"));
+    backup_fixture_add_volume(&fixture, scratch_path(&fixture.scratch, "second"));
     fail_restore(STATUS_NOT_FOUND, "volume_not_in_backup");
     expect_output("s x", "echo $(cat second/s volume/x)");
     expect_clean();
@@ -619,12 +617,12 @@ Test(restore_in_place, refuses_a_part_and_volumes_that_the_backup_does_not_hold)
 
 Test(restore_in_place, keeps_what_the_excludes_leave_out)
 {
-    stage_fixture_add_exclude(&fixture, "/media");
-    stage_fixture_add_exclude(&fixture, "*.log");
+    backup_fixture_add_exclude(&fixture, "/media");
+    backup_fixture_add_exclude(&fixture, "*.log");
     fixture.app.exclude_caches = true;
-    stage_fixture_add_hook(&fixture, HOOK_POST_RESTORE, "start",
-                           "cd \"$0/volume\" && find . -type f | sort | xargs cat >\"$0/seen\"",
-                           false);
+    backup_fixture_add_hook(&fixture, HOOK_POST_RESTORE, "start",
+                            "cd \"$0/volume\" && find . -type f | sort | xargs cat >\"$0/seen\"",
+                            false);
     scratch_shell(
         &fixture.scratch,
         "cd volume && mkdir -p media/m d/e cache && echo video >media/m/video && "
@@ -648,7 +646,7 @@ Test(restore_in_place, keeps_what_the_excludes_leave_out)
 
 Test(restore_in_place, makes_the_parents_of_excluded_files_as_they_were)
 {
-    stage_fixture_add_exclude(&fixture, "*.log");
+    backup_fixture_add_exclude(&fixture, "*.log");
     scratch_shell(&fixture.scratch, "echo x >volume/x");
     back_up();
     scratch_shell(&fixture.scratch,
@@ -671,7 +669,7 @@ Test(restore_in_place, keeps_of_an_excluded_directory_what_the_backup_does_not_h
 {
     scratch_shell(&fixture.scratch, "cd volume && mkdir -p media/m && echo 1 >media/m/1");
     back_up();
-    stage_fixture_add_exclude(&fixture, "/media");
+    backup_fixture_add_exclude(&fixture, "/media");
     scratch_shell(&fixture.scratch, "cd volume/media && echo changed >m/1 && echo 2 >m/2 && "
                                     "mkdir n && echo 3 >n/3");
     plan.target = NULL;
@@ -685,7 +683,7 @@ Test(restore_in_place, keeps_of_an_excluded_directory_what_the_backup_does_not_h
 /* What cannot be carried over stays in the old volume, which is left to people. */
 Test(restore_in_place, does_not_remove_excluded_files_that_have_no_place)
 {
-    stage_fixture_add_exclude(&fixture, "*.log");
+    backup_fixture_add_exclude(&fixture, "*.log");
     scratch_shell(&fixture.scratch,
                   "mkdir outside && cd volume && echo file >file && ln -s ../outside link");
     back_up();
@@ -709,7 +707,7 @@ Test(restore_in_place, does_not_remove_excluded_files_that_have_no_place)
 Test(restore_in_place, does_not_remove_them_when_others_finish_it)
 {
     struct error err = {0};
-    stage_fixture_add_exclude(&fixture, "*.log");
+    backup_fixture_add_exclude(&fixture, "*.log");
     scratch_shell(&fixture.scratch, "echo file >volume/file");
     back_up();
     scratch_shell(&fixture.scratch, "cd volume && rm file && mkdir file && echo 1 >file/1.log && "
@@ -717,10 +715,10 @@ Test(restore_in_place, does_not_remove_them_when_others_finish_it)
     plan.target = NULL;
     die_at("kill:carry:1");
 
-    enum status status = stage_undo_job(plan.undo_directory, JOB, &err);
+    enum status status = undo_job(plan.undo_directory, JOB, &err);
     cr_expect(eq(int, (int)status, STATUS_CONFLICT));
     cr_expect(eq(str, err.reason, "excluded_left"));
-    cr_assert(eq(int, (int)stage_restore_run(&plan, &result, &err), STATUS_OK), "%s", err.text);
+    cr_assert(eq(int, (int)restore_run(&plan, &result, &err), STATUS_OK), "%s", err.text);
 
     cr_expect(ne(ptr, strstr(details(), "excluded_left"), NULL), "%s", details());
     expect_output("1 2 file",
@@ -748,11 +746,11 @@ static void two_volumes(void)
 {
     scratch_shell(&fixture.scratch, "mkdir second && for v in volume second; do (cd $v && mkdir d "
                                     "&& for i in 1 2 3 4; do echo new $i >d/$i; done); done");
-    stage_fixture_add_volume(&fixture, scratch_path(&fixture.scratch, "second"));
-    stage_fixture_add_hook(&fixture, HOOK_PRE_RESTORE, "stop", ":", false);
-    stage_fixture_add_hook(&fixture, HOOK_POST_RESTORE, "start", ":", false);
+    backup_fixture_add_volume(&fixture, scratch_path(&fixture.scratch, "second"));
+    backup_fixture_add_hook(&fixture, HOOK_PRE_RESTORE, "stop", ":", false);
+    backup_fixture_add_hook(&fixture, HOOK_POST_RESTORE, "start", ":", false);
     back_up();
-    stage_fixture_add_exclude(&fixture, "*.log");
+    backup_fixture_add_exclude(&fixture, "*.log");
     scratch_shell(&fixture.scratch, "rm -r volume/d second/d; for v in volume second; do"
                                     " (cd $v && echo old >o && mkdir -p .in/d &&"
                                     " echo 1 >.1.log && echo 2 >.in/2.log && echo 3 >.in/d/3.log);"
@@ -774,18 +772,17 @@ ParameterizedTest(size_t *index, restore_in_place,
     two_volumes();
     die_at(point);
 
-    cr_assert(eq(int, (int)stage_undo_job(plan.undo_directory, JOB, &err), STATUS_OK), "%s",
-              err.text);
+    cr_assert(eq(int, (int)undo_job(plan.undo_directory, JOB, &err), STATUS_OK), "%s", err.text);
 
     bool is_new = strstr(point, "swap-done") != NULL || strstr(point, "carr") != NULL ||
                   strstr(point, "cleanup") != NULL;
     expect_output(is_new ? "d d " : "o o ", show_volumes);
     expect_output("1 2 3 1 2 3 ", show_excluded);
-    const char *log = stage_fixture_log(&fixture);
+    const char *log = backup_fixture_log(&fixture);
     bool let_go = strstr(log, "pre-restore") == NULL || strstr(log, "post-restore") != NULL;
     cr_expect(let_go, "%s", log);
     renew_result();
-    cr_assert(eq(int, (int)stage_restore_run(&plan, &result, &err), STATUS_OK), "%s", err.text);
+    cr_assert(eq(int, (int)restore_run(&plan, &result, &err), STATUS_OK), "%s", err.text);
     expect_output("d d ", show_volumes);
     expect_output("new 1 new 2 new 3 new 4", "echo $(cat second/d/*)");
     expect_output("1 2 3 1 2 3 ", show_excluded);
@@ -795,7 +792,7 @@ ParameterizedTest(size_t *index, restore_in_place,
 }
 
 /* As Redis would answer whose claim another has by now, when it is asked. */
-static enum status lose_claim(void *context, const struct stage_report *report, struct error *err)
+static enum status lose_claim(void *context, const struct work_report *report, struct error *err)
 {
     bool *asked = context;
     if (!report->confirm)
@@ -817,9 +814,9 @@ Test(restore_in_place, exchanges_nothing_without_its_claim)
     cr_expect(asked);
     expect_output("o o ", show_volumes);
     expect_output("1", "grep -c '\"phase\": *\"beside\"' undo/*.json");
-    cr_expect(eq(str, (char *)(uintptr_t)stage_fixture_log(&fixture),
+    cr_expect(eq(str, (char *)(uintptr_t)backup_fixture_log(&fixture),
                  "pre-restore stop restore; post-restore start undo"));
-    cr_assert(eq(int, (int)stage_undo_discard(plan.undo_directory, JOB, &err), STATUS_OK), "%s",
+    cr_assert(eq(int, (int)undo_discard(plan.undo_directory, JOB, &err), STATUS_OK), "%s",
               err.text);
     expect_output("o o ", show_volumes);
     expect_clean();
@@ -831,7 +828,7 @@ Test(restore_in_place, is_discarded_with_all_that_it_left)
     two_volumes();
     die_at("kill:finish:1");
 
-    cr_assert(eq(int, (int)stage_undo_discard(plan.undo_directory, JOB, &err), STATUS_OK), "%s",
+    cr_assert(eq(int, (int)undo_discard(plan.undo_directory, JOB, &err), STATUS_OK), "%s",
               err.text);
 
     expect_output("o o ", show_volumes);
@@ -901,7 +898,7 @@ Test(restore_in_place, takes_back_moves_that_a_kill_cut_short)
         char point[32];
         snprintf(point, sizeof(point), "kill:move:%d", move);
         die_at(point);
-        cr_assert(eq(int, (int)stage_undo_job(plan.undo_directory, JOB, &err), STATUS_OK), "%s",
+        cr_assert(eq(int, (int)undo_job(plan.undo_directory, JOB, &err), STATUS_OK), "%s",
                   err.text);
         expect_mounted(&device, "o1 o2 o3 o4 ");
     }
@@ -917,19 +914,17 @@ Test(restore_in_place, keeps_what_is_excluded_of_a_volume_that_cannot_be_renamed
     struct loop_device device;
     struct error err = {0};
     mounted_volume(&device, LOOP_DEVICE_EXT4);
-    stage_fixture_add_exclude(&fixture, "*.log");
+    backup_fixture_add_exclude(&fixture, "*.log");
     scratch_shell(&device.scratch,
                   "cd %s && mkdir -p d o5 && echo 1 >1.log && echo 2 >d/2.log && echo 3 >o5/3.log",
                   device.path);
     die_at("kill:move:8");
-    cr_assert(eq(int, (int)stage_undo_job(plan.undo_directory, JOB, &err), STATUS_OK), "%s",
-              err.text);
+    cr_assert(eq(int, (int)undo_job(plan.undo_directory, JOB, &err), STATUS_OK), "%s", err.text);
     expect_mounted(&device, "1.log d o1 o2 o3 o4 o5 ");
     die_at("kill:carried:2");
-    cr_assert(eq(int, (int)stage_undo_job(plan.undo_directory, JOB, &err), STATUS_OK), "%s",
-              err.text);
+    cr_assert(eq(int, (int)undo_job(plan.undo_directory, JOB, &err), STATUS_OK), "%s", err.text);
 
-    cr_assert(eq(int, (int)stage_restore_run(&plan, &result, &err), STATUS_OK), "%s", err.text);
+    cr_assert(eq(int, (int)restore_run(&plan, &result, &err), STATUS_OK), "%s", err.text);
 
     expect_mounted(&device, "1.log d e o5 ");
     char *output = scratch_output(&device.scratch, "cd %s && cat 1.log d/2.log o5/*", device.path);

@@ -97,7 +97,7 @@ Test(undo_record, keeps_where_a_restore_stands, .init = make_directory, .fini = 
     struct snapshot_plan plan;
     struct undo_record record = example(&plan);
     struct undo_record read = {0};
-    struct restore_place place = {.volume = "/srv/shop", .inside = true, .inode = 4711};
+    struct undo_place place = {.volume = "/srv/shop", .inside = true, .inode = 4711};
     char *excludes[] = {"*.log", "/media", NULL};
     record.phase = RESTORE_SWAP;
     record.since_ms = 1234567890123;

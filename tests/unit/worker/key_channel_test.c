@@ -12,21 +12,21 @@ static int ends[2];
 static void open_with(bool known, unsigned char byte)
 {
     struct error err = {0};
-    struct stage_key key = {.known = known};
+    struct work_key key = {.known = known};
     memset(key.bytes, byte, sizeof(key.bytes));
     cr_assert(eq(int, (int)key_channel_open(&key, ends, &err), STATUS_OK), "%s", err.text);
 }
 
 static int taken(int end)
 {
-    struct stage_key key;
+    struct work_key key;
     key_channel_take(end, &key);
     return key.known ? key.bytes[0] : -1;
 }
 
 Test(key_channel, brings_the_key_to_the_job_and_back)
 {
-    struct stage_key derived = {.known = true, .bytes = {'n'}};
+    struct work_key derived = {.known = true, .bytes = {'n'}};
     open_with(true, 'k');
 
     cr_expect(eq(int, taken(ends[1]), 'k'));
@@ -46,7 +46,7 @@ Test(key_channel, has_nothing_where_nothing_is_known)
 
 Test(key_channel, does_not_mind_that_the_other_end_is_gone)
 {
-    struct stage_key key = {.known = true};
+    struct work_key key = {.known = true};
     open_with(false, 0);
     close(ends[0]);
     key_channel_give(ends[1], &key);
@@ -56,7 +56,7 @@ Test(key_channel, does_not_mind_that_the_other_end_is_gone)
 
 Test(key_channel, takes_no_message_of_another_length)
 {
-    char bytes[STAGE_KEY_BYTES + 1] = {0};
+    char bytes[WORK_KEY_BYTES + 1] = {0};
     open_with(false, 0);
     cr_assert(eq(int, (int)write(ends[1], bytes, sizeof(bytes)), (int)sizeof(bytes)));
     cr_assert(eq(int, (int)write(ends[1], bytes, 1), 1));

@@ -33,7 +33,7 @@ static void name_app(char app[37], int number)
 static void keep(int number, unsigned char byte)
 {
     char app[37];
-    struct stage_key key = {.known = true};
+    struct work_key key = {.known = true};
     name_app(app, number);
     memset(key.bytes, byte, sizeof(key.bytes));
     key_ring_keep(ring, BUCKET, app, &key);
@@ -43,15 +43,15 @@ static void keep(int number, unsigned char byte)
 static int found(int number)
 {
     char app[37];
-    struct stage_key key;
+    struct work_key key;
     name_app(app, number);
     key_ring_find(ring, BUCKET, app, &key);
-    return key.known ? key.bytes[STAGE_KEY_BYTES - 1] : -1;
+    return key.known ? key.bytes[WORK_KEY_BYTES - 1] : -1;
 }
 
 Test(key_ring, finds_by_bucket_and_app)
 {
-    struct stage_key key;
+    struct work_key key;
     char app[37];
     keep(1, 'a');
     keep(2, 'b');
@@ -70,7 +70,7 @@ Test(key_ring, forgets)
     char app[37];
     keep(1, 'a');
     name_app(app, 1);
-    key_ring_keep(ring, BUCKET, app, &(struct stage_key){0});
+    key_ring_keep(ring, BUCKET, app, &(struct work_key){0});
     cr_expect(eq(int, found(1), -1));
 }
 

@@ -118,7 +118,7 @@ Test(lease, sends_a_change_of_state_at_once)
 {
     start_well(BACKUP_DISCOVERING);
 
-    lease_report(lease, &(struct stage_report){.state = BACKUP_RUNNING, .stage = "upload"});
+    lease_report(lease, &(struct work_report){.state = BACKUP_RUNNING, .stage = "upload"});
     wait_for_question();
     lease_stop(lease);
 
@@ -131,7 +131,7 @@ Test(lease, keeps_other_news_until_something_is_due)
 {
     start_well(BACKUP_RUNNING);
 
-    lease_report(lease, &(struct stage_report){.state = BACKUP_RUNNING, .bytes_done = 7});
+    lease_report(lease, &(struct work_report){.state = BACKUP_RUNNING, .bytes_done = 7});
     cr_assert(eq(int, fake.renewals, 0));
     lease_confirm(lease);
     lease_stop(lease);
@@ -157,7 +157,7 @@ Test(lease, asks_no_more_once_the_claim_is_lost)
 
     lease_confirm(lease);
     lease_confirm(lease);
-    lease_report(lease, &(struct stage_report){.state = BACKUP_COMPLETED});
+    lease_report(lease, &(struct work_report){.state = BACKUP_COMPLETED});
     lease_stop(lease);
 
     cr_assert(eq(int, (int)asked_to_end(), STATUS_LOST));

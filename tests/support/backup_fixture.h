@@ -17,40 +17,40 @@
 
 enum { FIXTURE_HOOKS_MAX = 8, FIXTURE_VOLUMES_MAX = 4, FIXTURE_EXCLUDES_MAX = 4 };
 
-struct stage_fixture {
+struct backup_fixture {
     struct scratch scratch; /* volume/, bucket/, and of the node undo/, seen-buckets/ */
     struct app_definition app;
     struct bucket_definition bucket;
     struct cancel cancel;
-    struct stage_plan plan;
+    struct backup_plan plan;
     char *volumes[FIXTURE_VOLUMES_MAX + 1];
     char *excludes[FIXTURE_EXCLUDES_MAX + 1];
     struct app_hook hooks[HOOK_STAGE_COUNT][FIXTURE_HOOKS_MAX];
 };
 
 /* The volume is left empty, the driver is none, there are no hooks and no report. */
-void stage_fixture_open(struct stage_fixture *fixture);
-void stage_fixture_close(struct stage_fixture *fixture);
+void backup_fixture_open(struct backup_fixture *fixture);
+void backup_fixture_close(struct backup_fixture *fixture);
 
-void stage_fixture_add_volume(struct stage_fixture *fixture, const char *path);
-void stage_fixture_add_exclude(struct stage_fixture *fixture, const char *pattern);
+void backup_fixture_add_volume(struct backup_fixture *fixture, const char *path);
+void backup_fixture_add_exclude(struct backup_fixture *fixture, const char *pattern);
 
 /* A hook that appends "<stage> <name> <reason>" to the file "log", then runs the shell commands,
  * with the scratch directory as $0. */
-void stage_fixture_add_hook(struct stage_fixture *fixture, enum hook_stage stage, const char *name,
-                            const char *shell, bool abort_on_failure);
+void backup_fixture_add_hook(struct backup_fixture *fixture, enum hook_stage stage,
+                             const char *name, const char *shell, bool abort_on_failure);
 
 /* The log of the hooks, lines joined by "; "; static. */
-const char *stage_fixture_log(const struct stage_fixture *fixture);
+const char *backup_fixture_log(const struct backup_fixture *fixture);
 
 /* Its output, without the last newline; ends the test if restic fails. Caller frees. */
-char *stage_fixture_restic(const struct stage_fixture *fixture, const char *format, ...)
+char *backup_fixture_restic(const struct backup_fixture *fixture, const char *format, ...)
     __attribute__((__format__(__printf__, 2, 3)));
 
 /* Fills the volume: one of each kind of file, with all that is odd. */
-void stage_fixture_make_every_kind(const struct stage_fixture *fixture);
+void backup_fixture_make_every_kind(const struct backup_fixture *fixture);
 
 /* `restic check --read-data` is content, and no lock and no undo record is left. */
-void stage_fixture_check(const struct stage_fixture *fixture);
+void backup_fixture_check(const struct backup_fixture *fixture);
 
 #endif

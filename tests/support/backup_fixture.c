@@ -1,4 +1,4 @@
-#include "tests/support/stage_fixture.h"
+#include "tests/support/backup_fixture.h"
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -10,10 +10,10 @@
 
 static const char passphrase[] = "a passphrase for tests";
 
-void stage_fixture_open(struct stage_fixture *fixture)
+void backup_fixture_open(struct backup_fixture *fixture)
 {
     struct error err = {0};
-    *fixture = (struct stage_fixture){0};
+    *fixture = (struct backup_fixture){0};
     scratch_open(&fixture->scratch);
     scratch_shell(&fixture->scratch, "mkdir volume bucket");
     cr_assert(eq(int, (int)cancel_init(&fixture->cancel, &err), STATUS_OK));
@@ -23,13 +23,13 @@ void stage_fixture_open(struct stage_fixture *fixture)
     fixture->app.volumes = fixture->volumes;
     fixture->app.excludes = fixture->excludes;
     fixture->app.snapshot = APP_SNAPSHOT_NONE;
-    stage_fixture_add_volume(fixture, scratch_path(&fixture->scratch, "volume"));
+    backup_fixture_add_volume(fixture, scratch_path(&fixture->scratch, "volume"));
     (void)snprintf(fixture->bucket.bucket.name, sizeof(fixture->bucket.bucket.name), "nightly");
     fixture->bucket.bucket.provider = BUCKET_DIRECTORY;
     bucket_id("", fixture->bucket.bucket.name, fixture->bucket.bucket.id);
     fixture->bucket.path = strdup(scratch_path(&fixture->scratch, "bucket"));
     fixture->bucket.seen_directory = strdup(scratch_path(&fixture->scratch, "seen-buckets"));
-    fixture->plan = (struct stage_plan){
+    fixture->plan = (struct backup_plan){
         .work =
             {
                 .bucket = &fixture->bucket,
@@ -46,7 +46,7 @@ void stage_fixture_open(struct stage_fixture *fixture)
     };
 }
 
-static void free_hooks(struct stage_fixture *fixture, int stage)
+static void free_hooks(struct backup_fixture *fixture, int stage)
 {
     for (size_t i = 0; i < fixture->app.hooks[stage].count; i++) {
         for (char **argument = fixture->hooks[stage][i].command; *argument != NULL; argument++)
@@ -56,7 +56,7 @@ static void free_hooks(struct stage_fixture *fixture, int stage)
     }
 }
 
-void stage_fixture_close(struct stage_fixture *fixture)
+void backup_fixture_close(struct backup_fixture *fixture)
 {
     for (int stage = 0; stage < HOOK_STAGE_COUNT; stage++)
         free_hooks(fixture, stage);
@@ -80,18 +80,18 @@ static void append(char **list, size_t max, const char *text)
     list[count] = strdup(text);
 }
 
-void stage_fixture_add_volume(struct stage_fixture *fixture, const char *path)
+void backup_fixture_add_volume(struct backup_fixture *fixture, const char *path)
 {
     append(fixture->volumes, FIXTURE_VOLUMES_MAX, path);
 }
 
-void stage_fixture_add_exclude(struct stage_fixture *fixture, const char *pattern)
+void backup_fixture_add_exclude(struct backup_fixture *fixture, const char *pattern)
 {
     append(fixture->excludes, FIXTURE_EXCLUDES_MAX, pattern);
 }
 
-void stage_fixture_add_hook(struct stage_fixture *fixture, enum hook_stage stage, const char *name,
-                            const char *shell, bool abort_on_failure)
+void backup_fixture_add_hook(struct backup_fixture *fixture, enum hook_stage stage,
+                             const char *name, const char *shell, bool abort_on_failure)
 {
     struct app_hooks *hooks = &fixture->app.hooks[stage];
     cr_assert(hooks->count < FIXTURE_HOOKS_MAX);
@@ -112,7 +112,7 @@ void stage_fixture_add_hook(struct stage_fixture *fixture, enum hook_stage stage
     hook->command[3] = strdup(fixture->scratch.path);
 }
 
-const char *stage_fixture_log(const struct stage_fixture *fixture)
+const char *backup_fixture_log(const struct backup_fixture *fixture)
 {
     static char log[4096];
     static char joined[2 * sizeof(log)];
@@ -128,7 +128,7 @@ const char *stage_fixture_log(const struct stage_fixture *fixture)
     return joined;
 }
 
-char *stage_fixture_restic(const struct stage_fixture *fixture, const char *format, ...)
+char *backup_fixture_restic(const struct backup_fixture *fixture, const char *format, ...)
 {
     char arguments[2048];
     va_list args;
@@ -140,9 +140,9 @@ char *stage_fixture_restic(const struct stage_fixture *fixture, const char *form
                           FIXTURE_APP, arguments);
 }
 
-void stage_fixture_check(const struct stage_fixture *fixture)
+void backup_fixture_check(const struct backup_fixture *fixture)
 {
-    free(stage_fixture_restic(fixture, "check --read-data"));
+    free(backup_fixture_restic(fixture, "check --read-data"));
     char *left =
         scratch_output(&fixture->scratch,
                        "ls undo 2>/dev/null; ls bucket/%s/locks 2>/dev/null; true", FIXTURE_APP);
@@ -150,7 +150,7 @@ void stage_fixture_check(const struct stage_fixture *fixture)
     free(left);
 }
 
-void stage_fixture_make_every_kind(const struct stage_fixture *fixture)
+void backup_fixture_make_every_kind(const struct backup_fixture *fixture)
 {
     scratch_shell(
         &fixture->scratch, "%s",
