@@ -81,13 +81,13 @@ void work_result_done(struct work_result *result);
 enum status work_report_stage(const struct work *work, const char *stage,
                               const struct work_result *result, struct error *err) MUST_CHECK;
 
-/* The bucket, at the app's repository. UNAVAILABLE, reason "bucket_unreachable": no such bucket now.
- */
+/* The bucket, at the app's repository. UNAVAILABLE, reason "bucket_unreachable": there is no such
+ * bucket now. */
 enum status work_open_store(const struct work *work, struct object_store **ret_store,
                             struct error *err) MUST_CHECK;
 
-/* The app's repository in the store, with the key that is known if it fits. create: it is made where
- * there is none, which is NOT_FOUND otherwise. */
+/* The app's repository in the store, with the key that is known if it fits. create: it is made
+ * where there is none, which is NOT_FOUND otherwise. */
 enum status work_open_repository(const struct work *work, struct object_store *store, bool create,
                                  struct repository **ret_repository, struct error *err) MUST_CHECK;
 

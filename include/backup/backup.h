@@ -38,8 +38,9 @@
  * Bytes     st_size of regular files, each hard link counted, as found by discover. bytes_done
  *           grows with what is in the repository, was there before, or turned out to be unreadable;
  *           it never falls nor passes bytes_total, and equals it when committed.
- * Reports   as access/work.h says: at each stage, each 256 entries, when chunks have been stored, and
- *           while uploading at least each second (the callee thins them out), but not while undoing.
+ * Reports   as access/work.h says: at each stage, each 256 entries, when chunks have been stored,
+ *           and while uploading at least each second (the callee thins them out), but not while
+ *           undoing.
  * Threads   the upload has its own, which are gone when the call returns.
  * Errors    reason volume_missing (NOT_FOUND, INVALID), nothing_readable (FORBIDDEN),
  *           hook_failed (CONFLICT): permanent. bucket_unreachable (UNAVAILABLE), LOCKED,

@@ -6,7 +6,7 @@
  *           with a valid CACHEDIR.TAG keeps only the tag, where that is asked for.
  * Borders   a mount of another file system below the volume comes as an empty directory, without a
  *           descriptor of its own. A nested btrfs subvolume is entered.
- * Twice     a second walk may follow the trail of a first one (walk_recording.h).
+ * Twice     a second walk may follow the recording of a first one (walk_recording.h).
  * Safety    everything is opened relative to its directory, symbolic links are never followed.
  * Limits    one descriptor per level of depth, WALK_PATH_MAX bytes of path; beyond them an entry
  *           comes as WALK_FAILED and its subtree is left out.
@@ -64,8 +64,8 @@ struct walk_options {
     const char *volume;            /* the path that the entries are shown under */
     const struct exclude *exclude; /* NULL: none */
     bool exclude_caches;
-    struct trail *leaves;  /* for a second walk; NULL: none */
-    struct trail *follows; /* of a first walk with the same options; NULL: none */
+    struct walk_recording *records; /* for a second walk; NULL: none */
+    struct walk_recording *replays; /* of a first walk with the same options; NULL: none */
 };
 
 struct walk;

@@ -3,8 +3,8 @@
  * backup goes on unless the hook says on_failure: abort. The hooks before a stage end at the first
  * such; the ones after it (thaw) all run, whatever happens to their neighbours.
  *
- * Listener  is told of each hook that has run in this process, whether for a backup, a restore or to
- *           unwind what a dead job left, so that the log can say it.
+ * Listener  is told of each hook that has run in this process, whether for a backup, a restore or
+ *           to unwind what a dead job left, so that the log can say it.
  * Threads   the listener is set before the first stage, and called by whoever runs the hook.
  */
 #ifndef UNDO_HOOKS_H

@@ -6,8 +6,8 @@
  *           reports with what only that kind knows.
  * Hooks     the ones before a step may end the operation (on_failure: abort). The ones after it are
  *           owed: they are paid whatever happens, and the record keeps them until none has failed.
- * Record    is written before what it tells of is done (record.h). That a debt which was paid cannot
- *           be struck out costs at most that it is paid twice: it is a detail of the state.
+ * Record    is written before what it tells of is done (record.h). That a debt which was paid
+ *           cannot be struck out costs at most that it is paid twice: it is a detail of the state.
  */
 #ifndef UNDO_OPERATION_H
 #define UNDO_OPERATION_H

@@ -1,7 +1,8 @@
 /*
- * Pipeline: the stages of an operation in their order, with compensation. If one fails, it and those
- * before it are undone, newest first: the one that failed too, since it may have got half way. An
- * undo therefore copes with nothing, half and all being done, and with being called twice.
+ * Pipeline: the stages of an operation in their order, with compensation. If one fails, it and
+ * those before it are undone, newest first: the one that failed too, since it may have got half
+ * way. An undo therefore copes with nothing, half and all being done, and with being called
+ * twice.
  *
  * Points    (core/point.h) each stage's name, and "<name>-done"; "unwind", before the first undo.
  */
@@ -13,17 +14,17 @@
 
 #include <stddef.h>
 
-typedef enum status stage_run_fn(void *owner, struct error *err);
-typedef void stage_undo_fn(void *owner);
+typedef enum status pipeline_run_fn(void *owner, struct error *err);
+typedef void pipeline_undo_fn(void *owner);
 
-struct stage {
+struct pipeline_stage {
     const char *name;
-    stage_run_fn *run;
-    stage_undo_fn *undo; /* NULL: there is nothing to take back */
+    pipeline_run_fn *run;
+    pipeline_undo_fn *undo; /* NULL: there is nothing to take back */
 };
 
 /* The stage's name is reported before it runs; the caller may end the operation there. */
-enum status pipeline_run(const struct stage *stages, size_t count, struct operation *operation,
-                         struct error *err) MUST_CHECK;
+enum status pipeline_run(const struct pipeline_stage *stages, size_t count,
+                         struct operation *operation, struct error *err) MUST_CHECK;
 
 #endif

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static void remove_snapshots(struct stage_context *context)
+static void remove_snapshots(struct backup_context *context)
 {
     struct error failure = {0};
     if (unwind_snapshots(&context->operation.record, &failure) != STATUS_OK)
@@ -22,9 +22,9 @@ static void remove_snapshots(struct stage_context *context)
                    "Snapshot not removed", failure.text, NULL);
 }
 
-enum status freeze_pre_backup(void *owner, struct error *err)
+enum status app_hold_pre_backup(void *owner, struct error *err)
 {
-    struct stage_context *context = owner;
+    struct backup_context *context = owner;
     context->operation.record.owed[HOOK_POST_BACKUP] = true;
     if (operation_write_record(&context->operation, err) != STATUS_OK) {
         context->operation.record.owed[HOOK_POST_BACKUP] = false; /* nothing has run yet */
@@ -52,10 +52,10 @@ static int compare_plans(const void *left, const void *right)
 {
     const struct snapshot_plan *a = left;
     const struct snapshot_plan *b = right;
-    return parents_compare(a->volume, b->volume);
+    return volume_ancestors_compare(a->volume, b->volume);
 }
 
-static enum status plan_volumes(struct stage_context *context, struct error *err)
+static enum status plan_volumes(struct backup_context *context, struct error *err)
 {
     const struct app_definition *app = context->operation.app;
     for (size_t i = 0; i < context->volume_count; i++) {
@@ -74,9 +74,9 @@ static enum status plan_volumes(struct stage_context *context, struct error *err
 /* Planned only here, since a pre-backup hook may be what mounts or makes a volume; and written down
  * together with the thaw, since every write between freeze and thaw is time that the application
  * stands still. */
-enum status freeze_pre_snapshot(void *owner, struct error *err)
+enum status app_hold_pre_snapshot(void *owner, struct error *err)
 {
-    struct stage_context *context = owner;
+    struct backup_context *context = owner;
     if (plan_volumes(context, err) != STATUS_OK)
         return err->status;
     struct undo_record *record = &context->operation.record;
@@ -92,20 +92,20 @@ enum status freeze_pre_snapshot(void *owner, struct error *err)
     return operation_run_hooks(&context->operation, HOOK_PRE_SNAPSHOT, HOOK_REASON_BACKUP, err);
 }
 
-enum status freeze_snapshot(void *owner, struct error *err)
+enum status app_hold_snapshot(void *owner, struct error *err)
 {
-    struct stage_context *context = owner;
+    struct backup_context *context = owner;
     int64_t taken_ms = clock_wall_ms();
     for (size_t i = 0; i < context->volume_count; i++)
         if (snapshot_take(&context->volumes[i], context->operation.work->cancel, err) != STATUS_OK)
             return err->status;
     context->operation.result->taken_ms = taken_ms;
-    return caveats_tell(context, err);
+    return snapshot_warnings_tell(context, err);
 }
 
-enum status freeze_post_snapshot(void *owner, struct error *err)
+enum status app_hold_post_snapshot(void *owner, struct error *err)
 {
-    struct stage_context *context = owner;
+    struct backup_context *context = owner;
     struct hooks_result hooks =
         operation_pay_hooks(&context->operation, HOOK_POST_SNAPSHOT, HOOK_REASON_BACKUP);
     operation_update_record(&context->operation);
@@ -115,9 +115,9 @@ enum status freeze_post_snapshot(void *owner, struct error *err)
     return error_status(err);
 }
 
-enum status freeze_cleanup(void *owner, struct error *err UNUSED)
+enum status app_hold_cleanup(void *owner, struct error *err UNUSED)
 {
-    struct stage_context *context = owner;
+    struct backup_context *context = owner;
     discover_undo(context);
     /* A thaw that has failed may be able to by now. */
     (void)operation_pay_hooks(&context->operation, HOOK_POST_SNAPSHOT, HOOK_REASON_UNDO);
@@ -125,25 +125,25 @@ enum status freeze_cleanup(void *owner, struct error *err UNUSED)
     return STATUS_OK;
 }
 
-enum status freeze_post_backup(void *owner, struct error *err UNUSED)
+enum status app_hold_post_backup(void *owner, struct error *err UNUSED)
 {
-    struct stage_context *context = owner;
+    struct backup_context *context = owner;
     (void)operation_pay_hooks(&context->operation, HOOK_POST_BACKUP, HOOK_REASON_BACKUP);
     operation_close_record(&context->operation);
     return STATUS_OK;
 }
 
-void freeze_undo_pre_backup(void *owner)
+void app_hold_undo_pre_backup(void *owner)
 {
-    struct stage_context *context = owner;
+    struct backup_context *context = owner;
     (void)operation_pay_hooks(&context->operation, HOOK_POST_BACKUP, HOOK_REASON_UNDO);
     operation_close_record(&context->operation);
 }
 
 /* The application first: removing a large copy takes its time. */
-void freeze_undo_pre_snapshot(void *owner)
+void app_hold_undo_pre_snapshot(void *owner)
 {
-    struct stage_context *context = owner;
+    struct backup_context *context = owner;
     (void)operation_pay_hooks(&context->operation, HOOK_POST_SNAPSHOT, HOOK_REASON_UNDO);
     remove_snapshots(context);
 }

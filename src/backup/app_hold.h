@@ -16,14 +16,14 @@
 
 #include "core/error.h"
 
-enum status freeze_pre_backup(void *owner, struct error *err) MUST_CHECK;
-enum status freeze_pre_snapshot(void *owner, struct error *err) MUST_CHECK;
-enum status freeze_snapshot(void *owner, struct error *err) MUST_CHECK;
-enum status freeze_post_snapshot(void *owner, struct error *err) MUST_CHECK;
-enum status freeze_cleanup(void *owner, struct error *err) MUST_CHECK;
-enum status freeze_post_backup(void *owner, struct error *err) MUST_CHECK;
+enum status app_hold_pre_backup(void *owner, struct error *err) MUST_CHECK;
+enum status app_hold_pre_snapshot(void *owner, struct error *err) MUST_CHECK;
+enum status app_hold_snapshot(void *owner, struct error *err) MUST_CHECK;
+enum status app_hold_post_snapshot(void *owner, struct error *err) MUST_CHECK;
+enum status app_hold_cleanup(void *owner, struct error *err) MUST_CHECK;
+enum status app_hold_post_backup(void *owner, struct error *err) MUST_CHECK;
 
-void freeze_undo_pre_backup(void *owner);
-void freeze_undo_pre_snapshot(void *owner);
+void app_hold_undo_pre_backup(void *owner);
+void app_hold_undo_pre_snapshot(void *owner);
 
 #endif

@@ -11,18 +11,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TRAILS_BYTES_MAX = 24 << 20 }; /* some 250,000 entries */
+enum { RECORDINGS_BYTES_MAX = 24 << 20 }; /* some 250,000 entries */
 
 static enum status start_upload(void *owner, struct error *err)
 {
-    struct stage_context *context = owner;
+    struct backup_context *context = owner;
     context->state = BACKUP_RUNNING;
     if (operation_report(&context->operation, err) != STATUS_OK)
         return err->status;
     return upload_run(context, err);
 }
 
-static enum status init_record(struct stage_context *context, struct error *err)
+static enum status init_record(struct backup_context *context, struct error *err)
 {
     const struct app_definition *app = context->operation.app;
     struct undo_record *record = &context->operation.record;
@@ -30,15 +30,15 @@ static enum status init_record(struct stage_context *context, struct error *err)
     record->hooks[HOOK_POST_BACKUP] = app->hooks[HOOK_POST_BACKUP];
     record->snapshots = calloc(context->volume_count, sizeof(*record->snapshots));
     context->volumes = calloc(context->volume_count, sizeof(*context->volumes));
-    context->trails = calloc(context->volume_count, sizeof(*context->trails));
-    if (record->snapshots == NULL || context->volumes == NULL || context->trails == NULL)
+    context->recordings = calloc(context->volume_count, sizeof(*context->recordings));
+    if (record->snapshots == NULL || context->volumes == NULL || context->recordings == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "%zu volumes", context->volume_count);
     for (size_t i = 0; i < context->volume_count; i++)
-        trail_init(&context->trails[i], TRAILS_BYTES_MAX / context->volume_count);
+        walk_recording_init(&context->recordings[i], RECORDINGS_BYTES_MAX / context->volume_count);
     return STATUS_OK;
 }
 
-static enum status prepare(struct stage_context *context, struct error *err)
+static enum status prepare(struct backup_context *context, struct error *err)
 {
     const struct app_definition *app = context->operation.app;
     const char *const *patterns = (const char *const *)app->excludes;
@@ -49,7 +49,7 @@ static enum status prepare(struct stage_context *context, struct error *err)
 }
 
 /* What is still owed is owed by this attempt: its record takes the place of the earlier one's. */
-static void adopt_debt(struct stage_context *context)
+static void adopt_debt(struct backup_context *context)
 {
     struct undo_record left = {0};
     struct error ignored; /* unreadable: it has been set aside, and told */
@@ -64,7 +64,7 @@ static void adopt_debt(struct stage_context *context)
 
 /* The attempt that committed may have died before it gave its lock back: taking one removes those
  * of dead processes. If that cannot be done now, the next backup does it. */
-static void clear_locks(struct stage_context *context)
+static void clear_locks(struct backup_context *context)
 {
     struct error ignored;
     if (repository_lock(context->operation.repository, false, context->operation.work->cancel,
@@ -82,7 +82,7 @@ static const enum compression compressions[BUCKET_COMPRESSION_COUNT] = {
 /* Whoever has the repository to himself, a prune or a check, may have it for hours: each attempt
  * until then would hold the application for nothing. No lock is taken here: the hooks may take
  * longer than it can go without being renewed. */
-static enum status find_or_check_locks(struct stage_context *context, struct error *err)
+static enum status find_or_check_locks(struct backup_context *context, struct error *err)
 {
     enum status status = commit_find(context, &context->is_found, err);
     return status != STATUS_OK || context->is_found
@@ -94,7 +94,7 @@ static enum status find_or_check_locks(struct stage_context *context, struct err
  */
 static enum status open_repository(void *owner, struct error *err)
 {
-    struct stage_context *context = owner;
+    struct backup_context *context = owner;
     struct operation *operation = &context->operation;
     const struct work *work = operation->work;
     if (work_open_store(work, &operation->store, err) != STATUS_OK ||
@@ -111,24 +111,24 @@ static enum status open_repository(void *owner, struct error *err)
     return STATUS_OK;
 }
 
-static const struct stage opening = {"open", open_repository, NULL};
+static const struct pipeline_stage opening = {"open", open_repository, NULL};
 
 /* clang-format off */
-static const struct stage stages[] = {
-    {"pre-backup",    freeze_pre_backup,    freeze_undo_pre_backup},
-    {"pre-snapshot",  freeze_pre_snapshot,  freeze_undo_pre_snapshot},
-    {"snapshot",      freeze_snapshot,      NULL}, /* its plan is owed since pre-snapshot */
-    {"post-snapshot", freeze_post_snapshot, NULL},
+static const struct pipeline_stage stages[] = {
+    {"pre-backup",    app_hold_pre_backup,    app_hold_undo_pre_backup},
+    {"pre-snapshot",  app_hold_pre_snapshot,  app_hold_undo_pre_snapshot},
+    {"snapshot",      app_hold_snapshot,      NULL}, /* its plan is owed since pre-snapshot */
+    {"post-snapshot", app_hold_post_snapshot, NULL},
     {"discover",      discover_run,         discover_undo}, /* what it begins, the upload uses */
     {"upload",        start_upload,         NULL},
     {"commit",        commit_run,           NULL},
-    {"cleanup",       freeze_cleanup,       NULL},
-    {"post-backup",   freeze_post_backup,   NULL},
+    {"cleanup",       app_hold_cleanup,       NULL},
+    {"post-backup",   app_hold_post_backup,   NULL},
 };
 
 /* clang-format on */
 
-static enum status run_stages(struct stage_context *context, struct error *err)
+static enum status run_stages(struct backup_context *context, struct error *err)
 {
     struct operation *operation = &context->operation;
     if (pipeline_run(&opening, 1, operation, err) != STATUS_OK)
@@ -139,13 +139,13 @@ static enum status run_stages(struct stage_context *context, struct error *err)
     return STATUS_OK;
 }
 
-static void context_done(struct stage_context *context)
+static void context_done(struct backup_context *context)
 {
     operation_done(&context->operation);
     exclude_free(context->exclude);
-    for (size_t i = 0; context->trails != NULL && i < context->volume_count; i++)
-        trail_done(&context->trails[i]);
-    free(context->trails);
+    for (size_t i = 0; context->recordings != NULL && i < context->volume_count; i++)
+        walk_recording_done(&context->recordings[i]);
+    free(context->recordings);
     free(context->volumes);
 }
 
@@ -163,7 +163,7 @@ static struct backup_words words_of(const struct backup_plan *plan)
 enum status backup_run(const struct backup_plan *plan, struct work_result *result,
                        struct error *err)
 {
-    struct stage_context context = {
+    struct backup_context context = {
         .operation =
             {
                 .work = &plan->work,

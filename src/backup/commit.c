@@ -54,7 +54,7 @@ static enum status add_request(const struct backup_words *words, struct tags *ta
     return add_labels(words->labels, tags, snapshot, err);
 }
 
-static enum status set_tags(const struct stage_context *context, struct tags *tags,
+static enum status set_tags(const struct backup_context *context, struct tags *tags,
                             struct repository_snapshot *snapshot, struct error *err)
 {
     tag_write(TAG_BACKUP, context->operation.backup, tags->backup);
@@ -74,7 +74,7 @@ static struct timespec time_of(int64_t wall_ms)
     return (struct timespec){.tv_sec = wall_ms / 1000, .tv_nsec = wall_ms % 1000 * 1000000};
 }
 
-static enum status save(struct stage_context *context, struct error *err)
+static enum status save(struct backup_context *context, struct error *err)
 {
     const struct app_definition *app = context->operation.app;
     struct owner_cache owners = {0};
@@ -92,8 +92,8 @@ static enum status save(struct stage_context *context, struct error *err)
         .directories = context->directories.all,
         .directories_changed = context->directories.changed,
         .directories_unmodified = context->directories.unmodified,
-        .has_parent = context->parent.found,
-        .parent = context->parent.snapshot,
+        .has_parent = context->previous.found,
+        .parent = context->previous.snapshot,
         .bytes = (uint64_t)context->operation.result->bytes_total,
     };
     enum status status = set_tags(context, &tags, &snapshot, err);
@@ -108,7 +108,7 @@ static enum status save(struct stage_context *context, struct error *err)
 
 enum status commit_run(void *owner, struct error *err)
 {
-    struct stage_context *context = owner;
+    struct backup_context *context = owner;
     if (repository_flush(context->operation.repository, err) != STATUS_OK)
         return err->status;
     /* A snapshot that nobody waits for would have no record. */
@@ -120,7 +120,7 @@ enum status commit_run(void *owner, struct error *err)
 }
 
 struct search {
-    struct parent_choice *parent;
+    struct previous_choice *previous;
     char tag[TAG_SIZE];
     struct work_result *result;
     bool found;
@@ -138,7 +138,7 @@ static enum status on_snapshot(void *context, const struct repository_snapshot *
                                struct error *err UNUSED)
 {
     struct search *search = context;
-    parent_consider(search->parent, snapshot);
+    previous_choice_consider(search->previous, snapshot);
     if (search->found || !has_tag(snapshot, search->tag))
         return STATUS_OK;
     search->found = true;
@@ -150,10 +150,10 @@ static enum status on_snapshot(void *context, const struct repository_snapshot *
     return STATUS_OK;
 }
 
-/* One that cannot be read may be of an earlier attempt of this very backup, or the parent. The
- * first costs a second snapshot with the same tag, the other some reading: both are better than no
- * backup until somebody has mended the bucket. */
-static void warn_unreadable(struct stage_context *context, const struct error *cause)
+/* One that cannot be read may be of an earlier attempt of this very backup, or the one to compare
+ * with. The first costs a second snapshot with the same tag, the other some reading: both are
+ * better than no backup until somebody has mended the bucket. */
+static void warn_unreadable(struct backup_context *context, const struct error *cause)
 {
     char text[DETAIL_TEXT_MAX];
     (void)snprintf(text, sizeof(text),
@@ -164,19 +164,19 @@ static void warn_unreadable(struct stage_context *context, const struct error *c
                "Snapshot not readable", text, NULL);
 }
 
-enum status commit_find(struct stage_context *context, bool *ret_found, struct error *err)
+enum status commit_find(struct backup_context *context, bool *ret_found, struct error *err)
 {
     const struct app_definition *app = context->operation.app;
     char app_tag[TAG_SIZE];
     if (gethostname(context->host, sizeof(context->host) - 1) != 0)
         return FAIL_ERRNO(err, "host name");
     tag_write(TAG_APP, app->app.name, app_tag);
-    context->parent = (struct parent_choice){
+    context->previous = (struct previous_choice){
         .host = context->host,
         .paths = (const char *const *)app->volumes,
         .app_tag = app_tag,
     };
-    struct search search = {.result = context->operation.result, .parent = &context->parent};
+    struct search search = {.result = context->operation.result, .previous = &context->previous};
     tag_write(TAG_BACKUP, context->operation.backup, search.tag);
     enum status status =
         repository_list_snapshots(context->operation.repository, on_snapshot, &search, err);
@@ -184,7 +184,7 @@ enum status commit_find(struct stage_context *context, bool *ret_found, struct e
         warn_unreadable(context, err);
     else if (status != STATUS_OK)
         return status;
-    context->parent.app_tag = NULL; /* it ends here */
+    context->previous.app_tag = NULL; /* it ends here */
     *ret_found = search.found;
     return STATUS_OK;
 }

@@ -8,8 +8,8 @@
 enum status commit_run(void *owner, struct error *err) MUST_CHECK;
 
 /* Was this backup committed by an earlier attempt? Then the result is that of this snapshot. Finds
- * the parent as well: both take a look at every snapshot. */
-enum status commit_find(struct stage_context *context, bool *ret_found, struct error *err)
+ * the earlier backup to compare with as well: both take a look at every snapshot. */
+enum status commit_find(struct backup_context *context, bool *ret_found, struct error *err)
     MUST_CHECK;
 
 #endif

@@ -7,10 +7,10 @@
 
 enum { STAT_BLOCK_BYTES = 512, STEP_BYTES = 512 * 1024 };
 
-/* A large file on the way through the hand's slab. */
+/* A large file on the way through the thread's buffer. */
 struct stream {
-    struct hand *hand;
-    struct errand *errand;
+    struct upload_thread *thread;
+    struct upload_entry *entry;
     int fd;
     uint64_t size;
     uint64_t offset; /* of the next byte to read */
@@ -47,11 +47,11 @@ static enum status find_data(struct stream *stream, struct error *lost)
     return STATUS_OK;
 }
 
-/* Some bytes more into the slab, zeros for a hole. */
+/* Some bytes more into the buffer, zeros for a hole. */
 static enum status read_some(struct stream *stream, struct error *lost)
 {
-    struct slab *slab = stream->hand->slab;
-    size_t room = SLAB_BYTES - slab->len;
+    struct chunk_buffer *buffer = stream->thread->buffer;
+    size_t room = CHUNK_BUFFER_BYTES - buffer->len;
     if (stream->sparse && stream->offset >= stream->data_end &&
         find_data(stream, lost) != STATUS_OK)
         return lost->status;
@@ -65,14 +65,14 @@ static enum status read_some(struct stream *stream, struct error *lost)
         wanted = (size_t)(end - stream->offset);
     ssize_t got = (ssize_t)wanted;
     if (hole)
-        memset(slab->bytes + slab->len, 0, wanted);
+        memset(buffer->bytes + buffer->len, 0, wanted);
     else
-        got = read_at(stream->fd, slab->bytes + slab->len, wanted, stream->offset);
+        got = read_at(stream->fd, buffer->bytes + buffer->len, wanted, stream->offset);
     if (got < 0)
         return FAIL_ERRNO(lost, "read");
     stream->ended = got == 0;
     stream->offset += (uint64_t)got;
-    slab->len += (size_t)got;
+    buffer->len += (size_t)got;
     return STATUS_OK;
 }
 
@@ -85,36 +85,36 @@ static bool at_end(const struct stream *stream)
  * is a boundary for every polynomial. Once its id is known, they cost nothing. */
 static enum status skip_zeros(struct stream *stream, struct error *err)
 {
-    struct hand *hand = stream->hand;
+    struct upload_thread *thread = stream->thread;
     for (;;) {
-        struct slab *slab = hand->slab;
-        uint64_t position = stream->offset - slab->len;
+        struct chunk_buffer *buffer = thread->buffer;
+        uint64_t position = stream->offset - buffer->len;
         bool in_hole = stream->sparse && position >= stream->hole_start &&
                        position + CHUNK_MIN_BYTES <= stream->data_start;
         size_t index = 0;
-        if (!hand->has_zeros || !in_hole || crew_is_stopped(hand))
+        if (!thread->has_zeros || !in_hole || upload_pool_is_stopped(thread))
             return STATUS_OK;
-        if (crew_reserve_id(hand, stream->errand, &index, err) != STATUS_OK)
+        if (upload_pool_reserve_id(thread, stream->entry, &index, err) != STATUS_OK)
             return err->status;
-        crew_set_id(hand, stream->errand, index, &hand->zeros, CHUNK_MIN_BYTES);
-        size_t buffered = slab->len < CHUNK_MIN_BYTES ? slab->len : CHUNK_MIN_BYTES;
-        slab->len -= buffered;
-        memmove(slab->bytes, slab->bytes + buffered, slab->len);
+        upload_pool_set_id(thread, stream->entry, index, &thread->zeros, CHUNK_MIN_BYTES);
+        size_t buffered = buffer->len < CHUNK_MIN_BYTES ? buffer->len : CHUNK_MIN_BYTES;
+        buffer->len -= buffered;
+        memmove(buffer->bytes, buffer->bytes + buffered, buffer->len);
         stream->offset += CHUNK_MIN_BYTES - buffered;
     }
 }
 
-/* The length of the chunk that the slab begins with, which is read as far as that takes. */
+/* The length of the chunk that the buffer begins with, which is read as far as that takes. */
 static enum status find_chunk(struct stream *stream, size_t *ret_len, struct error *lost)
 {
-    struct hand *hand = stream->hand;
+    struct upload_thread *thread = stream->thread;
     size_t scanned = 0;
     for (;;) {
-        struct slab *slab = hand->slab;
-        if (chunker_scan(hand->chunker, slab->bytes, slab->len, &scanned))
+        struct chunk_buffer *buffer = thread->buffer;
+        if (chunker_scan(thread->chunker, buffer->bytes, buffer->len, &scanned))
             break;
         if (at_end(stream)) {
-            scanned = slab->len;
+            scanned = buffer->len;
             break;
         }
         if (read_some(stream, lost) != STATUS_OK)
@@ -132,62 +132,62 @@ static bool is_zeros(const unsigned char *bytes, size_t len)
 /* Of a sparse file, the first chunk of zeros: the thread does it by itself, to know its id. */
 static bool wants_zeros(const struct stream *stream, size_t len)
 {
-    return stream->sparse && !stream->hand->has_zeros && len == CHUNK_MIN_BYTES &&
-           is_zeros(stream->hand->slab->bytes, len);
+    return stream->sparse && !stream->thread->has_zeros && len == CHUNK_MIN_BYTES &&
+           is_zeros(stream->thread->buffer->bytes, len);
 }
 
 static enum status save_here(struct stream *stream, size_t index, size_t len, struct error *err)
 {
-    struct hand *hand = stream->hand;
-    struct slab *slab = hand->slab;
+    struct upload_thread *thread = stream->thread;
+    struct chunk_buffer *buffer = thread->buffer;
     bool zeros = wants_zeros(stream, len);
     struct blob_id id;
     bool known = false;
-    if (repository_save_blob(hand->repository, BLOB_DATA, slab->bytes, len, &id, &known, err) !=
+    if (repository_save_blob(thread->repository, BLOB_DATA, buffer->bytes, len, &id, &known, err) !=
         STATUS_OK)
         return err->status;
-    crew_set_id(hand, stream->errand, index, &id, len);
+    upload_pool_set_id(thread, stream->entry, index, &id, len);
     if (zeros) {
-        hand->zeros = id;
-        hand->has_zeros = true;
+        thread->zeros = id;
+        thread->has_zeros = true;
     }
-    slab->len -= len;
-    memmove(slab->bytes, slab->bytes + len, slab->len);
+    buffer->len -= len;
+    memmove(buffer->bytes, buffer->bytes + len, buffer->len);
     return STATUS_OK;
 }
 
 static enum status cut(struct stream *stream, size_t len, struct error *err)
 {
-    struct hand *hand = stream->hand;
+    struct upload_thread *thread = stream->thread;
     size_t index = 0;
-    if (crew_reserve_id(hand, stream->errand, &index, err) != STATUS_OK)
+    if (upload_pool_reserve_id(thread, stream->entry, &index, err) != STATUS_OK)
         return err->status;
-    struct slab *next = wants_zeros(stream, len) ? NULL : crew_find_slab(hand);
+    struct chunk_buffer *next = wants_zeros(stream, len) ? NULL : upload_pool_find_buffer(thread);
     if (next == NULL)
         return save_here(stream, index, len, err);
-    next->len = hand->slab->len - len;
-    memcpy(next->bytes, hand->slab->bytes + len, next->len);
-    hand->slab->len = len;
-    crew_offer(hand, stream->errand, index, next);
+    next->len = thread->buffer->len - len;
+    memcpy(next->bytes, thread->buffer->bytes + len, next->len);
+    thread->buffer->len = len;
+    upload_pool_offer(thread, stream->entry, index, next);
     return STATUS_OK;
 }
 
-static enum status read_large(struct hand *hand, struct errand *errand, struct error *ret_lost,
-                              struct error *err)
+static enum status read_large(struct upload_thread *thread, struct upload_entry *entry,
+                              struct error *ret_lost, struct error *err)
 {
-    const struct stat *info = &errand->info;
+    const struct stat *info = &entry->info;
     struct stream stream = {
-        .hand = hand,
-        .errand = errand,
-        .fd = errand->fd,
+        .thread = thread,
+        .entry = entry,
+        .fd = entry->fd,
         .size = (uint64_t)info->st_size,
         .data_end = (uint64_t)info->st_size,
         .sparse = (uint64_t)info->st_blocks * STAT_BLOCK_BYTES < (uint64_t)info->st_size,
     };
     if (stream.sparse)
         stream.data_end = 0; /* to be asked for */
-    hand->slab->len = 0;
-    while (!crew_is_stopped(hand)) {
+    thread->buffer->len = 0;
+    while (!upload_pool_is_stopped(thread)) {
         size_t len = 0;
         if (skip_zeros(&stream, err) != STATUS_OK)
             return err->status;
@@ -199,14 +199,15 @@ static enum status read_large(struct hand *hand, struct errand *errand, struct e
     return STATUS_OK;
 }
 
-static enum status save_offered(struct hand *hand, const struct slab *slab, struct error *err)
+static enum status save_offered(struct upload_thread *thread, const struct chunk_buffer *buffer,
+                                struct error *err)
 {
     struct blob_id id;
     bool known = false;
-    if (repository_save_blob(hand->repository, BLOB_DATA, slab->bytes, slab->len, &id, &known,
+    if (repository_save_blob(thread->repository, BLOB_DATA, buffer->bytes, buffer->len, &id, &known,
                              err) != STATUS_OK)
-        return FAIL_IN(err, "'%.200s'", slab->errand->name);
-    crew_set_id(hand, slab->errand, slab->index, &id, slab->len);
+        return FAIL_IN(err, "'%.200s'", buffer->entry->name);
+    upload_pool_set_id(thread, buffer->entry, buffer->index, &id, buffer->len);
     return STATUS_OK;
 }
 
@@ -227,43 +228,44 @@ static enum status read_all(int fd, unsigned char *bytes, size_t wanted, size_t 
 }
 
 /* One chunk; nobody else has a part of it, so there is no need to lock anything. */
-static enum status read_small(struct hand *hand, struct errand *errand, struct error *ret_lost,
-                              struct error *err)
+static enum status read_small(struct upload_thread *thread, struct upload_entry *entry,
+                              struct error *ret_lost, struct error *err)
 {
-    struct errand_content *content = &errand->content;
-    unsigned char *bytes = hand->slab->bytes;
+    struct upload_entry_content *content = &entry->content;
+    unsigned char *bytes = thread->buffer->bytes;
     size_t len = 0;
     bool known = false;
-    if (read_all(errand->fd, bytes, (size_t)errand->info.st_size, &len, ret_lost) != STATUS_OK)
+    if (read_all(entry->fd, bytes, (size_t)entry->info.st_size, &len, ret_lost) != STATUS_OK)
         return STATUS_OK;
     if (len == 0)
         return STATUS_OK;
-    if (repository_save_blob(hand->repository, BLOB_DATA, bytes, len, &content->one, &known, err) !=
-        STATUS_OK)
+    if (repository_save_blob(thread->repository, BLOB_DATA, bytes, len, &content->one, &known,
+                             err) != STATUS_OK)
         return err->status;
     content->count = 1;
     content->size = len;
-    errand->counted = (int64_t)len < errand->bytes ? (int64_t)len : errand->bytes;
-    hand->bytes += errand->counted;
-    hand->chunks++;
+    entry->counted = (int64_t)len < entry->bytes ? (int64_t)len : entry->bytes;
+    thread->bytes += entry->counted;
+    thread->chunks++;
     return STATUS_OK;
 }
 
-static enum status read_opened(struct hand *hand, struct errand *errand, struct error *err)
+static enum status read_opened(struct upload_thread *thread, struct upload_entry *entry,
+                               struct error *err)
 {
     struct error lost = {0};
-    enum status status = errand->info.st_size <= CHUNK_MIN_BYTES
-                             ? read_small(hand, errand, &lost, err)
-                             : read_large(hand, errand, &lost, err);
+    enum status status = entry->info.st_size <= CHUNK_MIN_BYTES
+                             ? read_small(thread, entry, &lost, err)
+                             : read_large(thread, entry, &lost, err);
     if (status != STATUS_OK)
-        return FAIL_IN(err, "'%.200s'", errand->name);
+        return FAIL_IN(err, "'%.200s'", entry->name);
     if (lost.status != STATUS_OK)
-        return errand_fail(errand, WARNING_UNREADABLE, &lost, err);
-    struct attributes_place place = {.fd = errand->fd};
-    if (attributes_read_extended(&hand->attributes, &place, &errand->xattrs, &errand->xattr_count,
+        return upload_entry_fail(entry, WARNING_UNREADABLE, &lost, err);
+    struct attributes_place place = {.fd = entry->fd};
+    if (attributes_read_extended(&thread->attributes, &place, &entry->xattrs, &entry->xattr_count,
                                  &lost, err) != STATUS_OK)
-        return FAIL_IN(err, "'%.200s'", errand->name);
-    return lost.status == STATUS_OK ? STATUS_OK : errand_lose_attributes(errand, &lost, err);
+        return FAIL_IN(err, "'%.200s'", entry->name);
+    return lost.status == STATUS_OK ? STATUS_OK : upload_entry_lose_attributes(entry, &lost, err);
 }
 
 /* What stat(2) cannot know of a copy, which stays what it is. */
@@ -274,24 +276,25 @@ static void keep_origin(struct stat *info, const struct stat *seen)
     info->st_ctim = seen->st_ctim;
 }
 
-static enum status read_file(struct hand *hand, struct errand *errand, struct error *err)
+static enum status read_file(struct upload_thread *thread, struct upload_entry *entry,
+                             struct error *err)
 {
     struct error lost;
-    struct stat seen = errand->info;
-    errand->fd = walk_open_at(errand->holder->fd, errand->name, 0);
-    if (errand->fd < 0 || fstat(errand->fd, &errand->info) != 0) {
+    struct stat seen = entry->info;
+    entry->fd = walk_open_at(entry->holder->fd, entry->name, 0);
+    if (entry->fd < 0 || fstat(entry->fd, &entry->info) != 0) {
         enum warning kind = errno == ELOOP ? WARNING_CHANGED : WARNING_UNREADABLE;
         error_set_errno(&lost, errno, "open");
         kind = kind == WARNING_CHANGED ? kind : warning_of(&lost);
-        return errand_fail(errand, kind, &lost, err);
+        return upload_entry_fail(entry, kind, &lost, err);
     }
-    if (!S_ISREG(errand->info.st_mode)) {
+    if (!S_ISREG(entry->info.st_mode)) {
         error_set(&lost, STATUS_CONFLICT, "it is no regular file any more");
-        return errand_fail(errand, WARNING_CHANGED, &lost, err);
+        return upload_entry_fail(entry, WARNING_CHANGED, &lost, err);
     }
-    if (errand->has_origin)
-        keep_origin(&errand->info, &seen);
-    return read_opened(hand, errand, err);
+    if (entry->has_origin)
+        keep_origin(&entry->info, &seen);
+    return read_opened(thread, entry, err);
 }
 
-const struct crew_tasks content_tasks = {.read = read_file, .save = save_offered};
+const struct upload_tasks content_tasks = {.read = read_file, .save = save_offered};

@@ -6,7 +6,7 @@
  * Length    a file is read up to the size it had when it was opened, so that one which grows faster
  *           than it is read comes to an end.
  * Holes     are not read (SEEK_DATA), and not hashed where a chunk lies wholly within one.
- * Threads   that of the hand
+ * Threads   that of the thread
  */
 #ifndef BACKUP_CONTENT_H
 #define BACKUP_CONTENT_H
@@ -15,6 +15,6 @@
 
 /* Opens, reads and saves a file, and reads its extended attributes: all that is found out about it,
  * also that it cannot be read, stands in the entry. Errors: of the repository; NO_MEMORY. */
-extern const struct crew_tasks content_tasks;
+extern const struct upload_tasks content_tasks;
 
 #endif

@@ -4,13 +4,13 @@
 
 void context_describe(void *owner, struct work_report *report)
 {
-    const struct stage_context *context = owner;
+    const struct backup_context *context = owner;
     report->state = context->state;
     report->volumes = context->volumes;
     report->volume_count = context->is_planned ? context->volume_count : 0;
 }
 
-enum status context_walk(const struct stage_context *context, size_t volume, bool again,
+enum status context_walk(const struct backup_context *context, size_t volume, bool again,
                          struct walk_options *options, struct walk **ret_walk, struct error *err)
 {
     const struct snapshot_plan *plan = &context->volumes[volume];
@@ -18,8 +18,8 @@ enum status context_walk(const struct stage_context *context, size_t volume, boo
         .volume = plan->volume,
         .exclude = context->exclude,
         .exclude_caches = context->operation.app->exclude_caches,
-        .leaves = again ? NULL : &context->trails[volume],
-        .follows = again ? &context->trails[volume] : NULL,
+        .records = again ? NULL : &context->recordings[volume],
+        .replays = again ? &context->recordings[volume] : NULL,
     };
     int fd = -1;
     if (snapshot_open(plan, &fd, err) != STATUS_OK)

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* As compared with the parent; the others are new. */
+/* As compared with the earlier backup; the others are new. */
 struct tally {
     uint64_t all, changed, unmodified;
 };
@@ -34,21 +34,21 @@ struct backup_words {
     const json_t *labels;
 };
 
-struct stage_context {
+struct backup_context {
     struct operation operation; /* its record.snapshots: one per volume, in their order */
     struct backup_words words;
     size_t threads;
     enum backup_state state;
     bool is_found; /* the backup is in the repository already, from an earlier attempt */
-    struct index_and_lock both; /* from discover to upload */
+    struct index_and_lock index_and_lock; /* from discover to upload */
     struct exclude *exclude;
     struct snapshot_plan *volumes; /* as in the record, for as long as they are read */
     size_t volume_count;
-    bool is_planned;          /* volumes are known, for those who report */
-    struct warnings warnings; /* among the details of the result's state */
-    struct trail *trails;     /* one per volume, from discover to upload */
-    char host[256];           /* this one's name */
-    struct parent_choice parent;
+    bool is_planned;                   /* volumes are known, for those who report */
+    struct warnings warnings;          /* among the details of the result's state */
+    struct walk_recording *recordings; /* one per volume, from discover to upload */
+    char host[256];                    /* this one's name */
+    struct previous_choice previous;
     struct tally files, directories; /* uploaded */
     struct blob_id tree;
 };
@@ -57,8 +57,8 @@ struct stage_context {
 void context_describe(void *owner, struct work_report *report);
 
 /* A walk over what was frozen of a volume, shown under its own path; options live as long. The
- * first one over it leaves a trail, which the second one (again) follows. */
-enum status context_walk(const struct stage_context *context, size_t volume, bool again,
+ * first one over it leaves a recording, which the second one (again) follows. */
+enum status context_walk(const struct backup_context *context, size_t volume, bool again,
                          struct walk_options *options, struct walk **ret_walk, struct error *err)
     MUST_CHECK;
 

@@ -9,8 +9,8 @@ enum { ITEMS_PER_REPORT = 1024 };
 
 static void *load(void *argument)
 {
-    struct stage_context *context = argument;
-    struct error *failure = &context->both.failure;
+    struct backup_context *context = argument;
+    struct error *failure = &context->index_and_lock.failure;
     if (repository_load_index(context->operation.repository, context->operation.work->cancel,
                               failure) == STATUS_OK)
         failure->status = STATUS_OK;
@@ -18,9 +18,9 @@ static void *load(void *argument)
 }
 
 /* Without a thread it is done at once. */
-static void start_loading(struct stage_context *context)
+static void start_loading(struct backup_context *context)
 {
-    struct index_and_lock *both = &context->both;
+    struct index_and_lock *both = &context->index_and_lock;
     struct error ignored;
     both->failure = (struct error){0};
     both->running = thread_start(load, context, &both->thread, &ignored) == STATUS_OK;
@@ -28,14 +28,14 @@ static void start_loading(struct stage_context *context)
         (void)load(context);
 }
 
-static void wait_for_loading(struct stage_context *context)
+static void wait_for_loading(struct backup_context *context)
 {
-    if (context->both.running)
-        (void)pthread_join(context->both.thread, NULL);
-    context->both.running = false;
+    if (context->index_and_lock.running)
+        (void)pthread_join(context->index_and_lock.thread, NULL);
+    context->index_and_lock.running = false;
 }
 
-static enum status start(struct stage_context *context, struct error *err)
+static enum status start(struct backup_context *context, struct error *err)
 {
     if (repository_start_lock(context->operation.repository, false, context->operation.work->cancel,
                               err) != STATUS_OK)
@@ -45,7 +45,7 @@ static enum status start(struct stage_context *context, struct error *err)
     return STATUS_OK;
 }
 
-static enum status count_volume(struct stage_context *context, size_t volume, int64_t *bytes,
+static enum status count_volume(struct backup_context *context, size_t volume, int64_t *bytes,
                                 struct error *err)
 {
     struct walk_options options;
@@ -66,7 +66,7 @@ static enum status count_volume(struct stage_context *context, size_t volume, in
     }
 }
 
-static enum status count_volumes(struct stage_context *context, struct error *err)
+static enum status count_volumes(struct backup_context *context, struct error *err)
 {
     struct rlimit before;
     walk_raise_descriptors(&before);
@@ -84,27 +84,27 @@ static enum status count_volumes(struct stage_context *context, struct error *er
 
 enum status discover_run(void *owner, struct error *err)
 {
-    struct stage_context *context = owner;
+    struct backup_context *context = owner;
     if (start(context, err) != STATUS_OK)
         return err->status;
     return count_volumes(context, err);
 }
 
-enum status discover_finish(struct stage_context *context, struct error *err)
+enum status discover_finish(struct backup_context *context, struct error *err)
 {
     enum status status =
         repository_finish_lock(context->operation.repository, context->operation.work->cancel, err);
     context->operation.locked = status == STATUS_OK;
     wait_for_loading(context);
-    if (status != STATUS_OK || context->both.failure.status == STATUS_OK)
+    if (status != STATUS_OK || context->index_and_lock.failure.status == STATUS_OK)
         return status;
-    *err = context->both.failure;
+    *err = context->index_and_lock.failure;
     return error_status(err);
 }
 
 void discover_undo(void *owner)
 {
-    struct stage_context *context = owner;
+    struct backup_context *context = owner;
     struct error ignored; /* closing the repository tries once more; a lock of a dead process is
                              taken away by the next one */
     wait_for_loading(context);

@@ -8,10 +8,10 @@
 
 #include "core/error.h"
 
-struct stage_context;
+struct backup_context;
 
 /* The stage; owner: the backup's context. Begins with lock and index: the lock counts as taken, is
- * renewed and given back. Leaves a trail for the upload. Sets bytes_total and bytes_done of the
+ * renewed and given back. Leaves a recording for the upload. Sets bytes_total and bytes_done of the
  * result. What cannot be looked at counts nothing here: the upload finds it again, and says so. */
 enum status discover_run(void *owner, struct error *err) MUST_CHECK;
 /* Ends what was begun, and gives the lock back. */
@@ -19,6 +19,6 @@ void discover_undo(void *owner);
 
 /* Waits for lock and index. That the repository is locked counts more than that its index could not
  * be read meanwhile. */
-enum status discover_finish(struct stage_context *context, struct error *err) MUST_CHECK;
+enum status discover_finish(struct backup_context *context, struct error *err) MUST_CHECK;
 
 #endif

@@ -10,7 +10,7 @@ struct level {
     bool has_node;
 };
 
-struct parent {
+struct previous_tree {
     struct repository *repository; /* borrowed */
     struct blob_id root;
     struct level *levels;
@@ -51,7 +51,8 @@ static bool has_paths(const struct repository_snapshot *snapshot, const char *co
     return true;
 }
 
-void parent_consider(struct parent_choice *choice, const struct repository_snapshot *snapshot)
+void previous_choice_consider(struct previous_choice *choice,
+                              const struct repository_snapshot *snapshot)
 {
     if (snapshot->hostname == NULL || strcmp(snapshot->hostname, choice->host) != 0)
         return;
@@ -71,10 +72,10 @@ void parent_consider(struct parent_choice *choice, const struct repository_snaps
     choice->time = snapshot->time;
 }
 
-static void note_damage(struct parent *parent, const struct error *cause)
+static void note_damage(struct previous_tree *previous, const struct error *cause)
 {
-    if (parent->damage.status == STATUS_OK)
-        parent->damage = *cause;
+    if (previous->damage.status == STATUS_OK)
+        previous->damage = *cause;
 }
 
 static void close_level(struct level *level)
@@ -84,79 +85,80 @@ static void close_level(struct level *level)
 }
 
 /* To the next node of the level; past the last, or at damage, the level is empty. */
-static void advance(struct parent *parent, struct level *level)
+static void advance(struct previous_tree *previous, struct level *level)
 {
     struct error cause = {0};
     bool more = false;
     enum status status = tree_reader_next(level->reader, &level->node, &more, &cause);
     if (status != STATUS_OK)
-        note_damage(parent, &cause);
+        note_damage(previous, &cause);
     level->has_node = status == STATUS_OK && more;
     if (!level->has_node)
         close_level(level);
 }
 
 /* tree NULL: an empty directory. */
-static enum status push(struct parent *parent, const struct blob_id *tree, struct error *err)
+static enum status push(struct previous_tree *previous, const struct blob_id *tree,
+                        struct error *err)
 {
-    if (parent->depth == parent->capacity) {
-        size_t capacity = parent->capacity == 0 ? 16 : parent->capacity * 2;
-        struct level *levels = reallocarray(parent->levels, capacity, sizeof(*levels));
+    if (previous->depth == previous->capacity) {
+        size_t capacity = previous->capacity == 0 ? 16 : previous->capacity * 2;
+        struct level *levels = reallocarray(previous->levels, capacity, sizeof(*levels));
         if (levels == NULL)
-            return FAIL(err, STATUS_NO_MEMORY, "a parent tree %zu directories deep", capacity);
-        parent->levels = levels;
-        parent->capacity = capacity;
+            return FAIL(err, STATUS_NO_MEMORY, "an earlier tree %zu directories deep", capacity);
+        previous->levels = levels;
+        previous->capacity = capacity;
     }
-    struct level *level = &parent->levels[parent->depth++];
+    struct level *level = &previous->levels[previous->depth++];
     *level = (struct level){0};
     struct error cause = {0};
     if (tree == NULL)
         return STATUS_OK;
-    if (tree_reader_open(parent->repository, tree, &level->reader, &cause) != STATUS_OK)
-        note_damage(parent, &cause);
+    if (tree_reader_open(previous->repository, tree, &level->reader, &cause) != STATUS_OK)
+        note_damage(previous, &cause);
     return STATUS_OK;
 }
 
-enum status parent_open(struct repository *repository, const struct blob_id *tree,
-                        struct parent **ret_parent, struct error *err)
+enum status previous_tree_open(struct repository *repository, const struct blob_id *tree,
+                               struct previous_tree **ret_tree, struct error *err)
 {
-    CLEANUP(parent_closep) struct parent *parent = calloc(1, sizeof(*parent));
-    if (parent == NULL)
-        return FAIL(err, STATUS_NO_MEMORY, "a parent tree");
-    parent->repository = repository;
-    parent->root = *tree;
-    if (push(parent, tree, err) != STATUS_OK)
+    CLEANUP(previous_tree_closep) struct previous_tree *previous = calloc(1, sizeof(*previous));
+    if (previous == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "an earlier tree");
+    previous->repository = repository;
+    previous->root = *tree;
+    if (push(previous, tree, err) != STATUS_OK)
         return err->status;
-    *ret_parent = STEAL(parent);
+    *ret_tree = STEAL(previous);
     return STATUS_OK;
 }
 
-void parent_close(struct parent *parent)
+void previous_tree_close(struct previous_tree *previous)
 {
-    if (parent == NULL)
+    if (previous == NULL)
         return;
-    while (parent->depth > 0)
-        parent_leave(parent);
-    free(parent->levels);
-    free(parent);
+    while (previous->depth > 0)
+        previous_tree_leave(previous);
+    free(previous->levels);
+    free(previous);
 }
 
-const struct tree_node *parent_find(struct parent *parent, const char *name)
+const struct tree_node *previous_tree_find(struct previous_tree *previous, const char *name)
 {
-    if (parent == NULL)
+    if (previous == NULL)
         return NULL;
-    struct level *level = &parent->levels[parent->depth - 1];
+    struct level *level = &previous->levels[previous->depth - 1];
     while (level->reader != NULL && (!level->has_node || strcmp(level->node.name, name) < 0))
-        advance(parent, level);
+        advance(previous, level);
     return level->has_node && strcmp(level->node.name, name) == 0 ? &level->node : NULL;
 }
 
-bool parent_match(struct parent *parent, const struct tree_node *node,
-                  struct tree_node_text *ret_text)
+bool previous_tree_match(struct previous_tree *previous, const struct tree_node *node,
+                         struct tree_node_text *ret_text)
 {
-    if (parent == NULL)
+    if (previous == NULL)
         return false;
-    struct level *level = &parent->levels[parent->depth - 1];
+    struct level *level = &previous->levels[previous->depth - 1];
     if (level->reader == NULL || (level->has_node && strcmp(level->node.name, node->name) >= 0))
         return false;
     if (!tree_reader_match(level->reader, node, ret_text))
@@ -165,46 +167,47 @@ bool parent_match(struct parent *parent, const struct tree_node *node,
     return true;
 }
 
-enum status parent_enter(struct parent *parent, const char *name, struct error *err)
+enum status previous_tree_enter(struct previous_tree *previous, const char *name, struct error *err)
 {
-    if (parent == NULL)
+    if (previous == NULL)
         return STATUS_OK;
-    const struct tree_node *node = parent_find(parent, name);
+    const struct tree_node *node = previous_tree_find(previous, name);
     bool is_tree = node != NULL && node->type == TREE_NODE_DIR && node->has_subtree;
     struct blob_id tree = is_tree ? node->subtree : (struct blob_id){{0}}; /* levels may move */
-    return push(parent, is_tree ? &tree : NULL, err);
+    return push(previous, is_tree ? &tree : NULL, err);
 }
 
-void parent_leave(struct parent *parent)
+void previous_tree_leave(struct previous_tree *previous)
 {
-    if (parent != NULL)
-        close_level(&parent->levels[--parent->depth]);
+    if (previous != NULL)
+        close_level(&previous->levels[--previous->depth]);
 }
 
-enum status parent_move_to(struct parent *parent, const char *path, struct error *err)
+enum status previous_tree_move_to(struct previous_tree *previous, const char *path,
+                                  struct error *err)
 {
-    if (parent == NULL)
+    if (previous == NULL)
         return STATUS_OK;
-    while (parent->depth > 0)
-        parent_leave(parent);
-    if (push(parent, &parent->root, err) != STATUS_OK)
+    while (previous->depth > 0)
+        previous_tree_leave(previous);
+    if (push(previous, &previous->root, err) != STATUS_OK)
         return err->status;
     const char *name = path + 1;
     for (const char *slash = strchr(name, '/'); slash != NULL; slash = strchr(name, '/')) {
         CLEANUP(freep) char *component = strndup(name, (size_t)(slash - name));
         if (component == NULL)
             return FAIL(err, STATUS_NO_MEMORY, "a path of %zu bytes", strlen(path));
-        if (parent_enter(parent, component, err) != STATUS_OK)
+        if (previous_tree_enter(previous, component, err) != STATUS_OK)
             return err->status;
         name = slash + 1;
     }
     return STATUS_OK;
 }
 
-const struct error *parent_damage(const struct parent *parent)
+const struct error *previous_tree_damage(const struct previous_tree *previous)
 {
     static const struct error none;
-    return parent == NULL ? &none : &parent->damage;
+    return previous == NULL ? &none : &previous->damage;
 }
 
 static bool is_same_time(struct timespec a, struct timespec b)
@@ -212,7 +215,7 @@ static bool is_same_time(struct timespec a, struct timespec b)
     return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
-bool parent_is_same(const struct tree_node *node, const struct stat *info)
+bool previous_tree_is_same(const struct tree_node *node, const struct stat *info)
 {
     struct tree_node now;
     return tree_node_from_stat(info, &now) && now.type == node->type && now.size == node->size &&

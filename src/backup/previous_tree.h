@@ -1,6 +1,6 @@
 /*
- * Parent: the tree of an earlier backup, read forward in step with the walk of the new one, so that
- * what is unchanged need not be read again.
+ * Previous tree: the tree of an earlier backup, read forward in step with the walk of the new one,
+ * so that what is unchanged need not be read again.
  *
  * Order     names are asked for in the order of their bytes, as a walk has them; a directory is
  *           entered where its name comes, and left.
@@ -21,9 +21,9 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
-/* Which of a repository's snapshots is the parent: the latest of this host with the same paths or,
+/* Which of a repository's snapshots is read: the latest of this host with the same paths or,
  * without one, of the same app. */
-struct parent_choice {
+struct previous_choice {
     const char *host; /* what is looked for; borrowed */
     const char *const *paths;
     const char *app_tag;
@@ -32,36 +32,39 @@ struct parent_choice {
     struct timespec time;
 };
 
-void parent_consider(struct parent_choice *choice, const struct repository_snapshot *snapshot);
+void previous_choice_consider(struct previous_choice *choice,
+                              const struct repository_snapshot *snapshot);
 
-struct parent;
+struct previous_tree;
 
-/* In the root of the tree. The repository is borrowed. Caller owns *ret_parent. */
-enum status parent_open(struct repository *repository, const struct blob_id *tree,
-                        struct parent **ret_parent, struct error *err) MUST_CHECK;
-void parent_close(struct parent *parent); /* NULL is a no-op */
-DEFINE_CLEANUP(struct parent *, parent_close)
+/* In the root of the tree. The repository is borrowed. Caller owns *ret_tree. */
+enum status previous_tree_open(struct repository *repository, const struct blob_id *tree,
+                               struct previous_tree **ret_tree, struct error *err) MUST_CHECK;
+void previous_tree_close(struct previous_tree *previous); /* NULL is a no-op */
+DEFINE_CLEANUP(struct previous_tree *, previous_tree_close)
 
-/* All of them take NULL for "no parent": then nothing is ever found. */
+/* All of them take NULL for "no earlier backup": then nothing is ever found. */
 
 /* The node of this name in the directory that we are in, until the next call; NULL: none. */
-const struct tree_node *parent_find(struct parent *parent, const char *name);
+const struct tree_node *previous_tree_find(struct previous_tree *previous, const char *name);
 /* Is the next entry just this file, as tree_reader_match() has it? Then it is passed. What it says
  * of the content may be taken over without another look at the node: it is unchanged by every rule.
  */
-bool parent_match(struct parent *parent, const struct tree_node *node,
-                  struct tree_node_text *ret_text);
+bool previous_tree_match(struct previous_tree *previous, const struct tree_node *node,
+                         struct tree_node_text *ret_text);
 /* Into the directory of this name; into an empty one if there is none. */
-enum status parent_enter(struct parent *parent, const char *name, struct error *err) MUST_CHECK;
-/* And out again: parent_find() still finds its node. */
-void parent_leave(struct parent *parent);
+enum status previous_tree_enter(struct previous_tree *previous, const char *name, struct error *err)
+    MUST_CHECK;
+/* And out again: previous_tree_find() still finds its node. */
+void previous_tree_leave(struct previous_tree *previous);
 /* From the root into the directory that holds this absolute path. */
-enum status parent_move_to(struct parent *parent, const char *path, struct error *err) MUST_CHECK;
+enum status previous_tree_move_to(struct previous_tree *previous, const char *path,
+                                  struct error *err) MUST_CHECK;
 
 /* Why something could not be read; status OK: nothing. */
-const struct error *parent_damage(const struct parent *parent);
+const struct error *previous_tree_damage(const struct previous_tree *previous);
 
 /* May what the node says of content and attributes be taken over? */
-bool parent_is_same(const struct tree_node *node, const struct stat *info);
+bool previous_tree_is_same(const struct tree_node *node, const struct stat *info);
 
 #endif

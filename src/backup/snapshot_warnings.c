@@ -19,7 +19,8 @@ static bool expects_snapshot(const struct app_definition *app)
 }
 
 /* The first volume without a snapshot, NULL if each has one, and how many there are. */
-static const struct snapshot_plan *find_live(const struct stage_context *context, size_t *ret_count)
+static const struct snapshot_plan *find_live(const struct backup_context *context,
+                                             size_t *ret_count)
 {
     const struct snapshot_plan *first = NULL;
     *ret_count = 0;
@@ -34,7 +35,7 @@ static const struct snapshot_plan *find_live(const struct stage_context *context
 }
 
 /* One entry, whatever the number of volumes: all have the same cause and the same remedy. */
-static enum status tell_live_volumes(struct stage_context *context, const struct mounts *mounts,
+static enum status tell_live_volumes(struct backup_context *context, const struct mounts *mounts,
                                      struct error *err)
 {
     size_t count = 0;
@@ -70,7 +71,7 @@ static bool is_directory(const char *path)
 }
 
 /* Is it, or a directory on the way to it, left out on purpose? */
-static bool is_excluded(const struct stage_context *context, const char *volume, const char *path)
+static bool is_excluded(const struct backup_context *context, const char *volume, const char *path)
 {
     char part[PATH_MAX];
     size_t volume_len = strcmp(volume, "/") == 0 ? 0 : strlen(volume);
@@ -99,7 +100,7 @@ static bool is_missing(const struct snapshot_plan *plan, const struct mount *mou
                                               : is_directory(mount->path);
 }
 
-static enum status tell_mounts(struct stage_context *context, const struct snapshot_plan *plan,
+static enum status tell_mounts(struct backup_context *context, const struct snapshot_plan *plan,
                                const struct mounts *mounts, struct error *err)
 {
     struct mount around;
@@ -113,7 +114,7 @@ static enum status tell_mounts(struct stage_context *context, const struct snaps
     return STATUS_OK;
 }
 
-static enum status tell(struct stage_context *context, const struct mounts *mounts,
+static enum status tell(struct backup_context *context, const struct mounts *mounts,
                         struct error *err)
 {
     if (tell_live_volumes(context, mounts, err) != STATUS_OK)
@@ -127,7 +128,7 @@ static enum status tell(struct stage_context *context, const struct mounts *moun
     return status;
 }
 
-enum status caveats_tell(struct stage_context *context, struct error *err)
+enum status snapshot_warnings_tell(struct backup_context *context, struct error *err)
 {
     CLEANUP(mounts_done) struct mounts mounts;
     if (mounts_read(&mounts, err) != STATUS_OK)

@@ -12,6 +12,6 @@
  * mount_skipped   a mount below a volume, which a snapshot does not have, and no exclude names.
  *                 Where there is no snapshot the walk itself meets it.
  */
-enum status caveats_tell(struct stage_context *context, struct error *err) MUST_CHECK;
+enum status snapshot_warnings_tell(struct backup_context *context, struct error *err) MUST_CHECK;
 
 #endif

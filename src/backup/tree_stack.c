@@ -2,66 +2,68 @@
 
 #include <stdlib.h>
 
-enum status branch_init(struct branch *branch, struct repository *repository, struct error *err)
+enum status tree_stack_init(struct tree_stack *stack, struct repository *repository,
+                            struct error *err)
 {
-    *branch = (struct branch){.repository = repository};
-    return branch_enter(branch, err);
+    *stack = (struct tree_stack){.repository = repository};
+    return tree_stack_enter(stack, err);
 }
 
-void branch_done(struct branch *branch)
+void tree_stack_done(struct tree_stack *stack)
 {
-    while (branch->depth > 0)
-        tree_writer_free(branch->writers[--branch->depth]);
-    free(branch->writers);
-    *branch = (struct branch){0};
+    while (stack->depth > 0)
+        tree_writer_free(stack->writers[--stack->depth]);
+    free(stack->writers);
+    *stack = (struct tree_stack){0};
 }
 
-enum status branch_enter(struct branch *branch, struct error *err)
+enum status tree_stack_enter(struct tree_stack *stack, struct error *err)
 {
-    if (branch->depth == branch->capacity) {
-        size_t capacity = branch->capacity == 0 ? 16 : branch->capacity * 2;
+    if (stack->depth == stack->capacity) {
+        size_t capacity = stack->capacity == 0 ? 16 : stack->capacity * 2;
         struct tree_writer **writers =
-            realloc(branch->writers, capacity * sizeof(struct tree_writer *));
+            realloc(stack->writers, capacity * sizeof(struct tree_writer *));
         if (writers == NULL)
             return FAIL(err, STATUS_NO_MEMORY, "a tree %zu directories deep", capacity);
-        branch->writers = writers;
-        branch->capacity = capacity;
+        stack->writers = writers;
+        stack->capacity = capacity;
     }
-    if (tree_writer_new(branch->repository, &branch->writers[branch->depth], err) != STATUS_OK)
+    if (tree_writer_new(stack->repository, &stack->writers[stack->depth], err) != STATUS_OK)
         return err->status;
-    branch->depth++;
+    stack->depth++;
     return STATUS_OK;
 }
 
-enum status branch_add(struct branch *branch, const struct tree_node *node, struct error *err)
+enum status tree_stack_add(struct tree_stack *stack, const struct tree_node *node,
+                           struct error *err)
 {
-    return tree_writer_add(branch->writers[branch->depth - 1], node, err);
+    return tree_writer_add(stack->writers[stack->depth - 1], node, err);
 }
 
-enum status branch_add_text(struct branch *branch, const char *name, const char *text, size_t len,
-                            struct error *err)
+enum status tree_stack_add_text(struct tree_stack *stack, const char *name, const char *text,
+                                size_t len, struct error *err)
 {
-    return tree_writer_add_text(branch->writers[branch->depth - 1], name, text, len, err);
+    return tree_writer_add_text(stack->writers[stack->depth - 1], name, text, len, err);
 }
 
-static enum status finish_top(struct branch *branch, struct blob_id *ret_id, struct error *err)
+static enum status finish_top(struct tree_stack *stack, struct blob_id *ret_id, struct error *err)
 {
-    struct tree_writer *writer = branch->writers[--branch->depth];
+    struct tree_writer *writer = stack->writers[--stack->depth];
     enum status status = tree_writer_finish(writer, ret_id, err);
     tree_writer_free(writer);
     return status;
 }
 
-enum status branch_leave(struct branch *branch, struct tree_node *node, struct error *err)
+enum status tree_stack_leave(struct tree_stack *stack, struct tree_node *node, struct error *err)
 {
-    if (finish_top(branch, &node->subtree, err) != STATUS_OK)
+    if (finish_top(stack, &node->subtree, err) != STATUS_OK)
         return err->status;
     node->has_subtree = true;
-    return branch_add(branch, node, err);
+    return tree_stack_add(stack, node, err);
 }
 
-enum status branch_finish(struct branch *branch, struct blob_id *ret_root, struct error *err)
+enum status tree_stack_finish(struct tree_stack *stack, struct blob_id *ret_root, struct error *err)
 {
-    assert(branch->depth == 1);
-    return finish_top(branch, ret_root, err);
+    assert(stack->depth == 1);
+    return finish_top(stack, ret_root, err);
 }

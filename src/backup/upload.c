@@ -18,18 +18,18 @@
 #include <sys/resource.h>
 
 enum {
-    ITEMS_PER_LOOK = 32, /* how often the walk looks what the crew has done */
+    ITEMS_PER_LOOK = 32, /* how often the walk looks what the pool has done */
     ITEMS_PER_REPORT = 256,
     PATH_SHOWN_MAX = 4096
 };
 
 struct upload {
-    struct stage_context *context;
-    struct crew *crew;
-    struct branch branch;
+    struct backup_context *context;
+    struct upload_pool *pool;
+    struct tree_stack stack;
     struct attributes attributes;
-    struct parents parents;
-    struct parent *parent;            /* NULL: there is none */
+    struct volume_ancestors ancestors;
+    struct previous_tree *previous;   /* NULL: there is none */
     bool is_copy;                     /* the volume at hand is read in a reflink copy */
     dev_t copy_device, volume_device; /* of it */
     uint64_t wanted, lost;            /* files, and directories that could not be opened */
@@ -44,10 +44,10 @@ static void count_bytes(struct upload *upload, int64_t bytes)
     result->bytes_done += bytes < left ? bytes : left;
 }
 
-static void add_path(const struct errand *errand, struct buffer *path)
+static void add_path(const struct upload_entry *entry, struct buffer *path)
 {
     buffer_init(path, PATH_SHOWN_MAX);
-    walk_add_path(errand->holder, errand->holder == NULL ? errand->self->name : errand->name, path);
+    walk_add_path(entry->holder, entry->holder == NULL ? entry->self->name : entry->name, path);
 }
 
 static const char *shown(const struct buffer *path)
@@ -55,184 +55,184 @@ static const char *shown(const struct buffer *path)
     return path->bytes == NULL ? "" : (const char *)path->bytes;
 }
 
-static void warn(struct upload *upload, const struct errand *errand, enum warning kind,
+static void warn(struct upload *upload, const struct upload_entry *entry, enum warning kind,
                  const struct error *cause)
 {
     CLEANUP(buffer_done) struct buffer path;
-    add_path(errand, &path);
+    add_path(entry, &path);
     warnings_add(&upload->context->warnings, kind, shown(&path), cause);
 }
 
-static void warn_of_mount(struct upload *upload, const struct errand *errand)
+static void warn_of_mount(struct upload *upload, const struct upload_entry *entry)
 {
     CLEANUP(buffer_done) struct buffer path;
-    add_path(errand, &path);
+    add_path(entry, &path);
     warnings_add_mount(&upload->context->warnings, shown(&path));
 }
 
-static enum status fail_entry(const struct errand *errand, struct error *err)
+static enum status fail_entry(const struct upload_entry *entry, struct error *err)
 {
     CLEANUP(buffer_done) struct buffer path;
-    add_path(errand, &path);
+    add_path(entry, &path);
     return FAIL_IN(err, "'%.200s'", shown(&path));
 }
 
 /* What is the volume's, also where a copy of it is read. */
-static void name_node(const struct upload *upload, const struct errand *errand,
+static void name_node(const struct upload *upload, const struct upload_entry *entry,
                       struct tree_node *node)
 {
-    node->name = errand->name;
-    node->name_len = strlen(errand->name);
+    node->name = entry->name;
+    node->name_len = strlen(entry->name);
     if (node->device_id == (uint64_t)upload->copy_device)
         node->device_id = (uint64_t)upload->volume_device;
 }
 
-static enum status add_node(struct upload *upload, const struct errand *errand,
+static enum status add_node(struct upload *upload, const struct upload_entry *entry,
                             struct tree_node *node, struct error *err)
 {
-    name_node(upload, errand, node);
-    return node->type == TREE_NODE_DIR ? branch_leave(&upload->branch, node, err)
-                                       : branch_add(&upload->branch, node, err);
+    name_node(upload, entry, node);
+    return node->type == TREE_NODE_DIR ? tree_stack_leave(&upload->stack, node, err)
+                                       : tree_stack_add(&upload->stack, node, err);
 }
 
-static void count_file(struct upload *upload, const struct errand *errand)
+static void count_file(struct upload *upload, const struct upload_entry *entry)
 {
     upload->context->files.all++;
-    upload->context->files.unmodified += errand->is_reused;
-    upload->context->files.changed += errand->has_past && !errand->is_reused;
+    upload->context->files.unmodified += entry->is_reused;
+    upload->context->files.changed += entry->has_past && !entry->is_reused;
 }
 
-static enum status add_file(struct upload *upload, const struct errand *errand, struct error *err)
+static enum status add_file(struct upload *upload, const struct upload_entry *entry,
+                            struct error *err)
 {
-    count_file(upload, errand);
-    if (errand->text != NULL)
-        return branch_add_text(&upload->branch, errand->name, errand->text, errand->text_len, err);
+    count_file(upload, entry);
+    if (entry->text != NULL)
+        return tree_stack_add_text(&upload->stack, entry->name, entry->text, entry->text_len, err);
     struct tree_node node;
     struct attributes_place place = {.fd = -1, .directory = -1};
-    if (attributes_describe(&upload->attributes, &place, &errand->info, &node, err) != STATUS_OK)
+    if (attributes_describe(&upload->attributes, &place, &entry->info, &node, err) != STATUS_OK)
         return err->status;
-    if (errand->lost_attributes != NULL)
-        warn(upload, errand, WARNING_ATTRIBUTES, errand->lost_attributes);
-    node.xattrs = errand->xattrs;
-    node.xattr_count = errand->xattr_count;
-    node.size = errand->content.size;
-    node.content = errand_ids(errand);
-    node.content_count = errand->content.count;
-    return add_node(upload, errand, &node, err);
+    if (entry->lost_attributes != NULL)
+        warn(upload, entry, WARNING_ATTRIBUTES, entry->lost_attributes);
+    node.xattrs = entry->xattrs;
+    node.xattr_count = entry->xattr_count;
+    node.size = entry->content.size;
+    node.content = upload_entry_ids(entry);
+    node.content_count = entry->content.count;
+    return add_node(upload, entry, &node, err);
 }
 
 /* Whatever became of the file, its bytes are dealt with: the rest of its size counts as done. */
-static enum status settle_file(struct upload *upload, const struct errand *errand,
+static enum status settle_file(struct upload *upload, const struct upload_entry *entry,
                                struct error *err)
 {
     upload->wanted++;
-    count_bytes(upload, errand->bytes - errand->counted);
-    if (errand->failure == NULL)
-        return add_file(upload, errand, err);
+    count_bytes(upload, entry->bytes - entry->counted);
+    if (entry->failure == NULL)
+        return add_file(upload, entry, err);
     upload->lost++;
-    warn(upload, errand, errand->warning, errand->failure);
+    warn(upload, entry, entry->warning, entry->failure);
     return STATUS_OK;
 }
 
 /* A symbolic link, a device, a fifo: all is in the node. */
-static enum status settle_other(struct upload *upload, const struct errand *errand,
+static enum status settle_other(struct upload *upload, const struct upload_entry *entry,
                                 struct error *err)
 {
     struct tree_node node;
     struct error lost;
     struct error failure;
-    struct attributes_place place = {
-        .fd = -1, .directory = errand->holder->fd, .name = errand->name};
+    struct attributes_place place = {.fd = -1, .directory = entry->holder->fd, .name = entry->name};
     enum status status =
-        attributes_read(&upload->attributes, &place, &errand->info, &node, &lost, &failure);
+        attributes_read(&upload->attributes, &place, &entry->info, &node, &lost, &failure);
     if (status == STATUS_NO_MEMORY) {
         *err = failure;
         return status;
     }
     if (status != STATUS_OK) {
-        warn(upload, errand, warning_of(&failure), &failure);
+        warn(upload, entry, warning_of(&failure), &failure);
         return STATUS_OK;
     }
     if (lost.status != STATUS_OK)
-        warn(upload, errand, WARNING_ATTRIBUTES, &lost);
-    return add_node(upload, errand, &node, err);
+        warn(upload, entry, WARNING_ATTRIBUTES, &lost);
+    return add_node(upload, entry, &node, err);
 }
 
 /* Is this the volume, with nothing in it, where the earlier backup has something? Maybe somebody
  * has removed it all; more often its file system is not mounted. */
-static void tell_if_emptied(struct upload *upload, const struct errand *errand, bool is_same)
+static void tell_if_emptied(struct upload *upload, const struct upload_entry *entry, bool is_same)
 {
-    bool is_volume = errand->holder == NULL;
+    bool is_volume = entry->holder == NULL;
     bool is_empty = upload->items == upload->items_before + 1; /* that the walk has entered it */
-    if (!is_volume || !is_empty || !errand->has_past || is_same)
+    if (!is_volume || !is_empty || !entry->has_past || is_same)
         return;
     char text[ERROR_TEXT_MAX];
     (void)snprintf(text, sizeof(text),
                    "'%.300s': nothing is in it to back up, where the app's earlier backup has "
                    "something: is its file system mounted?",
-                   errand->self->name);
+                   entry->self->name);
     detail_add(upload->context->warnings.details, REASON_VOLUME_EMPTY, "Volume is empty", text,
                NULL);
 }
 
-static enum status enter_directory(struct upload *upload, const struct errand *errand,
+static enum status enter_directory(struct upload *upload, const struct upload_entry *entry,
                                    struct error *err)
 {
-    if (errand->self->fd < 0)
-        warn_of_mount(upload, errand);
-    return errand->name[0] == '\0' ? STATUS_OK : branch_enter(&upload->branch, err);
+    if (entry->self->fd < 0)
+        warn_of_mount(upload, entry);
+    return entry->name[0] == '\0' ? STATUS_OK : tree_stack_enter(&upload->stack, err);
 }
 
-static enum status leave_directory(struct upload *upload, const struct errand *errand,
+static enum status leave_directory(struct upload *upload, const struct upload_entry *entry,
                                    struct error *err)
 {
-    if (errand->name[0] == '\0')
+    if (entry->name[0] == '\0')
         return STATUS_OK; /* the volume "/": its tree is the backup's root */
     struct tree_node node;
     struct error lost;
     struct attributes_place place = {
-        .fd = errand->self->fd,
-        .directory = errand->holder == NULL ? -1 : errand->holder->fd,
-        .name = errand->name,
+        .fd = entry->self->fd,
+        .directory = entry->holder == NULL ? -1 : entry->holder->fd,
+        .name = entry->name,
     };
-    if (attributes_read(&upload->attributes, &place, &errand->info, &node, &lost, err) != STATUS_OK)
+    if (attributes_read(&upload->attributes, &place, &entry->info, &node, &lost, err) != STATUS_OK)
         return err->status;
     if (lost.status != STATUS_OK)
-        warn(upload, errand, WARNING_ATTRIBUTES, &lost);
-    if (add_node(upload, errand, &node, err) != STATUS_OK)
+        warn(upload, entry, WARNING_ATTRIBUTES, &lost);
+    if (add_node(upload, entry, &node, err) != STATUS_OK)
         return err->status;
     bool is_same =
-        errand->has_past && memcmp(&node.subtree, &errand->past_tree, sizeof(node.subtree)) == 0;
+        entry->has_past && memcmp(&node.subtree, &entry->past_tree, sizeof(node.subtree)) == 0;
     upload->context->directories.all++;
     upload->context->directories.unmodified += is_same;
-    upload->context->directories.changed += errand->has_past && !is_same;
-    tell_if_emptied(upload, errand, is_same);
+    upload->context->directories.changed += entry->has_past && !is_same;
+    tell_if_emptied(upload, entry, is_same);
     return STATUS_OK;
 }
 
 /* Into the trees, in the order of the walk. */
-static enum status settle(struct upload *upload, const struct errand *errand, struct error *err)
+static enum status settle(struct upload *upload, const struct upload_entry *entry,
+                          struct error *err)
 {
-    switch (errand->kind) {
+    switch (entry->kind) {
     case WALK_ENTER:
-        return enter_directory(upload, errand, err);
+        return enter_directory(upload, entry, err);
     case WALK_LEAVE:
-        return leave_directory(upload, errand, err);
+        return leave_directory(upload, entry, err);
     case WALK_FAILED:
         upload->wanted++;
         upload->lost++;
-        warn(upload, errand, errand->warning, errand->failure);
+        warn(upload, entry, entry->warning, entry->failure);
         return STATUS_OK;
     case WALK_ENTRY:
-        return errand->is_file ? settle_file(upload, errand, err)
-                               : settle_other(upload, errand, err);
+        return entry->is_file ? settle_file(upload, entry, err) : settle_other(upload, entry, err);
     case WALK_END:
         break;
     }
     return STATUS_OK;
 }
 
-static enum status report(struct upload *upload, const struct crew_news *news, struct error *err)
+static enum status report(struct upload *upload, const struct upload_news *news, struct error *err)
 {
     count_bytes(upload, news->bytes);
     for (uint64_t i = 0; i < news->chunks; i++)
@@ -243,16 +243,16 @@ static enum status report(struct upload *upload, const struct crew_news *news, s
 /* Takes from the line what is ready. wait: there is nothing else to do. */
 static enum status settle_ready(struct upload *upload, bool wait, struct error *err)
 {
-    struct crew_news news;
-    if (crew_look(upload->crew, wait, &news, err) != STATUS_OK)
+    struct upload_news news;
+    if (upload_pool_look(upload->pool, wait, &news, err) != STATUS_OK)
         return err->status;
     if ((wait || news.chunks > 0) && report(upload, &news, err) != STATUS_OK)
         return err->status;
     for (size_t i = 0; i < news.ready; i++) {
-        const struct errand *errand = crew_next(upload->crew);
-        if (settle(upload, errand, err) != STATUS_OK)
-            return fail_entry(errand, err);
-        crew_drop(upload->crew);
+        const struct upload_entry *entry = upload_pool_next(upload->pool);
+        if (settle(upload, entry, err) != STATUS_OK)
+            return fail_entry(entry, err);
+        upload_pool_drop(upload->pool);
         if (++upload->items % ITEMS_PER_REPORT == 0 &&
             operation_report(&upload->context->operation, err) != STATUS_OK)
             return err->status;
@@ -261,14 +261,14 @@ static enum status settle_ready(struct upload *upload, bool wait, struct error *
 }
 
 /* Numbers that a copy has are new each time, but for a file, which has its origin; where nothing
- * hangs on them (hard links do) those of the parent stay, so that the tree of an unchanged
+ * hangs on them (hard links do) those of the earlier backup stay, so that the tree of an unchanged
  * directory is the same. */
-static void keep_identity(struct errand *errand, const struct tree_node *past)
+static void keep_identity(struct upload_entry *entry, const struct tree_node *past)
 {
-    if (!errand->is_directory && (errand->info.st_nlink > 1 || past->links > 1))
+    if (!entry->is_directory && (entry->info.st_nlink > 1 || past->links > 1))
         return;
-    errand->info.st_ino = past->inode;
-    errand->info.st_ctim = past->ctime;
+    entry->info.st_ino = past->inode;
+    entry->info.st_ctim = past->ctime;
 }
 
 static bool has_blobs(struct upload *upload, const struct blob_id *content, size_t count)
@@ -280,88 +280,88 @@ static bool has_blobs(struct upload *upload, const struct blob_id *content, size
 }
 
 /* The ctime tells of attributes, too: those of an unchanged file are those of its node. */
-static enum status reuse_file(struct upload *upload, struct errand *errand,
+static enum status reuse_file(struct upload *upload, struct upload_entry *entry,
                               const struct tree_node *past, struct error *err)
 {
-    if (!parent_is_same(past, &errand->info) ||
+    if (!previous_tree_is_same(past, &entry->info) ||
         !has_blobs(upload, past->content, past->content_count))
         return STATUS_OK;
-    if (errand_reuse(errand, past, err) != STATUS_OK)
+    if (upload_entry_reuse(entry, past, err) != STATUS_OK)
         return err->status;
-    return errand_reuse_xattrs(errand, past, err);
+    return upload_entry_reuse_xattrs(entry, past, err);
 }
 
 /* Most files of most backups: not a byte of the node has changed, and it is taken over as it is.
- * *ret_matched: the parent's node is passed. */
-static enum status match_file(struct upload *upload, struct errand *errand, bool *ret_matched,
+ * *ret_matched: the earlier backup's node is passed. */
+static enum status match_file(struct upload *upload, struct upload_entry *entry, bool *ret_matched,
                               struct error *err)
 {
     struct tree_node node;
     struct tree_node_text past;
     struct attributes_place place = {.fd = -1, .directory = -1};
     *ret_matched = false;
-    if (!errand->is_file || upload->parent == NULL)
+    if (!entry->is_file || upload->previous == NULL)
         return STATUS_OK;
-    if (attributes_describe(&upload->attributes, &place, &errand->info, &node, err) != STATUS_OK)
+    if (attributes_describe(&upload->attributes, &place, &entry->info, &node, err) != STATUS_OK)
         return err->status;
-    name_node(upload, errand, &node);
-    if (!parent_match(upload->parent, &node, &past))
+    name_node(upload, entry, &node);
+    if (!previous_tree_match(upload->previous, &node, &past))
         return STATUS_OK;
     *ret_matched = true;
-    errand->has_past = true;
+    entry->has_past = true;
     if (!has_blobs(upload, past.content, past.content_count))
         return STATUS_OK;
-    return errand_reuse_text(errand, &past, err);
+    return upload_entry_reuse_text(entry, &past, err);
 }
 
-static void find_origin(const struct upload *upload, struct errand *errand)
+static void find_origin(const struct upload *upload, struct upload_entry *entry)
 {
-    errand->has_origin = upload->is_copy && errand->is_file;
-    if (errand->has_origin)
-        snapshot_find_origin(errand->holder->fd, errand->name, &errand->info);
+    entry->has_origin = upload->is_copy && entry->is_file;
+    if (entry->has_origin)
+        snapshot_find_origin(entry->holder->fd, entry->name, &entry->info);
 }
 
-static enum status compare(struct upload *upload, struct errand *errand, struct error *err)
+static enum status compare(struct upload *upload, struct upload_entry *entry, struct error *err)
 {
-    bool is_root = errand->name[0] == '\0'; /* the volume "/" is the tree's root, without a node */
-    if (errand->kind == WALK_ENTER)
-        return is_root ? STATUS_OK : parent_enter(upload->parent, errand->name, err);
-    if (errand->kind == WALK_FAILED || is_root)
+    bool is_root = entry->name[0] == '\0'; /* the volume "/" is the tree's root, without a node */
+    if (entry->kind == WALK_ENTER)
+        return is_root ? STATUS_OK : previous_tree_enter(upload->previous, entry->name, err);
+    if (entry->kind == WALK_FAILED || is_root)
         return STATUS_OK;
-    find_origin(upload, errand);
+    find_origin(upload, entry);
     bool matched = false;
-    if (match_file(upload, errand, &matched, err) != STATUS_OK)
+    if (match_file(upload, entry, &matched, err) != STATUS_OK)
         return err->status;
     if (matched)
         return STATUS_OK;
-    if (errand->kind == WALK_LEAVE)
-        parent_leave(upload->parent);
-    const struct tree_node *past = parent_find(upload->parent, errand->name);
-    if (past == NULL || (past->type == TREE_NODE_DIR) != errand->is_directory ||
-        (past->type == TREE_NODE_FILE) != errand->is_file)
+    if (entry->kind == WALK_LEAVE)
+        previous_tree_leave(upload->previous);
+    const struct tree_node *past = previous_tree_find(upload->previous, entry->name);
+    if (past == NULL || (past->type == TREE_NODE_DIR) != entry->is_directory ||
+        (past->type == TREE_NODE_FILE) != entry->is_file)
         return STATUS_OK;
-    errand->has_past = true;
-    if (errand->is_file)
-        return reuse_file(upload, errand, past, err);
-    errand->past_tree = past->subtree;
+    entry->has_past = true;
+    if (entry->is_file)
+        return reuse_file(upload, entry, past, err);
+    entry->past_tree = past->subtree;
     if (upload->is_copy)
-        keep_identity(errand, past);
+        keep_identity(entry, past);
     return STATUS_OK;
 }
 
 static enum status add_item(struct upload *upload, const struct walk_item *item, struct error *err)
 {
-    struct errand *errand = NULL;
-    while (crew_is_full(upload->crew))
+    struct upload_entry *entry = NULL;
+    while (upload_pool_is_full(upload->pool))
         if (settle_ready(upload, true, err) != STATUS_OK)
             return err->status;
-    if (crew_prepare(upload->crew, item, &errand, err) != STATUS_OK)
+    if (upload_pool_prepare(upload->pool, item, &entry, err) != STATUS_OK)
         return err->status;
-    enum status status = compare(upload, errand, err);
+    enum status status = compare(upload, entry, err);
     if (status != STATUS_OK)
-        errand_done(errand);
+        upload_entry_done(entry);
     else
-        crew_push(upload->crew);
+        upload_pool_push(upload->pool);
     return status;
 }
 
@@ -377,7 +377,7 @@ static enum status walk_volume(struct upload *upload, struct walk *walk, struct 
             (items % ITEMS_PER_LOOK == 0 && settle_ready(upload, false, err) != STATUS_OK))
             return err->status;
     }
-    while (!crew_is_empty(upload->crew))
+    while (!upload_pool_is_empty(upload->pool))
         if (settle_ready(upload, true, err) != STATUS_OK)
             return err->status;
     return STATUS_OK;
@@ -402,8 +402,8 @@ static enum status upload_volume(struct upload *upload, size_t volume, struct er
     CLEANUP(walk_closep) struct walk *walk = NULL;
     upload->is_copy = plan->driver == APP_SNAPSHOT_REFLINK;
     upload->items_before = upload->items;
-    if (parents_move_to(&upload->parents, plan->volume, err) != STATUS_OK ||
-        parent_move_to(upload->parent, plan->volume, err) != STATUS_OK ||
+    if (volume_ancestors_move_to(&upload->ancestors, plan->volume, err) != STATUS_OK ||
+        previous_tree_move_to(upload->previous, plan->volume, err) != STATUS_OK ||
         find_devices(upload, plan, err) != STATUS_OK ||
         context_walk(upload->context, volume, true, &options, &walk, err) != STATUS_OK)
         return err->status;
@@ -418,53 +418,54 @@ static enum status upload_volumes(struct upload *upload, struct error *err)
     if (upload->wanted > 0 && upload->lost == upload->wanted)
         return FAIL_REASON(err, STATUS_FORBIDDEN, REASON_NOTHING_READABLE,
                            "not one of %" PRIu64 " files could be read", upload->wanted);
-    if (parents_finish(&upload->parents, err) != STATUS_OK)
+    if (volume_ancestors_finish(&upload->ancestors, err) != STATUS_OK)
         return err->status;
-    return branch_finish(&upload->branch, &upload->context->tree, err);
+    return tree_stack_finish(&upload->stack, &upload->context->tree, err);
 }
 
 /* That there is nothing to compare with costs time, and nothing else. */
-static enum status open_parent(struct upload *upload, struct error *err)
+static enum status open_previous(struct upload *upload, struct error *err)
 {
-    struct stage_context *context = upload->context;
-    if (!context->parent.found)
+    struct backup_context *context = upload->context;
+    if (!context->previous.found)
         return STATUS_OK;
-    return parent_open(context->operation.repository, &context->parent.tree, &upload->parent, err);
+    return previous_tree_open(context->operation.repository, &context->previous.tree,
+                              &upload->previous, err);
 }
 
 static void tell_damage(const struct upload *upload)
 {
-    const struct error *damage = parent_damage(upload->parent);
+    const struct error *damage = previous_tree_damage(upload->previous);
     if (damage->status != STATUS_OK)
         detail_add(upload->context->operation.result->state_details, REASON_PARENT_UNREADABLE,
                    "Earlier backup is damaged: files were read again", damage->text, NULL);
 }
 
-static enum status upload_all(struct stage_context *context, struct error *err)
+static enum status upload_all(struct backup_context *context, struct error *err)
 {
     struct upload upload = {.context = context};
-    upload.parents.branch = &upload.branch;
-    upload.parents.attributes = &upload.attributes;
+    upload.ancestors.stack = &upload.stack;
+    upload.ancestors.attributes = &upload.attributes;
     attributes_init(&upload.attributes);
 
-    enum status status = crew_new(context->operation.repository, &content_tasks, context->threads,
-                                  &upload.crew, err);
+    enum status status = upload_pool_new(context->operation.repository, &content_tasks,
+                                         context->threads, &upload.pool, err);
     if (status == STATUS_OK)
-        status = branch_init(&upload.branch, context->operation.repository, err);
+        status = tree_stack_init(&upload.stack, context->operation.repository, err);
     if (status == STATUS_OK)
-        status = open_parent(&upload, err);
+        status = open_previous(&upload, err);
     if (status == STATUS_OK)
         status = upload_volumes(&upload, err);
     tell_damage(&upload);
-    parent_close(upload.parent);
-    crew_free(upload.crew);
+    previous_tree_close(upload.previous);
+    upload_pool_free(upload.pool);
     warnings_finish(&context->warnings);
-    branch_done(&upload.branch);
+    tree_stack_done(&upload.stack);
     attributes_done(&upload.attributes);
     return status;
 }
 
-enum status upload_run(struct stage_context *context, struct error *err)
+enum status upload_run(struct backup_context *context, struct error *err)
 {
     if (discover_finish(context, err) != STATUS_OK)
         return err->status;

@@ -15,6 +15,6 @@
 #include "context.h"
 
 /* After discover_run(). Sets context->tree, files and directories. */
-enum status upload_run(struct stage_context *context, struct error *err) MUST_CHECK;
+enum status upload_run(struct backup_context *context, struct error *err) MUST_CHECK;
 
 #endif

@@ -4,78 +4,80 @@
 #include <string.h>
 #include <unistd.h>
 
-enum status errand_init(struct errand *errand, const struct walk_item *item, struct error *err)
+enum status upload_entry_init(struct upload_entry *entry, const struct walk_item *item,
+                              struct error *err)
 {
     size_t size = strlen(item->name) + 1;
-    errand->kind = item->kind;
-    errand->is_directory = item->is_directory;
-    errand->is_file = item->kind == WALK_ENTRY && S_ISREG(item->info.st_mode);
-    errand->info = item->info;
-    errand->has_origin = false;
-    errand->is_reused = false;
-    errand->has_past = false;
-    errand->bytes = errand->is_file ? item->info.st_size : 0;
-    errand->fd = -1;
-    errand->at_work = 0;
-    errand->counted = 0;
-    errand->done = !errand->is_file;
-    errand->content.ids = NULL;
-    errand->content.count = 0;
-    errand->content.capacity = 0;
-    errand->content.size = 0;
-    errand->text = NULL;
-    errand->xattrs = NULL;
-    errand->xattr_count = 0;
-    errand->lost_attributes = NULL;
-    errand->failure = NULL;
-    errand->holder = NULL;
-    errand->self = NULL;
-    errand->name = errand->short_name;
-    errand->long_name = NULL;
-    if (size <= sizeof(errand->short_name)) {
-        memcpy(errand->short_name, item->name, size);
+    entry->kind = item->kind;
+    entry->is_directory = item->is_directory;
+    entry->is_file = item->kind == WALK_ENTRY && S_ISREG(item->info.st_mode);
+    entry->info = item->info;
+    entry->has_origin = false;
+    entry->is_reused = false;
+    entry->has_past = false;
+    entry->bytes = entry->is_file ? item->info.st_size : 0;
+    entry->fd = -1;
+    entry->at_work = 0;
+    entry->counted = 0;
+    entry->done = !entry->is_file;
+    entry->content.ids = NULL;
+    entry->content.count = 0;
+    entry->content.capacity = 0;
+    entry->content.size = 0;
+    entry->text = NULL;
+    entry->xattrs = NULL;
+    entry->xattr_count = 0;
+    entry->lost_attributes = NULL;
+    entry->failure = NULL;
+    entry->holder = NULL;
+    entry->self = NULL;
+    entry->name = entry->short_name;
+    entry->long_name = NULL;
+    if (size <= sizeof(entry->short_name)) {
+        memcpy(entry->short_name, item->name, size);
     } else {
-        errand->long_name = strdup(item->name);
-        errand->name = errand->long_name;
-        if (errand->name == NULL)
+        entry->long_name = strdup(item->name);
+        entry->name = entry->long_name;
+        if (entry->name == NULL)
             return FAIL(err, STATUS_NO_MEMORY, "a file's name");
     }
     if (item->kind == WALK_FAILED &&
-        errand_fail(errand, warning_of(item->failure), item->failure, err) != STATUS_OK) {
-        errand_done(errand);
+        upload_entry_fail(entry, warning_of(item->failure), item->failure, err) != STATUS_OK) {
+        upload_entry_done(entry);
         return err->status;
     }
-    errand->holder = walk_hold(item->holder);
-    errand->self = walk_hold(item->self);
+    entry->holder = walk_hold(item->holder);
+    entry->self = walk_hold(item->self);
     return STATUS_OK;
 }
 
-void errand_done(struct errand *errand)
+void upload_entry_done(struct upload_entry *entry)
 {
-    free(errand->long_name);
-    if (errand->fd >= 0)
-        (void)close(errand->fd);
-    walk_drop(errand->holder);
-    walk_drop(errand->self);
-    free(errand->content.ids);
-    free(errand->text);
-    free(errand->xattrs);
-    free(errand->lost_attributes);
-    free(errand->failure);
-    errand->long_name = NULL;
-    errand->fd = -1;
-    errand->holder = NULL;
-    errand->self = NULL;
-    errand->content.ids = NULL;
-    errand->text = NULL;
-    errand->xattrs = NULL;
-    errand->lost_attributes = NULL;
-    errand->failure = NULL;
+    free(entry->long_name);
+    if (entry->fd >= 0)
+        (void)close(entry->fd);
+    walk_drop(entry->holder);
+    walk_drop(entry->self);
+    free(entry->content.ids);
+    free(entry->text);
+    free(entry->xattrs);
+    free(entry->lost_attributes);
+    free(entry->failure);
+    entry->long_name = NULL;
+    entry->fd = -1;
+    entry->holder = NULL;
+    entry->self = NULL;
+    entry->content.ids = NULL;
+    entry->text = NULL;
+    entry->xattrs = NULL;
+    entry->lost_attributes = NULL;
+    entry->failure = NULL;
 }
 
-enum status errand_reuse(struct errand *errand, const struct tree_node *past, struct error *err)
+enum status upload_entry_reuse(struct upload_entry *entry, const struct tree_node *past,
+                               struct error *err)
 {
-    struct errand_content *content = &errand->content;
+    struct upload_entry_content *content = &entry->content;
     if (past->content_count > 1) {
         size_t size = past->content_count * sizeof(*content->ids);
         content->ids = malloc(size);
@@ -88,46 +90,46 @@ enum status errand_reuse(struct errand *errand, const struct tree_node *past, st
     }
     content->count = past->content_count;
     content->size = past->size;
-    errand->is_reused = true;
-    errand->done = true;
+    entry->is_reused = true;
+    entry->done = true;
     return STATUS_OK;
 }
 
-enum status errand_reuse_text(struct errand *errand, const struct tree_node_text *past,
-                              struct error *err)
+enum status upload_entry_reuse_text(struct upload_entry *entry, const struct tree_node_text *past,
+                                    struct error *err)
 {
-    errand->text = malloc(past->len);
-    if (errand->text == NULL)
+    entry->text = malloc(past->len);
+    if (entry->text == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "a node of %zu bytes", past->len);
-    memcpy(errand->text, past->text, past->len);
-    errand->text_len = past->len;
-    errand->is_reused = true;
-    errand->done = true;
+    memcpy(entry->text, past->text, past->len);
+    entry->text_len = past->len;
+    entry->is_reused = true;
+    entry->done = true;
     return STATUS_OK;
 }
 
-enum status errand_reuse_xattrs(struct errand *errand, const struct tree_node *past,
-                                struct error *err)
+enum status upload_entry_reuse_xattrs(struct upload_entry *entry, const struct tree_node *past,
+                                      struct error *err)
 {
     size_t size = past->xattr_count * sizeof(*past->xattrs);
     for (size_t i = 0; i < past->xattr_count; i++)
         size += strlen(past->xattrs[i].name) + 1 + past->xattrs[i].value_len;
     if (past->xattr_count == 0)
         return STATUS_OK;
-    errand->xattrs = malloc(size); /* one block: the list, then names and values */
-    if (errand->xattrs == NULL)
+    entry->xattrs = malloc(size); /* one block: the list, then names and values */
+    if (entry->xattrs == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "%zu extended attributes", past->xattr_count);
-    char *to = (char *)(errand->xattrs + past->xattr_count);
+    char *to = (char *)(entry->xattrs + past->xattr_count);
     for (size_t i = 0; i < past->xattr_count; i++) {
         const struct tree_node_xattr *xattr = &past->xattrs[i];
-        errand->xattrs[i] = (struct tree_node_xattr){.name = to, .value_len = xattr->value_len};
+        entry->xattrs[i] = (struct tree_node_xattr){.name = to, .value_len = xattr->value_len};
         to = stpcpy(to, xattr->name) + 1;
-        errand->xattrs[i].value = to;
+        entry->xattrs[i].value = to;
         if (xattr->value_len > 0)
             memcpy(to, xattr->value, xattr->value_len);
         to += xattr->value_len;
     }
-    errand->xattr_count = past->xattr_count;
+    entry->xattr_count = past->xattr_count;
     return STATUS_OK;
 }
 
@@ -141,22 +143,23 @@ static enum status copy_error(struct error **slot, const struct error *cause, st
     return STATUS_OK;
 }
 
-enum status errand_fail(struct errand *errand, enum warning kind, const struct error *cause,
-                        struct error *err)
+enum status upload_entry_fail(struct upload_entry *entry, enum warning kind,
+                              const struct error *cause, struct error *err)
 {
-    errand->warning = kind;
-    return copy_error(&errand->failure, cause, err);
+    entry->warning = kind;
+    return copy_error(&entry->failure, cause, err);
 }
 
-enum status errand_lose_attributes(struct errand *errand, const struct error *cause,
-                                   struct error *err)
+enum status upload_entry_lose_attributes(struct upload_entry *entry, const struct error *cause,
+                                         struct error *err)
 {
-    return copy_error(&errand->lost_attributes, cause, err);
+    return copy_error(&entry->lost_attributes, cause, err);
 }
 
-enum status errand_reserve_id(struct errand *errand, size_t *ret_index, struct error *err)
+enum status upload_entry_reserve_id(struct upload_entry *entry, size_t *ret_index,
+                                    struct error *err)
 {
-    struct errand_content *content = &errand->content;
+    struct upload_entry_content *content = &entry->content;
     if (content->count >= 1 && content->count >= content->capacity) {
         size_t capacity = content->capacity == 0 ? 16 : content->capacity * 2;
         struct blob_id *ids = realloc(content->ids, capacity * sizeof(*ids));
@@ -171,13 +174,13 @@ enum status errand_reserve_id(struct errand *errand, size_t *ret_index, struct e
     return STATUS_OK;
 }
 
-void errand_set_id(struct errand *errand, size_t index, const struct blob_id *id)
+void upload_entry_set_id(struct upload_entry *entry, size_t index, const struct blob_id *id)
 {
-    struct errand_content *content = &errand->content;
+    struct upload_entry_content *content = &entry->content;
     *(content->ids == NULL ? &content->one : &content->ids[index]) = *id;
 }
 
-const struct blob_id *errand_ids(const struct errand *errand)
+const struct blob_id *upload_entry_ids(const struct upload_entry *entry)
 {
-    return errand->content.ids == NULL ? &errand->content.one : errand->content.ids;
+    return entry->content.ids == NULL ? &entry->content.one : entry->content.ids;
 }

@@ -1,5 +1,6 @@
 /*
- * Errand: an entry of the walk on its way to its tree, with what the crew has found out about it.
+ * Upload entry: an entry of the walk on its way to its tree, with what the pool has found out about
+ * it.
  */
 #ifndef BACKUP_UPLOAD_ENTRY_H
 #define BACKUP_UPLOAD_ENTRY_H
@@ -16,21 +17,21 @@
 #include <sys/stat.h>
 
 /* The blobs of a file. */
-struct errand_content {
+struct upload_entry_content {
     struct blob_id one;  /* most files have a single blob, and need no list: */
     struct blob_id *ids; /* NULL: `one`, if count is 1 */
     size_t count, capacity;
     uint64_t size; /* bytes read of it */
 };
 
-struct errand {
+struct upload_entry {
     enum walk_kind kind;
     bool is_directory;
-    bool is_file;                         /* a regular one */
-    bool has_origin;                      /* in info: snapshot_find_origin() */
-    bool is_reused;                       /* unchanged since the parent: nothing is read */
-    bool has_past;                        /* the parent has an entry of this name and kind */
-    struct blob_id past_tree;             /* of a directory with a past: its tree was this one */
+    bool is_file;             /* a regular one */
+    bool has_origin;          /* in info: snapshot_find_origin() */
+    bool is_reused;           /* unchanged since the earlier backup: nothing is read */
+    bool has_past;            /* the earlier backup has an entry of this name and kind */
+    struct blob_id past_tree; /* of a directory with a past: its tree was this one */
     struct walk_directory *holder, *self; /* held; as of the walk_item */
     const char *name;                     /* one of the two: */
     char short_name[NAME_MAX + 1];
@@ -38,14 +39,14 @@ struct errand {
     struct stat info; /* of a file that was read: as it was when it was opened */
     int64_t bytes;    /* of a file, what it counts in the totals */
 
-    /* Of the crew, while it has the entry in hand. */
+    /* Of the pool, while it has the entry in hand. */
     int fd;          /* of a file whose content is on its way; -1 */
     size_t at_work;  /* threads that have a part of it */
     int64_t counted; /* of bytes, what has been told to the caller */
     bool done;
 
     /* What became of it. */
-    struct errand_content content;
+    struct upload_entry_content content;
     char *text; /* owned; of an unchanged file, its node; NULL: to be made from the others */
     size_t text_len;
     struct tree_node_xattr *xattrs; /* owned */
@@ -56,36 +57,37 @@ struct errand {
 };
 
 /* Copies and holds what it needs of the item. On failure nothing is to be released. */
-enum status errand_init(struct errand *errand, const struct walk_item *item, struct error *err)
-    MUST_CHECK;
-void errand_done(struct errand *errand);
-
-/* Of a file that is unchanged: its content, and with it all, is what the parent's node says. */
-enum status errand_reuse(struct errand *errand, const struct tree_node *past, struct error *err)
-    MUST_CHECK;
-/* The same for the node as text, which says it all. */
-enum status errand_reuse_text(struct errand *errand, const struct tree_node_text *past,
+enum status upload_entry_init(struct upload_entry *entry, const struct walk_item *item,
                               struct error *err) MUST_CHECK;
-/* The same for its extended attributes. */
-enum status errand_reuse_xattrs(struct errand *errand, const struct tree_node *past,
-                                struct error *err) MUST_CHECK;
+void upload_entry_done(struct upload_entry *entry);
 
-/* Is it a file for the crew to read? */
-static inline bool errand_is_to_read(const struct errand *errand)
+/* For a file that is unchanged: its content, and with it all, is what the earlier backup's node
+ * says. */
+enum status upload_entry_reuse(struct upload_entry *entry, const struct tree_node *past,
+                               struct error *err) MUST_CHECK;
+/* The same for the node as text, which says it all. */
+enum status upload_entry_reuse_text(struct upload_entry *entry, const struct tree_node_text *past,
+                                    struct error *err) MUST_CHECK;
+/* The same for its extended attributes. */
+enum status upload_entry_reuse_xattrs(struct upload_entry *entry, const struct tree_node *past,
+                                      struct error *err) MUST_CHECK;
+
+/* Is it a file for the pool to read? */
+static inline bool upload_entry_is_to_read(const struct upload_entry *entry)
 {
-    return errand->is_file && !errand->is_reused;
+    return entry->is_file && !entry->is_reused;
 }
 
 /* Copies. */
-enum status errand_fail(struct errand *errand, enum warning kind, const struct error *cause,
-                        struct error *err) MUST_CHECK;
-enum status errand_lose_attributes(struct errand *errand, const struct error *cause,
-                                   struct error *err) MUST_CHECK;
+enum status upload_entry_fail(struct upload_entry *entry, enum warning kind,
+                              const struct error *cause, struct error *err) MUST_CHECK;
+enum status upload_entry_lose_attributes(struct upload_entry *entry, const struct error *cause,
+                                         struct error *err) MUST_CHECK;
 
 /* Room for one id more at the end; *ret_index is its place, where it stands when it is known. */
-enum status errand_reserve_id(struct errand *errand, size_t *ret_index, struct error *err)
-    MUST_CHECK;
-void errand_set_id(struct errand *errand, size_t index, const struct blob_id *id);
-const struct blob_id *errand_ids(const struct errand *errand);
+enum status upload_entry_reserve_id(struct upload_entry *entry, size_t *ret_index,
+                                    struct error *err) MUST_CHECK;
+void upload_entry_set_id(struct upload_entry *entry, size_t index, const struct blob_id *id);
+const struct blob_id *upload_entry_ids(const struct upload_entry *entry);
 
 #endif

@@ -15,16 +15,16 @@ enum {
     DIRECTORIES_MAX = 256 /* that the walk has left, with an open descriptor each */
 };
 
-struct crew {
-    struct hand hands[CREW_THREADS_MAX];
-    pthread_t threads[CREW_THREADS_MAX];
+struct upload_pool {
+    struct upload_thread workers[UPLOAD_THREADS_MAX];
+    pthread_t threads[UPLOAD_THREADS_MAX];
     size_t count;
-    const struct crew_tasks *tasks; /* borrowed */
+    const struct upload_tasks *tasks; /* borrowed */
     struct chunker chunker;
     atomic_bool stopped;
 
     /* Of the calling thread. Entries are numbered in the order in which they came; number n stands
-     * at ring[n % CREW_LINE_ENTRIES]. */
+     * at ring[n % UPLOAD_LINE_ENTRIES]. */
     size_t first, end;
     size_t ready;       /* from the first one */
     size_t directories; /* in the line, left by the walk */
@@ -34,186 +34,187 @@ struct crew {
     pthread_mutex_t mutex;
     pthread_cond_t work; /* there is some, or an end of it */
     pthread_cond_t news; /* for the calling thread */
-    size_t published;    /* up to here the crew sees entries */
+    size_t published;    /* up to here the pool sees entries */
     size_t claimed;      /* up to here they are in hand, or done */
     size_t idle;
     bool listening; /* the calling thread waits */
-    struct slab *offered, **offered_end;
+    struct chunk_buffer *offered, **offered_end;
     size_t offered_count;
-    struct slab *spare;
-    size_t slab_count;
+    struct chunk_buffer *spare;
+    size_t buffer_count;
     int64_t bytes;
     uint64_t chunks;
     struct error failure;
 
-    struct errand ring[CREW_LINE_ENTRIES];
+    struct upload_entry ring[UPLOAD_LINE_ENTRIES];
 };
 
-static void lock(struct crew *crew)
+static void lock(struct upload_pool *pool)
 {
-    (void)pthread_mutex_lock(&crew->mutex);
+    (void)pthread_mutex_lock(&pool->mutex);
 }
 
-static void unlock(struct crew *crew)
+static void unlock(struct upload_pool *pool)
 {
-    (void)pthread_mutex_unlock(&crew->mutex);
+    (void)pthread_mutex_unlock(&pool->mutex);
 }
 
-static struct errand *entry(struct crew *crew, size_t number)
+static struct upload_entry *entry_at(struct upload_pool *pool, size_t number)
 {
-    return &crew->ring[number % CREW_LINE_ENTRIES];
+    return &pool->ring[number % UPLOAD_LINE_ENTRIES];
 }
 
-static struct slab *slab_new(void)
+static struct chunk_buffer *chunk_buffer_new(void)
 {
-    struct slab *slab = calloc(1, sizeof(*slab));
-    if (slab != NULL)
-        slab->bytes = malloc(SLAB_BYTES);
-    if (slab != NULL && slab->bytes == NULL) {
-        free(slab);
-        slab = NULL;
+    struct chunk_buffer *buffer = calloc(1, sizeof(*buffer));
+    if (buffer != NULL)
+        buffer->bytes = malloc(CHUNK_BUFFER_BYTES);
+    if (buffer != NULL && buffer->bytes == NULL) {
+        free(buffer);
+        buffer = NULL;
     }
-    return slab;
+    return buffer;
 }
 
-static void slab_free(struct slab *slab)
+static void chunk_buffer_free(struct chunk_buffer *buffer)
 {
-    if (slab == NULL)
+    if (buffer == NULL)
         return;
-    free(slab->bytes);
-    free(slab);
+    free(buffer->bytes);
+    free(buffer);
 }
 
-static void slabs_free(struct slab *slab)
+static void chunk_buffers_free(struct chunk_buffer *buffer)
 {
-    while (slab != NULL) {
-        struct slab *next = slab->next;
-        slab_free(slab);
-        slab = next;
+    while (buffer != NULL) {
+        struct chunk_buffer *next = buffer->next;
+        chunk_buffer_free(buffer);
+        buffer = next;
     }
 }
 
-bool crew_is_stopped(const struct hand *hand)
+bool upload_pool_is_stopped(const struct upload_thread *thread)
 {
-    return atomic_load_explicit(&hand->crew->stopped, memory_order_relaxed);
+    return atomic_load_explicit(&thread->pool->stopped, memory_order_relaxed);
 }
 
-static void fail_guarded(struct crew *crew, const struct error *cause)
+static void fail_guarded(struct upload_pool *pool, const struct error *cause)
 {
-    if (crew->failure.status == STATUS_OK)
-        crew->failure = *cause;
-    atomic_store(&crew->stopped, true);
-    (void)pthread_cond_broadcast(&crew->work);
-    (void)pthread_cond_signal(&crew->news);
+    if (pool->failure.status == STATUS_OK)
+        pool->failure = *cause;
+    atomic_store(&pool->stopped, true);
+    (void)pthread_cond_broadcast(&pool->work);
+    (void)pthread_cond_signal(&pool->news);
 }
 
-/* What the hand has counted comes to the caller's notice. */
-static void tell_guarded(struct crew *crew, struct hand *hand)
+/* What the thread has counted comes to the caller's notice. */
+static void tell_guarded(struct upload_pool *pool, struct upload_thread *thread)
 {
-    crew->bytes += hand->bytes;
-    crew->chunks += hand->chunks;
-    hand->bytes = 0;
-    hand->chunks = 0;
-    if (crew->listening)
-        (void)pthread_cond_signal(&crew->news);
+    pool->bytes += thread->bytes;
+    pool->chunks += thread->chunks;
+    thread->bytes = 0;
+    thread->chunks = 0;
+    if (pool->listening)
+        (void)pthread_cond_signal(&pool->news);
 }
 
 /* One thread less has a part of it; the last one closes the file. */
-static void put_down_guarded(struct errand *errand)
+static void put_down_guarded(struct upload_entry *entry)
 {
-    if (--errand->at_work > 0)
+    if (--entry->at_work > 0)
         return;
-    if (errand->fd >= 0)
-        (void)close(errand->fd);
-    errand->fd = -1;
-    errand->done = true;
+    if (entry->fd >= 0)
+        (void)close(entry->fd);
+    entry->fd = -1;
+    entry->done = true;
 }
 
 /* From the first unclaimed entry up to *ret_end; false: there is none. Others come along with the
  * files: they are done already. */
-static bool claim_guarded(struct crew *crew, size_t *ret_start, size_t *ret_end)
+static bool claim_guarded(struct upload_pool *pool, size_t *ret_start, size_t *ret_end)
 {
-    while (crew->claimed < crew->published && entry(crew, crew->claimed)->done)
-        crew->claimed++;
-    size_t start = crew->claimed;
-    size_t share = (crew->published - start) / (2 * crew->count) + 1;
+    while (pool->claimed < pool->published && entry_at(pool, pool->claimed)->done)
+        pool->claimed++;
+    size_t start = pool->claimed;
+    size_t share = (pool->published - start) / (2 * pool->count) + 1;
     size_t most = BATCH_ENTRIES;
     if (share < most)
         most = share;
     int64_t bytes = 0;
-    while (crew->claimed < crew->published && crew->claimed - start < most) {
-        struct errand *errand = entry(crew, crew->claimed);
-        int64_t more = errand_is_to_read(errand) ? errand->bytes : 0;
-        if (crew->claimed > start && bytes + more > BATCH_BYTES)
+    while (pool->claimed < pool->published && pool->claimed - start < most) {
+        struct upload_entry *entry = entry_at(pool, pool->claimed);
+        int64_t more = upload_entry_is_to_read(entry) ? entry->bytes : 0;
+        if (pool->claimed > start && bytes + more > BATCH_BYTES)
             break;
         bytes += more;
-        if (errand_is_to_read(errand))
-            errand->at_work = 1;
-        crew->claimed++;
+        if (upload_entry_is_to_read(entry))
+            entry->at_work = 1;
+        pool->claimed++;
     }
-    if (crew->claimed < crew->published && crew->idle > 0)
-        (void)pthread_cond_signal(&crew->work);
+    if (pool->claimed < pool->published && pool->idle > 0)
+        (void)pthread_cond_signal(&pool->work);
     *ret_start = start;
-    *ret_end = crew->claimed;
-    return start < crew->claimed;
+    *ret_end = pool->claimed;
+    return start < pool->claimed;
 }
 
 /* With the mutex held on entry and on return, as are the next ones. */
-static void read_batch(struct crew *crew, struct hand *hand, size_t start, size_t end)
+static void read_batch(struct upload_pool *pool, struct upload_thread *thread, size_t start,
+                       size_t end)
 {
     struct error err;
     enum status status = STATUS_OK;
-    unlock(crew);
-    for (size_t n = start; n < end && status == STATUS_OK && !crew_is_stopped(hand); n++)
-        if (errand_is_to_read(entry(crew, n)))
-            status = crew->tasks->read(hand, entry(crew, n), &err);
-    lock(crew);
+    unlock(pool);
+    for (size_t n = start; n < end && status == STATUS_OK && !upload_pool_is_stopped(thread); n++)
+        if (upload_entry_is_to_read(entry_at(pool, n)))
+            status = pool->tasks->read(thread, entry_at(pool, n), &err);
+    lock(pool);
     for (size_t n = start; n < end; n++)
-        if (errand_is_to_read(entry(crew, n)))
-            put_down_guarded(entry(crew, n));
-    tell_guarded(crew, hand);
+        if (upload_entry_is_to_read(entry_at(pool, n)))
+            put_down_guarded(entry_at(pool, n));
+    tell_guarded(pool, thread);
     if (status != STATUS_OK)
-        fail_guarded(crew, &err);
+        fail_guarded(pool, &err);
 }
 
-static void save_offered(struct crew *crew, struct hand *hand)
+static void save_offered(struct upload_pool *pool, struct upload_thread *thread)
 {
     struct error err;
-    struct slab *slab = crew->offered;
-    crew->offered = slab->next;
-    if (crew->offered == NULL)
-        crew->offered_end = &crew->offered;
-    crew->offered_count--;
-    unlock(crew);
-    enum status status = crew->tasks->save(hand, slab, &err);
-    lock(crew);
-    put_down_guarded(slab->errand);
-    slab->next = crew->spare;
-    crew->spare = slab;
-    tell_guarded(crew, hand);
+    struct chunk_buffer *buffer = pool->offered;
+    pool->offered = buffer->next;
+    if (pool->offered == NULL)
+        pool->offered_end = &pool->offered;
+    pool->offered_count--;
+    unlock(pool);
+    enum status status = pool->tasks->save(thread, buffer, &err);
+    lock(pool);
+    put_down_guarded(buffer->entry);
+    buffer->next = pool->spare;
+    pool->spare = buffer;
+    tell_guarded(pool, thread);
     if (status != STATUS_OK)
-        fail_guarded(crew, &err);
+        fail_guarded(pool, &err);
 }
 
 static void *run(void *context)
 {
-    struct hand *hand = context;
-    struct crew *crew = hand->crew;
+    struct upload_thread *thread = context;
+    struct upload_pool *pool = thread->pool;
     size_t start = 0;
     size_t end = 0;
-    lock(crew);
-    while (!crew_is_stopped(hand)) {
-        if (crew->offered != NULL) {
-            save_offered(crew, hand);
-        } else if (claim_guarded(crew, &start, &end)) {
-            read_batch(crew, hand, start, end);
+    lock(pool);
+    while (!upload_pool_is_stopped(thread)) {
+        if (pool->offered != NULL) {
+            save_offered(pool, thread);
+        } else if (claim_guarded(pool, &start, &end)) {
+            read_batch(pool, thread, start, end);
         } else {
-            crew->idle++;
-            (void)pthread_cond_wait(&crew->work, &crew->mutex);
-            crew->idle--;
+            pool->idle++;
+            (void)pthread_cond_wait(&pool->work, &pool->mutex);
+            pool->idle--;
         }
     }
-    unlock(crew);
+    unlock(pool);
     return NULL;
 }
 
@@ -222,27 +223,28 @@ static size_t count_threads(size_t wanted)
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     if (wanted == 0)
         wanted = processors > 0 ? (size_t)processors : 1;
-    return wanted < CREW_THREADS_MAX ? wanted : CREW_THREADS_MAX;
+    return wanted < UPLOAD_THREADS_MAX ? wanted : UPLOAD_THREADS_MAX;
 }
 
-static enum status start_thread(struct crew *crew, struct error *err)
+static enum status start_thread(struct upload_pool *pool, struct error *err)
 {
-    if (thread_start(run, &crew->hands[crew->count], &crew->threads[crew->count], err) != STATUS_OK)
+    if (thread_start(run, &pool->workers[pool->count], &pool->threads[pool->count], err) !=
+        STATUS_OK)
         return err->status;
-    crew->count++;
+    pool->count++;
     return STATUS_OK;
 }
 
-static enum status prepare_hand(struct crew *crew, struct hand *hand, struct repository *repository,
-                                struct error *err)
+static enum status prepare_thread(struct upload_pool *pool, struct upload_thread *thread,
+                                  struct repository *repository, struct error *err)
 {
-    hand->crew = crew;
-    hand->repository = repository;
-    hand->chunker = &crew->chunker;
-    attributes_init(&hand->attributes);
-    hand->slab = slab_new();
-    if (hand->slab == NULL)
-        return FAIL(err, STATUS_NO_MEMORY, "a buffer of %d bytes", SLAB_BYTES);
+    thread->pool = pool;
+    thread->repository = repository;
+    thread->chunker = &pool->chunker;
+    attributes_init(&thread->attributes);
+    thread->buffer = chunk_buffer_new();
+    if (thread->buffer == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "a buffer of %d bytes", CHUNK_BUFFER_BYTES);
     return STATUS_OK;
 }
 
@@ -255,216 +257,219 @@ static void init_condition(pthread_cond_t *condition)
     (void)pthread_condattr_destroy(&attributes);
 }
 
-enum status crew_new(struct repository *repository, const struct crew_tasks *tasks, size_t threads,
-                     struct crew **ret_crew, struct error *err)
+enum status upload_pool_new(struct repository *repository, const struct upload_tasks *tasks,
+                            size_t threads, struct upload_pool **ret_pool, struct error *err)
 {
-    CLEANUP(crew_freep) struct crew *crew = calloc(1, sizeof(*crew));
-    if (crew == NULL)
+    CLEANUP(upload_pool_freep) struct upload_pool *pool = calloc(1, sizeof(*pool));
+    if (pool == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "threads");
-    crew->tasks = tasks;
-    (void)pthread_mutex_init(&crew->mutex, NULL);
-    init_condition(&crew->work);
-    init_condition(&crew->news);
-    crew->offered_end = &crew->offered;
-    chunker_init(&crew->chunker, repository_polynomial(repository));
+    pool->tasks = tasks;
+    (void)pthread_mutex_init(&pool->mutex, NULL);
+    init_condition(&pool->work);
+    init_condition(&pool->news);
+    pool->offered_end = &pool->offered;
+    chunker_init(&pool->chunker, repository_polynomial(repository));
     size_t wanted = count_threads(threads);
-    while (crew->slab_count < wanted)
-        if (prepare_hand(crew, &crew->hands[crew->slab_count++], repository, err) != STATUS_OK)
+    while (pool->buffer_count < wanted)
+        if (prepare_thread(pool, &pool->workers[pool->buffer_count++], repository, err) !=
+            STATUS_OK)
             return err->status;
-    lock(crew); /* no thread runs before all are there */
-    while (crew->count < wanted)
-        if (start_thread(crew, err) != STATUS_OK)
+    lock(pool); /* no thread runs before all are there */
+    while (pool->count < wanted)
+        if (start_thread(pool, err) != STATUS_OK)
             break;
-    bool complete = crew->count == wanted;
-    unlock(crew);
+    bool complete = pool->count == wanted;
+    unlock(pool);
     if (!complete)
         return err->status;
-    *ret_crew = STEAL(crew);
+    *ret_pool = STEAL(pool);
     return STATUS_OK;
 }
 
-void crew_free(struct crew *crew)
+void upload_pool_free(struct upload_pool *pool)
 {
-    if (crew == NULL)
+    if (pool == NULL)
         return;
-    lock(crew);
-    atomic_store(&crew->stopped, true);
-    (void)pthread_cond_broadcast(&crew->work);
-    unlock(crew);
-    for (size_t i = 0; i < crew->count; i++)
-        (void)pthread_join(crew->threads[i], NULL);
-    for (; crew->first < crew->end; crew->first++)
-        errand_done(entry(crew, crew->first));
-    for (size_t i = 0; i < CREW_THREADS_MAX; i++) {
-        attributes_done(&crew->hands[i].attributes);
-        slab_free(crew->hands[i].slab);
+    lock(pool);
+    atomic_store(&pool->stopped, true);
+    (void)pthread_cond_broadcast(&pool->work);
+    unlock(pool);
+    for (size_t i = 0; i < pool->count; i++)
+        (void)pthread_join(pool->threads[i], NULL);
+    for (; pool->first < pool->end; pool->first++)
+        upload_entry_done(entry_at(pool, pool->first));
+    for (size_t i = 0; i < UPLOAD_THREADS_MAX; i++) {
+        attributes_done(&pool->workers[i].attributes);
+        chunk_buffer_free(pool->workers[i].buffer);
     }
-    slabs_free(crew->offered);
-    slabs_free(crew->spare);
-    (void)pthread_cond_destroy(&crew->work);
-    (void)pthread_cond_destroy(&crew->news);
-    (void)pthread_mutex_destroy(&crew->mutex);
-    free(crew);
+    chunk_buffers_free(pool->offered);
+    chunk_buffers_free(pool->spare);
+    (void)pthread_cond_destroy(&pool->work);
+    (void)pthread_cond_destroy(&pool->news);
+    (void)pthread_mutex_destroy(&pool->mutex);
+    free(pool);
 }
 
-bool crew_is_full(const struct crew *crew)
+bool upload_pool_is_full(const struct upload_pool *pool)
 {
-    return crew->end - crew->first == CREW_LINE_ENTRIES || crew->directories == DIRECTORIES_MAX;
+    return pool->end - pool->first == UPLOAD_LINE_ENTRIES || pool->directories == DIRECTORIES_MAX;
 }
 
-bool crew_is_empty(const struct crew *crew)
+bool upload_pool_is_empty(const struct upload_pool *pool)
 {
-    return crew->first == crew->end;
+    return pool->first == pool->end;
 }
 
-static void publish_guarded(struct crew *crew)
+static void publish_guarded(struct upload_pool *pool)
 {
-    if (crew->published == crew->end)
+    if (pool->published == pool->end)
         return;
-    crew->published = crew->end;
-    if (crew->idle > 0 && crew->has_work)
-        (void)pthread_cond_signal(&crew->work);
-    crew->has_work = false;
+    pool->published = pool->end;
+    if (pool->idle > 0 && pool->has_work)
+        (void)pthread_cond_signal(&pool->work);
+    pool->has_work = false;
 }
 
-enum status crew_prepare(struct crew *crew, const struct walk_item *item,
-                         struct errand **ret_errand, struct error *err)
+enum status upload_pool_prepare(struct upload_pool *pool, const struct walk_item *item,
+                                struct upload_entry **ret_entry, struct error *err)
 {
-    struct errand *errand = entry(crew, crew->end);
-    if (errand_init(errand, item, err) != STATUS_OK)
+    struct upload_entry *entry = entry_at(pool, pool->end);
+    if (upload_entry_init(entry, item, err) != STATUS_OK)
         return err->status;
-    *ret_errand = errand;
+    *ret_entry = entry;
     return STATUS_OK;
 }
 
-void crew_push(struct crew *crew)
+void upload_pool_push(struct upload_pool *pool)
 {
-    const struct errand *errand = entry(crew, crew->end);
-    crew->directories += errand->kind == WALK_LEAVE;
-    crew->has_work = crew->has_work || !errand->done;
-    crew->end++;
-    if (crew->end % PUBLISH_ENTRIES == 0 || (!errand->done && errand->bytes > BATCH_BYTES)) {
-        lock(crew);
-        publish_guarded(crew);
-        unlock(crew);
+    const struct upload_entry *entry = entry_at(pool, pool->end);
+    pool->directories += entry->kind == WALK_LEAVE;
+    pool->has_work = pool->has_work || !entry->done;
+    pool->end++;
+    if (pool->end % PUBLISH_ENTRIES == 0 || (!entry->done && entry->bytes > BATCH_BYTES)) {
+        lock(pool);
+        publish_guarded(pool);
+        unlock(pool);
     }
 }
 
-static size_t count_ready(struct crew *crew)
+static size_t count_ready(struct upload_pool *pool)
 {
-    while (crew->first + crew->ready < crew->published &&
-           entry(crew, crew->first + crew->ready)->done)
-        crew->ready++;
-    return crew->ready;
+    while (pool->first + pool->ready < pool->published &&
+           entry_at(pool, pool->first + pool->ready)->done)
+        pool->ready++;
+    return pool->ready;
 }
 
-static void wait_for_news(struct crew *crew)
+static void wait_for_news(struct upload_pool *pool)
 {
     struct timespec until;
     (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += CREW_WAIT_MS * 1000000L;
+    until.tv_nsec += UPLOAD_WAIT_MS * 1000000L;
     until.tv_sec += until.tv_nsec / 1000000000L;
     until.tv_nsec %= 1000000000L;
-    crew->listening = true;
-    (void)pthread_cond_timedwait(&crew->news, &crew->mutex, &until);
-    crew->listening = false;
+    pool->listening = true;
+    (void)pthread_cond_timedwait(&pool->news, &pool->mutex, &until);
+    pool->listening = false;
 }
 
-enum status crew_look(struct crew *crew, bool wait, struct crew_news *ret_news, struct error *err)
+enum status upload_pool_look(struct upload_pool *pool, bool wait, struct upload_news *ret_news,
+                             struct error *err)
 {
-    lock(crew);
-    publish_guarded(crew);
-    if (wait && count_ready(crew) == 0 && crew->chunks == 0 && crew->failure.status == STATUS_OK)
-        wait_for_news(crew);
-    *ret_news = (struct crew_news){
-        .ready = count_ready(crew), .bytes = crew->bytes, .chunks = crew->chunks};
-    crew->bytes = 0;
-    crew->chunks = 0;
-    struct error failure = crew->failure;
-    unlock(crew);
+    lock(pool);
+    publish_guarded(pool);
+    if (wait && count_ready(pool) == 0 && pool->chunks == 0 && pool->failure.status == STATUS_OK)
+        wait_for_news(pool);
+    *ret_news = (struct upload_news){
+        .ready = count_ready(pool), .bytes = pool->bytes, .chunks = pool->chunks};
+    pool->bytes = 0;
+    pool->chunks = 0;
+    struct error failure = pool->failure;
+    unlock(pool);
     if (failure.status == STATUS_OK)
         return STATUS_OK;
     *err = failure;
     return error_status(err);
 }
 
-struct errand *crew_next(struct crew *crew)
+struct upload_entry *upload_pool_next(struct upload_pool *pool)
 {
-    assert(crew->ready > 0);
-    return entry(crew, crew->first);
+    assert(pool->ready > 0);
+    return entry_at(pool, pool->first);
 }
 
-void crew_drop(struct crew *crew)
+void upload_pool_drop(struct upload_pool *pool)
 {
-    struct errand *errand = crew_next(crew);
-    crew->directories -= errand->kind == WALK_LEAVE;
-    errand_done(errand);
-    crew->ready--;
-    crew->first++;
+    struct upload_entry *entry = upload_pool_next(pool);
+    pool->directories -= entry->kind == WALK_LEAVE;
+    upload_entry_done(entry);
+    pool->ready--;
+    pool->first++;
 }
 
-enum status crew_reserve_id(struct hand *hand, struct errand *errand, size_t *ret_index,
-                            struct error *err)
+enum status upload_pool_reserve_id(struct upload_thread *thread, struct upload_entry *entry,
+                                   size_t *ret_index, struct error *err)
 {
-    lock(hand->crew);
-    enum status status = errand_reserve_id(errand, ret_index, err);
-    unlock(hand->crew);
+    lock(thread->pool);
+    enum status status = upload_entry_reserve_id(entry, ret_index, err);
+    unlock(thread->pool);
     return status;
 }
 
-void crew_set_id(struct hand *hand, struct errand *errand, size_t index, const struct blob_id *id,
-                 uint64_t bytes)
+void upload_pool_set_id(struct upload_thread *thread, struct upload_entry *entry, size_t index,
+                        const struct blob_id *id, uint64_t bytes)
 {
-    struct crew *crew = hand->crew;
-    lock(crew);
-    errand_set_id(errand, index, id);
-    int64_t left = errand->bytes - errand->counted;
+    struct upload_pool *pool = thread->pool;
+    lock(pool);
+    upload_entry_set_id(entry, index, id);
+    int64_t left = entry->bytes - entry->counted;
     int64_t more = (int64_t)bytes < left ? (int64_t)bytes : left;
-    errand->counted += more;
-    errand->content.size += bytes;
-    hand->bytes += more;
-    hand->chunks++;
-    tell_guarded(crew, hand);
-    unlock(crew);
+    entry->counted += more;
+    entry->content.size += bytes;
+    thread->bytes += more;
+    thread->chunks++;
+    tell_guarded(pool, thread);
+    unlock(pool);
 }
 
 /* Of chunks that wait: enough for those who come to an end while a chunk is being found. */
-static size_t most_offered(const struct crew *crew)
+static size_t most_offered(const struct upload_pool *pool)
 {
-    return (crew->count + 1) / 2;
+    return (pool->count + 1) / 2;
 }
 
-struct slab *crew_find_slab(struct hand *hand)
+struct chunk_buffer *upload_pool_find_buffer(struct upload_thread *thread)
 {
-    struct crew *crew = hand->crew;
-    struct slab *slab = NULL;
-    lock(crew);
-    bool wanted = crew->count > 1 && crew->offered_count < most_offered(crew);
-    if (wanted && crew->spare != NULL) {
-        slab = crew->spare;
-        crew->spare = slab->next;
-    } else if (wanted && crew->slab_count < crew->count + most_offered(crew)) {
-        slab = slab_new(); /* without memory it goes on by itself */
-        crew->slab_count += slab != NULL;
+    struct upload_pool *pool = thread->pool;
+    struct chunk_buffer *buffer = NULL;
+    lock(pool);
+    bool wanted = pool->count > 1 && pool->offered_count < most_offered(pool);
+    if (wanted && pool->spare != NULL) {
+        buffer = pool->spare;
+        pool->spare = buffer->next;
+    } else if (wanted && pool->buffer_count < pool->count + most_offered(pool)) {
+        buffer = chunk_buffer_new(); /* without memory it goes on by itself */
+        pool->buffer_count += buffer != NULL;
     }
-    unlock(crew);
-    return slab;
+    unlock(pool);
+    return buffer;
 }
 
-void crew_offer(struct hand *hand, struct errand *errand, size_t index, struct slab *next)
+void upload_pool_offer(struct upload_thread *thread, struct upload_entry *entry, size_t index,
+                       struct chunk_buffer *next)
 {
-    struct crew *crew = hand->crew;
-    struct slab *slab = hand->slab;
-    slab->errand = errand;
-    slab->index = index;
-    slab->next = NULL;
-    hand->slab = next;
-    lock(crew);
-    errand->at_work++;
-    *crew->offered_end = slab;
-    crew->offered_end = &slab->next;
-    crew->offered_count++;
-    if (crew->idle > 0)
-        (void)pthread_cond_signal(&crew->work);
-    unlock(crew);
+    struct upload_pool *pool = thread->pool;
+    struct chunk_buffer *buffer = thread->buffer;
+    buffer->entry = entry;
+    buffer->index = index;
+    buffer->next = NULL;
+    thread->buffer = next;
+    lock(pool);
+    entry->at_work++;
+    *pool->offered_end = buffer;
+    pool->offered_end = &buffer->next;
+    pool->offered_count++;
+    if (pool->idle > 0)
+        (void)pthread_cond_signal(&pool->work);
+    unlock(pool);
 }

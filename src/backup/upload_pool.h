@@ -1,17 +1,18 @@
 /*
- * Crew: the threads that read files, and the line of entries that they work on. The walk puts
- * entries in at one end; the crew deals with them in any order, several small ones at a time; at
- * the other end they come out in the order of the walk.
+ * Upload pool: the threads that read files, and the line of entries that they work on. The walk
+ * puts entries in at one end; the pool deals with them in any order, several small ones at a time;
+ * at the other end they come out in the order of the walk.
  *
- *   calling thread   walk -> crew_push() ........................ crew_next() -> trees
- *   crew             claims files from the line: read, cut, save; a chunk of a large file may be
+ *   calling thread   walk -> upload_pool_push() .............. upload_pool_next() -> trees
+ *   pool             claims files from the line: read, cut, save; a chunk of a large file may be
  *                    offered to the others, so that one file occupies all of them
  *
- * Memory    CREW_LINE_ENTRIES entries; a slab of one chunk for each thread, and half as many more.
- *           (The repository has a pack for each thread that saves.)
+ * Memory    UPLOAD_LINE_ENTRIES entries; a buffer of one chunk for each thread, and half as many
+ *           more. (The repository has a pack for each thread that saves.)
  * Failure   of the repository, or no memory: the first one ends the work; the calling thread is
  *           told. A file that cannot be read is no failure, but stands in its entry.
- * Threads   functions with a crew: the calling thread. With a hand: the thread of that hand.
+ * Threads   functions with a struct upload_pool are for the calling thread, those with a struct
+ *           upload_thread for that thread.
  */
 #ifndef BACKUP_UPLOAD_POOL_H
 #define BACKUP_UPLOAD_POOL_H
@@ -27,86 +28,90 @@
 #include <stdint.h>
 
 enum {
-    CREW_THREADS_MAX = 64,
-    CREW_LINE_ENTRIES = 2048,
-    SLAB_BYTES = CHUNK_MAX_BYTES + CHUNK_MIN_BYTES
+    UPLOAD_THREADS_MAX = 64,
+    UPLOAD_LINE_ENTRIES = 2048,
+    CHUNK_BUFFER_BYTES = CHUNK_MAX_BYTES + CHUNK_MIN_BYTES
 };
 
 /* A chunk of a file, and what was read behind it. */
-struct slab {
-    struct slab *next;
-    unsigned char *bytes; /* SLAB_BYTES */
+struct chunk_buffer {
+    struct chunk_buffer *next;
+    unsigned char *bytes; /* CHUNK_BUFFER_BYTES */
     size_t len;
-    struct errand *errand; /* once it is offered */
-    size_t index;          /* the chunk's, in the file */
+    struct upload_entry *entry; /* once it is offered */
+    size_t index;               /* the chunk's, in the file */
 };
 
-struct crew;
+struct upload_pool;
 
 /* What a thread works with. */
-struct hand {
-    struct crew *crew;
+struct upload_thread {
+    struct upload_pool *pool;
     struct repository *repository;
     const struct chunker *chunker;
     struct attributes attributes;
-    struct slab *slab; /* its own; another one after it was offered */
-    bool has_zeros;    /* the id of a chunk of zeros is known: */
+    struct chunk_buffer *buffer; /* its own; another one after it was offered */
+    bool has_zeros;              /* the id of a chunk of zeros is known: */
     struct blob_id zeros;
     int64_t bytes; /* not told to the caller yet: */
     uint64_t chunks;
 };
 
 /* What the threads do. */
-struct crew_tasks {
+struct upload_tasks {
     /* With a whole file of the line. */
-    enum status (*read)(struct hand *hand, struct errand *errand, struct error *err);
-    /* With a chunk that another thread has offered: slab->len bytes of the file slab->errand. */
-    enum status (*save)(struct hand *hand, const struct slab *slab, struct error *err);
+    enum status (*read)(struct upload_thread *thread, struct upload_entry *entry,
+                        struct error *err);
+    /* With a chunk that another thread has offered: buffer->len bytes of the file buffer->entry. */
+    enum status (*save)(struct upload_thread *thread, const struct chunk_buffer *buffer,
+                        struct error *err);
 };
 
 /* threads: 0 for as many as there are processors. Repository and tasks are borrowed; caller owns
- * *ret_crew: crew_free(). */
-enum status crew_new(struct repository *repository, const struct crew_tasks *tasks, size_t threads,
-                     struct crew **ret_crew, struct error *err) MUST_CHECK;
+ * *ret_pool: upload_pool_free(). */
+enum status upload_pool_new(struct repository *repository, const struct upload_tasks *tasks,
+                            size_t threads, struct upload_pool **ret_pool, struct error *err)
+    MUST_CHECK;
 /* Waits until each thread has finished the chunk that it has in hand; the others are dropped. */
-void crew_free(struct crew *crew); /* NULL is a no-op */
-DEFINE_CLEANUP(struct crew *, crew_free)
+void upload_pool_free(struct upload_pool *pool); /* NULL is a no-op */
+DEFINE_CLEANUP(struct upload_pool *, upload_pool_free)
 
 /* At the end of the line, if it is not full. */
-bool crew_is_full(const struct crew *crew);
-bool crew_is_empty(const struct crew *crew);
-enum status crew_prepare(struct crew *crew, const struct walk_item *item,
-                         struct errand **ret_errand, struct error *err) MUST_CHECK;
-/* What was prepared; from here on it is the crew's. */
-void crew_push(struct crew *crew);
+bool upload_pool_is_full(const struct upload_pool *pool);
+bool upload_pool_is_empty(const struct upload_pool *pool);
+enum status upload_pool_prepare(struct upload_pool *pool, const struct walk_item *item,
+                                struct upload_entry **ret_entry, struct error *err) MUST_CHECK;
+/* What was prepared; from here on it is the pool's. */
+void upload_pool_push(struct upload_pool *pool);
 
 /* What has happened since the last time. */
-struct crew_news {
-    size_t ready;    /* entries that crew_next() has */
+struct upload_news {
+    size_t ready;    /* entries that upload_pool_next() has */
     int64_t bytes;   /* of files, dealt with */
     uint64_t chunks; /* saved or known */
 };
 
-/* wait: for at most CREW_WAIT_MS, if there is nothing new. */
-enum { CREW_WAIT_MS = 500 };
-enum status crew_look(struct crew *crew, bool wait, struct crew_news *ret_news, struct error *err)
-    MUST_CHECK;
+/* wait: for at most UPLOAD_WAIT_MS, if there is nothing new. */
+enum { UPLOAD_WAIT_MS = 500 };
+enum status upload_pool_look(struct upload_pool *pool, bool wait, struct upload_news *ret_news,
+                             struct error *err) MUST_CHECK;
 
-/* The first in the line, which is one that is ready; it leaves with crew_drop(). */
-struct errand *crew_next(struct crew *crew);
-void crew_drop(struct crew *crew);
+/* The first in the line, which is one that is ready; it leaves with upload_pool_drop(). */
+struct upload_entry *upload_pool_next(struct upload_pool *pool);
+void upload_pool_drop(struct upload_pool *pool);
 
 /* For the threads: the place of one blob more among the file's ones. */
-enum status crew_reserve_id(struct hand *hand, struct errand *errand, size_t *ret_index,
-                            struct error *err) MUST_CHECK;
+enum status upload_pool_reserve_id(struct upload_thread *thread, struct upload_entry *entry,
+                                   size_t *ret_index, struct error *err) MUST_CHECK;
 /* Its id, and so many bytes more of the file are dealt with. */
-void crew_set_id(struct hand *hand, struct errand *errand, size_t index, const struct blob_id *id,
-                 uint64_t bytes);
-/* A slab to go on with, if the one at hand may be offered; NULL: do it yourself. */
-struct slab *crew_find_slab(struct hand *hand);
-/* The first len bytes of the hand's slab are that chunk; the hand goes on with next. */
-void crew_offer(struct hand *hand, struct errand *errand, size_t index, struct slab *next);
+void upload_pool_set_id(struct upload_thread *thread, struct upload_entry *entry, size_t index,
+                        const struct blob_id *id, uint64_t bytes);
+/* A buffer to go on with, if the one at hand may be offered; NULL: do it yourself. */
+struct chunk_buffer *upload_pool_find_buffer(struct upload_thread *thread);
+/* The first len bytes of the thread's buffer are that chunk; the thread goes on with next. */
+void upload_pool_offer(struct upload_thread *thread, struct upload_entry *entry, size_t index,
+                       struct chunk_buffer *next);
 /* Has the work ended? */
-bool crew_is_stopped(const struct hand *hand);
+bool upload_pool_is_stopped(const struct upload_thread *thread);
 
 #endif

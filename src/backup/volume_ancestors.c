@@ -9,7 +9,7 @@ static unsigned rank(char byte)
     return byte == '/' ? 1 : (unsigned char)byte + (byte == '\0' ? 0U : 1U);
 }
 
-int parents_compare(const char *left, const char *right)
+int volume_ancestors_compare(const char *left, const char *right)
 {
     while (*left != '\0' && *left == *right) {
         left++;
@@ -27,46 +27,47 @@ static bool holds(const char *directory, const char *volume)
     return strncmp(directory, volume, len) == 0 && volume[len] == '/';
 }
 
-static enum status leave(struct parents *parents, struct error *err)
+static enum status leave(struct volume_ancestors *ancestors, struct error *err)
 {
     struct stat info;
-    if (stat(parents->path, &info) != 0)
-        return FAIL_ERRNO(err, "directory '%s'", parents->path);
-    struct attributes_place place = {.fd = -1, .directory = AT_FDCWD, .name = parents->path};
+    if (stat(ancestors->path, &info) != 0)
+        return FAIL_ERRNO(err, "directory '%s'", ancestors->path);
+    struct attributes_place place = {.fd = -1, .directory = AT_FDCWD, .name = ancestors->path};
     struct tree_node node;
     struct error lost; /* what lies above the volumes is scenery: worth no warning */
-    if (attributes_read(parents->attributes, &place, &info, &node, &lost, err) != STATUS_OK)
-        return FAIL_IN(err, "directory '%s'", parents->path);
-    char *slash = strrchr(parents->path, '/');
+    if (attributes_read(ancestors->attributes, &place, &info, &node, &lost, err) != STATUS_OK)
+        return FAIL_IN(err, "directory '%s'", ancestors->path);
+    char *slash = strrchr(ancestors->path, '/');
     node.name = slash + 1;
     node.name_len = strlen(node.name);
-    if (branch_leave(parents->branch, &node, err) != STATUS_OK)
+    if (tree_stack_leave(ancestors->stack, &node, err) != STATUS_OK)
         return err->status;
     *slash = '\0';
     return STATUS_OK;
 }
 
-enum status parents_move_to(struct parents *parents, const char *volume, struct error *err)
+enum status volume_ancestors_move_to(struct volume_ancestors *ancestors, const char *volume,
+                                     struct error *err)
 {
-    while (!holds(parents->path, volume))
-        if (leave(parents, err) != STATUS_OK)
+    while (!holds(ancestors->path, volume))
+        if (leave(ancestors, err) != STATUS_OK)
             return err->status;
-    size_t len = strlen(parents->path);
+    size_t len = strlen(ancestors->path);
     const char *slash = strchr(volume + len + 1, '/');
     for (; slash != NULL; slash = strchr(slash + 1, '/')) {
-        if (branch_enter(parents->branch, err) != STATUS_OK)
+        if (tree_stack_enter(ancestors->stack, err) != STATUS_OK)
             return err->status;
         len = (size_t)(slash - volume);
-        memcpy(parents->path, volume, len);
-        parents->path[len] = '\0';
+        memcpy(ancestors->path, volume, len);
+        ancestors->path[len] = '\0';
     }
     return STATUS_OK;
 }
 
-enum status parents_finish(struct parents *parents, struct error *err)
+enum status volume_ancestors_finish(struct volume_ancestors *ancestors, struct error *err)
 {
-    while (parents->path[0] != '\0')
-        if (leave(parents, err) != STATUS_OK)
+    while (ancestors->path[0] != '\0')
+        if (leave(ancestors, err) != STATUS_OK)
             return err->status;
     return STATUS_OK;
 }

@@ -17,12 +17,12 @@ static const char cache_tag_signature[] = "Signature: 8a477f597d28d172789f068868
 /* A directory on the way down. */
 struct level {
     struct walk_directory *directory;
-    size_t path_len;  /* of its own path */
-    size_t next;      /* name to look at */
-    size_t end;       /* names to look at */
-    bool is_left;     /* a trail is left in it */
-    bool follows;     /* a trail: there is no list of names; */
-    const char *last; /* the last one that came from it, NULL at first */
+    size_t path_len;   /* of its own path */
+    size_t next;       /* name to look at */
+    size_t end;        /* names to look at */
+    bool in_recording; /* the recording of this walk has it */
+    bool replays;      /* a recording: there is no list of names; */
+    const char *last;  /* the last one that came from it, NULL at first */
     struct listing names;
     struct stat info;
 };
@@ -174,13 +174,13 @@ static enum status list(const struct walk *walk, int directory, struct level *le
 }
 
 /* Takes fd, also on failure. */
-static enum status push(struct walk *walk, int fd, const struct stat *info, bool follows,
+static enum status push(struct walk *walk, int fd, const struct stat *info, bool replays,
                         struct error *err)
 {
     CLEANUP(fd_closep) int directory = fd;
-    struct level level = {.path_len = walk->path.len, .follows = follows, .info = *info};
+    struct level level = {.path_len = walk->path.len, .replays = replays, .info = *info};
     if (reserve_level(walk, err) != STATUS_OK ||
-        (directory >= 0 && !follows && list(walk, directory, &level, err) != STATUS_OK))
+        (directory >= 0 && !replays && list(walk, directory, &level, err) != STATUS_OK))
         return err->status;
     if (make_directory(walk, STEAL_FD(directory), &level.directory, err) != STATUS_OK) {
         listing_done(&level.names);
@@ -209,11 +209,11 @@ static bool is_unchanged(const struct stat *was, const struct stat *is)
 /* Its first step is the volume itself. */
 static bool starts_to_follow(const struct walk *walk, const struct stat *info)
 {
-    struct trail_step step;
-    if (walk->options->follows == NULL)
+    struct recording_step step;
+    if (walk->options->replays == NULL)
         return false;
-    trail_next(walk->options->follows, &step);
-    return step.kind == TRAIL_ENTRY && is_unchanged(&step.info, info);
+    walk_recording_next(walk->options->replays, &step);
+    return step.kind == RECORDING_ENTRY && is_unchanged(&step.info, info);
 }
 
 /* 0, or -1 and errno. */
@@ -246,8 +246,8 @@ enum status walk_open(const struct walk_options *options, int fd, struct walk **
     if (buffer_add(&walk->path, options->volume, walk->volume_len, err) != STATUS_OK ||
         push(walk, STEAL_FD(directory), &info, starts_to_follow(walk, &info), err) != STATUS_OK)
         return FAIL_IN(err, "volume '%s'", options->volume);
-    if (options->leaves != NULL)
-        walk->levels[0].is_left = trail_add_entry(options->leaves, "", &info);
+    if (options->records != NULL)
+        walk->levels[0].in_recording = walk_recording_add_entry(options->records, "", &info);
     *ret_walk = STEAL(walk);
     return STATUS_OK;
 }
@@ -303,13 +303,13 @@ static void mark_failed(const struct walk *walk, struct walk_item *item)
 }
 
 /* What the second walk shall know of it; whether it can be spared a look of its own. */
-static bool leave_trail(const struct walk *walk, const struct walk_item *item, bool is_known)
+static bool record_directory(const struct walk *walk, const struct walk_item *item, bool is_known)
 {
-    if (walk->options->leaves == NULL)
+    if (walk->options->records == NULL)
         return false;
     if (is_known)
-        return trail_add_entry(walk->options->leaves, item->name, &item->info);
-    trail_add_look(walk->options->leaves, item->name);
+        return walk_recording_add_entry(walk->options->records, item->name, &item->info);
+    walk_recording_add_look(walk->options->records, item->name);
     return false;
 }
 
@@ -324,9 +324,9 @@ static bool is_across_border(const struct walk *walk, const struct walk_item *it
     return find_mount(item->parent, item->name, flags, &mount) != 0 || mount != walk->mount;
 }
 
-/* *ret_follows: from on_trail, if the directory is still what the trail says. */
-static enum status open_directory(struct walk *walk, struct walk_item *item, bool on_trail,
-                                  int *ret_fd, bool *ret_follows)
+/* *ret_replays: from is_recorded, if the directory is still what the recording says. */
+static enum status open_directory(struct walk *walk, struct walk_item *item, bool is_recorded,
+                                  int *ret_fd, bool *ret_replays)
 {
     struct stat seen = item->info;
     CLEANUP(fd_closep) int fd = -1;
@@ -335,41 +335,41 @@ static enum status open_directory(struct walk *walk, struct walk_item *item, boo
         if (fd < 0 || fstat(fd, &item->info) != 0)
             return FAIL_ERRNO(&walk->failure, "open");
     }
-    *ret_follows = on_trail && fd >= 0 && is_unchanged(&seen, &item->info);
+    *ret_replays = is_recorded && fd >= 0 && is_unchanged(&seen, &item->info);
     *ret_fd = STEAL_FD(fd);
     return STATUS_OK;
 }
 
-static enum status enter(struct walk *walk, struct walk_item *item, bool on_trail,
+static enum status enter(struct walk *walk, struct walk_item *item, bool is_recorded,
                          struct error *err)
 {
     int fd = -1;
-    bool follows = false;
-    enum status status = open_directory(walk, item, on_trail, &fd, &follows);
-    if (on_trail && !follows)
-        trail_skip(walk->options->follows);
+    bool replays = false;
+    enum status status = open_directory(walk, item, is_recorded, &fd, &replays);
+    if (is_recorded && !replays)
+        walk_recording_skip(walk->options->replays);
     bool has_names = fd >= 0;
     if (status == STATUS_OK)
-        status = push(walk, fd, &item->info, follows, &walk->failure);
+        status = push(walk, fd, &item->info, replays, &walk->failure);
     if (status == STATUS_NO_MEMORY) {
         *err = walk->failure;
         return FAIL_IN(err, "'%s'", item->path);
     }
-    bool is_left = leave_trail(walk, item, status == STATUS_OK && has_names);
+    bool in_recording = record_directory(walk, item, status == STATUS_OK && has_names);
     if (status != STATUS_OK) {
         mark_failed(walk, item);
         return STATUS_OK;
     }
-    walk->levels[walk->depth - 1].is_left = is_left;
+    walk->levels[walk->depth - 1].in_recording = in_recording;
     describe_directory(walk, WALK_ENTER, item);
     return STATUS_OK;
 }
 
 /* What is known of it already need not be looked at. */
-static void look(struct walk *walk, const struct trail_step *step, struct walk_item *item)
+static void look(struct walk *walk, const struct recording_step *step, struct walk_item *item)
 {
     int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
-    if (step->kind == TRAIL_ENTRY) {
+    if (step->kind == RECORDING_ENTRY) {
         item->info = step->info;
     } else if (fstatat(item->parent, item->name, &item->info, flags) != 0) {
         error_set_errno(&walk->failure, errno, "look at");
@@ -379,8 +379,9 @@ static void look(struct walk *walk, const struct trail_step *step, struct walk_i
 }
 
 /* An entry of the directory on top. *ret_skipped: it is one that nobody shall see. */
-static enum status look_at(struct walk *walk, struct level *level, const struct trail_step *step,
-                           struct walk_item *item, bool *ret_skipped, struct error *err)
+static enum status look_at(struct walk *walk, struct level *level,
+                           const struct recording_step *step, struct walk_item *item,
+                           bool *ret_skipped, struct error *err)
 {
     const char *name = step->name;
     walk->path.len = level->path_len;
@@ -401,15 +402,15 @@ static enum status look_at(struct walk *walk, struct level *level, const struct 
     item->path = (const char *)walk->path.bytes;
 
     look(walk, step, item);
-    /* Also if it has gone: what is excluded is no news. On a trail there is nothing of it. */
-    *ret_skipped = step->kind != TRAIL_ENTRY && is_skipped(walk, item);
+    /* Also if it has gone: what is excluded is no news. On a recording there is nothing of it. */
+    *ret_skipped = step->kind != RECORDING_ENTRY && is_skipped(walk, item);
     return STATUS_OK;
 }
 
-/* The trail ends here: what comes behind its last name is found in the directory itself. */
+/* The recording ends here: what comes behind its last name is found in the directory itself. */
 static enum status stop_following(const struct walk *walk, struct level *level, struct error *err)
 {
-    level->follows = false;
+    level->replays = false;
     if (list(walk, level->directory->fd, level, err) != STATUS_OK)
         return FAIL_IN(err, "'%s'", (const char *)walk->path.bytes);
     while (level->last != NULL && level->next < level->end &&
@@ -420,19 +421,19 @@ static enum status stop_following(const struct walk *walk, struct level *level, 
 
 /* What is next in the directory on top. */
 static enum status find_step(const struct walk *walk, struct level *level,
-                             struct trail_step *ret_step, struct error *err)
+                             struct recording_step *ret_step, struct error *err)
 {
-    if (level->follows) {
-        trail_next(walk->options->follows, ret_step);
-        if (ret_step->kind != TRAIL_END) {
+    if (level->replays) {
+        walk_recording_next(walk->options->replays, ret_step);
+        if (ret_step->kind != RECORDING_END) {
             level->last = ret_step->name;
             return STATUS_OK;
         }
         if (stop_following(walk, level, err) != STATUS_OK)
             return err->status;
     }
-    ret_step->kind = level->next == level->end ? TRAIL_LEAVE : TRAIL_LOOK;
-    if (ret_step->kind == TRAIL_LOOK)
+    ret_step->kind = level->next == level->end ? RECORDING_LEAVE : RECORDING_LOOK;
+    if (ret_step->kind == RECORDING_LOOK)
         ret_step->name = listing_at(&level->names, level->next++);
     return STATUS_OK;
 }
@@ -440,8 +441,8 @@ static enum status find_step(const struct walk *walk, struct level *level,
 /* Back up in the directory on top, whose path is the shorter one again. */
 static void leave(struct walk *walk, struct walk_item *ret_item)
 {
-    if (walk->levels[walk->depth - 1].is_left)
-        trail_add_leave(walk->options->leaves);
+    if (walk->levels[walk->depth - 1].in_recording)
+        walk_recording_add_leave(walk->options->records);
     walk->path.len = walk->levels[walk->depth - 1].path_len;
     if (walk->path.bytes != NULL)
         walk->path.bytes[walk->path.len] = '\0';
@@ -461,10 +462,10 @@ enum status walk_next(struct walk *walk, struct walk_item *ret_item, struct erro
     walk->leaving = false;
     while (walk->depth > 0) {
         struct level *level = &walk->levels[walk->depth - 1];
-        struct trail_step step;
+        struct recording_step step;
         if (find_step(walk, level, &step, err) != STATUS_OK)
             return err->status;
-        if (step.kind == TRAIL_LEAVE) {
+        if (step.kind == RECORDING_LEAVE) {
             leave(walk, ret_item);
             return STATUS_OK;
         }
@@ -474,8 +475,8 @@ enum status walk_next(struct walk *walk, struct walk_item *ret_item, struct erro
         if (skipped)
             continue;
         if (ret_item->kind == WALK_ENTRY && ret_item->is_directory)
-            return enter(walk, ret_item, step.kind == TRAIL_ENTRY, err);
-        (void)leave_trail(walk, ret_item, ret_item->kind == WALK_ENTRY);
+            return enter(walk, ret_item, step.kind == RECORDING_ENTRY, err);
+        (void)record_directory(walk, ret_item, ret_item->kind == WALK_ENTRY);
         return STATUS_OK;
     }
     *ret_item = (struct walk_item){.kind = WALK_END, .parent = -1};

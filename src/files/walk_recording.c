@@ -11,40 +11,41 @@ struct seen {
     uint32_t mode, links, uid, gid;
 };
 
-void trail_init(struct trail *trail, size_t max)
+void walk_recording_init(struct walk_recording *recording, size_t max)
 {
-    *trail = (struct trail){.at = 0};
-    buffer_init(&trail->steps, max);
+    *recording = (struct walk_recording){.at = 0};
+    buffer_init(&recording->steps, max);
 }
 
-void trail_done(struct trail *trail)
+void walk_recording_done(struct walk_recording *recording)
 {
-    buffer_done(&trail->steps);
-    *trail = (struct trail){.is_closed = true};
+    buffer_done(&recording->steps);
+    *recording = (struct walk_recording){.is_closed = true};
 }
 
-static bool add(struct trail *trail, enum trail_kind kind, const struct seen *seen,
+static bool add(struct walk_recording *recording, enum recording_kind kind, const struct seen *seen,
                 const char *name)
 {
     struct error full;
     size_t seen_len = seen == NULL ? 0 : sizeof(*seen);
     size_t name_len = name == NULL ? 0 : strlen(name) + 1;
-    if (trail->is_closed ||
-        buffer_reserve(&trail->steps, 1 + seen_len + name_len, &full) != STATUS_OK) {
-        trail->is_closed = true;
+    if (recording->is_closed ||
+        buffer_reserve(&recording->steps, 1 + seen_len + name_len, &full) != STATUS_OK) {
+        recording->is_closed = true;
         return false;
     }
-    unsigned char *to = trail->steps.bytes + trail->steps.len;
+    unsigned char *to = recording->steps.bytes + recording->steps.len;
     *to++ = (unsigned char)kind;
     if (seen_len > 0)
         memcpy(to, seen, seen_len);
     if (name_len > 0)
         memcpy(to + seen_len, name, name_len);
-    trail->steps.len += 1 + seen_len + name_len;
+    recording->steps.len += 1 + seen_len + name_len;
     return true;
 }
 
-bool trail_add_entry(struct trail *trail, const char *name, const struct stat *info)
+bool walk_recording_add_entry(struct walk_recording *recording, const char *name,
+                              const struct stat *info)
 {
     const struct seen seen = {
         .inode = info->st_ino,
@@ -60,17 +61,17 @@ bool trail_add_entry(struct trail *trail, const char *name, const struct stat *i
         .uid = info->st_uid,
         .gid = info->st_gid,
     };
-    return add(trail, TRAIL_ENTRY, &seen, name);
+    return add(recording, RECORDING_ENTRY, &seen, name);
 }
 
-void trail_add_look(struct trail *trail, const char *name)
+void walk_recording_add_look(struct walk_recording *recording, const char *name)
 {
-    (void)add(trail, TRAIL_LOOK, NULL, name);
+    (void)add(recording, RECORDING_LOOK, NULL, name);
 }
 
-void trail_add_leave(struct trail *trail)
+void walk_recording_add_leave(struct walk_recording *recording)
 {
-    (void)add(trail, TRAIL_LEAVE, NULL, NULL);
+    (void)add(recording, RECORDING_LEAVE, NULL, NULL);
 }
 
 static void recall(const unsigned char *from, struct stat *ret_info)
@@ -91,36 +92,36 @@ static void recall(const unsigned char *from, struct stat *ret_info)
     };
 }
 
-void trail_next(struct trail *trail, struct trail_step *ret_step)
+void walk_recording_next(struct walk_recording *recording, struct recording_step *ret_step)
 {
-    ret_step->kind = TRAIL_END;
+    ret_step->kind = RECORDING_END;
     ret_step->name = NULL;
-    if (trail->at >= trail->steps.len)
+    if (recording->at >= recording->steps.len)
         return;
-    const unsigned char *at = trail->steps.bytes + trail->at;
-    ret_step->kind = (enum trail_kind) * at++;
-    if (ret_step->kind == TRAIL_ENTRY) {
+    const unsigned char *at = recording->steps.bytes + recording->at;
+    ret_step->kind = (enum recording_kind) * at++;
+    if (ret_step->kind == RECORDING_ENTRY) {
         recall(at, &ret_step->info);
         at += sizeof(struct seen);
     }
-    if (ret_step->kind != TRAIL_LEAVE) {
+    if (ret_step->kind != RECORDING_LEAVE) {
         ret_step->name = (const char *)at;
         at += strlen(ret_step->name) + 1;
     }
-    trail->at = (size_t)(at - trail->steps.bytes);
+    recording->at = (size_t)(at - recording->steps.bytes);
 }
 
-void trail_skip(struct trail *trail)
+void walk_recording_skip(struct walk_recording *recording)
 {
-    struct trail_step step;
+    struct recording_step step;
     size_t depth = 1;
     while (depth > 0) {
-        trail_next(trail, &step);
-        if (step.kind == TRAIL_END)
+        walk_recording_next(recording, &step);
+        if (step.kind == RECORDING_END)
             return;
-        if (step.kind == TRAIL_LEAVE)
+        if (step.kind == RECORDING_LEAVE)
             depth--;
-        else if (step.kind == TRAIL_ENTRY && S_ISDIR(step.info.st_mode))
+        else if (step.kind == RECORDING_ENTRY && S_ISDIR(step.info.st_mode))
             depth++;
     }
 }

@@ -160,7 +160,7 @@ static enum status plan_stage(void *owner, struct error *err)
 }
 
 /* clang-format off */
-static const struct stage target_stages[] = {
+static const struct pipeline_stage target_stages[] = {
     {"open",    open_stage,          NULL},
     {"plan",    plan_stage,          NULL},
     {"check",   restore_check_files, NULL},
@@ -169,7 +169,7 @@ static const struct stage target_stages[] = {
 };
 
 /* inplace_undo() takes all of them back at once, in an order of its own. */
-static const struct stage inplace_stages[] = {
+static const struct pipeline_stage inplace_stages[] = {
     {"open",         open_stage,           NULL},
     {"pre-restore",  inplace_pre_restore,  NULL},
     {"plan",         plan_stage,           NULL},

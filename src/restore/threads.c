@@ -14,7 +14,7 @@
 
 enum { REPORT_MS = 200, THREADS_MAX = 64 };
 
-struct crew {
+struct thread_group {
     struct restore *restore;
     const struct restore_work *work;
     atomic_size_t next;
@@ -36,50 +36,50 @@ unsigned restore_thread_count(const struct restore *restore)
     return count < THREADS_MAX ? count : THREADS_MAX;
 }
 
-static enum status take_items(struct crew *crew, void *state, struct error *err)
+static enum status take_items(struct thread_group *group, void *state, struct error *err)
 {
-    const struct restore_work *work = crew->work;
+    const struct restore_work *work = group->work;
     for (;;) {
-        size_t item = atomic_fetch_add(&crew->next, 1);
-        if (item >= work->count || atomic_load(&crew->stop))
+        size_t item = atomic_fetch_add(&group->next, 1);
+        if (item >= work->count || atomic_load(&group->stop))
             return STATUS_OK;
-        if (cancel_check(crew->restore->operation.work->cancel, err) != STATUS_OK ||
-            work->item(crew->restore, state, item, err) != STATUS_OK)
+        if (cancel_check(group->restore->operation.work->cancel, err) != STATUS_OK ||
+            work->item(group->restore, state, item, err) != STATUS_OK)
             return error_status(err);
     }
 }
 
 static void *run(void *context)
 {
-    struct crew *crew = context;
+    struct thread_group *group = context;
     struct error err = {0};
     void *state = NULL;
-    enum status status = crew->work->make(crew->restore, crew->work->shared, &state, &err);
+    enum status status = group->work->make(group->restore, group->work->shared, &state, &err);
     if (status == STATUS_OK)
-        status = take_items(crew, state, &err);
+        status = take_items(group, state, &err);
     if (state != NULL)
-        crew->work->release(state);
-    (void)pthread_mutex_lock(&crew->mutex);
-    if (status != STATUS_OK && crew->failure.status == STATUS_OK)
-        crew->failure = err;
+        group->work->release(state);
+    (void)pthread_mutex_lock(&group->mutex);
+    if (status != STATUS_OK && group->failure.status == STATUS_OK)
+        group->failure = err;
     if (status != STATUS_OK)
-        atomic_store(&crew->stop, true);
-    crew->running--;
-    (void)pthread_cond_signal(&crew->ended);
-    (void)pthread_mutex_unlock(&crew->mutex);
+        atomic_store(&group->stop, true);
+    group->running--;
+    (void)pthread_cond_signal(&group->ended);
+    (void)pthread_mutex_unlock(&group->mutex);
     return NULL;
 }
 
-static unsigned start(struct crew *crew, pthread_t *threads, unsigned count)
+static unsigned start(struct thread_group *group, pthread_t *threads, unsigned count)
 {
     struct error ignored;
     unsigned started = 0;
-    crew->running = count;
-    while (started < count && thread_start(run, crew, &threads[started], &ignored) == STATUS_OK)
+    group->running = count;
+    while (started < count && thread_start(run, group, &threads[started], &ignored) == STATUS_OK)
         started++;
-    (void)pthread_mutex_lock(&crew->mutex);
-    crew->running -= count - started;
-    (void)pthread_mutex_unlock(&crew->mutex);
+    (void)pthread_mutex_lock(&group->mutex);
+    group->running -= count - started;
+    (void)pthread_mutex_unlock(&group->mutex);
     return started;
 }
 
@@ -95,63 +95,63 @@ static struct timespec soon(void)
     return when;
 }
 
-static bool wait_a_moment(struct crew *crew)
+static bool wait_a_moment(struct thread_group *group)
 {
     struct timespec when = soon();
-    (void)pthread_mutex_lock(&crew->mutex);
+    (void)pthread_mutex_lock(&group->mutex);
     int result = 0;
-    while (crew->running > 0 && result == 0)
-        result = pthread_cond_timedwait(&crew->ended, &crew->mutex, &when);
-    bool running = crew->running > 0;
-    (void)pthread_mutex_unlock(&crew->mutex);
+    while (group->running > 0 && result == 0)
+        result = pthread_cond_timedwait(&group->ended, &group->mutex, &when);
+    bool running = group->running > 0;
+    (void)pthread_mutex_unlock(&group->mutex);
     return running;
 }
 
-static enum status watch(struct crew *crew, struct error *err)
+static enum status watch(struct thread_group *group, struct error *err)
 {
     enum status status = STATUS_OK;
-    while (wait_a_moment(crew)) {
+    while (wait_a_moment(group)) {
         if (status == STATUS_OK)
-            status = operation_report(&crew->restore->operation, err);
+            status = operation_report(&group->restore->operation, err);
         if (status != STATUS_OK)
-            atomic_store(&crew->stop, true);
+            atomic_store(&group->stop, true);
     }
     if (status != STATUS_OK)
         return status;
-    if (crew->failure.status != STATUS_OK) {
-        *err = crew->failure;
+    if (group->failure.status != STATUS_OK) {
+        *err = group->failure;
         return error_status(err);
     }
-    return operation_report(&crew->restore->operation, err);
+    return operation_report(&group->restore->operation, err);
 }
 
-static void crew_init(struct crew *crew)
+static void crew_init(struct thread_group *group)
 {
     pthread_condattr_t monotonic;
-    (void)pthread_mutex_init(&crew->mutex, NULL);
+    (void)pthread_mutex_init(&group->mutex, NULL);
     (void)pthread_condattr_init(&monotonic);
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&crew->ended, &monotonic);
+    (void)pthread_cond_init(&group->ended, &monotonic);
     (void)pthread_condattr_destroy(&monotonic);
 }
 
 enum status restore_threads(struct restore *restore, const struct restore_work *work,
                             struct error *err)
 {
-    struct crew crew = {.restore = restore, .work = work};
+    struct thread_group group = {.restore = restore, .work = work};
     unsigned wanted = restore_thread_count(restore);
     if (work->count < wanted)
         wanted = (unsigned)work->count;
     if (wanted == 0)
         return STATUS_OK;
     pthread_t threads[THREADS_MAX];
-    crew_init(&crew);
-    unsigned started = start(&crew, threads, wanted);
-    enum status status = started > 0 ? watch(&crew, err) : STATUS_NO_MEMORY;
+    crew_init(&group);
+    unsigned started = start(&group, threads, wanted);
+    enum status status = started > 0 ? watch(&group, err) : STATUS_NO_MEMORY;
     for (unsigned i = 0; i < started; i++)
         (void)pthread_join(threads[i], NULL);
-    (void)pthread_cond_destroy(&crew.ended);
-    (void)pthread_mutex_destroy(&crew.mutex);
+    (void)pthread_cond_destroy(&group.ended);
+    (void)pthread_mutex_destroy(&group.mutex);
     if (started == 0)
         return FAIL(err, STATUS_NO_MEMORY, "no thread could be started");
     return status;

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-static void undo_from(const struct stage *stages, size_t entered, void *owner)
+static void undo_from(const struct pipeline_stage *stages, size_t entered, void *owner)
 {
     bool is_first = true;
     while (entered-- > 0) {
@@ -24,8 +24,8 @@ static void pass_end_of(const char *stage)
     point_pass(name);
 }
 
-enum status pipeline_run(const struct stage *stages, size_t count, struct operation *operation,
-                         struct error *err)
+enum status pipeline_run(const struct pipeline_stage *stages, size_t count,
+                         struct operation *operation, struct error *err)
 {
     void *owner = operation->owner;
     for (size_t i = 0; i < count; i++) {

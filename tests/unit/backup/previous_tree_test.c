@@ -6,7 +6,7 @@
 #include <string.h>
 
 static struct fixture f;
-static struct parent *parent;
+static struct previous_tree *parent;
 
 static void set_up(void)
 {
@@ -15,7 +15,7 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-    parent_close(parent);
+    previous_tree_close(parent);
     fixture_close(&f);
 }
 
@@ -54,12 +54,12 @@ static struct blob_id write_trees(void)
 
 static void open_parent(const struct blob_id *tree)
 {
-    MUST(&f, parent_open(f.repository, tree, &parent, &f.err));
+    MUST(&f, previous_tree_open(f.repository, tree, &parent, &f.err));
 }
 
 static bool finds(const char *name)
 {
-    const struct tree_node *node = parent_find(parent, name);
+    const struct tree_node *node = previous_tree_find(parent, name);
     return node != NULL && strcmp(node->name, name) == 0;
 }
 
@@ -71,19 +71,19 @@ Test(parent, is_read_in_step_with_a_walk)
     cr_expect(not(finds("A")));
     cr_expect(finds("a"));
     cr_expect(not(finds("aa")));
-    MUST(&f, parent_enter(parent, "b", &f.err));
+    MUST(&f, previous_tree_enter(parent, "b", &f.err));
     cr_expect(finds("x"));
     cr_expect(not(finds("z")));
-    parent_leave(parent);
+    previous_tree_leave(parent);
     cr_expect(finds("b"), "its own node is still there");
-    MUST(&f, parent_enter(parent, "ba", &f.err));
+    MUST(&f, previous_tree_enter(parent, "ba", &f.err));
     cr_expect(not(finds("x")));
-    MUST(&f, parent_enter(parent, "x", &f.err));
-    parent_leave(parent);
-    parent_leave(parent);
+    MUST(&f, previous_tree_enter(parent, "x", &f.err));
+    previous_tree_leave(parent);
+    previous_tree_leave(parent);
     cr_expect(finds("d"), "what is new is passed by");
     cr_expect(not(finds("e")));
-    cr_expect(eq(int, (int)parent_damage(parent)->status, STATUS_OK));
+    cr_expect(eq(int, (int)previous_tree_damage(parent)->status, STATUS_OK));
 }
 
 static struct tree_node empty_file(const char *name)
@@ -102,24 +102,24 @@ Test(parent, passes_what_is_the_same_without_a_look)
     struct tree_node_text text;
     open_parent(&tree);
 
-    cr_expect(parent_match(parent, &a, &text));
-    cr_expect(not(parent_match(parent, &c, &text)), "b comes before it");
+    cr_expect(previous_tree_match(parent, &a, &text));
+    cr_expect(not(previous_tree_match(parent, &c, &text)), "b comes before it");
     cr_expect(finds("c"));
-    cr_expect(not(parent_match(parent, &c, &text)), "it is taken apart already");
+    cr_expect(not(previous_tree_match(parent, &c, &text)), "it is taken apart already");
     cr_expect(finds("c"));
-    cr_expect(parent_match(parent, &d, &text));
+    cr_expect(previous_tree_match(parent, &d, &text));
     cr_expect(not(finds("d")), "it is passed");
-    cr_expect(not(parent_match(NULL, &d, &text)));
-    cr_expect(eq(int, (int)parent_damage(parent)->status, STATUS_OK));
+    cr_expect(not(previous_tree_match(NULL, &d, &text)));
+    cr_expect(eq(int, (int)previous_tree_damage(parent)->status, STATUS_OK));
 }
 
 Test(parent, enters_no_file)
 {
     struct blob_id tree = write_trees();
     open_parent(&tree);
-    MUST(&f, parent_enter(parent, "a", &f.err));
+    MUST(&f, previous_tree_enter(parent, "a", &f.err));
     cr_expect(not(finds("x")));
-    parent_leave(parent);
+    previous_tree_leave(parent);
     cr_expect(finds("d"));
 }
 
@@ -134,10 +134,10 @@ Test(parent, goes_deep)
         tree = write_tree(step, &tree);
     open_parent(&tree);
     for (int i = 0; i < DEPTH; i++)
-        MUST(&f, parent_enter(parent, "d", &f.err));
+        MUST(&f, previous_tree_enter(parent, "d", &f.err));
     cr_expect(finds("x"));
     for (int i = 0; i < DEPTH; i++) {
-        parent_leave(parent);
+        previous_tree_leave(parent);
         cr_assert(finds("d"));
     }
 }
@@ -149,15 +149,15 @@ Test(parent, moves_to_a_volume_by_its_path)
     tree = write_tree(top, &tree);
     open_parent(&tree);
 
-    MUST(&f, parent_move_to(parent, "/srv/b", &f.err));
+    MUST(&f, previous_tree_move_to(parent, "/srv/b", &f.err));
     cr_expect(finds("b"));
-    MUST(&f, parent_move_to(parent, "/srv/c/x", &f.err));
+    MUST(&f, previous_tree_move_to(parent, "/srv/c/x", &f.err));
     cr_expect(finds("x"));
-    MUST(&f, parent_move_to(parent, "/elsewhere/c", &f.err));
+    MUST(&f, previous_tree_move_to(parent, "/elsewhere/c", &f.err));
     cr_expect(not(finds("c")));
-    MUST(&f, parent_move_to(parent, "/srv", &f.err));
+    MUST(&f, previous_tree_move_to(parent, "/srv", &f.err));
     cr_expect(finds("srv"));
-    cr_expect(eq(int, (int)parent_damage(parent)->status, STATUS_OK));
+    cr_expect(eq(int, (int)previous_tree_damage(parent)->status, STATUS_OK));
 }
 
 Test(parent, that_is_missing_has_nothing)
@@ -165,9 +165,9 @@ Test(parent, that_is_missing_has_nothing)
     struct blob_id none = {{1}};
     open_parent(&none);
     cr_expect(not(finds("a")));
-    MUST(&f, parent_enter(parent, "b", &f.err));
+    MUST(&f, previous_tree_enter(parent, "b", &f.err));
     cr_expect(not(finds("x")));
-    cr_expect(eq(int, (int)parent_damage(parent)->status, STATUS_CORRUPT));
+    cr_expect(eq(int, (int)previous_tree_damage(parent)->status, STATUS_CORRUPT));
 }
 
 Test(parent, that_is_damaged_below_has_the_rest)
@@ -176,23 +176,23 @@ Test(parent, that_is_damaged_below_has_the_rest)
     struct blob_id none = {{1}};
     struct blob_id tree = write_tree(names, &none);
     open_parent(&tree);
-    MUST(&f, parent_enter(parent, "b", &f.err));
+    MUST(&f, previous_tree_enter(parent, "b", &f.err));
     cr_expect(not(finds("x")));
-    parent_leave(parent);
+    previous_tree_leave(parent);
     cr_expect(finds("c"));
-    cr_expect(eq(int, (int)parent_damage(parent)->status, STATUS_CORRUPT));
+    cr_expect(eq(int, (int)previous_tree_damage(parent)->status, STATUS_CORRUPT));
 }
 
 Test(parent, that_does_not_exist_finds_nothing)
 {
-    cr_expect(parent_find(NULL, "a") == NULL);
-    MUST(&f, parent_enter(NULL, "a", &f.err));
-    MUST(&f, parent_move_to(NULL, "/a", &f.err));
-    parent_leave(NULL);
-    cr_expect(eq(int, (int)parent_damage(NULL)->status, STATUS_OK));
+    cr_expect(previous_tree_find(NULL, "a") == NULL);
+    MUST(&f, previous_tree_enter(NULL, "a", &f.err));
+    MUST(&f, previous_tree_move_to(NULL, "/a", &f.err));
+    previous_tree_leave(NULL);
+    cr_expect(eq(int, (int)previous_tree_damage(NULL)->status, STATUS_OK));
 }
 
-Test(parent_is_same, looks_at_size_times_and_inode)
+Test(previous_tree_is_same, looks_at_size_times_and_inode)
 {
     struct stat info = {.st_mode = S_IFREG | 0644,
                         .st_size = 3,
@@ -201,24 +201,24 @@ Test(parent_is_same, looks_at_size_times_and_inode)
                         .st_ctim = {11, 2}};
     struct tree_node node;
     cr_assert(tree_node_from_stat(&info, &node));
-    cr_expect(parent_is_same(&node, &info));
+    cr_expect(previous_tree_is_same(&node, &info));
 
     struct stat other = info;
     other.st_ino++;
-    cr_expect(not(parent_is_same(&node, &other)));
+    cr_expect(not(previous_tree_is_same(&node, &other)));
     other = info;
     other.st_ctim.tv_nsec++;
-    cr_expect(not(parent_is_same(&node, &other)));
+    cr_expect(not(previous_tree_is_same(&node, &other)));
     other = info;
     other.st_mtim.tv_nsec++;
-    cr_expect(not(parent_is_same(&node, &other)));
+    cr_expect(not(previous_tree_is_same(&node, &other)));
     other = info;
     other.st_size++;
-    cr_expect(not(parent_is_same(&node, &other)));
+    cr_expect(not(previous_tree_is_same(&node, &other)));
     other = info;
     other.st_mode = S_IFIFO | 0644;
     other.st_size = 0;
-    cr_expect(not(parent_is_same(&node, &other)));
+    cr_expect(not(previous_tree_is_same(&node, &other)));
 }
 
 static const char *const paths[] = {"/srv/a", "/srv/b", NULL};
@@ -237,13 +237,13 @@ static struct repository_snapshot make_snapshot(unsigned char id, time_t second)
 /* The first byte of the id of the one that is chosen; 0: none. */
 static int chosen(const struct repository_snapshot *snapshots, size_t count)
 {
-    struct parent_choice choice = {.host = "host", .paths = paths, .app_tag = "app=shop"};
+    struct previous_choice choice = {.host = "host", .paths = paths, .app_tag = "app=shop"};
     for (size_t i = 0; i < count; i++)
-        parent_consider(&choice, &snapshots[i]);
+        previous_choice_consider(&choice, &snapshots[i]);
     return choice.found ? choice.snapshot.bytes[0] : 0;
 }
 
-Test(parent_consider, takes_the_latest_of_the_same_host_and_paths)
+Test(previous_choice_consider, takes_the_latest_of_the_same_host_and_paths)
 {
     struct repository_snapshot all[] = {make_snapshot(1, 10), make_snapshot(2, 30),
                                         make_snapshot(3, 20), make_snapshot(4, 40),
@@ -258,7 +258,7 @@ Test(parent_consider, takes_the_latest_of_the_same_host_and_paths)
     cr_expect(eq(int, chosen(all + 3, 1), 0));
 }
 
-Test(parent_consider, takes_the_latest_of_the_same_app_otherwise)
+Test(previous_choice_consider, takes_the_latest_of_the_same_app_otherwise)
 {
     static const char *const fewer[] = {"/srv/a", NULL};
     struct repository_snapshot all[] = {make_snapshot(1, 30), make_snapshot(2, 40),

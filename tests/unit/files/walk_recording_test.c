@@ -6,30 +6,30 @@
 #include <stdint.h>
 #include <string.h>
 
-static struct trail trail;
+static struct walk_recording recording;
 
 static void tear_down(void)
 {
-    trail_done(&trail);
+    walk_recording_done(&recording);
 }
 
-TestSuite(trail, .fini = tear_down);
+TestSuite(recording, .fini = tear_down);
 
 static struct stat directory(void)
 {
     return (struct stat){.st_mode = S_IFDIR | 0700, .st_ino = 2};
 }
 
-static enum trail_kind next(const char *name)
+static enum recording_kind next(const char *name)
 {
-    struct trail_step step;
-    trail_next(&trail, &step);
+    struct recording_step step;
+    walk_recording_next(&recording, &step);
     if (name != NULL)
         cr_expect(step.name != NULL && strcmp(step.name, name) == 0, "%s", name);
     return step.kind;
 }
 
-Test(trail, gives_back_what_was_left)
+Test(recording, gives_back_what_was_left)
 {
     struct stat info = {
         .st_ino = UINT64_MAX - 1,
@@ -43,60 +43,60 @@ Test(trail, gives_back_what_was_left)
         .st_uid = UINT32_MAX - 1,
         .st_gid = 7,
     };
-    struct trail_step step;
-    trail_init(&trail, 4096);
+    struct recording_step step;
+    walk_recording_init(&recording, 4096);
 
-    cr_assert(trail_add_entry(&trail, "file", &info));
-    trail_add_look(&trail, "\xff\n");
-    trail_add_leave(&trail);
+    cr_assert(walk_recording_add_entry(&recording, "file", &info));
+    walk_recording_add_look(&recording, "\xff\n");
+    walk_recording_add_leave(&recording);
 
-    trail_next(&trail, &step);
-    cr_expect(eq(int, (int)step.kind, (int)TRAIL_ENTRY));
+    walk_recording_next(&recording, &step);
+    cr_expect(eq(int, (int)step.kind, (int)RECORDING_ENTRY));
     cr_expect(eq(str, (char *)step.name, "file"));
     cr_expect(memcmp(&step.info, &info, sizeof(info)) == 0);
-    cr_expect(eq(int, (int)next("\xff\n"), (int)TRAIL_LOOK));
-    cr_expect(eq(int, (int)next(NULL), (int)TRAIL_LEAVE));
-    cr_expect(eq(int, (int)next(NULL), (int)TRAIL_END));
-    cr_expect(eq(int, (int)next(NULL), (int)TRAIL_END));
+    cr_expect(eq(int, (int)next("\xff\n"), (int)RECORDING_LOOK));
+    cr_expect(eq(int, (int)next(NULL), (int)RECORDING_LEAVE));
+    cr_expect(eq(int, (int)next(NULL), (int)RECORDING_END));
+    cr_expect(eq(int, (int)next(NULL), (int)RECORDING_END));
 }
 
-Test(trail, ends_where_the_first_step_does_not_fit)
+Test(recording, ends_where_the_first_step_does_not_fit)
 {
     struct stat info = directory();
-    trail_init(&trail, 120);
+    walk_recording_init(&recording, 120);
 
-    cr_assert(trail_add_entry(&trail, "first", &info));
-    cr_expect(not(trail_add_entry(&trail, "second", &info)));
-    trail_add_look(&trail, "x");
-    trail_add_leave(&trail);
+    cr_assert(walk_recording_add_entry(&recording, "first", &info));
+    cr_expect(not(walk_recording_add_entry(&recording, "second", &info)));
+    walk_recording_add_look(&recording, "x");
+    walk_recording_add_leave(&recording);
 
-    cr_expect(eq(int, (int)next("first"), (int)TRAIL_ENTRY));
-    cr_expect(eq(int, (int)next(NULL), (int)TRAIL_END));
+    cr_expect(eq(int, (int)next("first"), (int)RECORDING_ENTRY));
+    cr_expect(eq(int, (int)next(NULL), (int)RECORDING_END));
 }
 
-Test(trail, skips_what_is_in_a_directory)
+Test(recording, skips_what_is_in_a_directory)
 {
     struct stat info = directory();
     struct stat file = {.st_mode = S_IFREG};
-    trail_init(&trail, 4096);
-    cr_assert(trail_add_entry(&trail, "outer", &info));
-    cr_assert(trail_add_entry(&trail, "file", &file));
-    cr_assert(trail_add_entry(&trail, "inner", &info));
-    trail_add_look(&trail, "x");
-    trail_add_leave(&trail);
-    trail_add_leave(&trail);
-    trail_add_look(&trail, "y");
-    cr_assert(trail_add_entry(&trail, "open", &info));
+    walk_recording_init(&recording, 4096);
+    cr_assert(walk_recording_add_entry(&recording, "outer", &info));
+    cr_assert(walk_recording_add_entry(&recording, "file", &file));
+    cr_assert(walk_recording_add_entry(&recording, "inner", &info));
+    walk_recording_add_look(&recording, "x");
+    walk_recording_add_leave(&recording);
+    walk_recording_add_leave(&recording);
+    walk_recording_add_look(&recording, "y");
+    cr_assert(walk_recording_add_entry(&recording, "open", &info));
 
-    cr_expect(eq(int, (int)next("outer"), (int)TRAIL_ENTRY));
-    trail_skip(&trail);
-    cr_expect(eq(int, (int)next("y"), (int)TRAIL_LOOK));
-    cr_expect(eq(int, (int)next("open"), (int)TRAIL_ENTRY));
-    trail_skip(&trail);
-    cr_expect(eq(int, (int)next(NULL), (int)TRAIL_END));
+    cr_expect(eq(int, (int)next("outer"), (int)RECORDING_ENTRY));
+    walk_recording_skip(&recording);
+    cr_expect(eq(int, (int)next("y"), (int)RECORDING_LOOK));
+    cr_expect(eq(int, (int)next("open"), (int)RECORDING_ENTRY));
+    walk_recording_skip(&recording);
+    cr_expect(eq(int, (int)next(NULL), (int)RECORDING_END));
 }
 
-Test(trail, of_nothing_has_nothing)
+Test(recording, of_nothing_has_nothing)
 {
-    cr_expect(eq(int, (int)next(NULL), (int)TRAIL_END));
+    cr_expect(eq(int, (int)next(NULL), (int)RECORDING_END));
 }

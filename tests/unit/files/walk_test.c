@@ -204,25 +204,25 @@ Test(walk_next, says_nothing_of_an_excluded_entry_that_vanished)
     cr_assert(eq(str, (char *)item.name, "b"));
 }
 
-/* A first walk, which leaves a trail of so many bytes at most; what was seen is forgotten. */
-static void leave_trail(const struct walk_options *options, struct trail *trail, size_t max)
+/* A first walk, which leaves a recording of so many bytes at most; what was seen is forgotten. */
+static void record(const struct walk_options *options, struct walk_recording *recording, size_t max)
 {
     struct walk_options leaving = *options;
-    trail_init(trail, max);
-    leaving.leaves = trail;
+    walk_recording_init(recording, max);
+    leaving.records = recording;
     walk_all(&leaving);
     seen[0] = '\0';
 }
 
-static void follow_trail(const struct walk_options *options, struct trail *trail)
+static void follow_trail(const struct walk_options *options, struct walk_recording *recording)
 {
     struct walk_options following = *options;
-    following.follows = trail;
+    following.replays = recording;
     walk_all(&following);
-    trail_done(trail);
+    walk_recording_done(recording);
 }
 
-/* Wherever the trail ends, the walk goes on by itself from there. */
+/* Wherever the recording ends, the walk goes on by itself from there. */
 Test(walk_next, shows_the_same_on_a_trail_of_any_length)
 {
     enum { LONGEST = 2048 };
@@ -232,7 +232,7 @@ Test(walk_next, shows_the_same_on_a_trail_of_any_length)
     cr_assert(eq(int, (int)exclude_new(patterns, &exclude, &err), STATUS_OK), "%s", err.text);
     struct walk_options options = {.volume = volume, .exclude = exclude, .exclude_caches = true};
     char expected[sizeof(seen)];
-    struct trail trail;
+    struct walk_recording recording;
     make("mkdir -p a/b/c d e cache; touch A a/b/c/x a/b/y a/z 'd/\xff' d/q d/r e.tmp f g");
     make(
         "printf 'Signature: 8a477f597d28d172789f06886806bc55' > cache/CACHEDIR.TAG; touch cache/z");
@@ -240,22 +240,22 @@ Test(walk_next, shows_the_same_on_a_trail_of_any_length)
     memcpy(expected, seen, sizeof(expected));
 
     for (size_t max = 0; max <= LONGEST; max += 5) {
-        leave_trail(&options, &trail, max);
+        record(&options, &recording, max);
         if (max == LONGEST / 5 * 5)
-            cr_expect(not(trail.is_closed));
-        follow_trail(&options, &trail);
+            cr_expect(not(recording.is_closed));
+        follow_trail(&options, &recording);
         cr_assert(eq(str, seen, expected), "%zu", max);
     }
 }
 
 /* The permissions that a second walk shows of this file. */
-static mode_t mode_on(struct trail *trail, const char *name)
+static mode_t mode_on(struct walk_recording *recording, const char *name)
 {
     struct error err = {0};
-    struct walk_options options = {.volume = volume, .follows = trail};
+    struct walk_options options = {.volume = volume, .replays = recording};
     CLEANUP(walk_closep) struct walk *walk = NULL;
     int fd = open(volume, O_RDONLY | O_DIRECTORY);
-    trail->at = 0;
+    recording->at = 0;
     cr_assert(eq(int, (int)walk_open(&options, fd, &walk, &err), STATUS_OK), "%s", err.text);
     for (;;) {
         struct walk_item item;
@@ -268,18 +268,18 @@ static mode_t mode_on(struct trail *trail, const char *name)
 Test(walk_next, looks_again_only_where_a_directory_has_changed)
 {
     struct walk_options options = {.volume = volume};
-    struct trail trail;
+    struct walk_recording recording;
     make("umask 022; mkdir -p a/deep b/deep; touch a/kept a/deep/kept1 b/known b/deep/known1 c");
-    leave_trail(&options, &trail, 1 << 20);
+    record(&options, &recording, 1 << 20);
     make("touch b/new; chmod 600 a/kept a/deep/kept1 b/known b/deep/known1 c");
 
-    cr_expect(eq(u32, mode_on(&trail, "kept"), 0644));
-    cr_expect(eq(u32, mode_on(&trail, "kept1"), 0644));
-    cr_expect(eq(u32, mode_on(&trail, "known"), 0600));
-    cr_expect(eq(u32, mode_on(&trail, "known1"), 0600));
-    cr_expect(eq(u32, mode_on(&trail, "new"), 0644));
-    cr_expect(eq(u32, mode_on(&trail, "c"), 0644), "on the trail again");
-    trail_done(&trail);
+    cr_expect(eq(u32, mode_on(&recording, "kept"), 0644));
+    cr_expect(eq(u32, mode_on(&recording, "kept1"), 0644));
+    cr_expect(eq(u32, mode_on(&recording, "known"), 0600));
+    cr_expect(eq(u32, mode_on(&recording, "known1"), 0600));
+    cr_expect(eq(u32, mode_on(&recording, "new"), 0644));
+    cr_expect(eq(u32, mode_on(&recording, "c"), 0644), "on the recording again");
+    walk_recording_done(&recording);
 }
 
 Test(walk_next, shows_what_became_of_directories_since_the_trail)
@@ -296,26 +296,26 @@ Test(walk_next, shows_what_became_of_directories_since_the_trail)
     };
     struct walk_options options = {.volume = volume};
     for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
-        struct trail trail;
+        struct walk_recording recording;
         make("rm -rf ./*; mkdir -p a b/in; touch a/x b/in/y c");
-        leave_trail(&options, &trail, 1 << 20);
+        record(&options, &recording, 1 << 20);
         make(changes[i].change);
-        follow_trail(&options, &trail);
+        follow_trail(&options, &recording);
         cr_expect(eq(str, seen, (char *)changes[i].expected), "%s", changes[i].change);
     }
 }
 
-/* It is opened on the way, and is not what the trail says: what was in it is not shown. */
+/* It is opened on the way, and is not what the recording says: what was in it is not shown. */
 Test(walk_next, shows_a_directory_that_vanished_on_the_trail_as_failed)
 {
     struct error err = {0};
     struct walk_options options = {.volume = volume};
-    struct trail trail;
+    struct walk_recording recording;
     struct walk_item item;
     CLEANUP(walk_closep) struct walk *walk = NULL;
     make("mkdir -p a/b; touch a/b/x c");
-    leave_trail(&options, &trail, 1 << 20);
-    options.follows = &trail;
+    record(&options, &recording, 1 << 20);
+    options.replays = &recording;
     int fd = open(volume, O_RDONLY | O_DIRECTORY);
     cr_assert(eq(int, (int)walk_open(&options, fd, &walk, &err), STATUS_OK), "%s", err.text);
     make("rm -r a");
@@ -327,5 +327,5 @@ Test(walk_next, shows_a_directory_that_vanished_on_the_trail_as_failed)
         if (item.kind == WALK_FAILED)
             cr_expect(eq(int, (int)item.failure->status, (int)STATUS_NOT_FOUND));
     }
-    trail_done(&trail);
+    walk_recording_done(&recording);
 }
