@@ -183,8 +183,8 @@ enum status store_call_verify_report(struct store_call *call, const struct job *
                                      const struct store_verdicts *verdicts, struct error *err)
     MUST_CHECK; /* nothing */
 
-/* What a bucket has of an app: entries as of maintenance/catalog.h, at most STORE_LIST_MAX. Those without
- * a record get one, completed. Reply: text, how many. */
+/* What a bucket has of an app: entries as in maintenance/catalog.h, at most STORE_LIST_MAX. Those
+ * without a record get one, completed. Reply: text, how many. */
 enum status store_call_catalog_report(struct store_call *call, const struct job *job,
                                       const json_t *entries, struct error *err) MUST_CHECK;
 

@@ -1,22 +1,23 @@
 /*
- * Undo records: what must be unwound if the process that wrote it dies: post hooks to run,
- * snapshots to remove. One JSON file <job>.json per job in the undo directory, replaced durably
- * as the backup goes on and removed when it has ended. It holds all that is needed (argv, user,
- * time-outs, paths): whoever reads it needs neither Redis nor the configuration. Its form is in
- * undo/record.h.
+ * Undo records: what must be unwound if the process that wrote one dies: post hooks to run,
+ * snapshots to remove, volumes to exchange back. One JSON file <job>.json per job in the undo
+ * directory, replaced durably as the job goes on and removed when it has ended. It holds all that
+ * is needed (argv, user, time-outs, paths): whoever reads it needs neither Redis nor the
+ * configuration. Its form is in undo/record.h.
  *
- * Directory mode 0700, below the state directory: it must survive a reboot, as snapshots do. One
+ * Folder    mode 0700, below the state directory: it must survive a reboot, as snapshots do. One
  *           that others may write to is refused (FORBIDDEN), since what stands in it runs with
  *           our rights.
- * Order     of a restore, first, its exchange: taken back, or completed with what is excluded;
- *           post-snapshot hooks, so that the application goes on; snapshots; post-backup hooks.
- * Idempotent hooks may run more than once: a crash inside an undo runs it again. They are told
+ * Order     the exchange of a restore comes first: it is taken back, or completed with what is
+ *           excluded. Then post-restore and post-snapshot hooks, so that the application goes on;
+ *           snapshots; post-backup hooks; what a restore has restored beside the volumes.
+ * Repeated  hooks may run more than once: a crash inside an undo runs it again. They are told
  *           (APPBACKUP_REASON=undo).
- * Left over The hooks of a stage of which one failed, and a snapshot that cannot be removed, stay
+ * Left      the hooks of a stage of which one failed, and a snapshot that cannot be removed, stay
  *           in the record for the next time: an application must not stay frozen because, say, the
  *           container that thaws it was not up yet. A record that cannot be read is renamed to
  *           *.bad, for people, and reported (INVALID).
- * Alive     the caller sees to it that no process works on the job any more.
+ * Callers   see to it that no process works on the job any more.
  */
 #ifndef UNDO_UNDO_H
 #define UNDO_UNDO_H
@@ -46,8 +47,8 @@ enum status undo_all(const char *undo_directory, undo_wanted_fn *wanted, void *c
 struct undo_debt {
     char app[NAME_SIZE];
     bool owes_hooks; /* the application may be held still */
-    int64_t due_ms;  /* wall clock: not to be tried before; each failure doubles the wait, from 5 s
-                        to 10 min */
+    int64_t due_ms;  /* wall clock: not to be tried before; each failure doubles the wait, from
+                        5 s to 10 min */
 };
 
 /* What a job's record is about; nothing is unwound. NOT_FOUND: there is none. INVALID, TOO_LARGE.
