@@ -28,7 +28,7 @@ void complaints_done(struct complaints *complaints); /* all zeros is fine */
 enum status complaints_look(struct store *store, struct complaints *complaints, struct error *err)
     MUST_CHECK;
 
-/* "appbackup:backups:<id> member <id>", printable: other bytes become '?'. */
+/* A key, and which member of it, printable: other bytes become '?'. */
 enum { PLACE_TEXT_SIZE = 256 };
 
 void complaint_place_text(const struct store_place *place, char text[PLACE_TEXT_SIZE]);

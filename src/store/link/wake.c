@@ -9,6 +9,7 @@
 #include "model/node.h"
 #include "settings.h"
 #include "store/call.h"
+#include "store/keys.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -20,9 +21,8 @@ struct store_wake {
 
 static enum status subscribe(redisContext *redis, const char *node, struct error *err)
 {
-    char channel[sizeof("appbackup:wake:") + NODE_NAME_SIZE];
-    int len = snprintf(channel, sizeof(channel), "appbackup:wake:%s", node);
-    if (len < 0 || (size_t)len >= sizeof(channel))
+    char channel[KEY_WAKE_SIZE + NODE_NAME_SIZE];
+    if (!key_wake(channel, sizeof(channel), node))
         return FAIL(err, STATUS_INVALID, "'%s' is no name of a node", node);
 
     const char *argv[] = {"SUBSCRIBE", channel};

@@ -1,6 +1,7 @@
 #include "store/calls.h"
 
 #include "core/json.h"
+#include "store/keys.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -120,8 +121,8 @@ void store_call_backup_get(struct store_call *call, const char *account, const c
 void store_call_backup_record(struct store_call *call, const char *id)
 {
     begin_raw(call, "HGETALL");
-    int len = snprintf(call->key, sizeof(call->key), "appbackup:backup:%s", id);
-    assert(len > 0 && (size_t)len < sizeof(call->key));
+    bool fits = key_backup(call->key, sizeof(call->key), id);
+    assert(fits);
     add_text(call, call->key);
 }
 

@@ -47,7 +47,7 @@ end
 -- Of the record's state and those whose index has it, the one that goes with the job; in doubt the record's.
 function Doctor.backup_state(place, backup, job, live)
     local candidates = {}
-    if Doctor.is_state(rawget(backup, "state") or "") then
+    if Doctor.is.state(rawget(backup, "state") or "") then
         candidates[1] = backup.state
         if Doctor.is_plausible(backup.state, job, live) and (live or Doctor.fits(backup.state, backup)) then
             return backup.state -- as nearly all are: the indexes need not be asked

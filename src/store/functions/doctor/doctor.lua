@@ -116,77 +116,77 @@ function Doctor.make_tables()
     }
 end
 
--- Each key below appbackup:, by the word behind that: its type, what may follow, and what it is looked at with: record
--- (as a whole) or member (one by one).
+-- Keys ----------------------------------------------------------------------------------------------------------------
+
+function Doctor.is.owner(text)
+    return text == "shared" or Doctor.is.id(text)
+end
+
+function Doctor.is.state(text)
+    return Doctor.FIELDS.backup.state(text)
+end
+
 function Doctor.two_ids(text)
     local first, second = text:match("^(.-):(.+)$")
     return first ~= nil and Doctor.is.id(first) and Doctor.is.id(second)
 end
 
-function Doctor.id_and_digest(text)
-    local first, second = text:match("^(.-):(.+)$")
-    return first ~= nil and Doctor.is.id(first) and Doctor.is.digest(second)
-end
+Doctor.KNOWN = {} -- filled by the first call that asks for a name
 
-function Doctor.is_owner(text)
-    return text == "shared" or Doctor.is.id(text)
-end
-
-function Doctor.is_state(text)
-    return Doctor.FIELDS.backup.state(text)
-end
-
-Doctor.KEYS = {
-    schema = { type = "string", whole = "schema" },
-    accounts = { type = "set", member = "account" },
-    paused = { type = "hash", member = "pause" },
-    nodes = { type = "zset", member = "node_name" },
-    node = { type = "hash", of = Doctor.is.node, whole = "node" },
-    ["node-apps"] = { type = "set", of = Doctor.is.node, member = "node_app" },
-    app = { type = "hash", of = Doctor.is.id, whole = "app" },
-    apps = { type = "zset", of = Doctor.is.id, member = "account_app" },
-    ["app-busy"] = { type = "hash", member = "busy" },
-    ["bucket-jobs"] = { type = "set", of = Doctor.is.id, member = "bucket_job" },
-    bucket = { type = "hash", of = Doctor.is.id, whole = "bucket" },
-    buckets = { type = "zset", of = Doctor.is_owner, member = "owner_bucket" },
-    ["default-buckets"] = { type = "hash", member = "default_bucket" },
-    backup = { type = "hash", of = Doctor.is.id, whole = "backup" },
-    backups = { type = "zset", of = Doctor.is.id, member = "app_backup" },
-    ["account-backups"] = { type = "zset", of = Doctor.is.id, member = "account_backup" },
-    names = { type = "hash", of = Doctor.is.id, member = "backup_name" },
-    ["create-key"] = { type = "hash", of = Doctor.id_and_digest, whole = "create_key" },
-    state = { type = "zset", of = Doctor.is_state, member = "state_backup" },
-    snapshot = { type = "hash", of = Doctor.is.id, whole = "snapshot" },
-    task = { type = "hash", of = Doctor.is.id, whole = "task" },
-    tasks = { type = "zset", of = Doctor.is.id, member = "app_task" },
-    ["active-tasks"] = { type = "set", of = Doctor.is.id, member = "active_task" },
-    repository = { type = "hash", of = Doctor.two_ids, whole = "repository" },
-    verified = { type = "zset", of = Doctor.is.node, member = "verified" },
-    unreferenced = { type = "zset", of = Doctor.is.node, member = "unreferenced" },
-    damaged = { type = "hash", of = Doctor.is.id, member = "damaged" },
-    job = { type = "hash", of = Doctor.is.id, whole = "job" },
-    queue = { type = "zset", of = Doctor.is.node, member = "placed_job" },
-    delayed = { type = "zset", member = "placed_job" },
-    leases = { type = "zset", member = "placed_job" },
-    quarantine = { type = "zset", member = "placed_job" },
-    counters = { type = "hash", member = "counter" },
-    journal = { type = "stream" },
+-- What looks at a key as a whole, by its name in Keys.all.
+Doctor.WHOLE = {
+    schema = "schema", node = "node", app = "app", bucket = "bucket", backup = "backup",
+    ["create-key"] = "create_key", snapshot = "snapshot", task = "task", repository = "repository", job = "job",
 }
+
+-- What looks at the members of a key, one by one.
+Doctor.MEMBER = {
+    accounts = "account", paused = "pause", nodes = "node_name", ["node-apps"] = "node_app", apps = "account_app",
+    ["app-busy"] = "busy", ["bucket-jobs"] = "bucket_job", buckets = "owner_bucket",
+    ["default-buckets"] = "default_bucket", backups = "app_backup", ["account-backups"] = "account_backup",
+    names = "backup_name", state = "state_backup", tasks = "app_task", ["active-tasks"] = "active_task",
+    verified = "verified", unreferenced = "unreferenced", damaged = "damaged", queue = "placed_job",
+    delayed = "placed_job", leases = "placed_job", quarantine = "placed_job", counters = "counter",
+}
+
+-- Is this what stands behind the name of a key with these arguments?
+function Doctor.are_arguments(text, arguments)
+    for i, value in ipairs(arguments) do
+        local argument, rest = text, ""
+        if i < #arguments then
+            argument, rest = text:match("^(.-):(.*)$")
+        end
+        if not argument or not Doctor.is[value](argument) then
+            return false
+        end
+        text = rest
+    end
+    return true
+end
+
+-- What is known of the keys with this name; nil: nobody knows it.
+function Doctor.known(name)
+    if not Doctor.KNOWN[name] and Keys.all[name] then
+        Doctor.KNOWN[name] = { type = Keys.all[name].type, of = Keys.all[name].arguments, whole = Doctor.WHOLE[name],
+            member = Doctor.MEMBER[name] }
+    end
+    return Doctor.KNOWN[name]
+end
 
 -- The description of a key, and what follows its first word; nil when nobody knows it.
 function Doctor.describe(key)
     if not Doctor.FIELDS then
         Doctor.make_tables()
     end
-    local word, rest = key:match("^appbackup:([a-z-]+)(.*)$")
-    local known = word and Doctor.KEYS[word]
+    local name, rest = key:match("^" .. Keys.PREFIX .. "([a-z-]+)(.*)$")
+    local known = name and Doctor.known(name)
     if not known or (known.of == nil and rest ~= "") then
         return nil
     end
-    if known.of and (rest:sub(1, 1) ~= ":" or not known.of(rest:sub(2))) then
+    if known.of and (rest:sub(1, 1) ~= ":" or not Doctor.are_arguments(rest:sub(2), known.of)) then
         return nil
     end
-    return known, rest:sub(2), word
+    return known, rest:sub(2), name
 end
 
 -- Reading: what has another type than it should is as good as not there, and is found by itself ------------------------

@@ -99,7 +99,7 @@ function Doctor.member_owner_bucket(place)
 end
 
 function Doctor.member_default_bucket(place, id)
-    if not Doctor.is_owner(place.member) or not Doctor.is.id(id) then
+    if not Doctor.is.owner(place.member) or not Doctor.is.id(id) then
         return Doctor.stray(place, "no account or no bucket")
     end
     local bucket = Doctor.hash(Keys.bucket(id))

@@ -1,0 +1,105 @@
+"""src/store/protocol/keys.yaml: the keys of Redis."""
+
+import facts
+
+NAME = r"[a-z][a-z-]*"
+KINDS = ("id", "node", "digest", "state", "owner")
+SCHEMA = facts.record(
+    prefix=facts.text(),
+    arguments=facts.table(facts.record(value=facts.choice(*KINDS), example=facts.text())),
+    keys=facts.table(facts.record(
+        arguments=facts.listing(facts.name(), []),
+        type=facts.choice("string", "hash", "set", "zset", "stream"),
+        written_by=facts.choice("api", default=None),
+        expires=facts.text(None),
+        see=facts.text(pattern=r"[A-Z]+ \{\}.*"),
+        in_c=facts.flag(False)), NAME),
+    channels=facts.table(facts.record(arguments=facts.listing(facts.name()), in_c=facts.flag(False)), NAME),
+)
+
+
+def read(path):
+    document = facts.read(path, SCHEMA)
+    for key in [*document.keys.values(), *document.channels.values()]:
+        for argument in key.arguments:
+            if argument not in document.arguments:
+                raise facts.FactError(f"{path}: {key.name}: the argument '{argument}' is not declared")
+    return document
+
+
+def shown(document, key, show):
+    """The key with something in the place of its arguments: show(argument) for each."""
+    return document.prefix + ":".join([key.name, *map(show, key.arguments)])
+
+
+def pattern(document, key):
+    """As in the rights of a user."""
+    return document.prefix + key.name + (":*" if key.arguments else "")
+
+
+# --- Lua -----------------------------------------------------------------------------------------------------------
+
+
+def _word(key):
+    return key.name.replace("-", "_")
+
+
+def _lua_constant(document, key):
+    return f"Keys.{_word(key).upper()} = {facts.lua(document.prefix + key.name)}\n"
+
+
+def _lua_function(document, key):
+    parts = ' .. ":" .. '.join(key.arguments)
+    return (f"\nfunction Keys.{_word(key)}({', '.join(key.arguments)})\n"
+            f"    return {facts.lua(document.prefix + key.name + ':')} .. {parts}\nend\n")
+
+
+def _lua_row(document, key):
+    row = {"type": key.type}
+    if key.arguments:
+        row["arguments"] = [document.arguments[argument].value for argument in key.arguments]
+    return row
+
+
+def lua(document):
+    """The namespace Keys; Keys.all: type and arguments of each key, by its name."""
+    plain = [key for key in document.keys.values() if not key.arguments]
+    others = [key for key in document.keys.values() if key.arguments]
+    rows = {key.name: _lua_row(document, key) for key in document.keys.values()}
+    return (f"\nlocal Keys = {{ PREFIX = {facts.lua(document.prefix)} }}\n\n"
+            + "".join(_lua_constant(document, key) for key in plain)
+            + "".join(_lua_function(document, key) for key in [*others, *document.channels.values()])
+            + f"\nKeys.all = {facts.lua(rows)}\n")
+
+
+# --- C -------------------------------------------------------------------------------------------------------------
+
+
+def _in_c(document):
+    return [key for key in [*document.keys.values(), *document.channels.values()] if key.in_c]
+
+
+def _prototype(key):
+    arguments = "".join(f", const char *{argument}" for argument in key.arguments)
+    return f"bool key_{_word(key)}(char *ret_key, size_t size{arguments})"
+
+
+def header(document):
+    """A function that makes each key, and how large its buffer must be."""
+    parts = ["#include <stdbool.h>\n#include <stddef.h>\n\n/* Room for what stands in front of the arguments, and for the NUL. */\nenum {\n"]
+    parts += [f"    KEY_{_word(key).upper()}_SIZE = {len(document.prefix + key.name) + 2},\n"
+              for key in _in_c(document)]
+    return "".join(parts) + "};\n\n/* Each makes a key; false when there is no room for it. */\n" + "".join(_prototype(key) + ";\n" for key in _in_c(document))
+
+
+def source(document):
+    body = '#include "store/keys.h"\n\n#include <stdio.h>\n'
+    for key in _in_c(document):
+        form = document.prefix + key.name + ":%s" * len(key.arguments)
+        body += (f"\n{_prototype(key)}\n{{\n    int len = snprintf(ret_key, size, {facts.c_string(form)}, "
+                 f"{', '.join(key.arguments)});\n    return len > 0 && (size_t)len < size;\n}}\n")
+    return body
+
+
+if __name__ == "__main__":
+    facts.main(read, {"store/keys.lua": lua, "store/keys.h": header, "store/keys.c": source})
