@@ -12,6 +12,7 @@
 #include "model/job.h"
 #include "model/node.h"
 #include "model/task.h"
+#include "store/health.h" /* IWYU pragma: export */
 
 #include <hiredis/hiredis.h>
 
@@ -77,17 +78,7 @@ enum store_lease {
 enum status store_reply_lease(const redisReply *reply, enum store_lease *ret_lease,
                               struct error *err) MUST_CHECK;
 
-struct store_health {
-    char version[16];  /* of Redis */
-    bool append_only;  /* AOF is on and its last write was good */
-    bool never_evicts; /* maxmemory-policy is noeviction, or there is no maxmemory */
-    int64_t workers;   /* nodes with a heartbeat in the last NODE_ALIVE_MS */
-    int64_t running;   /* claimed jobs, over all nodes */
-    int64_t queued;    /* jobs that wait, over all nodes */
-    int64_t oldest_ms; /* how long the oldest in a queue has waited */
-    int64_t quarantined;
-};
-
+/* A figure that is not known is ignored: a newer library says more. */
 enum status store_reply_health(const redisReply *reply, struct store_health *ret_health,
                                struct error *err) MUST_CHECK;
 

@@ -106,12 +106,44 @@ static struct faults find_faults(const struct store_health *health)
     return faults;
 }
 
+static json_t *write_figure(const struct store_figure *figure, const void *member)
+{
+    switch (figure->kind) {
+    case STORE_FIGURE_TEXT:
+        return json_string(member);
+    case STORE_FIGURE_FLAG:
+        return json_boolean(*(const bool *)member);
+    case STORE_FIGURE_NUMBER:
+        break;
+    }
+    return json_integer(*(const int64_t *)member);
+}
+
+/* The object of this name, which is made when it is the first figure in it; borrowed. */
+static json_t *open_object(json_t *facts, const char *name)
+{
+    if (*name == '\0')
+        return facts;
+    json_t *object = json_object_get(facts, name);
+    if (object != NULL)
+        return object;
+    object = json_object();
+    return json_object_set_new(facts, name, object) == 0 ? object : NULL;
+}
+
+/* NULL: there is no memory. */
 static json_t *write_facts(const struct store_health *health)
 {
-    return json_pack("{s:{s:s, s:b, s:b}, s:I, s:I, s:I}", "redis", "version", health->version,
-                     "appendOnly", health->append_only, "neverEvicts", health->never_evicts,
-                     "workers", (json_int_t)health->workers, "queued", (json_int_t)health->queued,
-                     "quarantined", (json_int_t)health->quarantined);
+    json_auto_t *facts = json_object();
+    for (size_t i = 0; i < STORE_FIGURES; i++) {
+        const struct store_figure *figure = &store_figures[i];
+        const void *member = (const char *)health + figure->offset;
+        if (figure->readyz_name != NULL &&
+            json_object_set_new(open_object(facts, figure->readyz_object), figure->readyz_name,
+                                write_figure(figure, member)) != 0)
+            return NULL;
+    }
+    return STEAL(facts);
 }
 
 static void on_health(void *context, const redisReply *reply, const struct error *err)

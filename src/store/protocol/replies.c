@@ -317,28 +317,30 @@ static enum status read_number(const char *field, const char *text, int64_t *ret
     return STATUS_OK;
 }
 
+static enum status set_figure(const struct store_figure *figure, void *member, const char *value,
+                              struct error *err)
+{
+    switch (figure->kind) {
+    case STORE_FIGURE_FLAG:
+        *(bool *)member = strcmp(value, "1") == 0;
+        return STATUS_OK;
+    case STORE_FIGURE_NUMBER:
+        return read_number(figure->name, value, member, err);
+    case STORE_FIGURE_TEXT:
+        break;
+    }
+    if (strlen(value) >= figure->size)
+        return FAIL(err, STATUS_CORRUPT, "redis: '%s' is no %s", value, figure->name);
+    memcpy(member, value, strlen(value) + 1);
+    return STATUS_OK;
+}
+
 static enum status set_health(void *record, const char *field, const char *value, struct error *err)
 {
-    struct store_health *health = record;
-    if (strcmp(field, "append_only") == 0)
-        health->append_only = strcmp(value, "1") == 0;
-    else if (strcmp(field, "never_evicts") == 0)
-        health->never_evicts = strcmp(value, "1") == 0;
-    else if (strcmp(field, "workers") == 0)
-        return read_number(field, value, &health->workers, err);
-    else if (strcmp(field, "running") == 0)
-        return read_number(field, value, &health->running, err);
-    else if (strcmp(field, "queued") == 0)
-        return read_number(field, value, &health->queued, err);
-    else if (strcmp(field, "oldest_ms") == 0)
-        return read_number(field, value, &health->oldest_ms, err);
-    else if (strcmp(field, "quarantined") == 0)
-        return read_number(field, value, &health->quarantined, err);
-    else if (strcmp(field, "version") == 0) {
-        if (strlen(value) >= sizeof(health->version))
-            return FAIL(err, STATUS_CORRUPT, "redis: '%s' is no version", value);
-        memcpy(health->version, value, strlen(value) + 1);
-    }
+    for (size_t i = 0; i < STORE_FIGURES; i++)
+        if (strcmp(store_figures[i].name, field) == 0)
+            return set_figure(&store_figures[i], (char *)record + store_figures[i].offset, value,
+                              err);
     return STATUS_OK;
 }
 

@@ -17,8 +17,7 @@ end
 -- What a job does with it.
 function Backups.work(job)
     local names = redis.call("HMGET", Keys.backup(job.subject), "name", "app_name")
-    return string.format("%s %s of app %s", job.kind == "delete" and "delete of backup" or "backup",
-        names[1] or job.subject, names[2] or job.app)
+    return string.format("%s %s of app %s", Facts.kinds[job.kind].title, names[1] or job.subject, names[2] or job.app)
 end
 
 -- Why others of its app wait meanwhile.

@@ -86,7 +86,7 @@ function Tasks.on_end(task, now)
 end
 
 function Tasks.moved(task, _, to, event, now)
-    if to == "completed" or to == "failed" then
+    if Facts.subjects.task.ended[to] then
         Tasks.on_end(task, now)
     elseif event == "retry" then -- one that had ended waits again
         redis.call("PERSIST", Keys.task(task.id))

@@ -294,21 +294,25 @@ function Reports.oldest_waiting(now)
     return oldest and Reports.row(oldest, nil, now)
 end
 
-function Reports.redis()
-    local persistence, memory, server = Health.info("persistence"), Health.info("memory"), Health.info("server")
-    return { version = server.redis_version or "", uptime_s = tonumber(server.uptime_in_seconds or "0"),
-        append_only = persistence.aof_enabled == "1" and persistence.aof_last_write_status == "ok",
-        never_evicts = memory.maxmemory == "0" or memory.maxmemory_policy == "noeviction",
-        used_bytes = tonumber(memory.used_memory or "0"), max_bytes = tonumber(memory.maxmemory or "0") }
+-- The figures by their names, and as they are shown: object -> list of name and value.
+function Reports.figures()
+    local place, values, shown = Health.look(), {}, {}
+    for _, figure in ipairs(Facts.figures.status) do
+        local value = Figures[figure.figure](place)
+        values[figure.figure] = value
+        shown[figure.object] = shown[figure.object] or {}
+        table.insert(shown[figure.object], { figure.name, value })
+    end
+    return values, shown
 end
 
 -- What does not get well without a person, a sentence each.
 function Reports.problems(status)
     local problems, say = Reports.lines()
-    if not status.redis.append_only then
+    if not status.figures.append_only then
         say("redis: the append-only file is off or cannot be written: an accepted backup may be lost in a crash")
     end
-    if not status.redis.never_evicts then
+    if not status.figures.never_evicts then
         say("redis: maxmemory-policy must be noeviction: records may be evicted")
     end
     if #status.nodes == 0 then
@@ -338,22 +342,19 @@ function Reports.problems(status)
 end
 
 function Reports.status(now)
-    local status = { now_ms = now, redis = Reports.redis(), nodes = Reports.nodes(now), states = {}, queued = 0,
-        buckets = Reports.failing_buckets(), apps = Reports.failing_apps(), quarantine = Reports.quarantine_rows(now),
-        oldest = Reports.oldest_waiting(now), running = redis.call("ZCARD", Keys.LEASES),
-        delayed = redis.call("ZCARD", Keys.DELAYED), quarantined = redis.call("ZCARD", Keys.QUARANTINE) }
+    local status = { now_ms = now, nodes = Reports.nodes(now), states = {}, buckets = Reports.failing_buckets(),
+        apps = Reports.failing_apps(), quarantine = Reports.quarantine_rows(now),
+        oldest = Reports.oldest_waiting(now) }
+    status.figures, status.shown = Reports.figures()
     for i, state in ipairs(Facts.subjects.backup.states) do
         status.states[i] = { state, redis.call("ZCARD", Keys.state(state)) }
-    end
-    for _, node in ipairs(status.nodes) do
-        status.queued = status.queued + node.queued
     end
     status.problems = Reports.problems(status)
     return status
 end
 
 function Reports.status_json(status)
-    local nodes, buckets, apps, counters, server = {}, {}, {}, {}, status.redis
+    local nodes, buckets, apps, counters = {}, {}, {}, {}
     for i, node in ipairs(status.nodes) do
         nodes[i] = Json.object({ { "name", node.name }, { "alive", node.alive }, { "version", node.version },
             { "heartbeat_ms", node.heartbeat_ms }, { "running", node.running }, { "slots", node.slots },
@@ -374,13 +375,10 @@ function Reports.status_json(status)
     end)
     return Json.object({
         { "now_ms", status.now_ms },
-        { "redis", Json.object({ { "version", server.version }, { "append_only", server.append_only },
-            { "never_evicts", server.never_evicts }, { "used_bytes", server.used_bytes },
-            { "max_bytes", server.max_bytes }, { "uptime_s", server.uptime_s } }) },
+        { "redis", Json.object(status.shown.redis) },
         { "nodes", Json.list(nodes) },
         { "backups", Json.object(status.states) },
-        { "jobs", Json.object({ { "running", status.running }, { "queued", status.queued },
-            { "delayed", status.delayed }, { "quarantined", status.quarantined } }) },
+        { "jobs", Json.object(status.shown.jobs) },
         { "oldest_waiting", status.oldest and Reports.row_json(status.oldest) },
         { "quarantine", Reports.rows_as_json(status.quarantine) },
         { "paused", Reports.pauses_as_json() },
@@ -391,22 +389,26 @@ function Reports.status_json(status)
     }).json
 end
 
+-- "pending 3, running 1"
+function Reports.counts(pairs_)
+    local counts = {}
+    for i, pair in ipairs(pairs_) do
+        counts[i] = pair[1] .. " " .. Text.int(pair[2])
+    end
+    return table.concat(counts, ", ")
+end
+
 function Reports.status_lines(status)
     local lines, say = Reports.lines()
-    say("redis %s  append-only %s  eviction %s  %s bytes", status.redis.version,
-        status.redis.append_only and "on" or "OFF", status.redis.never_evicts and "never" or "POSSIBLE",
-        Text.int(status.redis.used_bytes))
+    local figures = status.figures
+    say("redis %s  append-only %s  eviction %s  %s bytes", figures.version, figures.append_only and "on" or "OFF",
+        figures.never_evicts and "never" or "POSSIBLE", Text.int(figures.used_bytes))
     for _, node in ipairs(status.nodes) do
         say("node %s  %s, heartbeat %s  %d of %d slots, %d queued%s", node.name, node.alive and "alive" or "NOT ALIVE",
             Time.text(node.heartbeat_ms), node.running, node.slots, node.queued, node.paused and "  paused" or "")
     end
-    local counts = {}
-    for i, count in ipairs(status.states) do
-        counts[i] = count[1] .. " " .. count[2]
-    end
-    say("backups: %s", table.concat(counts, ", "))
-    say("jobs: running %d, queued %d, delayed %d, quarantined %d", status.running, status.queued, status.delayed,
-        status.quarantined)
+    say("backups: %s", Reports.counts(status.states))
+    say("jobs: %s", Reports.counts(status.shown.jobs))
     if status.oldest then
         say("oldest waiting: since %s: %s", Time.text(status.oldest.job.created_ms), Reports.row_line(status.oldest))
     end

@@ -1,5 +1,5 @@
-"""docs/redis.md and docs/api.md against src/model/states.yaml and src/model/job_kinds.yaml: what is declared is
-explained, and nothing else. Needs nothing built."""
+"""docs/redis.md and docs/api.md against the facts of src/model: what is declared is explained, and nothing else. Needs
+nothing built."""
 
 import os
 import re
@@ -8,6 +8,7 @@ import unittest
 
 SOURCE = os.path.dirname(os.path.abspath(__file__)) + "/../../.."
 sys.path.insert(0, SOURCE + "/config/cmake/generate")
+import figures
 import job_kinds
 import states
 
@@ -23,14 +24,15 @@ def table(page, heading, level="##"):
     """The cells of each row of the first table below a heading."""
     section = re.search(rf"^{level} {heading}\n(.*?)(?=^#|\Z)", page, re.M | re.S).group(1)
     first = re.search(r"(?:^\|.*\n)+", section, re.M).group(0)
-    return [[cell.strip() for cell in line.strip("|\n").split(" | ")] for line in first.splitlines()[2:]]
+    return [[cell.strip() for cell in line.strip().removeprefix("|").removesuffix("|").split(" |")]
+            for line in first.splitlines()[2:]]
 
 
 def words(cell):
     return re.findall(r"`(\w+)`", cell)
 
 
-class StatesPageTest(unittest.TestCase):
+class ModelPagesTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.redis, cls.api = read("docs/redis.md"), read("docs/api.md")
@@ -41,8 +43,8 @@ class StatesPageTest(unittest.TestCase):
         return set(words(row[1]))
 
     def test_each_transition_of_a_backup_has_a_row(self):
-        explained = {(before, event, after.strip(" |")) for from_, what, after in table(self.redis, "States")
-                     for before in from_.strip("| ").split(", ") for event in words(what.split(";")[0].split(":")[0])
+        explained = {(before, event, after) for from_, what, after in table(self.redis, "States")
+                     for before in from_.split(", ") for event in words(what.split(";")[0].split(":")[0])
                      + [event for part in what.split("; ")[1:] for event in re.findall(r"^`(\w+)`:", part)]}
         declared = {(before, event, after)
                     for before, events in states.transitions(self.declared.subjects["backup"]).items()
@@ -64,7 +66,13 @@ class StatesPageTest(unittest.TestCase):
         declared = [[f"`{kind.name}`", str(kind.priority), kind.subject, kind.means]
                     for kind in job_kinds.read(KINDS, STATES).values()]
 
-        self.assertEqual(declared, [[cell.strip("| ") for cell in row] for row in table(self.redis, "Kinds of jobs", "###")])
+        self.assertEqual(declared, table(self.redis, "Kinds of jobs", "###"))
+
+    def test_each_health_figure_has_a_row(self):
+        cells = [[figure.name, figure.unit, "yes" if figure.health else "", figure.readyz or "", figure.status or "",
+                  figure.means] for figure in figures.read(SOURCE + "/src/model/figures.yaml").values()]
+
+        self.assertEqual(cells, [[cell.strip("`") for cell in row] for row in table(self.redis, "Health figures", "###")])
 
 
 if __name__ == "__main__":
