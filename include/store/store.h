@@ -8,19 +8,9 @@
  *           tool) or the asynchronous one in store/async.h (front end).
  * Limits    Every command has the deadline of the options.
  * Errors    UNAVAILABLE, TIMEOUT: Redis is away (reason "redis_unavailable"). An error reply of
- *           the library carries a code that becomes err->reason, and the status beside it:
- *             unknown_app unknown_backup unknown_bucket unknown_job unknown_node  NOT_FOUND
- *             unknown_snapshot unknown_task no_bucket                             NOT_FOUND
- *             foreign_snapshot foreign_backup                                     FORBIDDEN
- *             name_taken key_reused already_deleting illegal_transition           CONFLICT
- *             backup_in_use backup_active backup_not_ready task_exists            CONFLICT
- *             already_paused not_paused lease_held                                CONFLICT
- *             plan_outdated                                                       CONFLICT
- *             lease_lost                                                          LOST
- *             invalid_argument                                                    INVALID
- *             schema_mismatch                                                     UNSUPPORTED
- *           Redis is there, but not fit to work with (OOM, READONLY, LOADING, MASTERDOWN, MISCONF,
- *           NOREPLICAS, BUSY, NOAUTH, WRONGPASS, NOPERM): UNAVAILABLE, reason "redis_unsafe".
+ *           the library carries a code that becomes err->reason, and one of a Redis that is
+ *           there, but not fit to work with, is redis_unsafe: src/core/reasons.yaml has each of
+ *           these words, and the status that goes with it.
  *           Anything else that Redis says: INTERNAL, reason "redis_error".
  * Signals   The program ignores SIGPIPE: hiredis writes to a socket that may be closed.
  * Threads   A struct store belongs to one thread.

@@ -5,6 +5,7 @@
  *                 "codes": ["…"], "redis": {…}, …}
  */
 #include "api/api.h"
+#include "api/reasons.h"
 #include "core/cleanup.h"
 #include "core/json.h"
 #include "exchange.h"
@@ -64,21 +65,9 @@ static void answer(struct http_request *request, const struct faults *faults, js
 
 const char *api_fault_text(enum reason fault)
 {
-    static const struct {
-        enum reason fault;
-        const char *text;
-    } texts[] = {
-        {REASON_REDIS_UNAVAILABLE, "redis: no answer"},
-        {REASON_REDIS_OUTDATED, "redis: version 7 or later is needed"},
-        {REASON_REDIS_NOT_DURABLE,
-         "redis: the append-only file is off or failing (appendonly yes)"},
-        {REASON_REDIS_EVICTS, "redis: it may evict records (maxmemory-policy noeviction)"},
-        {REASON_WORKER_ABSENT, "worker: none is alive"},
-    };
-
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-        if (texts[i].fault == fault)
-            return texts[i].text;
+    for (size_t i = 0; i < API_FAULTS; i++)
+        if (api_faults[i].reason == fault)
+            return api_faults[i].text;
     return reason_code(fault);
 }
 
@@ -124,11 +113,11 @@ static json_t *open_object(json_t *facts, const char *name)
 {
     if (*name == '\0')
         return facts;
-    json_t *object = json_object_get(facts, name);
-    if (object != NULL)
-        return object;
-    object = json_object();
-    return json_object_set_new(facts, name, object) == 0 ? object : NULL;
+    json_t *part = json_object_get(facts, name);
+    if (part != NULL)
+        return part;
+    part = json_object();
+    return json_object_set_new(facts, name, part) == 0 ? part : NULL;
 }
 
 /* NULL: there is no memory. */

@@ -1,5 +1,6 @@
 #include "problem.h"
 
+#include "api/reasons.h"
 #include "core/cleanup.h"
 #include "core/json.h"
 #include "model/detail.h"
@@ -109,30 +110,9 @@ static const struct problem_kind *find_kind(enum problem_number number)
 
 enum problem_number problem_from_reason(const char *reason)
 {
-    static const struct {
-        const char *reason;
-        enum problem_number number;
-    } table[] = {
-        {"unknown_app", PROBLEM_COLLECTION_NOT_FOUND},
-        {"unknown_backup", PROBLEM_COLLECTION_NOT_FOUND},
-        {"unknown_bucket", PROBLEM_BUCKET_NOT_FOUND},
-        {"unknown_snapshot", PROBLEM_SNAPSHOT_NOT_FOUND},
-        {"foreign_snapshot", PROBLEM_SNAPSHOT_FOREIGN},
-        {"no_bucket", PROBLEM_NO_BUCKET},
-        {"name_taken", PROBLEM_NAME_TAKEN},
-        {"key_reused", PROBLEM_KEY_REUSED},
-        {"already_deleting", PROBLEM_ALREADY_DELETING},
-        {"illegal_transition", PROBLEM_CANCEL_NOT_ALLOWED},
-        {"foreign_backup", PROBLEM_BACKUP_FOREIGN},
-        {"backup_not_ready", PROBLEM_RESTORE_NOT_SUPPORTED},
-        {"backup_in_use", PROBLEM_BACKUP_IN_USE},
-        {"task_exists", PROBLEM_APP_NOT_READY},
-        {"backup_active", PROBLEM_APP_NOT_READY},
-    };
-
-    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-        if (strcmp(table[i].reason, reason) == 0)
-            return table[i].number;
+    for (size_t i = 0; i < API_PROBLEM_REASONS; i++)
+        if (strcmp(reason_code(api_problem_reasons[i].reason), reason) == 0)
+            return (enum problem_number)api_problem_reasons[i].number;
     return PROBLEM_NONE;
 }
 

@@ -3,10 +3,14 @@
 import facts
 
 UNSET = "REASON_UNSET"
+STATUSES = ("invalid", "not_found", "conflict", "forbidden", "unsupported", "lost", "unavailable")
 SCHEMA = facts.record(
     effects=facts.table(facts.record(title=facts.text(), text=facts.text())),
     sections=facts.table(
-        facts.table(facts.record(effect=facts.name(), means=facts.text())),
+        facts.table(facts.record(
+            effect=facts.name(), means=facts.text(), status=facts.choice(*STATUSES, default=None),
+            replies=facts.listing(facts.text(pattern=r"[A-Z]+"), None), problem=facts.integer(1, 999, None),
+            readyz=facts.text(None))),
         keys=r"[A-Z][\w ]+"),
 )
 

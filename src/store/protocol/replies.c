@@ -337,10 +337,11 @@ static enum status set_figure(const struct store_figure *figure, void *member, c
 
 static enum status set_health(void *record, const char *field, const char *value, struct error *err)
 {
-    for (size_t i = 0; i < STORE_FIGURES; i++)
-        if (strcmp(store_figures[i].name, field) == 0)
-            return set_figure(&store_figures[i], (char *)record + store_figures[i].offset, value,
-                              err);
+    for (size_t i = 0; i < STORE_FIGURES; i++) {
+        const struct store_figure *figure = &store_figures[i];
+        if (strcmp(figure->name, field) == 0)
+            return set_figure(figure, (char *)record + figure->offset, value, err);
+    }
     return STATUS_OK;
 }
 
