@@ -1,23 +1,24 @@
 /*
- * Replies: Redis replies to nouns. Each first turns an error reply into err (see store/store.h),
- * and a reply of another shape into CORRUPT.
+ * Replies: Redis replies to nouns.
+ *
+ * Source    Those of whole records are made of src/store/protocol/functions.yaml (store/records.h),
+ *           those of single words too (store/functions.h).
+ * Errors    An error reply becomes err, as store/store.h has it; a reply of another shape is CORRUPT.
  */
 #ifndef STORE_REPLIES_H
 #define STORE_REPLIES_H
 
 #include "core/error.h"
-#include "model/app.h"
 #include "model/backup.h"
-#include "model/bucket.h"
-#include "model/job.h"
-#include "model/node.h"
-#include "model/task.h"
+#include "store/functions.h"
 #include "store/health.h" /* IWYU pragma: export */
+#include "store/records.h"
 
 #include <hiredis/hiredis.h>
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum status store_reply_nothing(const redisReply *reply, struct error *err) MUST_CHECK;
 /* Borrowed from the reply. */
@@ -51,32 +52,12 @@ struct store_backup_page {
 enum status store_reply_backup_page(const redisReply *reply, struct store_backup_page *ret_page,
                                     struct error *err) MUST_CHECK;
 
-enum status store_reply_app(const redisReply *reply, struct app *ret_app, struct error *err)
-    MUST_CHECK;
-enum status store_reply_bucket(const redisReply *reply, struct bucket *ret_bucket,
-                               struct error *err) MUST_CHECK;
-
-enum status store_reply_task(const redisReply *reply, struct task *ret_task, struct error *err)
-    MUST_CHECK; /* caller: task_done() */
-
 /* For a list: the number of elements, each decoded by the function for one. */
 enum status store_reply_count(const redisReply *reply, size_t *ret_count, struct error *err)
     MUST_CHECK;
-enum status store_reply_node(const redisReply *reply, struct node *ret_node, struct error *err)
+/* Digits as text. */
+enum status store_reply_number(const redisReply *reply, int64_t *ret_number, struct error *err)
     MUST_CHECK;
-
-/* *ret_found false: nothing to do. */
-enum status store_reply_job(const redisReply *reply, struct job *ret_job, bool *ret_found,
-                            struct error *err) MUST_CHECK;
-
-enum store_lease {
-    STORE_LEASE_OK,
-    STORE_LEASE_CANCEL, /* somebody has asked for an end */
-    STORE_LEASE_LATE    /* the job has taken longer than it may */
-};
-
-enum status store_reply_lease(const redisReply *reply, enum store_lease *ret_lease,
-                              struct error *err) MUST_CHECK;
 
 /* A figure that is not known is ignored: a newer library says more. */
 enum status store_reply_health(const redisReply *reply, struct store_health *ret_health,

@@ -125,13 +125,15 @@ static void send_create(struct exchange *exchange, const struct backup_request *
                                                .account = exchange->account,
                                                .app = exchange_app(exchange),
                                                .created_by = exchange->token,
-                                               .request = request,
-                                               .key = has_key ? key->digest : NULL,
-                                               .fingerprint = key->fingerprint};
+                                               .request = request};
     struct store_call call = {.argc = 0};
     struct error err = {.status = STATUS_OK};
-    if (keep_wanted(exchange, &create, &err) != STATUS_OK ||
-        store_call_backup_create(&call, &create, &err) != STATUS_OK) {
+    enum status status = keep_wanted(exchange, &create, &err);
+    if (status == STATUS_OK)
+        status = has_key ? store_call_backup_create_once(&call, key->digest, key->fingerprint,
+                                                         &create, &err)
+                         : store_call_backup_create(&call, &create, &err);
+    if (status != STATUS_OK) {
         store_call_done(&call);
         exchange_fail(exchange, &err);
         return;

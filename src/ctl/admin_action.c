@@ -54,7 +54,8 @@ static enum status run_requeue(struct session *session, struct error *err)
     struct store_call call = {0};
     if (admin_action_prepare_for_id(session, "job", &action, err) != STATUS_OK)
         return err->status;
-    store_call_job_requeue(&call, arguments->values[0], arguments->force, &action);
+    store_call_job_requeue(&call, arguments->values[0], action.actor, arguments->force,
+                           action.reason);
     enum status status = admin_action_run(session, &call, err);
     if (status != STATUS_OK && error_is(err, REASON_LEASE_HELD))
         return FAIL_IN(err, "without --force");

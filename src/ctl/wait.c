@@ -53,11 +53,10 @@ static void get_stage(struct session *session, const char *job_id, char stage[PR
     CLEANUP(reply_freep) redisReply *reply = NULL;
     struct error err = {0};
     struct job job = {0};
-    bool found = false;
     store_call_job_get(&call, job_id);
     enum status status = store_run(session->store, &call, &reply, &err);
     store_call_done(&call);
-    if (status == STATUS_OK && store_reply_job(reply, &job, &found, &err) == STATUS_OK && found)
+    if (status == STATUS_OK && store_reply_job(reply, &job, &err) == STATUS_OK)
         (void)snprintf(stage, PROGRESS_STAGE_SIZE, "%.31s", job.stage);
 }
 

@@ -1,6 +1,6 @@
 #include "backups.h"
 
-#include "store/jobs.h"
+#include "store/blocking.h"
 
 enum { BACKUPS_PAGE = 500 };
 

@@ -96,8 +96,9 @@ enum status supervisor_maintain(struct supervisor *supervisor, struct error *err
         .verify_interval_ms = config->worker.verify_interval_s * 1000,
         .verify_sample = config->worker.verify_sample,
     };
+    int64_t queued = 0;
     enum status status =
-        supervisor->system->maintenance_queue(supervisor->store, config->node, &when, err);
+        supervisor->system->maintenance_queue(supervisor->store, config->node, &when, &queued, err);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status; /* the heartbeat sees to that */
 }
 

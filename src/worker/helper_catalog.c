@@ -8,7 +8,7 @@
 #include "helper_process.h"
 #include "maintenance/catalog.h"
 #include "model/event.h"
-#include "store/jobs.h"
+#include "store/blocking.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -46,12 +46,8 @@ static enum status ask(struct store *store, const struct app *app, const struct 
         .bucket = bucket->id,
         .created_by = "schedule",
     };
-    CLEANUP(store_call_done) struct store_call call = {0};
-    CLEANUP(reply_freep) redisReply *reply = NULL;
-    if (store_call_task_create(&call, &create, err) != STATUS_OK ||
-        store_run(store, &call, &reply, err) != STATUS_OK)
-        return err->status;
-    enum status status = store_reply_nothing(reply, err);
+    CLEANUP(task_done) struct task task = {0};
+    enum status status = store_task_create(store, &create, &task, err);
     if (status == STATUS_CONFLICT)
         return STATUS_OK;
     if (status != STATUS_OK)

@@ -10,7 +10,7 @@
 #include "job_lock.h"
 #include "job_log.h"
 #include "model/event.h"
-#include "store/jobs.h"
+#include "store/blocking.h"
 #include "undo/undo.h"
 
 #include <stdlib.h>

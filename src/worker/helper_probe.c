@@ -7,7 +7,7 @@
 #include "helper_process.h"
 #include "model/event.h"
 #include "registration.h"
-#include "store/jobs.h"
+#include "store/blocking.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -72,8 +72,8 @@ static enum status fetch(struct run *run, const char *job, int64_t epoch, struct
     if (check_claim(&run->job, epoch, err) != STATUS_OK)
         return err->status;
     return job_is_task(run->job.kind)
-               ? store_task_get(run->store, run->job.subject, &run->task, err)
-               : store_backup_get(run->store, run->job.subject, &run->backup, err);
+               ? store_task_get(run->store, NULL, run->job.subject, &run->task, err)
+               : store_backup_get(run->store, NULL, NULL, run->job.subject, &run->backup, err);
 }
 
 static enum backup_state first_state(enum job_kind kind)

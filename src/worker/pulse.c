@@ -23,7 +23,7 @@ static enum status read_bytes(struct store *store, const struct job *job, int64_
 {
     if (job->kind == JOB_BACKUP) {
         struct backup backup = {0};
-        if (store_backup_get(store, job->subject, &backup, err) != STATUS_OK)
+        if (store_backup_get(store, NULL, NULL, job->subject, &backup, err) != STATUS_OK)
             return err->status;
         *ret_bytes = backup.bytes_done;
         backup_done(&backup);
@@ -32,7 +32,7 @@ static enum status read_bytes(struct store *store, const struct job *job, int64_
     struct task task = {0};
     if (!job_is_task(job->kind))
         return STATUS_OK;
-    if (store_task_get(store, job->subject, &task, err) != STATUS_OK)
+    if (store_task_get(store, NULL, job->subject, &task, err) != STATUS_OK)
         return err->status;
     *ret_bytes = task.bytes_done;
     task_done(&task);

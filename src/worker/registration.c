@@ -3,6 +3,7 @@
 #include "bucket_check.h"
 #include "core/cleanup.h"
 #include "model/detail.h"
+#include "store/calls.h"
 
 enum status registration_tell_bucket(struct store *store,
                                      const struct bucket_definition *definition,
@@ -45,7 +46,10 @@ static enum status register_apps(struct store *store, const struct node_config *
         return FAIL(err, STATUS_NO_MEMORY, "%zu apps", count);
     for (size_t i = 0; i < count; i++)
         apps[i] = &node->apps->items[i]->app;
-    return store_apps_register(store, node->config->node, apps, count, err);
+    json_auto_t *list = NULL;
+    if (store_apps_list(apps, count, &list, err) != STATUS_OK)
+        return err->status;
+    return store_apps_register(store, node->config->node, list, err);
 }
 
 enum status registration_run(struct store *store, const struct node_config *node,

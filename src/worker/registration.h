@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 #include "node_config.h"
-#include "store/jobs.h"
+#include "store/blocking.h"
 
 #include <stdbool.h>
 

@@ -15,7 +15,7 @@
 
 #include "core/cancel.h"
 #include "core/error.h"
-#include "store/jobs.h"
+#include "store/blocking.h"
 #include "system.h"
 
 #include <jansson.h>

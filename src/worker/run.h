@@ -16,7 +16,7 @@
 #include "node_config.h"
 #include "outcome.h"
 #include "pending_thaws.h"
-#include "store/jobs.h"
+#include "store/blocking.h"
 
 struct run {
     const char *config_path;

@@ -17,7 +17,7 @@
 #include "node_config.h"
 #include "service/cgroups.h"
 #include "slots.h"
-#include "store/jobs.h"
+#include "store/blocking.h"
 #include "store/wake.h"
 #include "system.h"
 

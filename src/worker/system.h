@@ -10,7 +10,7 @@
 
 #include "core/clock.h"
 #include "registration.h"
-#include "store/jobs.h"
+#include "store/blocking.h"
 
 #include <signal.h>
 #include <stdbool.h>
@@ -24,7 +24,7 @@ struct worker_system {
     __typeof__(fork) *fork;
     __typeof__(kill) *kill;
     __typeof__(waitpid) *waitpid;
-    /* Redis: the functions of store/jobs.h, and what is made of them. */
+    /* Redis: the functions of store/blocking.h, and what is made of them. */
     __typeof__(registration_run) *register_node;
     __typeof__(store_job_get) *job_get;
     __typeof__(store_job_claim) *job_claim;

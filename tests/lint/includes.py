@@ -27,9 +27,6 @@ KNOWN_CIRCLES = [
     # core
     {"child", "child_start"},
     {"journal", "log"},
-    # store
-    {"async", "merge"},
-    {"connection", "library", "settings", "store"},
 ]
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)

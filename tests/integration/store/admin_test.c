@@ -21,7 +21,7 @@ static enum status requeue(const char *id, bool force, struct error *err)
 {
     struct store_call call;
     CLEANUP(reply_freep) redisReply *reply = NULL;
-    store_call_job_requeue(&call, id, force, &lever);
+    store_call_job_requeue(&call, id, lever.actor, force, lever.reason);
     return run_call(&call, &reply, err);
 }
 

@@ -263,14 +263,12 @@ static enum status create_once(const char *app, const char *key, const char *fin
                                                .account = ACCOUNT,
                                                .app = app,
                                                .created_by = ACTOR,
-                                               .request = &request,
-                                               .key = key,
-                                               .fingerprint = fingerprint};
+                                               .request = &request};
     CLEANUP(store_call_done) struct store_call call = {0};
     CLEANUP(reply_freep) redisReply *reply = NULL;
     CLEANUP(backup_done) struct backup backup = {0};
     if (store_backup_wanted(&wanted, &backup, err) != STATUS_OK ||
-        store_call_backup_create(&call, &wanted, err) != STATUS_OK ||
+        store_call_backup_create_once(&call, key, fingerprint, &wanted, err) != STATUS_OK ||
         store_run(store, &call, &reply, err) != STATUS_OK ||
         store_reply_backup_once(reply, &backup, ret_repeated, err) != STATUS_OK)
         return err->status;
@@ -420,7 +418,7 @@ static void expect_wait(const char *id, const char *expected)
 static void expect_unready(const char *id, const char *expected)
 {
     CLEANUP(backup_done) struct backup backup = {0};
-    MUST(store_backup_get(store, id, &backup, err));
+    MUST(store_backup_get(store, NULL, NULL, id, &backup, err));
     const char *reason = json_string_value(json_array_get(backup.state_unready, 0));
     cr_expect(eq(str, (char *)(reason != NULL ? reason : ""), (char *)expected));
     expect_wait(id, expected);
@@ -810,7 +808,7 @@ Test(backup_delete, fails_visibly_and_can_be_tried_again)
     MUST(finish(&removal, STORE_OUTCOME_FAILED, "the bucket refuses to delete", err));
 
     CLEANUP(backup_done) struct backup backup = {0};
-    MUST(store_backup_get(store, job.subject, &backup, err));
+    MUST(store_backup_get(store, NULL, NULL, job.subject, &backup, err));
     cr_expect(eq(int, (int)backup.state, (int)BACKUP_FAILED));
     cr_expect(eq(str, (char *)json_string_value(json_array_get(backup.state_unready, 0)),
                  "delete failed: the bucket refuses to delete"));
@@ -1028,7 +1026,7 @@ Test(catalog, gives_an_app_to_the_last_node_that_has_it_with_its_waiting_jobs)
 
 Test(catalog, refuses_apps_of_an_unknown_node_and_beats_of_its_heart)
 {
-    REFUSED(store_apps_register(store, "web9", NULL, 0, err), STATUS_NOT_FOUND, "unknown_node");
+    REFUSED(store_apps_register(store, "web9", NULL, err), STATUS_NOT_FOUND, "unknown_node");
     REFUSED(store_node_heartbeat(store, "web9", 0, err), STATUS_NOT_FOUND, "unknown_node");
     struct job job = {0};
     bool found = false;

@@ -475,7 +475,7 @@ Test(job_progress, keeps_everything_that_a_worker_reports)
     MUST(renew(&job, &progress, err));
 
     CLEANUP(backup_done) struct backup backup = {0};
-    MUST(store_backup_get(store, job.subject, &backup, err));
+    MUST(store_backup_get(store, NULL, NULL, job.subject, &backup, err));
     cr_expect(eq(i64, backup.taken_ms, 1700000000123));
     cr_expect(eq(str, backup.snapshot, NOBODY));
     cr_expect(eq(str, backup.repository_snapshot, (char *)progress.repository_snapshot));
@@ -518,7 +518,7 @@ Test(job_progress, refuses_what_is_malformed_and_changes_nothing)
 static void expect_reason(const char *id, const char *expected)
 {
     CLEANUP(backup_done) struct backup backup = {0};
-    MUST(store_backup_get(store, id, &backup, err));
+    MUST(store_backup_get(store, NULL, NULL, id, &backup, err));
     const char *reason = json_string_value(json_array_get(backup.state_unready, 0));
     cr_assert(reason != NULL);
     cr_expect(strncmp(reason, expected, strlen(expected)) == 0, "%s", reason);
@@ -543,7 +543,7 @@ Test(job_finish, canceled_is_told_from_failed)
     MUST(finish(&job, STORE_OUTCOME_CANCELED, "", err));
 
     CLEANUP(backup_done) struct backup backup = {0};
-    MUST(store_backup_get(store, job.subject, &backup, err));
+    MUST(store_backup_get(store, NULL, NULL, job.subject, &backup, err));
     cr_expect(eq(int, (int)backup.state, (int)BACKUP_FAILED));
     const json_t *detail = json_array_get(backup.state_details, 0);
     cr_expect(eq(str, (char *)json_string_value(json_object_get(detail, "type")),
@@ -563,7 +563,7 @@ Test(job_finish, adds_the_canceled_detail_to_those_that_are_there)
     MUST(store_job_finish(store, &job, &last, err));
 
     CLEANUP(backup_done) struct backup backup = {0};
-    MUST(store_backup_get(store, job.subject, &backup, err));
+    MUST(store_backup_get(store, NULL, NULL, job.subject, &backup, err));
     cr_assert(eq(sz, json_array_size(backup.state_details), 2));
     cr_expect(json_equal(json_array_get(backup.state_details, 0), json_array_get(details, 0)));
 }

@@ -7,7 +7,8 @@
 
 #include "core/clock.h"
 #include "core/id.h"
-#include "store/jobs.h"
+#include "store/blocking.h"
+#include "store/calls.h"
 #include "tests/support/redis_server.h"
 
 #include <criterion/criterion.h>
@@ -233,7 +234,9 @@ UNUSED static void register_apps(const char *node, const char *const *ids, const
         (void)snprintf(apps[i].account, sizeof(apps[i].account), ACCOUNT);
         (void)snprintf(apps[i].name, sizeof(apps[i].name), "%s", names[i]);
     }
-    MUST(store_apps_register(store, node, list, count, err));
+    json_auto_t *told = NULL;
+    MUST(store_apps_list(list, count, &told, err));
+    MUST(store_apps_register(store, node, told, err));
 }
 
 UNUSED static void register_bucket(const char *id, const char *account, const char *name,

@@ -53,7 +53,7 @@ Test(task_create, makes_a_restore_and_its_job)
                                                          .includes = includes});
 
     CLEANUP(task_done) struct task task = {0};
-    MUST(store_task_get(store, made.id, &task, err));
+    MUST(store_task_get(store, NULL, made.id, &task, err));
     cr_expect(eq(int, (int)task.kind, (int)JOB_RESTORE));
     cr_expect(eq(int, (int)task.state, (int)BACKUP_PENDING));
     cr_expect(eq(str, task.app, SHOP));
@@ -347,7 +347,8 @@ static void look_after(int64_t prune_after, int64_t verify_ms)
                                            .prune_interval_ms = DAY_MS,
                                            .verify_interval_ms = verify_ms,
                                            .verify_sample = 5};
-    MUST(store_maintenance_queue(store, NODE, &when, err));
+    int64_t queued = 0;
+    MUST(store_maintenance_queue(store, NODE, &when, &queued, err));
 }
 
 Test(maintenance, prunes_after_so_many_deletes_and_once_a_day)

@@ -54,7 +54,9 @@ Test(call, of_a_worker_carries_its_epoch)
     cr_assert(eq(int, (int)store_call_job_advance(&call, &job, BACKUP_RUNNING, 15000, NULL, &err),
                  (int)STATUS_OK));
     EXPECT_LINE(&call, "FCALL appbackup_job_advance 0 " ID " 42 running 15000");
-    store_call_job_died(&call, &job, "signal 9", 3, 1000);
+    store_call_job_died(
+        &call, &job,
+        &(struct store_death){.evidence = "signal 9", .kills_max = 3, .delay_ms = 1000});
     EXPECT_LINE(&call, "FCALL appbackup_job_died 0 " ID " 42 signal 9 3 1000");
 }
 
@@ -67,7 +69,7 @@ Test(call, of_an_admin_says_who_and_why)
 
     store_call_retry(&call, ID, &lever);
     EXPECT_LINE(&call, "FCALL appbackup_retry 0 " ID " admin ");
-    store_call_job_requeue(&call, ID, true, &because);
+    store_call_job_requeue(&call, ID, because.actor, true, because.reason);
     EXPECT_LINE(&call, "FCALL appbackup_job_requeue 0 " ID " admin 1 disks");
     store_call_quarantine_release(&call, ID, &because);
     EXPECT_LINE(&call, "FCALL appbackup_quarantine_release 0 " ID " admin disks");
@@ -113,22 +115,22 @@ Test(call, has_room_for_everything_that_can_be_reported)
 {
     struct job job = {.id = ID, .epoch = INT64_MAX};
     json_auto_t *details = json_array();
-    const struct store_progress progress = {.stage = "upload",
-                                            .bytes_done = INT64_MAX,
-                                            .bytes_total = INT64_MAX,
-                                            .taken_ms = INT64_MAX,
-                                            .snapshot = ID,
-                                            .repository_snapshot = "abc",
-                                            .hook_state = HOOK_STATE_SUCCESS,
-                                            .hook_state_details = details,
-                                            .state_details = details};
+    const struct store_finish finish = {.outcome = STORE_OUTCOME_RETRY,
+                                        .delay_ms = INT64_MAX,
+                                        .reason = "why",
+                                        .progress = {.stage = "upload",
+                                                     .bytes_done = INT64_MAX,
+                                                     .bytes_total = INT64_MAX,
+                                                     .taken_ms = INT64_MAX,
+                                                     .snapshot = ID,
+                                                     .repository_snapshot = "abc",
+                                                     .hook_state = HOOK_STATE_SUCCESS,
+                                                     .hook_state_details = details,
+                                                     .state_details = details}};
     struct error err = {0};
     CLEANUP(store_call_done) struct store_call call = {0};
 
-    cr_assert(eq(int,
-                 (int)store_call_job_finish(&call, &job, STORE_OUTCOME_RETRY, INT64_MAX, "why",
-                                            &progress, &err),
-                 (int)STATUS_OK));
+    cr_assert(eq(int, (int)store_call_job_finish(&call, &job, &finish, &err), (int)STATUS_OK));
 
     EXPECT_LINE(&call, "FCALL appbackup_job_finish 0 " ID " 9223372036854775807 retry "
                        "9223372036854775807 why stage upload bytes_done 9223372036854775807 "
@@ -144,10 +146,9 @@ Test(call, names_every_outcome)
     struct error err = {0};
     for (int outcome = STORE_OUTCOME_COMPLETED; outcome <= STORE_OUTCOME_RELEASED; outcome++) {
         struct store_call call;
-        cr_assert(eq(int,
-                     (int)store_call_job_finish(&call, &job, (enum store_outcome)outcome, 0, NULL,
-                                                NULL, &err),
-                     (int)STATUS_OK));
+        const struct store_finish finish = {.outcome = (enum store_outcome)outcome,
+                                            .progress = STORE_PROGRESS_NONE};
+        cr_assert(eq(int, (int)store_call_job_finish(&call, &job, &finish, &err), (int)STATUS_OK));
         cr_expect(eq(str, (char *)call.argv[5], (char *)names[outcome]));
         cr_expect(eq(str, (char *)call.argv[7], ""));
     }
@@ -161,8 +162,10 @@ Test(call, to_register_apps_is_one_json_text)
     CLEANUP(store_call_done) struct store_call call = {0};
     CLEANUP(store_call_done) struct store_call none = {0};
 
-    cr_assert(eq(int, (int)store_call_apps_register(&call, "web1", apps, 1, &err), (int)STATUS_OK));
-    cr_assert(eq(int, (int)store_call_apps_register(&none, "web1", NULL, 0, &err), (int)STATUS_OK));
+    json_auto_t *list = NULL;
+    cr_assert(eq(int, (int)store_apps_list(apps, 1, &list, &err), (int)STATUS_OK));
+    cr_assert(eq(int, (int)store_call_apps_register(&call, "web1", list, &err), (int)STATUS_OK));
+    cr_assert(eq(int, (int)store_call_apps_register(&none, "web1", NULL, &err), (int)STATUS_OK));
 
     EXPECT_LINE(&call, "FCALL appbackup_apps_register 0 web1 "
                        "[{\"id\":\"" ID "\",\"account\":\"" ID "\",\"name\":\"shop\","

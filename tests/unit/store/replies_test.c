@@ -81,7 +81,7 @@ Test(reply, that_refuses_is_an_error_for_every_decoder)
     cr_expect(eq(int, (int)store_reply_bucket(reply, &bucket, &err), (int)STATUS_LOST));
     cr_expect(eq(int, (int)store_reply_count(reply, &count, &err), (int)STATUS_LOST));
     cr_expect(eq(int, (int)store_reply_node(reply, &node, &err), (int)STATUS_LOST));
-    cr_expect(eq(int, (int)store_reply_job(reply, &job, &found, &err), (int)STATUS_LOST));
+    cr_expect(eq(int, (int)store_reply_job_or_none(reply, &job, &found, &err), (int)STATUS_LOST));
     cr_expect(eq(int, (int)store_reply_lease(reply, &lease, &err), (int)STATUS_LOST));
     cr_expect(eq(int, (int)store_reply_health(reply, &health, &err), (int)STATUS_LOST));
 }
@@ -115,7 +115,8 @@ Test(reply, of_another_shape_is_corrupt)
         cr_expect(eq(int, (int)store_reply_backup(reply, &backup, &err), (int)STATUS_CORRUPT), "%s",
                   shapes[i]);
         cr_expect(eq(int, (int)store_reply_app(reply, &app, &err), (int)STATUS_CORRUPT));
-        cr_expect(eq(int, (int)store_reply_job(reply, &job, &found, &err), (int)STATUS_CORRUPT));
+        cr_expect(
+            eq(int, (int)store_reply_job_or_none(reply, &job, &found, &err), (int)STATUS_CORRUPT));
         cr_expect(backup.labels == NULL && app.id[0] == '\0' && !found);
     }
     struct error err = {0};
@@ -188,7 +189,7 @@ Test(reply, nil_is_no_job)
     bool found = true;
     struct error err = {0};
 
-    cr_expect(eq(int, (int)store_reply_job(reply, &job, &found, &err), (int)STATUS_OK));
+    cr_expect(eq(int, (int)store_reply_job_or_none(reply, &job, &found, &err), (int)STATUS_OK));
     cr_expect(not(found));
 }
 

@@ -194,11 +194,13 @@ static enum status heartbeat(struct store *store, const char *node, int64_t runn
 }
 
 static enum status queue_maintenance(struct store *store, const char *node,
-                                     const struct store_maintenance *maintenance, struct error *err)
+                                     const struct store_maintenance *maintenance,
+                                     int64_t *ret_number, struct error *err)
 {
     (void)store;
     (void)node;
     (void)maintenance;
+    *ret_number = 0;
     return answer(err);
 }
 
