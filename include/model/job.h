@@ -22,7 +22,7 @@
 struct job {
     char id[ID_SIZE];
     enum job_kind kind;
-    char subject[ID_SIZE]; /* the backup that it works on, or the task (job_is_task()) */
+    char subject[ID_SIZE]; /* what it works on: a backup, a task (job_subject_name()) */
     char account[ID_SIZE];
     char app[ID_SIZE];
     char bucket[ID_SIZE];
@@ -39,10 +39,8 @@ struct job {
     char reason[512]; /* why it waits, failed or was quarantined */
 };
 
-/* Is its subject a task? */
-bool job_is_task(enum job_kind kind);
-
-const char *job_kind_name(enum job_kind kind); /* "backup", "delete", "restore", ... */
+const char *job_kind_name(enum job_kind kind);    /* "backup", "delete", "restore", ... */
+const char *job_subject_name(enum job_kind kind); /* what it works on: "backup", "task", ... */
 enum job_kind job_kind_from_name(const char *name);
 enum status job_set_field(struct job *job, const char *field, const char *value, struct error *err)
     MUST_CHECK;

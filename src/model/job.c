@@ -22,14 +22,14 @@ static const struct field fields[] = {
     FIELD(FIELD_TEXT, struct job, reason),
 };
 
-bool job_is_task(enum job_kind kind)
-{
-    return job_kind_table[kind].subject == JOB_SUBJECT_TASK;
-}
-
 const char *job_kind_name(enum job_kind kind)
 {
     return (unsigned)kind < JOB_KIND_COUNT ? job_kind_names[kind] : "";
+}
+
+const char *job_subject_name(enum job_kind kind)
+{
+    return (unsigned)kind < JOB_KIND_COUNT ? job_subject_names[job_kind_table[kind].subject] : "";
 }
 
 enum job_kind job_kind_from_name(const char *name)

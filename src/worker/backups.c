@@ -2,6 +2,8 @@
 
 #include "store/blocking.h"
 
+#include <string.h>
+
 enum { BACKUPS_PAGE = 500 };
 
 struct walk {
@@ -43,4 +45,14 @@ enum status backups_each(struct store *store, const struct job *job, backups_fn 
             return err->status;
     } while (*page.next != '\0');
     return STATUS_OK;
+}
+
+bool backups_have(const json_t *entries, const char *id)
+{
+    for (size_t i = 0; i < json_array_size(entries); i++) {
+        const json_t *entry = json_array_get(entries, i);
+        if (strcmp(json_string_value(json_object_get(entry, "backup")), id) == 0)
+            return true;
+    }
+    return false;
 }

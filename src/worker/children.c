@@ -2,8 +2,8 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "job_log.h"
+#include "kinds.h"
 #include "model/event.h"
-#include "run.h"
 #include "supervisor.h"
 
 #include <signal.h>
@@ -66,7 +66,7 @@ static enum status tell_killed(struct supervisor *supervisor, struct slot *slot,
         STATUS_OK)
         return err->status;
     if (verdict != STORE_VERDICT_NONE && verdict != STORE_VERDICT_RETRY)
-        task_give_up(&supervisor->node.directories, &slot->job);
+        kind_give_up(&supervisor->node.directories, &slot->job);
     slot->exit = end;
     log_exit(slot, verdicts[verdict]);
     supervisor->claim_ms = 0; /* it may be waiting for us already */

@@ -1,13 +1,12 @@
-#include "backup/backup.h"
 #include "bucket_check.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/point.h"
 #include "key_ring.h"
 #include "limits.h"
-#include "maintenance/forget.h"
 #include "model/detail.h"
 #include "model/event.h"
+#include "outcome.h"
 #include "run.h"
 #include "signals.h"
 #include "undo/undo.h"
@@ -34,20 +33,19 @@ static void run_done(struct run *run)
     pending_thaws_done(&run->thaws);
     job_lock_release(&run->lock);
     work_result_done(&run->result);
-    backup_done(&run->backup);
-    task_done(&run->task);
-    json_decref(run->verdicts.backups);
-    json_decref(run->catalog);
+    if (run->kind != NULL)
+        run->kind->subject->done(run->subject);
+    json_decref(run->findings);
     store_close(run->store);
     node_config_done(&run->node);
 }
 
-enum status run_report(void *context, const struct work_report *report, struct error *err)
+static enum status report(void *context, const struct work_report *news, struct error *err)
 {
     struct run *run = context;
-    job_log_report(&run->log, report);
-    lease_report(run->lease, report);
-    if (report->confirm)
+    job_log_report(&run->log, news);
+    lease_report(run->lease, news);
+    if (news->confirm)
         lease_confirm(run->lease);
     return cancel_check(&cancel, err);
 }
@@ -61,7 +59,7 @@ static enum status check_claim(const struct job *job, int64_t epoch, struct erro
                        (long long)job->epoch, (long long)epoch);
 }
 
-/* From Redis: the job, if the claim is still ours, and the backup it is about. */
+/* Reads the job from Redis and, if the claim is still ours, its subject. */
 static enum status fetch(struct run *run, const char *job, int64_t epoch, struct error *err)
 {
     struct store_options options = node_config_store_options(&run->node);
@@ -71,16 +69,11 @@ static enum status fetch(struct run *run, const char *job, int64_t epoch, struct
         return err->status;
     if (check_claim(&run->job, epoch, err) != STATUS_OK)
         return err->status;
-    return job_is_task(run->job.kind)
-               ? store_task_get(run->store, NULL, run->job.subject, &run->task, err)
-               : store_backup_get(run->store, NULL, NULL, run->job.subject, &run->backup, err);
-}
-
-static enum backup_state first_state(enum job_kind kind)
-{
-    if (kind == JOB_BACKUP)
-        return BACKUP_DISCOVERING;
-    return job_is_task(kind) ? BACKUP_RUNNING : BACKUP_STATE_UNSET;
+    run->kind = kind_of(run->job.kind);
+    if (run->kind == NULL)
+        return FAIL(err, STATUS_UNSUPPORTED, "job '%s' is of no kind that is known here", job);
+    run->app = config_apps_find(run->node.apps, run->job.app);
+    return run->kind->subject->fetch(run->store, run->job.subject, &run->subject, err);
 }
 
 static enum status start_lease(struct run *run, struct error *err)
@@ -92,19 +85,14 @@ static enum status start_lease(struct run *run, struct error *err)
         .lease_ms = run->node.config->worker.lease_ms,
         .grace_ms = run->node.config->worker.job_grace_s * 1000,
         .cancel = &cancel,
-        .first_state = first_state(run->job.kind),
+        .first_state = run->kind->first_state,
     };
     return lease_start(&options, &run->lease, err);
 }
 
 static const char *app_name(const struct run *run)
 {
-    return job_is_task(run->job.kind) ? run->task.app_name : run->backup.app_name;
-}
-
-static bool holds_app(const struct run *run)
-{
-    return run->job.kind == JOB_BACKUP || run->job.kind == JOB_RESTORE;
+    return run->kind->subject->app_name(run->subject);
 }
 
 /* The job alone on this node, and nothing of an earlier attempt in its way. */
@@ -117,93 +105,59 @@ static enum status make_room(struct run *run, struct error *err)
     if (undo_job(run->node.directories.undo, run->job.id, &undo_err) != STATUS_OK)
         log_event(LOG_LEVEL_WARNING, EVENT_UNWIND_FAILED, LOG_TEXT("code", undo_err.reason),
                   LOG_TEXT("reason", undo_err.text));
-    if (!holds_app(run))
+    if (!job_kind_table[run->job.kind].holds_app)
         return STATUS_OK;
     return pending_thaws_pay(&run->thaws, &run->node.directories, app_name(run), run->job.id,
                              &cancel, err);
 }
 
-/* Its own hooks have done for the app what earlier ones could not. */
+/* The job's own hooks have done for the app what earlier ones could not. */
 static void forgive_thaws(const struct run *run)
 {
-    static const enum hook_stage of_backup[] = {HOOK_POST_SNAPSHOT, HOOK_POST_BACKUP};
-
-    static const enum hook_stage of_restore[] = {HOOK_POST_RESTORE};
-
-    if (run->result.hook_state != HOOK_STATE_SUCCESS)
-        return;
-    if (run->job.kind == JOB_BACKUP)
-        pending_thaws_forgive(&run->thaws, &run->node.directories, of_backup, 2);
-    else
-        pending_thaws_forgive(&run->thaws, &run->node.directories, of_restore, 1);
+    const struct kind *kind = run->kind;
+    if (run->result.hook_state == HOOK_STATE_SUCCESS)
+        pending_thaws_forgive(&run->thaws, &run->node.directories, kind->settles,
+                              kind->settles_count);
 }
 
-static enum status back_up(struct run *run, const struct app_definition *app,
-                           const struct work *work, struct error *err)
+static enum status check_needs(const struct run *run, const struct bucket_definition *bucket,
+                               struct error *err)
 {
-    const struct backup_plan plan = {
-        .work = *work,
-        .job = run->job.id,
-        .backup = run->job.subject,
-        .backup_name = run->backup.name,
-        .account = run->job.account,
-        .created_by = run->backup.created_by,
-        .version = run->backup.version,
-        .labels = run->backup.labels,
-        .app = app,
-        .undo_directory = run->node.directories.undo,
-    };
-    return backup_run(&plan, &run->result, err);
-}
-
-static enum status forget(const struct run *run, const struct work *work, struct error *err)
-{
-    const struct forget_plan plan = {
-        .work = *work,
-        .backup = run->job.subject,
-        .snapshot = run->backup.repository_snapshot,
-    };
-    return forget_run(&plan, err);
+    const struct job_kind_facts *facts = &job_kind_table[run->job.kind];
+    const char *node = run->node.config->node;
+    if (bucket == NULL)
+        return FAIL_REASON(err, STATUS_NOT_FOUND, REASON_BUCKET_UNDEFINED,
+                           "node '%s' has no bucket %s", node, run->job.bucket);
+    if (run->app == NULL && facts->needs_app)
+        return FAIL_REASON(err, STATUS_NOT_FOUND, REASON_APP_UNDEFINED, "node '%s' has no app '%s'",
+                           node, app_name(run));
+    return bucket_check(bucket, facts->writes_bucket, err);
 }
 
 static enum status run_stages(struct run *run, const char *passphrase, struct work_key *key,
                               struct error *err)
 {
-    const struct job *job = &run->job;
-    const struct config *config = run->node.config;
-    const struct app_definition *app = config_apps_find(run->node.apps, job->app);
-    const struct bucket_definition *bucket = config_find_bucket(config, job->bucket);
-    if (bucket == NULL && job->kind == JOB_CATALOG)
-        return STATUS_OK; /* another node's: this one has nothing there */
-    if (bucket == NULL)
-        return FAIL_REASON(err, STATUS_NOT_FOUND, REASON_BUCKET_UNDEFINED,
-                           "node '%s' has no bucket %s", config->node, job->bucket);
-    if (app == NULL && job->kind == JOB_BACKUP)
-        return FAIL_REASON(err, STATUS_NOT_FOUND, REASON_APP_UNDEFINED, "node '%s' has no app '%s'",
-                           config->node, run->backup.app_name);
-    bool only_reads = job->kind == JOB_RESTORE || job->kind == JOB_CATALOG;
-    if (bucket_check(bucket, !only_reads, err) != STATUS_OK)
-        return err->status;
+    const struct bucket_definition *bucket = config_find_bucket(run->node.config, run->job.bucket);
+    if (bucket == NULL && run->kind->may_lack_bucket)
+        return STATUS_OK;
     CLEANUP(limits_freep) struct limits *limits = NULL;
-    if (limits_start(run->config_path, bucket, &limits, err) != STATUS_OK)
+    if (check_needs(run, bucket, err) != STATUS_OK ||
+        limits_start(run->config_path, bucket, &limits, err) != STATUS_OK)
         return err->status;
-    run->bandwidth = limits_bandwidth(limits);
     const struct work work = {
         .bucket = bucket,
-        .app_id = job->app,
+        .app_id = run->job.app,
         .passphrase = passphrase,
         .key = key,
-        .bandwidth = run->bandwidth,
+        .bandwidth = limits_bandwidth(limits),
         .cancel = &cancel,
-        .report = run_report,
+        .report = report,
         .context = run,
     };
-    if (job_is_task(job->kind))
-        return task_run(run, &work, err);
-    return job->kind == JOB_DELETE ? forget(run, &work, err) : back_up(run, app, &work, err);
+    return run->kind->run(run, &work, err);
 }
 
-static enum status work(struct run *run, struct error *err)
+static enum status do_job(struct run *run, struct error *err)
 {
     CLEANUP(secret_freep) struct secret *passphrase = NULL;
     if (make_room(run, err) != STATUS_OK)
@@ -233,11 +187,10 @@ static int64_t retry_delay_ms(const struct config_worker *worker, int64_t failur
     return outcome_delay_ms(worker->retry_delays_s, worker->retry_delay_count, failures, random);
 }
 
-/* A delete has no result, and its record keeps what the backup said. */
 static struct store_progress last_progress(const struct run *run)
 {
     struct store_progress progress = STORE_PROGRESS_NONE;
-    if (run->job.kind == JOB_DELETE)
+    if (run->kind->first_state == BACKUP_STATE_UNSET)
         return progress;
     const struct work_result *result = &run->result;
     progress.bytes_done = result->bytes_done;
@@ -253,7 +206,8 @@ static struct store_progress last_progress(const struct run *run)
 
 static enum status say_once(struct run *run, const struct store_finish *finish, struct error *err)
 {
-    bool announce = run->job.kind == JOB_BACKUP && finish->outcome == STORE_OUTCOME_COMPLETED;
+    bool announce =
+        run->kind->first_state == BACKUP_DISCOVERING && finish->outcome == STORE_OUTCOME_COMPLETED;
     if (announce && lease_announce_running(run->lease, err) != STATUS_OK)
         return err->status;
     enum status status = store_job_finish(run->store, &run->job, finish, err);
@@ -316,7 +270,7 @@ static int conclude(struct run *run, enum status status, const struct error *cau
 {
     lease_stop(run->lease); /* from here on the connection is ours */
     struct error telling = {0};
-    if (task_tell(run, status, cause, &telling) != STATUS_OK) {
+    if (run->kind->tell != NULL && run->kind->tell(run, status, cause, &telling) != STATUS_OK) {
         status = telling.status;
         cause = &telling;
     }
@@ -341,7 +295,7 @@ static int conclude(struct run *run, enum status status, const struct error *cau
         detail_add_error(run->result.state_details, stage[0] == '\0' ? "start" : stage, cause);
     }
     if (outcome == OUTCOME_FAILED || outcome == OUTCOME_CANCELED)
-        task_give_up(&run->node.directories, &run->job);
+        kind_give_up(&run->node.directories, &run->job);
     const struct store_finish finish = {
         .outcome = outcome_to_store(outcome),
         .delay_ms = delay_ms,
@@ -370,18 +324,17 @@ static int run_claim(struct run *run, const char *job, int64_t epoch)
 {
     struct error err = {0};
     point_pass("claim");
-    run->verdicts.backups = json_array();
-    run->catalog = json_array();
-    if (run->verdicts.backups == NULL || run->catalog == NULL)
+    run->findings = json_array();
+    if (run->findings == NULL)
         return WORKER_EXIT_UNFINISHED;
     if (work_result_init(&run->result, &err) != STATUS_OK ||
         fetch(run, job, epoch, &err) != STATUS_OK)
         return exit_before_work(&err, "claim not taken up");
-    job_log_begin(&run->job, app_name(run), run->task.backup);
+    job_log_begin(&run->job, app_name(run), run->kind->subject->backup(run->subject));
     if (start_lease(run, &err) != STATUS_OK)
         return exit_before_work(&err, "claim not taken up");
     log_event(LOG_LEVEL_INFO, EVENT_JOB_STARTED, LOG_NUMBER("epoch", epoch));
-    enum status status = work(run, &err);
+    enum status status = do_job(run, &err);
     return conclude(run, status, &err);
 }
 
@@ -393,8 +346,7 @@ int worker_run_job(const char *config_path, const char *job, int64_t epoch, int 
     if (cancel_init(&cancel, &err) != STATUS_OK || signals_to_cancel(&cancel, &err) != STATUS_OK)
         return exit_before_work(&err, "job process not ready");
 
-    struct run run = {
-        .config_path = config_path, .lock = JOB_LOCK_NONE, .keys = keys, .cancel = &cancel};
+    struct run run = {.config_path = config_path, .lock = JOB_LOCK_NONE, .keys = keys};
     if (keys >= 0)
         (void)fcntl(keys, F_SETFD, FD_CLOEXEC); /* no hook inherits it */
     if (node_config_load(config_path, &run.node, &err) != STATUS_OK) {

@@ -98,7 +98,7 @@ void job_log_begin_unwinding(const struct job *job)
     (void)snprintf(attempt, sizeof(attempt), "%lld", (long long)job->attempt);
     log_set_context("job", job->id);
     log_set_context("kind", job_kind_name(job->kind));
-    log_set_context(job_is_task(job->kind) ? "task" : "backup", job->subject);
+    log_set_context(job_subject_name(job->kind), job->subject);
     log_set_context("app", job->app);
     log_set_context("attempt", attempt);
     job_log_hooks();
@@ -108,6 +108,6 @@ void job_log_begin(const struct job *job, const char *app_name, const char *back
 {
     job_log_begin_unwinding(job);
     log_set_context("app_name", app_name);
-    if (job_is_task(job->kind) && backup[0] != '\0')
+    if (backup[0] != '\0')
         log_set_context("backup", backup);
 }

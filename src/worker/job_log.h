@@ -16,10 +16,10 @@
 #include <stdint.h>
 
 /* Which job it is about: for the supervisor, whose lines are about many. */
-#define JOB_FIELDS(job)                                                         \
-    LOG_TEXT("job", (job)->id), LOG_TEXT("kind", job_kind_name((job)->kind)),   \
-        LOG_TEXT(job_is_task((job)->kind) ? "task" : "backup", (job)->subject), \
-        LOG_TEXT("app", (job)->app), LOG_NUMBER("attempt", (job)->attempt)
+#define JOB_FIELDS(job)                                                                       \
+    LOG_TEXT("job", (job)->id), LOG_TEXT("kind", job_kind_name((job)->kind)),                 \
+        LOG_TEXT(job_subject_name((job)->kind), (job)->subject), LOG_TEXT("app", (job)->app), \
+        LOG_NUMBER("attempt", (job)->attempt)
 
 struct job_log {
     char stage[LEASE_STAGE_SIZE]; /* "": none yet */
@@ -28,11 +28,11 @@ struct job_log {
     bool has_volumes; /* they have been logged */
 };
 
-/* In every line from here on: JOB_FIELDS, app_name, and the backup that a task is about ("": none).
- * Hooks are logged from here on, too. */
+/* In every line from here on are JOB_FIELDS, app_name, and the backup that the job's subject is about
+ * ("": none, or the subject itself). Hooks are logged from here on, too. */
 void job_log_begin(const struct job *job, const char *app_name, const char *backup);
 
-/* The same for a process that only unwinds. */
+/* As job_log_begin(), for a process that only unwinds: it knows JOB_FIELDS. */
 void job_log_begin_unwinding(const struct job *job);
 void job_log_hooks(void);
 

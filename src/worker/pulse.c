@@ -4,6 +4,7 @@
  */
 #include "core/clock.h"
 #include "core/log.h"
+#include "kinds.h"
 #include "model/event.h"
 #include "service/health.h"
 #include "service/load.h"
@@ -18,27 +19,6 @@ enum {
     PATIENCE_PERIOD_MS = 2000
 };
 
-static enum status read_bytes(struct store *store, const struct job *job, int64_t *ret_bytes,
-                              struct error *err)
-{
-    if (job->kind == JOB_BACKUP) {
-        struct backup backup = {0};
-        if (store_backup_get(store, NULL, NULL, job->subject, &backup, err) != STATUS_OK)
-            return err->status;
-        *ret_bytes = backup.bytes_done;
-        backup_done(&backup);
-        return STATUS_OK;
-    }
-    struct task task = {0};
-    if (!job_is_task(job->kind))
-        return STATUS_OK;
-    if (store_task_get(store, NULL, job->subject, &task, err) != STATUS_OK)
-        return err->status;
-    *ret_bytes = task.bytes_done;
-    task_done(&task);
-    return STATUS_OK;
-}
-
 static enum status look_at_job(const struct supervisor *supervisor, struct slot *slot,
                                struct error *err)
 {
@@ -46,8 +26,9 @@ static enum status look_at_job(const struct supervisor *supervisor, struct slot 
     int64_t bytes = slot->watch.bytes;
     if (supervisor->system->job_get(supervisor->store, slot->job.id, &job, err) != STATUS_OK)
         return err->status;
-    if (stall_watch_expects_bytes(job.stage) &&
-        read_bytes(supervisor->store, &slot->job, &bytes, err) != STATUS_OK)
+    const struct kind *kind = kind_of(slot->job.kind);
+    if (kind != NULL && stall_watch_expects_bytes(job.stage) &&
+        kind->subject->read_bytes(supervisor->store, slot->job.subject, &bytes, err) != STATUS_OK)
         return err->status;
     stall_watch_note(&slot->watch, job.stage, bytes, supervisor->system->now_ms());
     return STATUS_OK;
