@@ -7,6 +7,7 @@ The head of that file says what the words in it mean. Made of it are
   store/arguments.lua    the reader of each function's arguments, in the library
 """
 
+import re
 import shlex
 import types
 
@@ -39,7 +40,7 @@ def as_it_stands(default):
 
 ARGUMENT = facts.record(**{
     "is": facts.choice(*KINDS, default=None), "max": facts.text(None),
-    "from": facts.integer(-1, 2 ** 53, default=None), "to": facts.text(None), "words": facts.name(None),
+    "from": facts.integer(-2, 2 ** 53, default=None), "to": facts.text(None), "words": facts.name(None),
     "empty": facts.flag(False), "optional": as_it_stands(None), "always": facts.text(None), "label": facts.text(None),
     "means": facts.text(None), "c": facts.text(None), "spelt": facts.name(None),
     "group": facts.name(None), "struct": facts.name(None), "of": facts.text(None), "header": facts.text(None),
@@ -208,9 +209,9 @@ def names(function):
 
 
 def comment(text):
-    """A comment of C, in lines of at most 100 columns."""
+    """A comment of C, in lines of at most 100 columns; a link is what it says."""
     lines, line = [], "/*"
-    for word in text.replace("*/", "* /").split():
+    for word in re.sub(r"\[(.*?)\]\(.*?\)", r"\1", text).replace("*/", "* /").split():
         if len(line) + len(word) > 96:
             lines.append(line)
             line = " *"
@@ -522,7 +523,8 @@ def lua_read(argument):
         kind = "optional_" + kind
     elif kind in ("line", "text") and not argument.empty:
         kind = "some_" + kind
-    given = {"integer": f", {argument.low}, {argument.high}", "word": f", Args.WORDS.{argument.words.name}"
+    kind = {"integer": "number", "word": "choice", "json": "json_array", "list": "decoded"}.get(kind, kind)
+    given = {"integer": f", {argument.low}, {argument.high}", "word": f", Functions.WORDS.{argument.words.name}"
              if argument.words else ""}.get(argument.kind, f", {most}" if most is not None else "")
     expression = f"a:{kind}({label}{given})"
     if argument.optional is None:
@@ -534,7 +536,7 @@ def lua_read(argument):
 def lua_fields(arguments):
     for argument in leaves(arguments):
         if argument.pairs:
-            yield f"{argument.name} = a:pairs(Args.PAIRS.{argument.group})"
+            yield f"{argument.name} = a:pairs(Functions.PAIRS.{argument.group})"
         else:
             yield f"{argument.name} = {lua_read(argument)}"
 
@@ -543,25 +545,28 @@ def lua_reader(name, arguments, finish):
     fields = "".join(f"        {field},\n" for field in lua_fields(arguments))
     table = f"{{\n{fields}    }}" if fields else "{}"
     if not finish:
-        return f"function Args.{name}(a)\n    return {table}\nend\n"
-    return f"function Args.{name}(a)\n    local args = {table}\n    a:finish()\n    return args\nend\n"
+        return f"function Functions.{name}(a)\n    return {table}\nend\n"
+    return f"function Functions.{name}(a)\n    local args = {table}\n    a:finish()\n    return args\nend\n"
 
 
-def arguments_lua(document, library="core"):
-    functions = [function for function in document.functions.values() if function.library == library]
-    words = {name: {word: True for word in row.are} for name, row in document.words.items()}
+def arguments_lua(document):
+    functions = list(document.functions.values())
+    flat = [argument for function in functions for argument in leaves(function.arguments)]
+    used = [part.words for argument in flat for part in (argument.members or [argument]) if part.kind == "word"]
+    words = {row.name: {word: True for word in row.are} for row in used}
     reads = {function.name: True for function in functions if function.reads}
-    pairs = {argument.group: argument for function in functions for argument in leaves(function.arguments) if argument.pairs}
-    parts = [f"local Args = {{\n    WORDS = {facts.lua(words, 1)},\n    LIMITS = {facts.lua(document.limits, 1)},\n"
-             f"    READS = {facts.lua(reads, 1)},\n    PAIRS = {{}},\n}}\n"]
+    pairs = {argument.group: argument for argument in flat if argument.pairs}
+    limits = "".join(f"Limits.{name.upper()}_MAX = {value}\n" for name, value in document.limits.items())
+    parts = [limits, f"local Functions = {{\n    WORDS = {facts.lua(words, 1)},\n    READS = {facts.lua(reads, 1)},\n"
+             "    PAIRS = {},\n}\n"]
     for name, group in pairs.items():
         fields = "".join(f"    {member.name} = function(a) return {lua_read(member)} end,\n" for member in group.members)
-        parts.append(f"Args.PAIRS.{name} = {{\n{fields}}}\n")
+        parts.append(f"Functions.PAIRS.{name} = {{\n{fields}}}\n")
     for function in functions:
         if function.repeats:
             one, count = f"one_{function.name}", len(list(leaves(function.arguments)))
             parts.append(lua_reader(one, function.arguments, False))
-            parts.append(f"function Args.{function.name}(a)\n    return a:sets(Args.{one}, {count}, {function.repeats.most}, "
+            parts.append(f"function Functions.{function.name}(a)\n    return a:sets(Functions.{one}, {count}, {function.repeats.most}, "
                          f"{facts.lua(function.repeats.noun)})\nend\n")
         else:
             parts.append(lua_reader(function.name, function.arguments, not any(

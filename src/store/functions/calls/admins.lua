@@ -6,14 +6,6 @@ first, and answers with a sentence.
 ]]
 local Admin = {}
 
-function Admin.read_actor(a)
-    return Text.clean(a:some_text("actor", 128), 128)
-end
-
-function Admin.read_reason(a)
-    return a:has_more() and a:sentence("reason") or ""
-end
-
 function Admin.why(what, reason)
     return Text.clean(what .. (reason ~= "" and ": " .. reason or ""), Limits.REASON_MAX)
 end
@@ -73,10 +65,9 @@ function Admin.retry(subject, record, actor, why)
     return changes.job
 end
 
-Call.writes("retry", function(a)
-    local id, actor = a:id("backup or task"), Admin.read_actor(a)
-    local why = Admin.why("tried again on request", Admin.read_reason(a))
-    a:finish()
+Call.define("retry", function(args)
+    local id, actor = args.id, args.actor
+    local why = Admin.why("tried again on request", args.reason)
     local record, subject = Subject.locate(id)
     if not record then
         Call.refuse("UNKNOWN_BACKUP", "no backup and no task has the id %s", id)
@@ -148,13 +139,10 @@ function Admin.REQUEUE.claimed(job, actor, why, force)
     return string.format("job %s has ended: that had been asked for", job.id)
 end
 
-Call.writes("job_requeue", function(a)
-    local id, actor = a:id("job"), Admin.read_actor(a)
-    local force = a:choice("force", { ["0"] = true, ["1"] = true }) == "1"
-    local why = Admin.why("queued again on request", Admin.read_reason(a))
-    a:finish()
-    local job = Admin.find_job(id)
-    return Admin.REQUEUE[job.state](job, actor, why, force)
+Call.define("job_requeue", function(args)
+    local why = Admin.why("queued again on request", args.reason)
+    local job = Admin.find_job(args.job)
+    return Admin.REQUEUE[job.state](job, args.actor, why, args.force)
 end)
 
 function Admin.find_quarantined(id)
@@ -165,21 +153,17 @@ function Admin.find_quarantined(id)
     return job
 end
 
-Call.writes("quarantine_release", function(a)
-    local id, actor = a:id("job"), Admin.read_actor(a)
-    local why = Admin.why("released from quarantine", Admin.read_reason(a))
-    a:finish()
-    return Admin.release(Admin.find_quarantined(id), actor, why)
+Call.define("quarantine_release", function(args)
+    local why = Admin.why("released from quarantine", args.reason)
+    return Admin.release(Admin.find_quarantined(args.job), args.actor, why)
 end)
 
-Call.writes("quarantine_drop", function(a)
-    local id, actor = a:id("job"), Admin.read_actor(a)
-    local why = Admin.why("dropped from quarantine", Admin.read_reason(a))
-    a:finish()
-    local job = Admin.find_quarantined(id)
+Call.define("quarantine_drop", function(args)
+    local why = Admin.why("dropped from quarantine", args.reason)
+    local job = Admin.find_quarantined(args.job)
     Jobs.close(job, why)
     local subject = Subject.of_job(job)
-    Admin.journal_for(job, subject:load(job.subject), { who = actor, why = why })
+    Admin.journal_for(job, subject:load(job.subject), { who = args.actor, why = why })
     return string.format("job %s is forgotten; its %s %s stays as it is", job.id, subject.name, job.subject)
 end)
 
@@ -217,11 +201,9 @@ function Admin.find_named(kind, name)
     return found[1] or Call.refuse(kind == "app" and "UNKNOWN_APP" or "UNKNOWN_BUCKET", "there is no %s %s", kind, name)
 end
 
-Call.writes("pause", function(a)
-    local kind, name = a:choice("kind", Pauses.KINDS), a:name("name", Limits.NODE_MAX)
-    local actor, reason = Admin.read_actor(a), Admin.read_reason(a)
-    a:finish()
-    local found = Admin.find_named(kind, name)
+Call.define("pause", function(args)
+    local kind, actor, reason = args.kind, args.actor, args.reason
+    local found = Admin.find_named(kind, args.name)
     local field = kind .. ":" .. found.id
     local old = redis.call("HGET", Keys.PAUSED, field)
     if old then
@@ -255,11 +237,9 @@ function Admin.wake_all()
     end
 end
 
-Call.writes("resume", function(a)
-    local kind, name = a:choice("kind", Pauses.KINDS), a:name("name", Limits.NODE_MAX)
-    local actor, reason = Admin.read_actor(a), Admin.read_reason(a)
-    a:finish()
-    local pause = Admin.find_pause(kind, name)
+Call.define("resume", function(args)
+    local kind, actor, reason = args.kind, args.actor, args.reason
+    local pause = Admin.find_pause(kind, args.name)
     redis.call("HDEL", Keys.PAUSED, kind .. ":" .. pause.id)
     Journal.write({ app = kind == "app" and pause.id or "", who = actor,
         why = Admin.why(string.format("%s %s goes on", kind, pause.name), reason) })

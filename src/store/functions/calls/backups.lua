@@ -19,9 +19,8 @@ function Backups.visible(account, app, id, now)
     return record
 end
 
-Call.reads("backup_get", function(a)
-    local account, app, id = a:optional_id("account"), a:optional_id("app"), a:id("backup")
-    a:finish()
+Call.define("backup_get", function(args)
+    local account, app, id = args.account, args.app, args.backup
     local record = Backups.visible(account, app, id, Time.now_ms())
     if not record then
         Call.refuse("UNKNOWN_BACKUP", "there is no backup %s here", id)
@@ -31,9 +30,8 @@ end)
 
 -- Of one whose record is at hand already: what there is to add to its reasons, "" for nothing or when it does not wait
 -- any more.
-Call.reads("backup_wait", function(a)
-    local id = a:id("backup")
-    a:finish()
+Call.define("backup_wait", function(args)
+    local id = args.backup
     local known = redis.call("HMGET", Keys.backup(id), "state", "app", "job", "node", "bucket",
         "state_unready")
     if known[1] ~= "pending" then
@@ -49,7 +47,7 @@ Pages of backups, oldest first. A page begins behind a cursor, which is the plac
 and its member. So it does not matter what has come or gone meanwhile, even that row itself; to count the rows before it
 would pass over one for each that has gone.
 ]]
-local Pages = { CURSOR_MAX = 95 }
+local Pages = {}
 
 -- As Redis orders the members of one score. Lua's own < follows the locale of the server.
 function Pages.is_text_before(x, y)
@@ -140,10 +138,9 @@ function Pages.keys_of(account, app)
     return keys
 end
 
-Call.reads("backup_list", function(a)
-    local account, app = a:optional_id("account"), a:optional_id("app")
-    local cursor, count = Pages.read_cursor(a:text("after", Pages.CURSOR_MAX)), a:number("count", 1, Limits.LIST_MAX)
-    a:finish()
+Call.define("backup_list", function(args)
+    local account, app, count = args.account, args.app, args.count
+    local cursor = Pages.read_cursor(args.after)
     local ids, next_cursor = Pages.read(Pages.keys_of(account, app), cursor, count)
     local now, backups = Time.now_ms(), {}
     for _, id in ipairs(ids) do
@@ -152,10 +149,8 @@ Call.reads("backup_list", function(a)
     return { next_cursor, backups }
 end)
 
-Call.writes("backup_delete", function(a)
-    local account, app, id = a:optional_id("account"), a:optional_id("app"), a:id("backup")
-    local actor = Text.clean(a:text("actor", 128), 128)
-    a:finish()
+Call.define("backup_delete", function(args)
+    local account, app, id, actor = args.account, args.app, args.backup, args.actor
     local backup = Backups:find(account, app, id)
     if backup.state == "deleting" then
         Call.refuse("ALREADY_DELETING", "backup %s is being deleted", id)
@@ -182,10 +177,8 @@ Call.writes("backup_delete", function(a)
     return Call.DONE
 end)
 
-Call.writes("backup_cancel", function(a)
-    local account, app, id = a:optional_id("account"), a:optional_id("app"), a:id("backup")
-    local actor, reason = Text.clean(a:text("actor", 128), 128), a:sentence("reason")
-    a:finish()
+Call.define("backup_cancel", function(args)
+    local account, app, id, actor, reason = args.account, args.app, args.backup, args.actor, args.reason
     local backup = Backups:find(account, app, id)
     if backup.state == "deleting" then
         Call.refuse("ALREADY_DELETING", "backup %s is being deleted", id)

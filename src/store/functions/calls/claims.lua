@@ -42,13 +42,10 @@ function Claim.pick(node, first, known)
     return nil, skipped, #ids
 end
 
-Call.writes("job_claim", function(a)
-    local node, worker = a:name("node", Limits.NODE_MAX), Text.clean(a:some_text("worker", 79), 79)
-    local lease_ms, kills_max = a:number("lease_ms", 1, Limits.LEASE_MAX_MS), a:number("kills_max", 1, 1000)
-    local timeout_ms = a:has_more() and a:number("timeout_ms", 0, Limits.BYTES_MAX) or 0
-    a:finish()
+Call.define("job_claim", function(args)
+    local node, worker, timeout_ms = args.node, args.worker, args.timeout_ms
     Nodes.require(node)
-    Jobs.sweep(kills_max)
+    Jobs.sweep(args.kills_max)
     if Pauses.holds("node", node) then
         return false
     end
@@ -57,7 +54,7 @@ Call.writes("job_claim", function(a)
         local job, skipped, seen = Claim.pick(node, first, known)
         if job then
             local now = Time.now_ms()
-            local until_ms = Text.int(now + lease_ms)
+            local until_ms = Text.int(now + args.lease_ms)
             local is_first = timeout_ms > 0 and job.deadline_ms == "0"
             Jobs.move(job, "claimed", until_ms, {
                 deadline_ms = is_first and Text.int(now + timeout_ms) or job.deadline_ms,
@@ -74,9 +71,8 @@ Call.writes("job_claim", function(a)
     return false
 end)
 
-Call.reads("job_get", function(a)
-    local id = a:id("job")
-    a:finish()
+Call.define("job_get", function(args)
+    local id = args.job
     local job = Jobs.load(id)
     if not job then
         Call.refuse("UNKNOWN_JOB", "there is no job %s", id)
@@ -84,49 +80,38 @@ Call.reads("job_get", function(a)
     return Hash.flatten(job)
 end)
 
-Call.writes("job_renew", function(a)
-    local id, epoch = a:id("job"), a:number("epoch", 0, Limits.BYTES_MAX)
-    local lease_ms = a:number("lease_ms", 1, Limits.LEASE_MAX_MS)
-    local report = Progress.read(a)
-    local job = Jobs.fence(id, epoch)
+Call.define("job_renew", function(args)
+    local lease_ms, report = args.lease_ms, args.progress
+    local job = Jobs.fence(args.job, args.epoch)
     return Subject.of_job(job):renew(job, lease_ms, report)
 end)
 
 Claim.EVENTS = { discovering = "discover", running = "run" }
 
-Call.writes("job_advance", function(a)
-    local id, epoch = a:id("job"), a:number("epoch", 0, Limits.BYTES_MAX)
-    local event = Claim.EVENTS[a:choice("state", Claim.EVENTS)]
-    local lease_ms = a:number("lease_ms", 1, Limits.LEASE_MAX_MS)
-    local report = Progress.read(a)
-    local job = Jobs.fence(id, epoch)
+Call.define("job_advance", function(args)
+    local event, lease_ms, report = Claim.EVENTS[args.state], args.lease_ms, args.progress
+    local job = Jobs.fence(args.job, args.epoch)
     return Subject.of_job(job):advance(job, event, lease_ms, report)
 end)
 
-Call.writes("job_finish", function(a)
-    local id, epoch = a:id("job"), a:number("epoch", 0, Limits.BYTES_MAX)
-    local outcome = a:choice("outcome", Subject.OUTCOMES)
-    local finish = { delay_ms = a:number("delay_ms", 0, Limits.DELAY_MAX_MS), reason = a:sentence("reason") }
-    local report = Progress.read(a)
-    local job = Jobs.fence(id, epoch)
+Call.define("job_finish", function(args)
+    local outcome, report = args.outcome, args.progress
+    local finish = { delay_ms = args.delay_ms, reason = args.reason }
+    local job = Jobs.fence(args.job, args.epoch)
     Subject.of_job(job):finish(job, outcome, finish, report)
     return Call.DONE
 end)
 
-Call.writes("job_died", function(a)
-    local id, epoch, evidence = a:id("job"), a:number("epoch", 0, Limits.BYTES_MAX), a:sentence("evidence")
-    local kills_max, delay_ms = a:number("kills_max", 1, 1000), a:number("delay_ms", 0, Limits.DELAY_MAX_MS)
-    a:finish()
+Call.define("job_died", function(args)
+    local id = args.job
     local job = Jobs.load(id)
-    if not job or job.state ~= "claimed" or tonumber(job.epoch) ~= epoch then
+    if not job or job.state ~= "claimed" or tonumber(job.epoch) ~= args.epoch then
         return "none"
     end
-    return Subject.of_job(job):bury(job, { evidence = evidence, kills_max = kills_max, delay_ms = delay_ms })
+    return Subject.of_job(job):bury(job, { evidence = args.evidence, kills_max = args.kills_max, delay_ms = args.delay_ms })
 end)
 
-Call.writes("sweep", function(a)
-    local kills_max = a:number("kills_max", 1, 1000)
-    a:finish()
-    Jobs.sweep(kills_max)
+Call.define("sweep", function(args)
+    Jobs.sweep(args.kills_max)
     return Call.DONE
 end)

@@ -1,16 +1,6 @@
 -- Backups that are made -----------------------------------------------------------------------------------------------
 
--- Of a create that makes several: what each request has, and how many there may be.
-local Create = { ARGUMENTS = 10, MAX = 64 }
-
-function Create.read_request(a)
-    return {
-        id = a:id("id"), job = a:id("job"), account = a:id("account"), app = a:id("app"),
-        created_by = a:id("created_by"), version = a:name("version", 7), name = a:optional_name("name", Limits.NAME_MAX),
-        bucket = a:optional_id("bucket"), snapshot = a:optional_id("snapshot"),
-        labels = (a:json_array("labels", Limits.JSON_MAX)),
-    }
-end
+local Create = {}
 
 -- Who has this name, id or job: somebody in Redis, or another request of this call.
 function Create.name_holder(app, name, taken)
@@ -94,20 +84,14 @@ end
 -- One request is answered by what was assigned to it, several by an array with that or an error reply for each: a
 -- refused one does not touch the others. Many who create at the same time cost less than each for himself, since what
 -- they have in common is looked up and indexed once.
-function Create.run(a)
-    local count = #a.list / Create.ARGUMENTS
-    if count < 1 or count > Create.MAX or count % 1 ~= 0 then
-        Call.refuse("INVALID_ARGUMENT", "%d arguments, expected are %d for each of at most %d backups", #a.list,
-            Create.ARGUMENTS, Create.MAX)
-    end
+function Create.run(requests)
     local now = Time.now_ms()
     local call = { apps = {}, buckets = {}, taken = {}, created_ms = Text.int(now),
         name_prefix = Time.utc(now, "backup-%04d%02d%02d%02d%02d%02d-") }
     local replies, backups, jobs = {}, {}, {}
-    for i = 1, count do
-        a.at = (i - 1) * Create.ARGUMENTS
+    for i = 1, requests.count do
         local ok, result = Call.attempt(function()
-            return Create.complete(Create.read_request(a), call)
+            return Create.complete(requests.read(i), call)
         end)
         if ok then
             backups[#backups + 1] = result
@@ -117,34 +101,31 @@ function Create.run(a)
     end
     Backups.store_new(backups)
     Jobs.queue_new(jobs)
-    return count == 1 and replies[1] or replies
+    return requests.count == 1 and replies[1] or replies
 end
 
-Call.writes("backup_create", Create.run)
+Call.define("backup_create", Create.run)
 
 -- A create with a key of the caller's: the first one with it makes the backup and is remembered for a day; the same
 -- request again is answered by that backup, as it is by then. Replies with whether it is a repetition, and the record
 -- or, of the first, what was assigned to it.
-Call.writes("backup_create_once", function(a)
-    local key, request = a:digest("key"), a:digest("request")
-    local wanted = Create.read_request(a)
-    a:finish()
-    local memory = Keys.create_key(wanted.app, key)
+Call.define("backup_create_once", function(wanted)
+    local memory = Keys.create_key(wanted.app, wanted.key)
     local first = redis.call("HMGET", memory, "account", "request", "backup")
     if first[1] == wanted.account then
         local record = Backups.visible(wanted.account, wanted.app, first[3], Time.now_ms())
-        if first[2] ~= request then
+        if first[2] ~= wanted.request then
             Call.refuse("KEY_REUSED", "the key belongs to another request, which made backup %s", first[3])
         elseif not record then
             Call.refuse("KEY_REUSED", "the key belongs to backup %s, which is gone", first[3])
         end
         return { "1", record }
     end
-    local reply = Create.run(Args.of({ unpack(a.list, 3) }))
+    local reply = Create.run({ count = 1, read = function() return wanted end })
     if reply.err then
         return reply
     end
-    Hash.write(memory, { account = wanted.account, request = request, backup = wanted.id })
+    Hash.write(memory, { account = wanted.account, request = wanted.request, backup = wanted.id })
     redis.call("EXPIRE", memory, Limits.CREATE_KEY_KEPT_S)
     return { "0", reply }
 end)

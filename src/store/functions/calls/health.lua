@@ -2,8 +2,7 @@
 
 local Health = {}
 
-Call.reads("version", function(a)
-    a:finish()
+Call.define("version", function()
     return Library.VERSION
 end)
 
@@ -104,10 +103,8 @@ function Figures.text(value)
     return type(value) == "number" and Text.int(value) or value
 end
 
-Call.reads("health", function(a)
-    local only = a:has_more() and a:name("node", Limits.NODE_MAX)
-    a:finish()
-    local place, reply = Health.look(only), {}
+Call.define("health", function(args)
+    local place, reply = Health.look(args.node ~= "" and args.node or nil), {}
     for _, name in ipairs(Facts.figures.health) do
         reply[#reply + 1] = name
         reply[#reply + 1] = Figures.text(Figures[name](place))

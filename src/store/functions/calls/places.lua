@@ -1,8 +1,7 @@
 -- Apps, buckets and nodes for the front end ---------------------------------------------------------------------------
 
-Call.reads("app_list", function(a)
-    local account = a:optional_id("account")
-    a:finish()
+Call.define("app_list", function(args)
+    local account = args.account
     local now, apps = Time.now_ms(), {}
     for _, owner in ipairs(account ~= "" and { account } or Apps.accounts()) do
         Lists.collect(Keys.apps(owner), Keys.app, apps, function(app)
@@ -13,15 +12,13 @@ Call.reads("app_list", function(a)
     return Lists.reply(apps)
 end)
 
-Call.reads("app_get", function(a)
-    local account, id = a:optional_id("account"), a:id("app")
-    a:finish()
+Call.define("app_get", function(args)
+    local account, id = args.account, args.app
     return Hash.flatten(Apps.visible(Apps.find(account, id), Time.now_ms()))
 end)
 
-Call.reads("bucket_list", function(a)
-    local account = a:optional_id("account")
-    a:finish()
+Call.define("bucket_list", function(args)
+    local account = args.account
     local buckets = {}
     for _, owner in ipairs(account ~= "" and { account } or Apps.accounts()) do
         Lists.collect(Keys.buckets(owner), Keys.bucket, buckets)
@@ -31,14 +28,12 @@ Call.reads("bucket_list", function(a)
     return Lists.reply(buckets)
 end)
 
-Call.reads("bucket_get", function(a)
-    local account, id = a:optional_id("account"), a:id("bucket")
-    a:finish()
+Call.define("bucket_get", function(args)
+    local account, id = args.account, args.bucket
     return Hash.flatten(Buckets.find(account, id))
 end)
 
-Call.reads("node_list", function(a)
-    a:finish()
+Call.define("node_list", function()
     local nodes = {}
     Lists.collect(Keys.NODES, Keys.node, nodes)
     table.sort(nodes, Lists.by_name)

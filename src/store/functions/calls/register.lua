@@ -1,11 +1,7 @@
 -- What workers register: nodes, apps and buckets ----------------------------------------------------------------------
 
-Call.writes("node_register", function(a)
-    local node, version = a:name("node", Limits.NODE_MAX), Text.clean(a:some_text("version", 31), 31)
-    local slots = a:number("slots", 1, 1024)
-    local retries_max = Text.int(a:has_more() and a:number("retries_max", 0, 1e6) or 0)
-    local worker = a:has_more() and Text.clean(a:text("worker", 79), 79) or ""
-    a:finish()
+Call.define("node_register", function(args)
+    local node, worker = args.node, args.worker
     local schema = redis.call("GET", Keys.SCHEMA)
     if schema and schema ~= Library.SCHEMA then
         Call.refuse("SCHEMA_MISMATCH", "the keys here have schema %s, this program writes %s", schema, Library.SCHEMA)
@@ -13,25 +9,23 @@ Call.writes("node_register", function(a)
     local key, now = Keys.node(node), Time.now_ms()
     redis.call("SET", Keys.SCHEMA, Library.SCHEMA)
     local record, old = Contact.note(node, now), redis.call("HMGET", key, "worker", "started_ms")
-    record.name, record.version, record.worker = node, version, worker
-    record.slots, record.running, record.retries_max = Text.int(slots), "0", retries_max
+    record.name, record.version, record.worker = node, args.version, worker
+    record.slots, record.running, record.retries_max = Text.int(args.slots), "0", Text.int(args.retries_max)
     record.started_ms = worker ~= "" and worker == old[1] and old[2] or Text.int(now)
     Hash.write(key, record)
     return Call.DONE
 end)
 
-Call.writes("node_heartbeat", function(a)
-    local node, running = a:name("node", Limits.NODE_MAX), a:number("running", 0, 1024)
-    a:finish()
+Call.define("node_heartbeat", function(args)
+    local node = args.node
     Nodes.require(node)
     local record = Contact.note(node, Time.now_ms())
-    record.running = Text.int(running)
+    record.running = Text.int(args.running)
     Hash.write(Keys.node(node), record)
     return Call.DONE
 end)
 
-function Apps.read(a)
-    local _, list = a:json_array("apps", Limits.APPS_JSON_MAX)
+function Apps.read(list)
     if #list > Limits.APPS_MAX then
         Call.refuse("INVALID_ARGUMENT", "%d apps, at most %d are allowed", #list, Limits.APPS_MAX)
     end
@@ -104,9 +98,8 @@ function Apps.unregister(id, node)
     end
 end
 
-Call.writes("apps_register", function(a)
-    local node, apps = a:name("node", Limits.NODE_MAX), Apps.read(a)
-    a:finish()
+Call.define("apps_register", function(args)
+    local node, apps = args.node, Apps.read(args.apps)
     Nodes.require(node)
     local now, kept = Time.now_ms(), {}
     for _, app in ipairs(apps) do
@@ -133,16 +126,9 @@ function Buckets.set_default(owner, bucket)
     end
 end
 
-Call.writes("bucket_register", function(a)
-    local bucket = {
-        id = a:id("id"), account = a:optional_id("account"), name = a:name("name", Limits.NAME_MAX),
-        provider = a:name("provider", 32), server_url = a:text("server_url", 1023),
-        bucket_name = a:text("bucket_name", Limits.NAME_MAX), state = a:choice("state", Buckets.STATES),
-        state_details = (a:json_array("state_details", Limits.JSON_MAX)),
-        is_default = a:choice("is_default", { ["0"] = true, ["1"] = true }),
-        jobs_max = a:has_more() and Text.int(a:number("jobs_max", 0, 1e6)) or "0",
-    }
-    a:finish()
+Call.define("bucket_register", function(args)
+    local bucket = args
+    bucket.is_default, bucket.jobs_max = args.is_default and "1" or "0", Text.int(args.jobs_max)
     local key, owner, now = Keys.bucket(bucket.id), Buckets.owner(bucket.account), Time.now_ms()
     local old = Hash.read(key)
     bucket.created_ms = old and old.created_ms or Text.int(now)

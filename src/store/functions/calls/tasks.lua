@@ -48,14 +48,9 @@ function Tasks.retry_seed(task)
     return task.id
 end
 
-Call.writes("task_create", function(a)
-    local request = {
-        id = a:id("id"), job = a:id("job"), kind = a:choice("kind", Tasks.kinds), account = a:optional_id("account"),
-        app = a:optional_id("app"), bucket = a:optional_id("bucket"), backup = a:optional_id("backup"),
-        created_by = Text.clean(a:some_text("created_by", 128), 128), target = a:text("target", Tasks.TARGET_MAX),
-        includes = (a:json_array("includes", Tasks.INCLUDES_MAX)), sample = Text.int(a:number("sample", 0, 100)),
-    }
-    a:finish()
+Call.define("task_create", function(args)
+    local request = args
+    request.sample = Text.int(args.sample)
     local target = request.target
     if target ~= "" and (target:sub(1, 1) ~= "/" or target ~= Text.clean(target, #target)) then
         Call.refuse("INVALID_ARGUMENT", "target must be an absolute path of printable UTF-8")
@@ -88,15 +83,13 @@ function Tasks.visible(task, now)
     return task
 end
 
-Call.reads("task_get", function(a)
-    local account, id = a:optional_id("account"), a:id("task")
-    a:finish()
+Call.define("task_get", function(args)
+    local account, id = args.account, args.task
     return Hash.flatten(Tasks.visible(Tasks:find(account, "", id), Time.now_ms()))
 end)
 
-Call.reads("task_list", function(a)
-    local account, app = a:optional_id("account"), a:optional_id("app")
-    a:finish()
+Call.define("task_list", function(args)
+    local account, app = args.account, args.app
     local now, tasks = Time.now_ms(), {}
     local apps = { app }
     if app == "" then
@@ -127,10 +120,8 @@ Call.reads("task_list", function(a)
     return Lists.reply(tasks)
 end)
 
-Call.writes("task_cancel", function(a)
-    local account, id = a:optional_id("account"), a:id("task")
-    local actor, reason = Text.clean(a:text("actor", 128), 128), a:has_more() and a:sentence("reason") or ""
-    a:finish()
+Call.define("task_cancel", function(args)
+    local account, id, actor, reason = args.account, args.task, args.actor, args.reason
     local task = Tasks:find(account, "", id)
     Tasks:require_event(task, "cancel")
     local job = Jobs.load(task.job)
@@ -143,13 +134,9 @@ Call.writes("task_cancel", function(a)
     return Call.DONE
 end)
 
-Call.writes("maintenance_queue", function(a)
-    local node = a:name("node", Limits.NODE_MAX)
-    local prune_after = a:number("prune_after_deletes", 0, 1e9)
-    local prune_ms = a:number("prune_interval_ms", 0, Limits.BYTES_MAX)
-    local verify_ms = a:number("verify_interval_ms", 0, Limits.BYTES_MAX)
-    local sample = Text.int(a:number("sample", 1, 100))
-    a:finish()
+Call.define("maintenance_queue", function(args)
+    local node, prune_after, prune_ms = args.node, args.prune_after_deletes, args.prune_interval_ms
+    local verify_ms, sample = args.verify_interval_ms, Text.int(args.verify_sample)
     Nodes.require(node)
     local now, queued = Time.now_ms(), 0
     if prune_after > 0 then
@@ -170,13 +157,8 @@ Call.writes("maintenance_queue", function(a)
     return Text.int(queued)
 end)
 
-Call.writes("verify_report", function(a)
-    local id, epoch = a:id("job"), a:number("epoch", 0, Limits.BYTES_MAX)
-    local complete = a:choice("complete", { ["0"] = true, ["1"] = true }) == "1"
-    local _, backups = a:json_array("backups", Limits.JSON_MAX)
-    local is_last = a:choice("is_last", { ["0"] = true, ["1"] = true }) == "1"
-    local damage = a:sentence("damage")
-    a:finish()
+Call.define("verify_report", function(args)
+    local id, epoch, backups = args.job, args.epoch, args.backups
     if #backups > Limits.LIST_MAX then
         Call.refuse("INVALID_ARGUMENT", "%d backups, at most %d are allowed", #backups, Limits.LIST_MAX)
     end
@@ -188,10 +170,10 @@ Call.writes("verify_report", function(a)
         end
     end
     for _, entry in ipairs(backups) do
-        Backups.judge(job, entry.backup, Text.clean(tostring(entry.problem or ""), Limits.REASON_MAX), complete)
+        Backups.judge(job, entry.backup, Text.clean(tostring(entry.problem or ""), Limits.REASON_MAX), args.complete)
     end
-    if is_last then
-        Repositories.note_verified(task, damage)
+    if args.is_last then
+        Repositories.note_verified(task, args.damage)
     end
     return Call.DONE
 end)
@@ -223,10 +205,8 @@ end
 
 -- Any other backup that has a record, in whatever state, keeps it. One that was deleted has nothing in the bucket to be
 -- found by: its delete job, which no task of the app runs beside, removes that before the record.
-Call.writes("catalog_report", function(a)
-    local id, epoch = a:id("job"), a:number("epoch", 0, Limits.BYTES_MAX)
-    local _, list = a:json_array("backups", Limits.JSON_MAX)
-    a:finish()
+Call.define("catalog_report", function(args)
+    local id, epoch, list = args.job, args.epoch, args.backups
     if #list > Limits.LIST_MAX then
         Call.refuse("INVALID_ARGUMENT", "%d backups, at most %d are allowed", #list, Limits.LIST_MAX)
     end

@@ -27,6 +27,15 @@ function Args:some_text(name, max)
     return text
 end
 
+-- What is not printable is replaced.
+function Args:line(name, max)
+    return Text.clean(self:text(name, max), max)
+end
+
+function Args:some_line(name, max)
+    return Text.clean(self:some_text(name, max), max)
+end
+
 -- For people; what is too long is cut.
 function Args:sentence(name)
     return Text.clean(self:text(name, Limits.SENTENCE_MAX), Limits.REASON_MAX)
@@ -95,6 +104,15 @@ function Args:choice(name, choices)
     return text
 end
 
+function Args:flag(name)
+    local text = self:text(name, 64)
+    if text ~= "0" and text ~= "1" then
+        Call.refuse("INVALID_ARGUMENT", "%s has an unknown value", name)
+    end
+    return text == "1"
+end
+
+-- The text, and what is in it.
 function Args:json_array(name, max)
     local text = self:text(name, max)
     if text == "[]" then
@@ -117,22 +135,49 @@ function Args:finish()
     end
 end
 
--- Registers a function: one that reads can be called with FCALL_RO, refusals become error replies.
-function Call.register(name, flags, body)
+function Args:decoded(name, max)
+    local _, list = self:json_array(name, max)
+    return list
+end
+
+-- The rest of the arguments: name value name value ...
+function Args:pairs(readers)
+    local values = {}
+    while self:has_more() do
+        local field = self:choice("field", readers)
+        values[field] = readers[field](self)
+    end
+    return values
+end
+
+-- The same arguments once or several times over: how often, and what reads one set of them. So one that is refused does
+-- not touch the others.
+function Args:sets(read, size, most, noun)
+    local count = #self.list / size
+    if count < 1 or count > most or count % 1 ~= 0 then
+        Call.refuse("INVALID_ARGUMENT", "%d arguments, expected are %d for each of at most %d %s", #self.list, size, most,
+            noun)
+    end
+    return { count = count, read = function(number)
+        self.at = (number - 1) * size
+        return read(self)
+    end }
+end
+
+function Call.run(read, body, list)
+    return body(read(Args.of(list)))
+end
+
+-- Makes a function that src/store/protocol/functions.yaml declares; its body gets the arguments by name. A refusal
+-- becomes an error reply.
+function Call.define(name, body)
+    local read = Functions[name] or error(name .. " is not declared")
     redis.register_function({
         function_name = "appbackup_" .. name,
-        flags = flags,
+        flags = Functions.READS[name] and { "no-writes" } or {},
         callback = function(_, list)
-            local _, reply = Call.attempt(body, Args.of(list))
+            local _, reply = Call.attempt(Call.run, read, body, list)
             return reply
         end,
     })
-end
-
-function Call.reads(name, body)
-    Call.register(name, { "no-writes" }, body)
-end
-
-function Call.writes(name, body)
-    Call.register(name, {}, body)
 end

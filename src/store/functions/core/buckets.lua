@@ -2,8 +2,6 @@
 
 local Buckets = {}
 
-Buckets.STATES = { pending = true, available = true, failed = true, removed = true, unknown = true }
-
 function Buckets.find(account, id)
     local bucket = Hash.read(Keys.bucket(id))
     if not bucket or (account ~= "" and bucket.account ~= "" and bucket.account ~= account) then

@@ -2,7 +2,7 @@
 
 local Call = { DONE = { ok = "OK" } }
 
--- Ends the call with an error reply; see Call.register().
+-- Ends the call with an error reply; see Call.define().
 function Call.refuse(code, text, ...)
     error({ refusal = code .. " " .. string.format(text, ...) })
 end

@@ -4,8 +4,6 @@
 local Tasks = Subject.define("task", {
     ACTIVE_MAX = 64,         -- waiting or running tasks of an app
     KEPT_S = 30 * 24 * 3600, -- how long a task that has ended can still be looked at
-    TARGET_MAX = 4095,
-    INCLUDES_MAX = 64 * 1024,
     key = Keys.task, unknown = "UNKNOWN_TASK", canceled = "Canceled", name_field = "backup_name",
     defaults = { __index = {
         backup = "", backup_name = "", repository_snapshot = "", target = "", includes = "[]", sample = "0",

@@ -103,9 +103,8 @@ end
 
 -- A page of all keys: where the next begins ("0": that was the last), what is wrong, and the keys with so many members
 -- that those are to be looked at page by page.
-Call.reads("doctor_look", function(a)
-    local cursor, count = a:text("cursor", 20), a:number("count", 1, Doctor.PAGE_MAX)
-    a:finish()
+Call.define("doctor_look", function(args)
+    local cursor, count = args.cursor, args.count
     local found, large = {}, {}
     local page = { now = Time.now_ms(), count = Doctor.SMALL }
     local scanned = redis.call("SCAN", cursor, "MATCH", Keys.PREFIX .. "*", "COUNT", count)
@@ -128,9 +127,8 @@ Call.reads("doctor_look", function(a)
 end)
 
 -- A page of the members of one key, in the same shape.
-Call.reads("doctor_look_in", function(a)
-    local key, cursor, count = a:text("key", Limits.JSON_MAX), a:text("cursor", 20), a:number("count", 1, Doctor.PAGE_MAX)
-    a:finish()
+Call.define("doctor_look_in", function(args)
+    local key, cursor, count = args.key, args.cursor, args.count
     local found, known = {}, Doctor.describe(key)
     local following = "0"
     if known and known.member then
@@ -235,19 +233,16 @@ function Doctor.plan(key, member, now)
 end
 
 -- What a repair of a place would change, as it is now; and what the repair is asked for with: a time and a token.
-Call.reads("doctor_plan", function(a)
-    local key, member = a:text("key", Limits.JSON_MAX), a:text("member", Limits.JSON_MAX)
-    a:finish()
+Call.define("doctor_plan", function(args)
+    local key, member = args.key, args.member
     local now = Time.now_ms()
     local _, contents, token = Doctor.plan(key, member, now)
     return { Text.int(now), token, contents }
 end)
 
 -- Replies with whether each part is there now, and the SHA-1 of its content; refused when they are not any more what the plan has shown.
-Call.writes("doctor_repair", function(a)
-    local key, member = a:text("key", Limits.JSON_MAX), a:text("member", Limits.JSON_MAX)
-    local now, token, who = a:number("now", 1, Limits.BYTES_MAX), a:text("token", 40), Text.clean(a:text("who", 128), 128)
-    a:finish()
+Call.define("doctor_repair", function(args)
+    local key, member, now, token, who = args.key, args.member, args.now, args.token, args.who
     if math.abs(Time.now_ms() - now) > Doctor.CLOCK_SLACK_MS then
         Call.refuse("INVALID_ARGUMENT", "the plan is too old")
     end
@@ -294,25 +289,20 @@ end
 
 -- Puts a part back as it was before a repair, if it is still what the repair has made of it. known: whether that was told
 -- (else anything may be there); then whether the part was there after the repair, and its digest.
-Call.writes("doctor_undo", function(a)
-    local flag = { ["0"] = true, ["1"] = true }
-    local kind = a:choice("kind", { key = true, life = true, hash = true, set = true, zset = true })
-    local key, member = a:text("key", Limits.JSON_MAX), a:text("member", Limits.JSON_MAX)
-    local existed, content = a:choice("existed", flag), a:text("content", Doctor.CONTENT_MAX)
-    local expires, digest = a:number("expires", -2, Limits.BYTES_MAX), a:text("digest", 40)
-    local known, after, after_digest = a:choice("known", flag), a:choice("after", flag), a:text("after_digest", 40)
-    a:finish()
+Call.define("doctor_undo", function(args)
+    local kind, key, member, existed, content = args.kind, args.key, args.member, args.existed, args.content
+    local expires, digest = args.expires, args.digest
     local part = { key = key, known = Doctor.describe(key), is_life = kind == "life",
         member = kind ~= "key" and kind ~= "life" and member or nil }
     if key:sub(1, #Keys.PREFIX) ~= Keys.PREFIX or (part.member and (not part.known or part.known.type ~= kind)) then
         Call.refuse("INVALID_ARGUMENT", "%s is not a key that a repair changes", Text.clean(key, Limits.NAME_MAX))
     end
     local current = Doctor.content_of(part)
-    if current[4] == existed and current[7] == digest and current[6] == Text.int(expires) then
+    if current[4] == (existed and "1" or "0") and current[7] == digest and current[6] == Text.int(expires) then
         return Call.DONE
-    elseif known == "1" and (current[4] ~= after or current[7] ~= after_digest) then
+    elseif args.known and (current[4] ~= (args.after and "1" or "0") or current[7] ~= args.after_digest) then
         Call.refuse("PLAN_OUTDATED", "%s has changed since the repair", Text.clean(key, Limits.NAME_MAX))
     end
-    Doctor.put_back(part, kind, existed == "1" and content or nil, expires)
+    Doctor.put_back(part, kind, existed and content or nil, expires)
     return Call.DONE
 end)

@@ -19,7 +19,6 @@ local Doctor = {
     CLOCK_SLACK_MS = 600000,
     COPY_MEMBERS_MAX = 2000, -- of a key that is removed: DUMP takes about 2 us each
     COPY_BYTES_MAX = 1024 * 1024,
-    CONTENT_MAX = 512 * 1024 * 1024, -- of a key that is put back: as much as Redis takes
     RANKS = { job = 3, names = 4, backups = 4, ["account-backups"] = 5, state = 5, task = 5, backup = 6 },
     JOURNAL_PAGE = 1000,  -- entries that are searched for what is told of one backup
     is = {},
@@ -104,7 +103,7 @@ function Doctor.make_tables()
             concurrent_backups = Doctor.one_of("queue", "refuse"), state = Doctor.one_of("ready", "restoring", "failed"),
             created_ms = is.time, modified_ms = is.time }, { state_details = is.json }),
         bucket = Doctor.fields({ id = is.id, account = is.optional_id, name = is.name, provider = is.node,
-            server_url = is.text, bucket_name = is.text, state = function(text) return Buckets.STATES[text] ~= nil end,
+            server_url = is.text, bucket_name = is.text, state = function(text) return Functions.WORDS.bucket_state[text] ~= nil end,
             state_details = is.json, is_default = is.flag, jobs_max = is.number, created_ms = is.time,
             modified_ms = is.time }, { probe_details = is.json, verify_ms = is.time }),
         node = Doctor.fields({ name = is.node, version = is.some_text, slots = is.time, running = is.number,

@@ -154,7 +154,7 @@ end
 function Doctor.check_claim(place, job)
     local now = place.now
     local until_ms, score = tonumber(job.lease_until_ms) or 0, Doctor.score(Keys.LEASES, job.id) or 0
-    local last = now + Limits.LEASE_MAX_MS
+    local last = now + Limits.LEASE_MS_MAX
     local wanted = math.max(until_ms <= last and until_ms or 0, score <= last and score or 0)
     wanted = wanted >= 1 and math.floor(wanted) or now + Doctor.GRACE_MS
     if until_ms ~= wanted then
@@ -199,7 +199,7 @@ function Doctor.check_place(place, job)
     end
     if job.state == "delayed" then
         Doctor.entry(place, Keys.DELAYED, job.id, now, function(score)
-            return score >= 1 and score <= now + Limits.DELAY_MAX_MS and score % 1 == 0
+            return score >= 1 and score <= now + Limits.DELAY_MS_MAX and score % 1 == 0
         end)
     else
         Doctor.no_entry(place, Keys.DELAYED, job.id)

@@ -154,9 +154,8 @@ function Tasks.explain(say, task, now)
     Explain.next(say, task.state == "failed" and "failed" or "", task.id, job)
 end
 
-Call.reads("explain", function(a)
-    local id = a:id("backup, task or job")
-    a:finish()
+Call.define("explain", function(args)
+    local id = args.id
     local now, lines = Time.now_ms(), {}
     local function say(text, ...)
         lines[#lines + 1] = string.format(text, ...)

@@ -4,15 +4,7 @@
 Each answers with lines; with a last argument "json", with one JSON text of the same for programs. Nothing here is of one
 account only: these are for who looks after all of it.
 ]]
-local Reports = { ROWS_MAX = 1000, PER_STATE_MAX = 100, JOURNAL_PAGE = 2000, OUTCOMES_MAX = 10,
-    FORMS = { lines = true, json = true } }
-
--- The last argument, and with it the end of them.
-function Reports.wants_json(a)
-    local form = a:has_more() and a:choice("form", Reports.FORMS) or "lines"
-    a:finish()
-    return form == "json"
-end
+local Reports = { ROWS_MAX = 1000, PER_STATE_MAX = 100, JOURNAL_PAGE = 2000, OUTCOMES_MAX = 10 }
 
 -- say() collects lines.
 function Reports.lines()
@@ -22,16 +14,8 @@ function Reports.lines()
     end
 end
 
-Call.reads("list", function(a)
-    local wanted = Facts.subjects.backup.states
-    if a:has_more() then
-        local known = {}
-        for _, state in ipairs(Facts.subjects.backup.states) do
-            known[state] = true
-        end
-        wanted = { a:choice("state", known) }
-    end
-    a:finish()
+Call.define("list", function(args)
+    local wanted = args.state ~= "" and { args.state } or Facts.subjects.backup.states
     local lines, say = Reports.lines()
     local now = Time.now_ms()
     for _, state in ipairs(wanted) do
@@ -158,14 +142,13 @@ function Reports.say_pauses(say)
     end
 end
 
-Call.reads("queue", function(a)
-    local node = a:has_more() and a:optional_name("node", Limits.NODE_MAX) or ""
-    local wants_json, now = Reports.wants_json(a), Time.now_ms()
+Call.define("queue", function(args)
+    local node, now = args.node, Time.now_ms()
     if node ~= "" then
         Nodes.require(node)
     end
     local rows = Reports.queue_rows(node, now)
-    if wants_json then
+    if args.form == "json" then
         return Json.object({ { "now_ms", now }, { "jobs", Reports.rows_as_json(rows) }, { "left_out", rows.left_out },
             { "paused", Reports.pauses_as_json() } }).json
     end
@@ -186,10 +169,9 @@ function Reports.quarantine_rows(now)
     return rows
 end
 
-Call.reads("quarantine", function(a)
-    local wants_json, now = Reports.wants_json(a), Time.now_ms()
-    local rows = Reports.quarantine_rows(now)
-    if wants_json then
+Call.define("quarantine", function(args)
+    local rows = Reports.quarantine_rows(Time.now_ms())
+    if args.form == "json" then
         return Reports.rows_as_json(rows).json
     end
     local lines = {}
@@ -419,10 +401,9 @@ function Reports.status_lines(status)
     return lines
 end
 
-Call.reads("status", function(a)
-    local wants_json, now = Reports.wants_json(a), Time.now_ms()
-    local status = Reports.status(now)
-    return wants_json and Reports.status_json(status) or Reports.status_lines(status)
+Call.define("status", function(args)
+    local status = Reports.status(Time.now_ms())
+    return args.form == "json" and Reports.status_json(status) or Reports.status_lines(status)
 end)
 
 -- Limits --------------------------------------------------------------------------------------------------------------
@@ -497,10 +478,9 @@ function Reports.limits_lines(limits)
     return lines
 end
 
-Call.reads("limits", function(a)
-    local wants_json = Reports.wants_json(a)
+Call.define("limits", function(args)
     local limits = Reports.limits(Time.now_ms())
-    return wants_json and Reports.limits_json(limits) or Reports.limits_lines(limits)
+    return args.form == "json" and Reports.limits_json(limits) or Reports.limits_lines(limits)
 end)
 
 -- History -------------------------------------------------------------------------------------------------------------
@@ -534,15 +514,13 @@ function Reports.entry_json(entry)
         { "who", entry.who }, { "why", entry.why } })
 end
 
-Call.reads("history", function(a)
-    local id = a:id("backup, task or job")
-    local before = a:has_more() and a:some_text("before", 64) or "+"
+Call.define("history", function(args)
+    local before = args.before
     if before ~= "+" and not before:find("^%(%d+%-%d+$") then
         Call.refuse("INVALID_ARGUMENT", "before must be + or where an earlier answer ended")
     end
-    local wants_json = Reports.wants_json(a)
-    local entries, next_before = Reports.history_page(Reports.history_key(id), before)
-    if wants_json then
+    local entries, next_before = Reports.history_page(Reports.history_key(args.id), before)
+    if args.form == "json" then
         local list = {}
         for i, entry in ipairs(entries) do
             list[i] = Reports.entry_json(entry)
@@ -555,7 +533,7 @@ Call.reads("history", function(a)
             entry.who, entry.why)
     end
     if next_before ~= "" then
-        say("older: FCALL_RO appbackup_history 0 %s '%s'", id, next_before)
+        say("older: FCALL_RO appbackup_history 0 %s '%s'", args.id, next_before)
     end
     return lines
 end)
