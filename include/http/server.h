@@ -145,6 +145,9 @@ enum status http_server_reload(struct http_server *server, struct error *err) MU
  * on its way, is given a moment. */
 void http_server_drain(struct http_server *server, void (*when_done)(void *context), void *context);
 
+/* The route of the table by which the request has come to its handler. */
+const struct http_route *http_request_route(const struct http_request *request);
+
 /* The request: everything is borrowed, valid until the reply. */
 enum http_method http_request_method(const struct http_request *request);
 const char *http_request_path(const struct http_request *request); /* as sent, without the query */

@@ -1,49 +1,80 @@
 #include "api/api.h"
 
+#include "api/health.h"
 #include "digest.h"
 #include "exchange.h"
-#include "resources.h"
 #include "respond.h"
 
 #include <stdlib.h>
 
-#define ACCOUNT "/accounts/:account"
-#define BACKUPS ACCOUNT "/k8s/v1/apps/:app/appBackups"
-#define ANY_APP ACCOUNT "/topology/v1/appBackups"
+#define OPERATIONS(resource) resource##_operations,
+static const struct operation *const resources[] = {API_RESOURCES(OPERATIONS)};
+#undef OPERATIONS
 
-/* clang-format off */
-static const struct http_route routes[] = {
-    {HTTP_METHOD_GET,    BACKUPS "/:id",                           backups_get},
-    {HTTP_METHOD_POST,   BACKUPS,                                  backups_create},
-    {HTTP_METHOD_GET,    BACKUPS,                                  backups_list},
-    {HTTP_METHOD_DELETE, BACKUPS "/:id",                           backups_delete},
-    {HTTP_METHOD_POST,   BACKUPS "/:id/cancel",                    backups_cancel},
-    {HTTP_METHOD_GET,    ANY_APP,                                  backups_list},
-    {HTTP_METHOD_GET,    ANY_APP "/:id",                           backups_get},
-    {HTTP_METHOD_DELETE, ANY_APP "/:id",                           backups_delete},
-    {HTTP_METHOD_POST,   ANY_APP "/:id/cancel",                    backups_cancel},
-    {HTTP_METHOD_GET,    ACCOUNT "/k8s/v1/apps/:app/appSnaps",     snapshots_list},
-    {HTTP_METHOD_GET,    ACCOUNT "/k8s/v2/apps",                   apps_list},
-    {HTTP_METHOD_GET,    ACCOUNT "/k8s/v2/apps/:id",               apps_get},
-    {HTTP_METHOD_PUT,    ACCOUNT "/k8s/v2/apps/:id",               apps_restore},
-    {HTTP_METHOD_GET,    ACCOUNT "/topology/v1/buckets",           buckets_list},
-    {HTTP_METHOD_GET,    ACCOUNT "/topology/v1/buckets/:id",       buckets_get},
-    {HTTP_METHOD_GET,    ACCOUNT "/topology/v1/clouds",            clouds_list},
-    {HTTP_METHOD_GET,    ACCOUNT "/topology/v1/clouds/:id",        clouds_get},
-    {HTTP_METHOD_GET,    ACCOUNT "/topology/v1/managedClusters",   clusters_list},
-    {HTTP_METHOD_GET,    ACCOUNT "/topology/v1/managedClusters/:id", clusters_get},
-    {HTTP_METHOD_GET,    "/healthz",                               health_live},
-    {HTTP_METHOD_GET,    "/readyz",                                health_ready},
+/* Those that need no token, and are no resources. */
+static const struct http_route others[] = {
+    {HTTP_METHOD_GET, "/healthz", health_live},
+    {HTTP_METHOD_GET, "/readyz", health_ready},
 };
 
-/* clang-format on */
+enum {
+    RESOURCE_COUNT = sizeof(resources) / sizeof(resources[0]),
+    OTHER_COUNT = sizeof(others) / sizeof(others[0])
+};
 
-enum { ROUTE_COUNT = sizeof(routes) / sizeof(routes[0]) };
-
-const struct http_route *api_routes(size_t *ret_count)
+static size_t path_count(const struct operation *operation)
 {
-    *ret_count = ROUTE_COUNT;
-    return routes;
+    size_t count = 0;
+    while (count < OPERATION_PATHS_MAX && operation->paths[count] != NULL)
+        count++;
+    return count;
+}
+
+static size_t count_routes(void)
+{
+    size_t count = OTHER_COUNT;
+    for (size_t i = 0; i < RESOURCE_COUNT; i++) {
+        for (const struct operation *operation = resources[i]; operation->type != NULL; operation++)
+            count += path_count(operation);
+    }
+    return count;
+}
+
+static void add_route(struct api *api, const struct http_route *route,
+                      const struct operation *operation)
+{
+    api->operations[api->route_count] = operation;
+    api->routes[api->route_count++] = *route;
+}
+
+static void add_operation(struct api *api, const struct operation *operation)
+{
+    for (size_t i = 0; i < path_count(operation); i++) {
+        const struct http_route route = {operation->method, operation->paths[i], exchange_handle};
+        add_route(api, &route, operation);
+    }
+}
+
+static enum status make_routes(struct api *api, struct error *err)
+{
+    size_t count = count_routes();
+    api->routes = calloc(count, sizeof(struct http_route));
+    api->operations = calloc(count, sizeof(struct operation *));
+    if (api->routes == NULL || api->operations == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "routes");
+    for (size_t i = 0; i < RESOURCE_COUNT; i++) {
+        for (const struct operation *operation = resources[i]; operation->type != NULL; operation++)
+            add_operation(api, operation);
+    }
+    for (size_t i = 0; i < OTHER_COUNT; i++)
+        add_route(api, &others[i], NULL);
+    return STATUS_OK;
+}
+
+const struct http_route *api_routes(const struct api *api, size_t *ret_count)
+{
+    *ret_count = api->route_count;
+    return api->routes;
 }
 
 enum status api_new(const struct api_options *options, struct api **ret_api, struct error *err)
@@ -55,6 +86,8 @@ enum status api_new(const struct api_options *options, struct api **ret_api, str
     if (digest_new(&api->auth.digest, err) != STATUS_OK)
         return FAIL_IN(err, "api");
     api->store = options->store;
+    if (make_routes(api, err) != STATUS_OK)
+        return FAIL_IN(err, "api");
     if (exchange_open_sharing(api, options->base, err) != STATUS_OK)
         return FAIL_IN(err, "api");
     api_set_accounts(api, options->accounts, options->account_count);
@@ -68,6 +101,8 @@ void api_free(struct api *api)
         return;
     exchange_close_sharing(api);
     digest_free(api->auth.digest);
+    free(api->operations);
+    free(api->routes);
     free(api);
 }
 

@@ -4,26 +4,10 @@
 #include "exchange.h"
 #include "model/app.h"
 #include "model/event.h"
-#include "resources.h"
 #include "store/calls.h"
 #include "store/replies.h"
 
 #include <string.h>
-
-static const struct operation list_operation = {.type = APP_TYPE,
-                                                .role = ROLE_VIEWER,
-                                                .is_list = true,
-                                                .query = QUERY_INCLUDE | QUERY_LIMIT | QUERY_FILTER,
-                                                .failed = PROBLEM_RESOURCES_NOT_LISTED};
-static const struct operation get_operation = {
-    .type = APP_TYPE, .role = ROLE_VIEWER, .failed = PROBLEM_RESOURCE_NOT_RETRIEVED};
-
-static const struct operation restore_operation = {.type = APP_TYPE,
-                                                   .role = ROLE_MEMBER,
-                                                   .is_mute = true,
-                                                   .failed = PROBLEM_RESOURCE_NOT_UPDATED,
-                                                   .unknown = "unknown_app",
-                                                   .absent = PROBLEM_RESOURCE_NOT_FOUND};
 
 static enum status read_app(const struct exchange *exchange, const redisReply *reply,
                             json_t **ret_json, struct error *err)
@@ -35,34 +19,14 @@ static enum status read_app(const struct exchange *exchange, const redisReply *r
     return app_to_json(&app, ret_json, err);
 }
 
-static enum status on_apps(struct exchange *exchange, const redisReply *reply, struct error *err)
+static void ask_list(struct exchange *exchange, struct store_call *call)
 {
-    return exchange_rows(exchange, reply, read_app, err);
+    store_call_app_list(call, exchange->account);
 }
 
-void apps_list(void *context, struct http_request *request)
+static void ask_one(struct exchange *exchange, struct store_call *call)
 {
-    struct exchange *exchange = exchange_begin_list(context, request, &list_operation);
-    if (exchange == NULL)
-        return;
-    struct store_call call = {.argc = 0};
-    store_call_app_list(&call, exchange->account);
-    exchange_call(exchange, &call, on_apps);
-}
-
-static enum status on_app(struct exchange *exchange, const redisReply *reply, struct error *err)
-{
-    return exchange_row(exchange, reply, read_app, err);
-}
-
-void apps_get(void *context, struct http_request *request)
-{
-    struct exchange *exchange = exchange_begin(context, request, &get_operation);
-    if (exchange == NULL)
-        return;
-    struct store_call call = {.argc = 0};
-    store_call_app_get(&call, exchange->account, exchange_id(exchange));
-    exchange_call(exchange, &call, on_app);
+    store_call_app_get(call, exchange->account, exchange_id(exchange));
 }
 
 /* A restore in place throws away what is there: it has to be said twice. */
@@ -142,11 +106,8 @@ static void send_restore(struct exchange *exchange, const struct app_restore_req
     exchange_call(exchange, &call, on_restoring);
 }
 
-void apps_restore(void *context, struct http_request *request)
+static void start_restore(struct exchange *exchange)
 {
-    struct exchange *exchange = exchange_begin(context, request, &restore_operation);
-    if (exchange == NULL)
-        return;
     CLEANUP(problem_done) struct problem problem = {.number = PROBLEM_NONE};
     struct app_restore_request wanted = {.selective = false};
     if (read_restore(exchange, &wanted, &problem))
@@ -154,3 +115,32 @@ void apps_restore(void *context, struct http_request *request)
     else
         exchange_refuse(exchange, &problem);
 }
+
+const struct operation apps_operations[] = {
+    {.method = HTTP_METHOD_GET,
+     .paths = {API_ACCOUNT "/k8s/v2/apps"},
+     .type = APP_TYPE,
+     .role = ROLE_VIEWER,
+     .is_list = true,
+     .query = QUERY_INCLUDE | QUERY_LIMIT | QUERY_FILTER,
+     .failed = PROBLEM_RESOURCES_NOT_LISTED,
+     .ask = ask_list,
+     .row = read_app},
+    {.method = HTTP_METHOD_GET,
+     .paths = {API_ACCOUNT "/k8s/v2/apps/:id"},
+     .type = APP_TYPE,
+     .role = ROLE_VIEWER,
+     .failed = PROBLEM_RESOURCE_NOT_RETRIEVED,
+     .ask = ask_one,
+     .row = read_app},
+    {.method = HTTP_METHOD_PUT,
+     .paths = {API_ACCOUNT "/k8s/v2/apps/:id"},
+     .type = APP_TYPE,
+     .role = ROLE_MEMBER,
+     .is_mute = true,
+     .failed = PROBLEM_RESOURCE_NOT_UPDATED,
+     .unknown = "unknown_app",
+     .absent = PROBLEM_RESOURCE_NOT_FOUND,
+     .start = start_restore},
+    OPERATIONS_END,
+};

@@ -5,7 +5,6 @@
 #include "location.h"
 #include "model/backup.h"
 #include "model/event.h"
-#include "resources.h"
 #include "store/calls.h"
 #include "store/replies.h"
 
@@ -14,28 +13,6 @@
 #include <string.h>
 
 enum { PAGE_ROWS = 500 }; /* so that Redis serves others between two pages of a long list */
-
-static const struct operation create_operation = {
-    .type = BACKUP_TYPE, .role = ROLE_MEMBER, .failed = PROBLEM_BACKUP_NOT_CREATED};
-static const struct operation list_operation = {.type = BACKUP_TYPE,
-                                                .role = ROLE_VIEWER,
-                                                .is_list = true,
-                                                .query = QUERY_INCLUDE | QUERY_LIMIT,
-                                                .failed = PROBLEM_BACKUPS_NOT_LISTED};
-static const struct operation get_operation = {
-    .type = BACKUP_TYPE, .role = ROLE_VIEWER, .failed = PROBLEM_BACKUP_NOT_RETRIEVED};
-static const struct operation delete_operation = {.type = BACKUP_TYPE,
-                                                  .role = ROLE_MEMBER,
-                                                  .is_mute = true,
-                                                  .failed = PROBLEM_BACKUP_NOT_DELETED,
-                                                  .unknown = "unknown_backup",
-                                                  .absent = PROBLEM_RESOURCE_NOT_FOUND};
-
-static const struct operation cancel_operation = {.type = BACKUP_TYPE,
-                                                  .role = ROLE_MEMBER,
-                                                  .failed = PROBLEM_RESOURCE_NOT_UPDATED,
-                                                  .unknown = "unknown_backup",
-                                                  .absent = PROBLEM_RESOURCE_NOT_FOUND};
 
 /* The record of a reply as the API's resource. Caller owns *ret_json. */
 static enum status read_backup(const struct exchange *exchange, const redisReply *reply,
@@ -48,14 +25,6 @@ static enum status read_backup(const struct exchange *exchange, const redisReply
     return backup_to_json(&backup, ret_json, err);
 }
 
-static void log_request(const struct exchange *exchange, enum event_kind event, const char *backup)
-{
-    log_event(LOG_LEVEL_INFO, event, LOG_TEXT("backup", backup),
-              LOG_TEXT("app", exchange_app(exchange)), LOG_TEXT("account", exchange->account),
-              LOG_TEXT("token", exchange->token),
-              LOG_TEXT("correlation", http_request_correlation_id(exchange->request)));
-}
-
 static enum status answer_created(struct exchange *exchange, struct error *err)
 {
     const struct backup *backup = exchange->backup;
@@ -63,7 +32,7 @@ static enum status answer_created(struct exchange *exchange, struct error *err)
     if (backup_to_json(backup, &json, err) != STATUS_OK)
         return err->status;
     if (!exchange->is_repetition)
-        log_request(exchange, EVENT_BACKUP_REQUESTED, backup->id);
+        exchange_log(exchange, EVENT_BACKUP_REQUESTED, "backup", backup->id);
     char path[LOCATION_SIZE - LOCATION_HOST_MAX - 8];
     (void)snprintf(path, sizeof(path), "/accounts/%s/k8s/v1/apps/%s/appBackups/%s",
                    exchange->account, backup->app, backup->id);
@@ -141,11 +110,8 @@ static void send_create(struct exchange *exchange, const struct backup_request *
     exchange_call(exchange, &call, has_key ? on_created_once : on_created);
 }
 
-void backups_create(void *context, struct http_request *request)
+static void start_create(struct exchange *exchange)
 {
-    struct exchange *exchange = exchange_begin(context, request, &create_operation);
-    if (exchange == NULL)
-        return;
     CLEANUP(problem_done) struct problem problem = {.number = PROBLEM_NONE};
     CLEANUP(backup_request_done) struct backup_request wanted = {.labels = NULL};
     struct idempotency_key key;
@@ -156,35 +122,20 @@ void backups_create(void *context, struct http_request *request)
         exchange_refuse(exchange, &problem);
 }
 
-static enum status on_page(struct exchange *exchange, const redisReply *reply, struct error *err);
+static enum status on_page(struct exchange *exchange, const redisReply *reply, struct error *err)
+{
+    struct store_backup_page page;
+    if (store_reply_backup_page(reply, &page, err) != STATUS_OK)
+        return err->status;
+    return exchange_page(exchange, page.backups, page.next, read_backup, err);
+}
 
-static void ask_page(struct exchange *exchange)
+static void start_list(struct exchange *exchange)
 {
     struct store_call call = {.argc = 0};
     store_call_backup_list(&call, exchange->account, exchange_app(exchange), exchange->after,
                            PAGE_ROWS);
     exchange_call(exchange, &call, on_page);
-}
-
-static enum status on_page(struct exchange *exchange, const redisReply *reply, struct error *err)
-{
-    struct store_backup_page page;
-    if (store_reply_backup_page(reply, &page, err) != STATUS_OK ||
-        exchange_add_rows(exchange, page.backups, read_backup, err) != STATUS_OK)
-        return err->status;
-    if (*page.next == '\0' || list_is_full(&exchange->list))
-        return exchange_list(exchange, err);
-    memcpy(exchange->after, page.next, sizeof(exchange->after));
-    ask_page(exchange);
-    return STATUS_OK;
-}
-
-void backups_list(void *context, struct http_request *request)
-{
-    struct exchange *exchange = exchange_begin_list(context, request, &list_operation);
-    if (exchange == NULL)
-        return;
-    ask_page(exchange);
 }
 
 static enum status answer_backup(struct exchange *exchange, const struct backup *backup,
@@ -232,10 +183,9 @@ static enum status on_record(struct exchange *exchange, const redisReply *reply,
     return answer_backup(exchange, &backup, err);
 }
 
-void backups_get(void *context, struct http_request *request)
+static void start_get(struct exchange *exchange)
 {
-    struct exchange *exchange = exchange_begin(context, request, &get_operation);
-    if (exchange == NULL || exchange_join(exchange))
+    if (exchange_join(exchange))
         return;
     struct store_call call = {.argc = 0};
     store_call_backup_record(&call, exchange_id(exchange));
@@ -246,16 +196,13 @@ static enum status on_deleted(struct exchange *exchange, const redisReply *reply
 {
     if (store_reply_nothing(reply, err) != STATUS_OK)
         return err->status;
-    log_request(exchange, EVENT_BACKUP_DELETE_REQUESTED, exchange_id(exchange));
+    exchange_log(exchange, EVENT_BACKUP_DELETE_REQUESTED, "backup", exchange_id(exchange));
     exchange_deleted(exchange);
     return STATUS_OK;
 }
 
-void backups_delete(void *context, struct http_request *request)
+static void start_delete(struct exchange *exchange)
 {
-    struct exchange *exchange = exchange_begin(context, request, &delete_operation);
-    if (exchange == NULL)
-        return;
     struct store_call call = {.argc = 0};
     store_call_backup_delete(&call, exchange->account, exchange_app(exchange),
                              exchange_id(exchange), exchange->token);
@@ -268,7 +215,7 @@ static enum status on_canceled(struct exchange *exchange, const redisReply *repl
     json_auto_t *json = NULL;
     if (read_backup(exchange, reply, &json, err) != STATUS_OK)
         return err->status;
-    log_request(exchange, EVENT_BACKUP_CANCEL_REQUESTED, exchange_id(exchange));
+    exchange_log(exchange, EVENT_BACKUP_CANCEL_REQUESTED, "backup", exchange_id(exchange));
     return exchange_accepted(exchange, json, err);
 }
 
@@ -287,11 +234,8 @@ static bool read_cancel(const struct exchange *exchange, struct backup_cancel_re
     return false;
 }
 
-void backups_cancel(void *context, struct http_request *request)
+static void start_cancel(struct exchange *exchange)
 {
-    struct exchange *exchange = exchange_begin(context, request, &cancel_operation);
-    if (exchange == NULL)
-        return;
     CLEANUP(problem_done) struct problem problem = {.number = PROBLEM_NONE};
     struct backup_cancel_request wanted = {.reason = ""};
     if (!read_cancel(exchange, &wanted, &problem)) {
@@ -303,3 +247,47 @@ void backups_cancel(void *context, struct http_request *request)
                              exchange_id(exchange), exchange->token, wanted.reason);
     exchange_call(exchange, &call, on_canceled);
 }
+
+#define OF_APP     API_ACCOUNT "/k8s/v1/apps/:app/appBackups"
+#define OF_ACCOUNT API_ACCOUNT "/topology/v1/appBackups"
+
+const struct operation backups_operations[] = {
+    {.method = HTTP_METHOD_GET,
+     .paths = {OF_APP "/:id", OF_ACCOUNT "/:id"},
+     .type = BACKUP_TYPE,
+     .role = ROLE_VIEWER,
+     .failed = PROBLEM_BACKUP_NOT_RETRIEVED,
+     .start = start_get},
+    {.method = HTTP_METHOD_POST,
+     .paths = {OF_APP},
+     .type = BACKUP_TYPE,
+     .role = ROLE_MEMBER,
+     .failed = PROBLEM_BACKUP_NOT_CREATED,
+     .start = start_create},
+    {.method = HTTP_METHOD_GET,
+     .paths = {OF_APP, OF_ACCOUNT},
+     .type = BACKUP_TYPE,
+     .role = ROLE_VIEWER,
+     .is_list = true,
+     .query = QUERY_INCLUDE | QUERY_LIMIT,
+     .failed = PROBLEM_BACKUPS_NOT_LISTED,
+     .start = start_list},
+    {.method = HTTP_METHOD_DELETE,
+     .paths = {OF_APP "/:id", OF_ACCOUNT "/:id"},
+     .type = BACKUP_TYPE,
+     .role = ROLE_MEMBER,
+     .is_mute = true,
+     .failed = PROBLEM_BACKUP_NOT_DELETED,
+     .unknown = "unknown_backup",
+     .absent = PROBLEM_RESOURCE_NOT_FOUND,
+     .start = start_delete},
+    {.method = HTTP_METHOD_POST,
+     .paths = {OF_APP "/:id/cancel", OF_ACCOUNT "/:id/cancel"},
+     .type = BACKUP_TYPE,
+     .role = ROLE_MEMBER,
+     .failed = PROBLEM_RESOURCE_NOT_UPDATED,
+     .unknown = "unknown_backup",
+     .absent = PROBLEM_RESOURCE_NOT_FOUND,
+     .start = start_cancel},
+    OPERATIONS_END,
+};

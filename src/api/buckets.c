@@ -4,21 +4,10 @@
 #include "core/cleanup.h"
 #include "exchange.h"
 #include "model/bucket.h"
-#include "resources.h"
 #include "store/calls.h"
 #include "store/replies.h"
 
 #include <string.h>
-
-static const struct operation list_operation = {.type = BUCKET_TYPE,
-                                                .role = ROLE_VIEWER,
-                                                .is_list = true,
-                                                .failed = PROBLEM_RESOURCES_NOT_LISTED};
-static const struct operation get_operation = {.type = BUCKET_TYPE,
-                                               .role = ROLE_VIEWER,
-                                               .failed = PROBLEM_RESOURCE_NOT_RETRIEVED,
-                                               .unknown = "unknown_bucket",
-                                               .absent = PROBLEM_COLLECTION_NOT_FOUND};
 
 static enum status read_bucket(const struct exchange *exchange, const redisReply *reply,
                                json_t **ret_json, struct error *err)
@@ -48,32 +37,33 @@ enum status buckets_find_default(const redisReply *reply, char ret_id[ID_SIZE], 
     return STATUS_OK;
 }
 
-static enum status on_buckets(struct exchange *exchange, const redisReply *reply, struct error *err)
+static void ask_list(struct exchange *exchange, struct store_call *call)
 {
-    return exchange_rows(exchange, reply, read_bucket, err);
+    store_call_bucket_list(call, exchange->account);
 }
 
-void buckets_list(void *context, struct http_request *request)
+static void ask_one(struct exchange *exchange, struct store_call *call)
 {
-    struct exchange *exchange = exchange_begin_list(context, request, &list_operation);
-    if (exchange == NULL)
-        return;
-    struct store_call call = {.argc = 0};
-    store_call_bucket_list(&call, exchange->account);
-    exchange_call(exchange, &call, on_buckets);
+    store_call_bucket_get(call, exchange->account, exchange_id(exchange));
 }
 
-static enum status on_bucket(struct exchange *exchange, const redisReply *reply, struct error *err)
-{
-    return exchange_row(exchange, reply, read_bucket, err);
-}
-
-void buckets_get(void *context, struct http_request *request)
-{
-    struct exchange *exchange = exchange_begin(context, request, &get_operation);
-    if (exchange == NULL)
-        return;
-    struct store_call call = {.argc = 0};
-    store_call_bucket_get(&call, exchange->account, exchange_id(exchange));
-    exchange_call(exchange, &call, on_bucket);
-}
+const struct operation buckets_operations[] = {
+    {.method = HTTP_METHOD_GET,
+     .paths = {API_ACCOUNT "/topology/v1/buckets"},
+     .type = BUCKET_TYPE,
+     .role = ROLE_VIEWER,
+     .is_list = true,
+     .failed = PROBLEM_RESOURCES_NOT_LISTED,
+     .ask = ask_list,
+     .row = read_bucket},
+    {.method = HTTP_METHOD_GET,
+     .paths = {API_ACCOUNT "/topology/v1/buckets/:id"},
+     .type = BUCKET_TYPE,
+     .role = ROLE_VIEWER,
+     .failed = PROBLEM_RESOURCE_NOT_RETRIEVED,
+     .unknown = "unknown_bucket",
+     .absent = PROBLEM_COLLECTION_NOT_FOUND,
+     .ask = ask_one,
+     .row = read_bucket},
+    OPERATIONS_END,
+};

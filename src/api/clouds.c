@@ -3,18 +3,9 @@
 #include "core/cleanup.h"
 #include "exchange.h"
 #include "model/node.h"
-#include "resources.h"
 #include "store/calls.h"
 
 #include <string.h>
-
-static const struct operation list_operation = {.type = CLOUD_TYPE,
-                                                .role = ROLE_VIEWER,
-                                                .is_list = true,
-                                                .query = QUERY_INCLUDE | QUERY_LIMIT | QUERY_FILTER,
-                                                .failed = PROBLEM_RESOURCES_NOT_LISTED};
-static const struct operation get_operation = {
-    .type = CLOUD_TYPE, .role = ROLE_VIEWER, .failed = PROBLEM_RESOURCE_NOT_RETRIEVED};
 
 static enum status read_cloud(struct exchange *exchange, const redisReply *buckets,
                               json_t **ret_json, struct error *err)
@@ -33,11 +24,8 @@ static enum status on_list(struct exchange *exchange, const redisReply *reply, s
     return exchange_list(exchange, err);
 }
 
-void clouds_list(void *context, struct http_request *request)
+static void start_list(struct exchange *exchange)
 {
-    struct exchange *exchange = exchange_begin_list(context, request, &list_operation);
-    if (exchange == NULL)
-        return;
     struct store_call call = {.argc = 0};
     store_call_bucket_list(&call, exchange->account);
     exchange_call(exchange, &call, on_list);
@@ -51,11 +39,8 @@ static enum status on_one(struct exchange *exchange, const redisReply *reply, st
     return exchange_resource(exchange, json, err);
 }
 
-void clouds_get(void *context, struct http_request *request)
+static void start_get(struct exchange *exchange)
 {
-    struct exchange *exchange = exchange_begin(context, request, &get_operation);
-    if (exchange == NULL)
-        return;
     char id[ID_SIZE];
     cloud_id(exchange->account, id);
     if (strcmp(exchange_id(exchange), id) != 0) {
@@ -66,3 +51,21 @@ void clouds_get(void *context, struct http_request *request)
     store_call_bucket_list(&call, exchange->account);
     exchange_call(exchange, &call, on_one);
 }
+
+const struct operation clouds_operations[] = {
+    {.method = HTTP_METHOD_GET,
+     .paths = {API_ACCOUNT "/topology/v1/clouds"},
+     .type = CLOUD_TYPE,
+     .role = ROLE_VIEWER,
+     .is_list = true,
+     .query = QUERY_INCLUDE | QUERY_LIMIT | QUERY_FILTER,
+     .failed = PROBLEM_RESOURCES_NOT_LISTED,
+     .start = start_list},
+    {.method = HTTP_METHOD_GET,
+     .paths = {API_ACCOUNT "/topology/v1/clouds/:id"},
+     .type = CLOUD_TYPE,
+     .role = ROLE_VIEWER,
+     .failed = PROBLEM_RESOURCE_NOT_RETRIEVED,
+     .start = start_get},
+    OPERATIONS_END,
+};

@@ -1,23 +1,14 @@
-/* managedClusters: the hosts that run a worker. Two questions each: the default bucket, the nodes.
- */
+/* managedClusters: the hosts that run a worker. Each takes two questions: for the default bucket, and
+ * for the nodes. */
 #include "buckets.h"
 #include "core/cleanup.h"
 #include "core/clock.h"
 #include "exchange.h"
 #include "model/node.h"
-#include "resources.h"
 #include "store/calls.h"
 #include "store/replies.h"
 
 #include <string.h>
-
-static const struct operation list_operation = {.type = NODE_TYPE,
-                                                .role = ROLE_VIEWER,
-                                                .is_list = true,
-                                                .query = QUERY_INCLUDE | QUERY_LIMIT | QUERY_FILTER,
-                                                .failed = PROBLEM_RESOURCES_NOT_LISTED};
-static const struct operation get_operation = {
-    .type = NODE_TYPE, .role = ROLE_VIEWER, .failed = PROBLEM_RESOURCE_NOT_RETRIEVED};
 
 static enum status node_json(const struct exchange *exchange, const struct node *node,
                              json_t **ret_json, struct error *err)
@@ -72,24 +63,27 @@ static enum status on_buckets(struct exchange *exchange, const redisReply *reply
     return STATUS_OK;
 }
 
-static void ask_buckets(struct exchange *exchange)
+static void start(struct exchange *exchange)
 {
     struct store_call call = {.argc = 0};
     store_call_bucket_list(&call, exchange->account);
     exchange_call(exchange, &call, on_buckets);
 }
 
-void clusters_list(void *context, struct http_request *request)
-{
-    struct exchange *exchange = exchange_begin_list(context, request, &list_operation);
-    if (exchange == NULL)
-        return;
-    ask_buckets(exchange);
-}
-
-void clusters_get(void *context, struct http_request *request)
-{
-    struct exchange *exchange = exchange_begin(context, request, &get_operation);
-    if (exchange != NULL)
-        ask_buckets(exchange);
-}
+const struct operation clusters_operations[] = {
+    {.method = HTTP_METHOD_GET,
+     .paths = {API_ACCOUNT "/topology/v1/managedClusters"},
+     .type = NODE_TYPE,
+     .role = ROLE_VIEWER,
+     .is_list = true,
+     .query = QUERY_INCLUDE | QUERY_LIMIT | QUERY_FILTER,
+     .failed = PROBLEM_RESOURCES_NOT_LISTED,
+     .start = start},
+    {.method = HTTP_METHOD_GET,
+     .paths = {API_ACCOUNT "/topology/v1/managedClusters/:id"},
+     .type = NODE_TYPE,
+     .role = ROLE_VIEWER,
+     .failed = PROBLEM_RESOURCE_NOT_RETRIEVED,
+     .start = start},
+    OPERATIONS_END,
+};

@@ -109,8 +109,9 @@ static bool check(struct exchange *exchange, struct problem *problem)
     return false;
 }
 
-struct exchange *exchange_begin(void *api, struct http_request *request,
-                                const struct operation *operation)
+/* NULL: refused, and answered. */
+static struct exchange *begin(struct api *api, struct http_request *request,
+                              const struct operation *operation)
 {
     CLEANUP(problem_done) struct problem problem = {.number = PROBLEM_NONE};
     size_t query_size = operation->is_list ? sizeof(struct query) : 0;
@@ -124,19 +125,46 @@ struct exchange *exchange_begin(void *api, struct http_request *request,
     exchange->request = request;
     exchange->operation = operation;
     http_request_set_state(request, exchange, exchange_release);
-    if (check(exchange, &problem))
-        return exchange;
-    exchange_refuse(exchange, &problem);
-    return NULL;
-}
-
-struct exchange *exchange_begin_list(void *api, struct http_request *request,
-                                     const struct operation *operation)
-{
-    struct exchange *exchange = exchange_begin(api, request, operation);
-    if (exchange != NULL)
+    if (!check(exchange, &problem)) {
+        exchange_refuse(exchange, &problem);
+        return NULL;
+    }
+    if (operation->is_list)
         list_init(&exchange->list, exchange->query);
     return exchange;
+}
+
+static enum status on_rows(struct exchange *exchange, const redisReply *reply, struct error *err)
+{
+    const struct operation *operation = exchange->operation;
+    if (operation->is_list)
+        return exchange_rows(exchange, reply, operation->row, err);
+    if (operation->row != NULL)
+        return exchange_row(exchange, reply, operation->row, err);
+    if (store_reply_nothing(reply, err) != STATUS_OK)
+        return err->status;
+    exchange_deleted(exchange);
+    return STATUS_OK;
+}
+
+static void ask_once(struct exchange *exchange)
+{
+    struct store_call call = {.argc = 0};
+    exchange->operation->ask(exchange, &call);
+    exchange_call(exchange, &call, on_rows);
+}
+
+void exchange_handle(void *context, struct http_request *request)
+{
+    struct api *api = context;
+    const struct operation *operation = api->operations[http_request_route(request) - api->routes];
+    struct exchange *exchange = begin(api, request, operation);
+    if (exchange == NULL)
+        return;
+    if (operation->start != NULL)
+        operation->start(exchange);
+    else
+        ask_once(exchange);
 }
 
 const char *exchange_app(const struct exchange *exchange)
@@ -324,8 +352,8 @@ enum status exchange_list(struct exchange *exchange, struct error *err)
     return STATUS_OK;
 }
 
-enum status exchange_add_rows(struct exchange *exchange, const redisReply *reply,
-                              exchange_row_fn *read, struct error *err)
+static enum status add_rows(struct exchange *exchange, const redisReply *reply,
+                            exchange_row_fn *read, struct error *err)
 {
     size_t count = 0;
     if (store_reply_count(reply, &count, err) != STATUS_OK)
@@ -342,9 +370,21 @@ enum status exchange_add_rows(struct exchange *exchange, const redisReply *reply
 enum status exchange_rows(struct exchange *exchange, const redisReply *reply, exchange_row_fn *read,
                           struct error *err)
 {
-    if (exchange_add_rows(exchange, reply, read, err) != STATUS_OK)
+    if (add_rows(exchange, reply, read, err) != STATUS_OK)
         return err->status;
     return exchange_list(exchange, err);
+}
+
+enum status exchange_page(struct exchange *exchange, const redisReply *rows, const char *next,
+                          exchange_row_fn *read, struct error *err)
+{
+    if (add_rows(exchange, rows, read, err) != STATUS_OK)
+        return err->status;
+    if (*next == '\0' || list_is_full(&exchange->list))
+        return exchange_list(exchange, err);
+    (void)snprintf(exchange->after, sizeof(exchange->after), "%s", next);
+    exchange->operation->start(exchange);
+    return STATUS_OK;
 }
 
 enum status exchange_row(struct exchange *exchange, const redisReply *reply, exchange_row_fn *read,
@@ -359,6 +399,14 @@ enum status exchange_row(struct exchange *exchange, const redisReply *reply, exc
 void exchange_deleted(struct exchange *exchange)
 {
     respond(exchange->request, HTTP_CODE_NO_CONTENT, NULL, NULL, 0, NULL);
+}
+
+void exchange_log(const struct exchange *exchange, enum event_kind event, const char *noun,
+                  const char *id)
+{
+    log_event(LOG_LEVEL_INFO, event, LOG_TEXT(noun, id), LOG_TEXT("app", exchange_app(exchange)),
+              LOG_TEXT("account", exchange->account), LOG_TEXT("token", exchange->token),
+              LOG_TEXT("correlation", http_request_correlation_id(exchange->request)));
 }
 
 bool exchange_has_body(const struct exchange *exchange)

@@ -1,10 +1,11 @@
 /*
  * Exchange: one request on its way from a route to its answer.
  *
- * A handler calls exchange_begin() with its operation, which is what holds for all requests of that
- * kind: who may, which parameters, which media types, which problem stands for a failure. What the
- * operation forbids is answered there and then. The handler then asks the store, once or in turn,
- * and answers in the last reply.
+ * A resource is a table of operations: what each is reached by, who may, which parameters and media
+ * types it takes, which problem stands for a failure, and what it asks of the store. What the
+ * operation forbids is answered there and then. Then it asks the store, once or in turn, and
+ * answers in the last reply. An operation that asks once, and shows what comes, says so in its row
+ * (ask, row); all else begins in a function of its own (start).
  *
  * Sharing   Callers that poll the same resource ask in the same turn of the loop: one question goes
  *           to the store, and its answer to all of them. It leaves after the last of them has
@@ -22,6 +23,7 @@
 #include "list.h"
 #include "media.h"
 #include "model/account.h"
+#include "model/event.h"
 #include "problem.h"
 #include "query.h"
 #include "store/async.h"
@@ -37,6 +39,7 @@
 
 struct backup;
 struct exchange;
+struct store_call;
 
 LIST_HEAD(exchange_list, exchange);
 
@@ -46,18 +49,60 @@ struct api {
     struct event *turn_end;
     struct exchange_list open; /* the questions of this turn that may be joined, newest first */
     unsigned open_count;
+    struct http_route *routes; /* owned */
+    size_t route_count;
+    const struct operation **operations; /* owned: of each route, NULL for one without */
 };
 
+/* Begins the work of an exchange: asks the store, or answers. */
+typedef void exchange_start_fn(struct exchange *exchange);
+
+/* The one call that an operation needs. */
+typedef void exchange_ask_fn(struct exchange *exchange, struct store_call *call);
+
+/* One record of a reply as the API's resource. Caller owns *ret_json. */
+typedef enum status exchange_row_fn(const struct exchange *exchange, const redisReply *reply,
+                                    json_t **ret_json, struct error *err);
+
+enum { OPERATION_PATHS_MAX = 2 };
+
 struct operation {
-    const char *type;           /* of the resource: application/astra-… */
-    enum role role;             /* the lowest that may */
-    bool is_list;               /* answers with a collection */
-    bool is_mute;               /* answers without a body: Accept does not matter */
-    unsigned query;             /* QUERY_… */
-    enum problem_number failed; /* when the store fails for no reason of the caller's */
+    enum http_method method;
+    const char *paths[OPERATION_PATHS_MAX]; /* of its routes; NULL ends them */
+    const char *type;                       /* of the resource: application/astra-… */
+    enum role role;                         /* the lowest that may */
+    bool is_list;                           /* answers with a collection */
+    bool is_mute;                           /* answers without a body: Accept does not matter */
+    unsigned query;                         /* QUERY_… */
+    enum problem_number failed;             /* when the store fails for no reason of the caller's */
     const char *unknown;        /* the reason "unknown_…" about the resource itself, or NULL, */
     enum problem_number absent; /* and the problem it is here */
+    exchange_start_fn *start;   /* NULL: the row says it all, by: */
+    exchange_ask_fn *ask;       /* the call, */
+    exchange_row_fn *row;       /* and what its reply has: all of a list, or one; NULL: nothing */
 };
+
+/* The operations of each resource, in the order in which their paths are compared with a
+ * request's. A new resource is a file with such a table, and its name here. */
+#define API_RESOURCES(RESOURCE) \
+    RESOURCE(backups)           \
+    RESOURCE(snapshots)         \
+    RESOURCE(apps)              \
+    RESOURCE(buckets)           \
+    RESOURCE(clouds)            \
+    RESOURCE(clusters)
+
+#define API_RESOURCE(name) extern const struct operation name##_operations[];
+API_RESOURCES(API_RESOURCE)
+#undef API_RESOURCE
+
+/* The last row of such a table. */
+#define OPERATIONS_END \
+    {                  \
+        .type = NULL   \
+    }
+
+#define API_ACCOUNT "/accounts/:account"
 
 /* A reply of the store: answers, or asks again, and is STATUS_OK; or fails, which is answered by
  * the caller of this. */
@@ -83,9 +128,8 @@ struct exchange {
     struct query query[];          /* one, of a list: the others are many and take no parameters */
 };
 
-/* NULL: refused, and answered. */
-struct exchange *exchange_begin(void *api, struct http_request *request,
-                                const struct operation *operation);
+/* Handles a request whose route is one of api->routes; context is the api. */
+http_handler_fn exchange_handle;
 
 /* Has somebody asked for the same resource in this turn? Then the answer will come along with the
  * other one's; else others may join this one, which is to be answered by exchange_resource() or
@@ -96,27 +140,25 @@ enum status exchange_open_sharing(struct api *api, struct event_base *base, stru
     MUST_CHECK;
 void exchange_close_sharing(struct api *api);
 
-/* The same for a list, which begins empty. */
-struct exchange *exchange_begin_list(void *api, struct http_request *request,
-                                     const struct operation *operation);
-
-/* One record of a reply as the API's resource. Caller owns *ret_json. */
-typedef enum status exchange_row_fn(const struct exchange *exchange, const redisReply *reply,
-                                    json_t **ret_json, struct error *err);
-
-/* Adds the records of the reply to the list until that is full. */
-enum status exchange_add_rows(struct exchange *exchange, const redisReply *reply,
-                              exchange_row_fn *read, struct error *err) MUST_CHECK;
-/* And answers. */
+/* Answers with the records of the reply, as far as the list takes them. */
 enum status exchange_rows(struct exchange *exchange, const redisReply *reply, exchange_row_fn *read,
                           struct error *err) MUST_CHECK;
-/* Answers with one. */
+/* Adds the records of a page to the list. next: the cursor of the next page; "": there is none.
+ * Answers after the last page, or when the list is full; otherwise the operation starts again, with
+ * the cursor in exchange->after. */
+enum status exchange_page(struct exchange *exchange, const redisReply *rows, const char *next,
+                          exchange_row_fn *read, struct error *err) MUST_CHECK;
+/* Answers with the one record of the reply. */
 enum status exchange_row(struct exchange *exchange, const redisReply *reply, exchange_row_fn *read,
                          struct error *err) MUST_CHECK;
 
 /* The app and the last ID of the path; NULL where the route has none. Checked. */
 const char *exchange_app(const struct exchange *exchange);
 const char *exchange_id(const struct exchange *exchange);
+
+/* Logs what the caller has asked for. noun: the name of the field that has the id. */
+void exchange_log(const struct exchange *exchange, enum event_kind event, const char *noun,
+                  const char *id);
 
 /* Has the request a body at all? */
 bool exchange_has_body(const struct exchange *exchange);

@@ -4,12 +4,12 @@
  *   GET /readyz   200 or 503 {"status": "ready" | "not ready", "notReady": ["…"],
  *                 "codes": ["…"], "redis": {…}, …}
  */
-#include "api/api.h"
+#include "api/health.h"
+
 #include "api/reasons.h"
 #include "core/cleanup.h"
 #include "core/json.h"
 #include "exchange.h"
-#include "resources.h"
 #include "respond.h"
 #include "store/calls.h"
 #include "store/replies.h"

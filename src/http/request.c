@@ -13,6 +13,11 @@ const char *http_request_path(const struct http_request *request)
     return request->uri.path;
 }
 
+const struct http_route *http_request_route(const struct http_request *request)
+{
+    return request->match.route;
+}
+
 const char *http_request_parameter(const struct http_request *request, const char *name)
 {
     const struct route_match *match = &request->match;

@@ -1,6 +1,6 @@
 #include "daemon_pulse.h"
 
-#include "api/api.h"
+#include "api/health.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "model/event.h"

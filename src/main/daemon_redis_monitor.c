@@ -1,6 +1,6 @@
 #include "daemon_redis_monitor.h"
 
-#include "api/api.h"
+#include "api/health.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "model/event.h"

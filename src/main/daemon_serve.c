@@ -196,7 +196,7 @@ static enum status open_server(struct daemon *daemon, struct error *err)
                                            .connections_max = config->http.connections_max,
                                            .idle_timeout_ms = config->http.idle_timeout_ms,
                                            .request_timeout_ms = config->http.request_timeout_ms}};
-    http.routes = api_routes(&http.route_count);
+    http.routes = api_routes(daemon->api, &http.route_count);
     if (http_server_new(daemon->base, &http, &daemon->server, err) != STATUS_OK)
         return err->status;
     const struct listen_plan plan = {.http = &config->http,
