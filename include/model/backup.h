@@ -98,6 +98,10 @@ void backup_request_done(struct backup_request *request);
 
 enum { CANCEL_REASON_MAX = 255 }; /* characters */
 
+/* What two requests have in common that ask for the same, as text. NULL only without memory. Caller
+ * frees. */
+char *backup_request_canonical(const struct backup_request *request);
+
 /* The body of POST appBackups/<id>/cancel: {"reason": "..."}, or {}. */
 struct backup_cancel_request {
     char reason[4 * CANCEL_REASON_MAX + 1]; /* "": none */

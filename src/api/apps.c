@@ -51,7 +51,7 @@ static bool read_restore(const struct exchange *exchange, struct app_restore_req
     if (!exchange_body(exchange, &body, problem))
         return false;
     if (app_restore_request_read(body, ret_request, &err) != STATUS_OK) {
-        problem_set_schema_failure(problem, err.text);
+        problem_set_body_failure(problem, &err);
         return false;
     }
     if (!check_force(exchange, problem))

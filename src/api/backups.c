@@ -25,9 +25,15 @@ static enum status read_backup(const struct exchange *exchange, const redisReply
     return backup_to_json(&backup, ret_json, err);
 }
 
+static void release_backup(void *record)
+{
+    backup_done(record);
+    free(record);
+}
+
 static enum status answer_created(struct exchange *exchange, struct error *err)
 {
-    const struct backup *backup = exchange->backup;
+    const struct backup *backup = exchange->record;
     json_auto_t *json = NULL;
     if (backup_to_json(backup, &json, err) != STATUS_OK)
         return err->status;
@@ -41,7 +47,7 @@ static enum status answer_created(struct exchange *exchange, struct error *err)
 
 static enum status on_created(struct exchange *exchange, const redisReply *reply, struct error *err)
 {
-    if (store_reply_backup_created(reply, exchange->backup, err) != STATUS_OK)
+    if (store_reply_backup_created(reply, exchange->record, err) != STATUS_OK)
         return err->status;
     return answer_created(exchange, err);
 }
@@ -49,10 +55,19 @@ static enum status on_created(struct exchange *exchange, const redisReply *reply
 static enum status on_created_once(struct exchange *exchange, const redisReply *reply,
                                    struct error *err)
 {
-    if (store_reply_backup_once(reply, exchange->backup, &exchange->is_repetition, err) !=
+    if (store_reply_backup_once(reply, exchange->record, &exchange->is_repetition, err) !=
         STATUS_OK)
         return err->status;
     return answer_created(exchange, err);
+}
+
+static bool read_fingerprint(const struct exchange *exchange, const struct backup_request *request,
+                             struct idempotency_key *key, struct problem *problem)
+{
+    if (key->digest[0] == '\0')
+        return true;
+    CLEANUP(freep) char *canonical = backup_request_canonical(request);
+    return idempotency_key_read_request(exchange, canonical, key, problem);
 }
 
 static bool read_body(const struct exchange *exchange, struct backup_request *ret_request,
@@ -64,21 +79,27 @@ static bool read_body(const struct exchange *exchange, struct backup_request *re
         return false;
     if (backup_request_read(body, ret_request, &err) == STATUS_OK)
         return true;
-    if (status_is_transient(err.status))
-        problem_set(problem, PROBLEM_NOT_READY);
-    else
-        problem_set_schema_failure(problem, err.text);
+    problem_set_body_failure(problem, &err);
     return false;
 }
 
-/* What is known of it now; the reply adds the rest. */
+/* A backup of zeros that goes with the exchange. NULL: there is no memory. */
+static struct backup *keep_backup(struct exchange *exchange, struct error *err)
+{
+    struct backup *backup = calloc(1, sizeof(*backup));
+    if (backup == NULL)
+        (void)FAIL(err, STATUS_NO_MEMORY, "backup");
+    else
+        exchange_keep(exchange, backup, release_backup);
+    return backup;
+}
+
+/* Keeps what is known of it now; the reply adds the rest. */
 static enum status keep_wanted(struct exchange *exchange, const struct store_backup_create *create,
                                struct error *err)
 {
-    exchange->backup = calloc(1, sizeof(*exchange->backup));
-    if (exchange->backup == NULL)
-        return FAIL(err, STATUS_NO_MEMORY, "backup '%s'", create->id);
-    return store_backup_wanted(create, exchange->backup, err);
+    struct backup *backup = keep_backup(exchange, err);
+    return backup == NULL ? error_status(err) : store_backup_wanted(create, backup, err);
 }
 
 static void send_create(struct exchange *exchange, const struct backup_request *request,
@@ -116,7 +137,7 @@ static void start_create(struct exchange *exchange)
     CLEANUP(backup_request_done) struct backup_request wanted = {.labels = NULL};
     struct idempotency_key key;
     if (idempotency_key_read(exchange, &key, &problem) && read_body(exchange, &wanted, &problem) &&
-        idempotency_key_read_request(exchange, &wanted, &key, &problem))
+        read_fingerprint(exchange, &wanted, &key, &problem))
         send_create(exchange, &wanted, &key);
     else
         exchange_refuse(exchange, &problem);
@@ -152,22 +173,23 @@ static enum status on_wait(struct exchange *exchange, const redisReply *reply, s
     const char *reason = NULL;
     if (store_reply_text(reply, &reason, err) != STATUS_OK)
         return err->status;
-    json_t *unready = exchange->backup->state_unready;
+    const struct backup *backup = exchange->record;
+    json_t *unready = backup->state_unready;
     if (*reason != '\0' && json_array_append_new(unready, json_string(reason)) != 0)
         return FAIL(err, STATUS_NO_MEMORY, "what a backup waits for");
-    return answer_backup(exchange, exchange->backup, err);
+    return answer_backup(exchange, backup, err);
 }
 
 /* One that waits: what its record does not say of it is true only now, so it is asked. */
 static enum status ask_wait(struct exchange *exchange, struct backup *backup, struct error *err)
 {
-    exchange->backup = malloc(sizeof(*backup));
-    if (exchange->backup == NULL)
-        return FAIL(err, STATUS_NO_MEMORY, "backup '%s'", backup->id);
-    *exchange->backup = *backup;
+    struct backup *kept = keep_backup(exchange, err);
+    if (kept == NULL)
+        return error_status(err);
+    *kept = *backup;
     *backup = (struct backup){.state = BACKUP_STATE_UNSET}; /* its arrays have gone along */
     struct store_call call = {.argc = 0};
-    store_call_backup_wait(&call, exchange->backup->id);
+    store_call_backup_wait(&call, kept->id);
     exchange_call(exchange, &call, on_wait);
     return STATUS_OK;
 }
@@ -230,7 +252,7 @@ static bool read_cancel(const struct exchange *exchange, struct backup_cancel_re
         return false;
     if (backup_cancel_request_read(body, ret_request, &err) == STATUS_OK)
         return true;
-    problem_set_schema_failure(problem, err.text);
+    problem_set_body_failure(problem, &err);
     return false;
 }
 

@@ -4,7 +4,6 @@
 #include "core/json.h"
 #include "digest.h"
 #include "location.h"
-#include "model/backup.h"
 #include "respond.h"
 #include "store/replies.h"
 
@@ -29,9 +28,8 @@ static void exchange_release(void *state)
     if (exchange->is_open)
         leave_open(exchange);
     list_done(&exchange->list);
-    if (exchange->backup != NULL)
-        backup_done(exchange->backup);
-    free(exchange->backup);
+    if (exchange->record != NULL)
+        exchange->release_record(exchange->record);
     free(exchange);
 }
 
@@ -407,6 +405,12 @@ void exchange_log(const struct exchange *exchange, enum event_kind event, const 
     log_event(LOG_LEVEL_INFO, event, LOG_TEXT(noun, id), LOG_TEXT("app", exchange_app(exchange)),
               LOG_TEXT("account", exchange->account), LOG_TEXT("token", exchange->token),
               LOG_TEXT("correlation", http_request_correlation_id(exchange->request)));
+}
+
+void exchange_keep(struct exchange *exchange, void *record, void (*release)(void *record))
+{
+    exchange->record = record;
+    exchange->release_record = release;
 }
 
 bool exchange_has_body(const struct exchange *exchange)

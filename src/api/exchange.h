@@ -37,7 +37,6 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-struct backup;
 struct exchange;
 struct store_call;
 
@@ -124,8 +123,9 @@ struct exchange {
     struct list list;
     char after[STORE_CURSOR_SIZE]; /* of the page of a list */
     char default_bucket[ID_SIZE];  /* "": none */
-    struct backup *backup;         /* NULL, or the one that the reply adds to; owned */
-    struct query query[];          /* one, of a list: the others are many and take no parameters */
+    void *record;                  /* NULL, or what a reply adds to; owned */
+    void (*release_record)(void *record);
+    struct query query[]; /* one, of a list: the others are many and take no parameters */
 };
 
 /* Handles a request whose route is one of api->routes; context is the api. */
@@ -159,6 +159,9 @@ const char *exchange_id(const struct exchange *exchange);
 /* Logs what the caller has asked for. noun: the name of the field that has the id. */
 void exchange_log(const struct exchange *exchange, enum event_kind event, const char *noun,
                   const char *id);
+
+/* Takes a record into the exchange, which releases it when it goes. */
+void exchange_keep(struct exchange *exchange, void *record, void (*release)(void *record));
 
 /* Has the request a body at all? */
 bool exchange_has_body(const struct exchange *exchange);

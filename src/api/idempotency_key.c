@@ -1,6 +1,5 @@
 #include "idempotency_key.h"
 
-#include "core/cleanup.h"
 #include "core/hex.h"
 
 #include <string.h>
@@ -45,24 +44,12 @@ bool idempotency_key_read(const struct exchange *exchange, struct idempotency_ke
     return digest_text(exchange, key, ret_key->digest, problem);
 }
 
-char *idempotency_key_canonical(const struct backup_request *request)
+bool idempotency_key_read_request(const struct exchange *exchange, const char *canonical,
+                                  struct idempotency_key *key, struct problem *problem)
 {
-    json_auto_t *json = json_pack("{s:s, s:s, s:s, s:s, s:O}", "version", request->version, "name",
-                                  request->name, "bucket", request->bucket, "snapshot",
-                                  request->snapshot, "labels", request->labels);
-    return json == NULL ? NULL : json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
-}
-
-bool idempotency_key_read_request(const struct exchange *exchange,
-                                  const struct backup_request *request, struct idempotency_key *key,
-                                  struct problem *problem)
-{
-    if (key->digest[0] == '\0')
-        return true;
-    CLEANUP(freep) char *text = idempotency_key_canonical(request);
-    if (text == NULL) {
+    if (canonical == NULL) {
         problem_set(problem, PROBLEM_NOT_READY);
         return false;
     }
-    return digest_text(exchange, text, key->fingerprint, problem);
+    return digest_text(exchange, canonical, key->fingerprint, problem);
 }

@@ -11,7 +11,8 @@
 #define API_IDEMPOTENCY_KEY_H
 
 #include "exchange.h"
-#include "model/backup.h"
+
+#include <stdbool.h>
 
 enum { IDEMPOTENCY_KEY_MAX = 255, IDEMPOTENCY_DIGEST_SIZE = 65 };
 
@@ -20,17 +21,13 @@ struct idempotency_key {
     char fingerprint[IDEMPOTENCY_DIGEST_SIZE];
 };
 
-/* The header. False: problem says what is wrong with it. */
+/* Reads the header. False: problem says what is wrong with it. */
 bool idempotency_key_read(const struct exchange *exchange, struct idempotency_key *ret_key,
                           struct problem *problem);
 
-/* The rest of it, where there is a key. */
-bool idempotency_key_read_request(const struct exchange *exchange,
-                                  const struct backup_request *request, struct idempotency_key *key,
-                                  struct problem *problem);
-
-/* What two requests have in common that ask for the same. NULL only without memory. Caller frees.
- */
-char *idempotency_key_canonical(const struct backup_request *request);
+/* Reads the rest, where there is a key. canonical: the same for two requests that ask for the same;
+ * NULL: there is no memory for it. */
+bool idempotency_key_read_request(const struct exchange *exchange, const char *canonical,
+                                  struct idempotency_key *key, struct problem *problem);
 
 #endif

@@ -175,6 +175,14 @@ void problem_set_schema_failure(struct problem *problem, const char *text)
     set_member(problem, "schemaValidationFailure", clean_string(text));
 }
 
+void problem_set_body_failure(struct problem *problem, const struct error *err)
+{
+    if (status_is_transient(err->status))
+        problem_set(problem, PROBLEM_NOT_READY);
+    else
+        problem_set_schema_failure(problem, err->text);
+}
+
 char *problem_write(const struct problem *problem, enum http_code otherwise,
                     const char *correlation_id)
 {

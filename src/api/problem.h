@@ -73,6 +73,8 @@ void problem_add_reason(struct problem *problem, enum problem_number number, con
 
 /* The member schemaValidationFailure. */
 void problem_set_schema_failure(struct problem *problem, const char *text);
+/* What a body that cannot be read is: its schema is wrong, unless the failure may pass. */
+void problem_set_body_failure(struct problem *problem, const struct error *err);
 void problem_done(struct problem *problem);
 
 enum http_code problem_code(enum problem_number number);

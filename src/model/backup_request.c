@@ -194,3 +194,11 @@ enum status backup_cancel_request_read(const json_t *body,
     memcpy(ret_request->reason, reason, strlen(reason) + 1);
     return STATUS_OK;
 }
+
+char *backup_request_canonical(const struct backup_request *request)
+{
+    json_auto_t *json = json_pack("{s:s, s:s, s:s, s:s, s:O}", "version", request->version, "name",
+                                  request->name, "bucket", request->bucket, "snapshot",
+                                  request->snapshot, "labels", request->labels);
+    return json == NULL ? NULL : json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
+}

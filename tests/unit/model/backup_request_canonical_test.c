@@ -1,6 +1,5 @@
-#include "src/api/idempotency_key.h"
-
 #include "core/cleanup.h"
+#include "model/backup.h"
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -12,14 +11,14 @@ static char *canonical(const char *text)
     json_auto_t *body = json_loads(text, 0, NULL);
     cr_assert(eq(int, (int)backup_request_read(body, &request, &err), (int)STATUS_OK), "%s",
               err.text);
-    char *written = idempotency_key_canonical(&request);
+    char *written = backup_request_canonical(&request);
     cr_assert(written != NULL);
     return written;
 }
 
 #define HEAD "{\"type\": \"application/astra-appBackup\", \"version\": \"1.1\""
 
-Test(idempotency_key_canonical, is_the_same_for_what_asks_for_the_same)
+Test(backup_request_canonical, is_the_same_for_what_asks_for_the_same)
 {
     CLEANUP(freep)
     char *one = canonical(
@@ -32,7 +31,7 @@ Test(idempotency_key_canonical, is_the_same_for_what_asks_for_the_same)
     cr_expect(eq(str, one, other));
 }
 
-Test(idempotency_key_canonical, differs_with_every_field)
+Test(backup_request_canonical, differs_with_every_field)
 {
     static const char *const bodies[] = {
         HEAD "}",
