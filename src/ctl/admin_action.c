@@ -10,6 +10,7 @@
 #include "session.h"
 #include "store/replies.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum status admin_action_prepare(const struct session *session, struct store_lever *ret_action,
@@ -25,9 +26,9 @@ enum status admin_action_prepare(const struct session *session, struct store_lev
 enum status admin_action_prepare_for_id(const struct session *session, const char *noun,
                                         struct store_lever *ret_action, struct error *err)
 {
-    const char *id = session->arguments->values[0];
-    if (!id_is_valid(id))
-        return FAIL(err, STATUS_INVALID, "'%s' is not the id of a %s", id, noun);
+    const char *id = NULL;
+    if (session_read_id(session, 0, noun, &id, err) != STATUS_OK)
+        return err->status;
     return admin_action_prepare(session, ret_action, err);
 }
 
@@ -35,6 +36,21 @@ enum status admin_action_run(struct session *session, struct store_call *call, s
 {
     json_auto_t *ids = json_pack("{s:s}", "id", session->arguments->values[0]);
     return report_done(session, call, ids, err);
+}
+
+enum status admin_action_begin(struct session *session, struct store_call *call,
+                               const struct admin_begun *begun, struct error *err)
+{
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    if (session_run(session, call, &reply, err) != STATUS_OK ||
+        store_reply_nothing(reply, err) != STATUS_OK)
+        return err->status;
+    if (session->arguments->output == OUTPUT_JSON) {
+        json_auto_t *json = json_pack("{s:s, s:s}", "id", begun->id, "state", begun->state);
+        return output_json(json, err);
+    }
+    (void)printf("%s %s is being %s\n", begun->noun, begun->id, begun->participle);
+    return STATUS_OK;
 }
 
 static enum status run_retry(struct session *session, struct error *err)
@@ -72,9 +88,8 @@ static enum status cancel_backup(struct session *session, const struct store_lev
     CLEANUP(backup_done) struct backup backup = {.state = BACKUP_STATE_UNSET};
     store_call_backup_cancel(&call, session->account, NULL, session->arguments->values[0],
                              action->actor, action->reason);
-    enum status status = store_run(session->store, &call, &reply, err);
-    store_call_done(&call);
-    if (status != STATUS_OK || store_reply_backup(reply, &backup, err) != STATUS_OK)
+    if (session_run(session, &call, &reply, err) != STATUS_OK ||
+        store_reply_backup(reply, &backup, err) != STATUS_OK)
         return err->status;
     *ret_ended = backup.state == BACKUP_FAILED;
     return STATUS_OK;
@@ -89,11 +104,11 @@ static enum status cancel_task(struct session *session, const struct store_lever
     CLEANUP(reply_freep) redisReply *record = NULL;
     CLEANUP(task_done) struct task task = {.state = BACKUP_STATE_UNSET};
     store_call_task_cancel(&call, session->account, id, action->actor, action->reason);
-    if (store_run(session->store, &call, &reply, err) != STATUS_OK ||
+    if (session_run(session, &call, &reply, err) != STATUS_OK ||
         store_reply_nothing(reply, err) != STATUS_OK)
         return err->status;
     store_call_task_get(&call, session->account, id);
-    if (store_run(session->store, &call, &record, err) != STATUS_OK ||
+    if (session_run(session, &call, &record, err) != STATUS_OK ||
         store_reply_task(record, &task, err) != STATUS_OK)
         return err->status;
     *ret_ended = task.state == BACKUP_FAILED;

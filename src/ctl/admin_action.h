@@ -20,4 +20,16 @@ enum status admin_action_prepare_for_id(const struct session *session, const cha
 enum status admin_action_run(struct session *session, struct store_call *call, struct error *err)
     MUST_CHECK;
 
+/* What begins with a call whose reply says nothing: "backup ID is being deleted". */
+struct admin_begun {
+    const char *noun;
+    const char *id;
+    const char *participle; /* "deleted" */
+    const char *state;      /* "deleting": for JSON */
+};
+
+/* Runs the call, which it takes, and prints that it has begun. */
+enum status admin_action_begin(struct session *session, struct store_call *call,
+                               const struct admin_begun *begun, struct error *err) MUST_CHECK;
+
 #endif

@@ -1,12 +1,13 @@
+#include "admin_action.h"
 #include "command.h"
 #include "core/clock.h"
-#include "core/utf8.h"
 #include "ctl/types.h"
+#include "details.h"
+#include "listing.h"
 #include "output.h"
 #include "session.h"
 #include "store/calls.h"
 #include "store/replies.h"
-#include "table.h"
 #include "text.h"
 #include "wait.h"
 
@@ -15,11 +16,11 @@
 
 enum { PAGE = 500 }; /* backups per call: bounds the memory of a list of any length */
 
-static enum status get(struct session *session, const struct store_call *call,
-                       struct backup *ret_backup, struct error *err)
+static enum status get(struct session *session, struct store_call *call, struct backup *ret_backup,
+                       struct error *err)
 {
     CLEANUP(reply_freep) redisReply *reply = NULL;
-    if (store_run(session->store, call, &reply, err) != STATUS_OK)
+    if (session_run(session, call, &reply, err) != STATUS_OK)
         return err->status;
     return store_reply_backup(reply, ret_backup, err);
 }
@@ -34,36 +35,9 @@ static enum status print_json(const struct backup *backup, struct error *err)
 
 /* --- show --- */
 
-static void print_time(const char *label, int64_t wall_ms)
-{
-    char when[CLOCK_TEXT_SIZE];
-    char age[TEXT_SIZE];
-    if (wall_ms <= 0)
-        return;
-    clock_format(wall_ms, when);
-    clock_describe(clock_wall_ms() - wall_ms, age);
-    (void)printf("%-12s%s (%s ago)\n", label, when, age);
-}
-
-static const char *member(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-    return text == NULL ? "" : text;
-}
-
-static void print_details(FILE *out, const char *label, const json_t *details)
-{
-    size_t index;
-    const json_t *entry;
-    json_array_foreach(details, index, entry)(void)
-        fprintf(out, "%-12s%s: %s\n", label, member(entry, "title"), member(entry, "detail"));
-}
-
 static void print_backup(const struct backup *backup)
 {
     char done[TEXT_SIZE], total[TEXT_SIZE];
-    size_t index;
-    const json_t *reason;
     text_bytes(backup->bytes_done, done);
     text_bytes(backup->bytes_total, total);
     (void)printf("%-12s%s\n%-12s%s\n%-12s%s (%s)\n", "id", backup->id, "name", backup->name, "app",
@@ -71,112 +45,73 @@ static void print_backup(const struct backup *backup)
     (void)printf("%-12s%s\n%-12s%s\n", "bucket", backup->bucket, "node", backup->node);
     (void)printf("%-12s%s, %lld %%, %s of %s\n", "state", backup_state_name(backup->state),
                  (long long)backup->percent_done, done, total);
-    json_array_foreach(backup->state_unready, index, reason)(void)
-        printf("%-12s%s\n", "waits", json_string_value(reason));
+    details_print_texts("waits", backup->state_unready);
     if (backup->hook_state != HOOK_STATE_UNSET)
         (void)printf("%-12s%s\n", "hooks", hook_state_name(backup->hook_state));
-    print_time("created", backup->created_ms);
-    print_time("taken", backup->taken_ms);
-    print_time("changed", backup->modified_ms);
+    details_print_time("created", backup->created_ms);
+    details_print_time("taken", backup->taken_ms);
+    details_print_time("changed", backup->modified_ms);
     if (backup->repository_snapshot[0] != '\0')
         (void)printf("%-12s%.8s\n", "restic", backup->repository_snapshot);
-    print_details(stdout, "detail", backup->state_details);
-    print_details(stdout, "hook", backup->hook_state_details);
-}
-
-static enum status check_id(const char *argument, struct error *err)
-{
-    if (id_is_valid(argument))
-        return STATUS_OK;
-    return FAIL(err, STATUS_INVALID, "'%s' is not the id of a backup", argument);
+    details_print(stdout, "detail", backup->state_details);
+    details_print(stdout, "hook", backup->hook_state_details);
 }
 
 static enum status run_backup_show(struct session *session, struct error *err)
 {
-    const struct arguments *arguments = session->arguments;
-    if (check_id(arguments->values[0], err) != STATUS_OK)
-        return err->status;
     struct store_call call = {0};
-    struct backup backup = {0};
-    store_call_backup_get(&call, session->account, NULL, arguments->values[0]);
-    enum status status = get(session, &call, &backup, err);
-    store_call_done(&call);
-    if (status != STATUS_OK)
-        return status;
-    if (arguments->output == OUTPUT_JSON)
-        status = print_json(&backup, err);
-    else
-        print_backup(&backup);
-    backup_done(&backup);
-    return status;
+    CLEANUP(backup_done) struct backup backup = {0};
+    const char *id = NULL;
+    if (session_read_id(session, 0, "backup", &id, err) != STATUS_OK)
+        return err->status;
+    store_call_backup_get(&call, session->account, NULL, id);
+    if (get(session, &call, &backup, err) != STATUS_OK)
+        return err->status;
+    if (session->arguments->output == OUTPUT_JSON)
+        return print_json(&backup, err);
+    print_backup(&backup);
+    return STATUS_OK;
 }
 
 /* --- list --- */
 
-struct listing {
-    struct session *session;
-    const char *app; /* NULL: all */
-    struct table table;
-    struct output_array array;
-};
-
-static enum status list_one(struct listing *listing, const struct backup *backup, struct error *err)
+static enum status add_row(struct listing *listing, const struct backup *backup, struct error *err)
 {
-    if (listing->session->arguments->output == OUTPUT_JSON) {
-        json_auto_t *json = NULL;
-        if (backup_to_json(backup, &json, err) != STATUS_OK)
-            return err->status;
-        return output_array_add(&listing->array, json, err);
-    }
     char percent[TEXT_SIZE], size[TEXT_SIZE], age[TEXT_SIZE];
     (void)snprintf(percent, sizeof(percent), "%lld %%", (long long)backup->percent_done);
     text_bytes(backup->bytes_total, size);
     clock_describe(clock_wall_ms() - backup->created_ms, age);
-    return table_add(&listing->table,
-                     (const char *[]){backup->app_name, backup->name,
-                                      backup_state_name(backup->state), percent, size, age,
-                                      backup->id},
-                     err);
+    return listing_add(listing,
+                       (const char *[]){backup->app_name, backup->name,
+                                        backup_state_name(backup->state), percent, size, age,
+                                        backup->id},
+                       err);
 }
 
-/* page: the one before; becomes the one that is listed, whose backups are gone again. */
-static enum status list_page(struct listing *listing, struct store_backup_page *page,
-                             struct error *err)
+static enum status add_backup(struct listing *listing, const redisReply *record, struct error *err)
 {
-    size_t count = 0;
+    CLEANUP(backup_done) struct backup backup = {0};
+    if (store_reply_backup(record, &backup, err) != STATUS_OK)
+        return err->status;
+    if (!listing->is_json)
+        return add_row(listing, &backup, err);
+    json_auto_t *json = NULL;
+    if (backup_to_json(&backup, &json, err) != STATUS_OK)
+        return err->status;
+    return listing_add_json(listing, json, err);
+}
+
+/* app: NULL for all. page: the one before; becomes the one that is listed. */
+static enum status list_page(struct session *session, const char *app, struct listing *listing,
+                             struct store_backup_page *page, struct error *err)
+{
     struct store_call call = {0};
     CLEANUP(reply_freep) redisReply *reply = NULL;
-    store_call_backup_list(&call, listing->session->account, listing->app, page->next, PAGE);
-    enum status status = store_run(listing->session->store, &call, &reply, err);
-    store_call_done(&call);
-    if (status != STATUS_OK || store_reply_backup_page(reply, page, err) != STATUS_OK ||
-        store_reply_count(page->backups, &count, err) != STATUS_OK)
+    store_call_backup_list(&call, session->account, app, page->next, PAGE);
+    if (session_run(session, &call, &reply, err) != STATUS_OK ||
+        store_reply_backup_page(reply, page, err) != STATUS_OK)
         return err->status;
-    for (size_t i = 0; i < count; i++) {
-        struct backup backup = {0};
-        if (store_reply_backup(page->backups->element[i], &backup, err) != STATUS_OK)
-            return err->status;
-        status = list_one(listing, &backup, err);
-        backup_done(&backup);
-        if (status != STATUS_OK)
-            return status;
-    }
-    return STATUS_OK;
-}
-
-static enum status list_all(struct listing *listing, struct error *err)
-{
-    bool json = listing->session->arguments->output == OUTPUT_JSON;
-    struct store_backup_page page = {.next = ""};
-    do {
-        if (list_page(listing, &page, err) != STATUS_OK)
-            return err->status;
-        if (!json)
-            table_print(&listing->table, stdout);
-    } while (*page.next != '\0');
-    if (json)
-        output_array_end(&listing->array);
-    return STATUS_OK;
+    return listing_add_records(listing, page->backups, add_backup, err);
 }
 
 static enum status run_backup_list(struct session *session, struct error *err)
@@ -185,64 +120,49 @@ static enum status run_backup_list(struct session *session, struct error *err)
 
     enum { RIGHT = 1 << 3 | 1 << 4 | 1 << 5 };
 
-    struct listing listing = {.session = session};
+    struct store_backup_page page = {.next = ""};
     struct app app = {0};
-    if (session->arguments->count > 0) {
-        if (session_find_app(session, session->arguments->values[0], &app, err) != STATUS_OK)
+    bool of_one = session->arguments->count > 0;
+    if (of_one && session_find_app(session, session->arguments->values[0], &app, err) != STATUS_OK)
+        return err->status;
+    CLEANUP(listing_done) struct listing listing;
+    listing_init(&listing, session, titles, RIGHT);
+    do {
+        if (list_page(session, of_one ? app.id : NULL, &listing, &page, err) != STATUS_OK)
             return err->status;
-        listing.app = app.id;
-    }
-    table_init(&listing.table, titles, RIGHT);
-    enum status status = list_all(&listing, err);
-    table_done(&listing.table);
-    return status;
+    } while (*page.next != '\0');
+    listing_end(&listing);
+    return STATUS_OK;
 }
 
 /* --- cancel, delete --- */
 
 static enum status run_backup_cancel(struct session *session, struct error *err)
 {
-    const struct arguments *arguments = session->arguments;
-    const char *id = arguments->values[0];
-    if (check_id(id, err) != STATUS_OK)
-        return err->status;
-    if (arguments->reason != NULL && utf8_count(arguments->reason) > CANCEL_REASON_MAX)
-        return FAIL(err, STATUS_INVALID, "a reason may have %d characters", CANCEL_REASON_MAX);
-
+    struct store_lever action = {0};
     struct store_call call = {0};
     CLEANUP(backup_done) struct backup backup = {0};
-    store_call_backup_cancel(&call, session->account, NULL, id, session->actor, arguments->reason);
-    enum status status = get(session, &call, &backup, err);
-    store_call_done(&call);
-    if (status != STATUS_OK)
-        return status;
-    if (arguments->output == OUTPUT_JSON)
+    if (admin_action_prepare_for_id(session, "backup", &action, err) != STATUS_OK)
+        return err->status;
+    store_call_backup_cancel(&call, session->account, NULL, session->arguments->values[0],
+                             action.actor, action.reason);
+    if (get(session, &call, &backup, err) != STATUS_OK)
+        return err->status;
+    if (session->arguments->output == OUTPUT_JSON)
         return print_json(&backup, err);
     bool ended = backup.state == BACKUP_FAILED;
-    (void)printf("backup %s is %s\n", id, ended ? "canceled" : "being canceled");
+    (void)printf("backup %s is %s\n", backup.id, ended ? "canceled" : "being canceled");
     return STATUS_OK;
 }
 
 static enum status run_backup_delete(struct session *session, struct error *err)
 {
-    const struct arguments *arguments = session->arguments;
-    const char *id = arguments->values[0];
-    if (check_id(id, err) != STATUS_OK)
-        return err->status;
-
+    struct admin_begun begun = {.noun = "backup", .participle = "deleted", .state = "deleting"};
     struct store_call call = {0};
-    CLEANUP(reply_freep) redisReply *reply = NULL;
-    store_call_backup_delete(&call, session->account, NULL, id, session->actor);
-    enum status status = store_run(session->store, &call, &reply, err);
-    store_call_done(&call);
-    if (status != STATUS_OK || store_reply_nothing(reply, err) != STATUS_OK)
+    if (session_read_id(session, 0, "backup", &begun.id, err) != STATUS_OK)
         return err->status;
-    if (arguments->output == OUTPUT_JSON) {
-        json_auto_t *json = json_pack("{s:s, s:s}", "id", id, "state", "deleting");
-        return output_json(json, err);
-    }
-    (void)printf("backup %s is being deleted\n", id);
-    return STATUS_OK;
+    store_call_backup_delete(&call, session->account, NULL, begun.id, session->actor);
+    return admin_action_begin(session, &call, &begun, err);
 }
 
 /* --- create --- */
@@ -296,8 +216,8 @@ static enum status create(struct session *session, const struct backup_request *
 static enum status print_end(const struct session *session, const struct backup *backup,
                              struct error *err)
 {
-    print_details(stderr, "detail", backup->state_details);
-    print_details(stderr, "hook", backup->hook_state_details);
+    details_print(stderr, "detail", backup->state_details);
+    details_print(stderr, "hook", backup->hook_state_details);
     if (session->arguments->output == OUTPUT_JSON)
         return print_json(backup, err);
     (void)printf("backup %s '%s' of %s: %s\n", backup->id, backup->name, backup->app_name,

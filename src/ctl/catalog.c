@@ -28,10 +28,8 @@ struct rebuild {
 static enum status run(struct session *session, struct store_call *call, redisReply **ret_reply,
                        size_t *ret_count, struct error *err)
 {
-    enum status status = store_run(session->store, call, ret_reply, err);
-    store_call_done(call);
-    if (status != STATUS_OK)
-        return status;
+    if (session_run(session, call, ret_reply, err) != STATUS_OK)
+        return err->status;
     return store_reply_count(*ret_reply, ret_count, err);
 }
 

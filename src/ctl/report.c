@@ -13,10 +13,8 @@
 static enum status ask(struct session *session, struct store_call *call, redisReply **ret_reply,
                        const char **ret_text, struct error *err)
 {
-    enum status status = store_run(session->store, call, ret_reply, err);
-    store_call_done(call);
-    if (status != STATUS_OK)
-        return status;
+    if (session_run(session, call, ret_reply, err) != STATUS_OK)
+        return err->status;
     return store_reply_text(*ret_reply, ret_text, err);
 }
 

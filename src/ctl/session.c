@@ -1,7 +1,6 @@
 #include "session.h"
 
 #include "command.h"
-#include "store/calls.h"
 #include "store/replies.h"
 
 #include <stdio.h>
@@ -77,6 +76,24 @@ void session_close(struct session *session)
     *session = (struct session){0};
 }
 
+enum status session_run(struct session *session, struct store_call *call, redisReply **ret_reply,
+                        struct error *err)
+{
+    enum status status = store_run(session->store, call, ret_reply, err);
+    store_call_done(call);
+    return status;
+}
+
+enum status session_read_id(const struct session *session, size_t place, const char *noun,
+                            const char **ret_id, struct error *err)
+{
+    const char *argument = session->arguments->values[place];
+    if (!id_is_valid(argument))
+        return FAIL(err, STATUS_INVALID, "'%s' is not the id of a %s", argument, noun);
+    *ret_id = argument;
+    return STATUS_OK;
+}
+
 void session_app_id(const struct session *session, const char *argument, char id[ID_SIZE])
 {
     if (id_is_valid(argument))
@@ -93,8 +110,7 @@ enum status session_find_app(struct session *session, const char *argument, stru
     struct store_call call = {0};
     CLEANUP(reply_freep) redisReply *reply = NULL;
     store_call_app_get(&call, session->account, id);
-    enum status status = store_run(session->store, &call, &reply, err);
-    store_call_done(&call);
+    enum status status = session_run(session, &call, &reply, err);
     if (status == STATUS_OK)
         status = store_reply_app(reply, ret_app, err);
     if (status == STATUS_NOT_FOUND)
@@ -122,8 +138,7 @@ enum status session_find_bucket(struct session *session, const char *argument, c
     CLEANUP(reply_freep) redisReply *reply = NULL;
     size_t count = 0;
     store_call_bucket_list(&call, session->account);
-    enum status status = store_run(session->store, &call, &reply, err);
-    store_call_done(&call);
+    enum status status = session_run(session, &call, &reply, err);
     if (status != STATUS_OK || store_reply_count(reply, &count, err) != STATUS_OK)
         return err->status;
     for (size_t i = 0; i < count; i++) {

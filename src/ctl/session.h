@@ -7,7 +7,10 @@
 #include "core/error.h"
 #include "ctl/types.h"
 #include "model/app.h"
+#include "store/calls.h"
 #include "store/store.h"
+
+#include <hiredis/hiredis.h>
 
 enum { ACTOR_SIZE = 32 };
 
@@ -27,6 +30,14 @@ struct session {
 enum status session_open(struct session *session, const struct arguments *arguments,
                          struct error *err) MUST_CHECK;
 void session_close(struct session *session); /* all zeros is fine */
+
+/* Runs the call, and takes what it owns. Caller owns *ret_reply. */
+enum status session_run(struct session *session, struct store_call *call, redisReply **ret_reply,
+                        struct error *err) MUST_CHECK;
+
+/* The argument at this place if it is an id. Errors: INVALID. noun: "backup", for the text. */
+enum status session_read_id(const struct session *session, size_t place, const char *noun,
+                            const char **ret_id, struct error *err) MUST_CHECK;
 
 /* The id that an argument means: a name or the id itself. Does not ask whether it exists. */
 void session_app_id(const struct session *session, const char *argument, char id[ID_SIZE]);

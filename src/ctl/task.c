@@ -1,74 +1,41 @@
 /* Restores, prunes and verifications: asked for, listed, shown, stopped. */
+#include "admin_action.h"
 #include "command.h"
 #include "core/clock.h"
 #include "ctl/types.h"
+#include "details.h"
+#include "listing.h"
 #include "output.h"
 #include "session.h"
 #include "store/calls.h"
 #include "store/replies.h"
-#include "table.h"
 #include "text.h"
 #include "wait.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static enum status check_id(const char *argument, const char *noun, struct error *err)
-{
-    if (id_is_valid(argument))
-        return STATUS_OK;
-    return FAIL(err, STATUS_INVALID, "'%s' is not the id of a %s", argument, noun);
-}
-
 static enum status run_for_task(struct session *session, struct store_call *call,
                                 struct task *ret_task, struct error *err)
 {
     CLEANUP(reply_freep) redisReply *reply = NULL;
-    enum status status = store_run(session->store, call, &reply, err);
-    store_call_done(call);
-    if (status != STATUS_OK)
-        return status;
+    if (session_run(session, call, &reply, err) != STATUS_OK)
+        return err->status;
     return store_reply_task(reply, ret_task, err);
 }
 
 /* --- show --- */
 
-static void print_time(const char *label, int64_t wall_ms)
-{
-    char when[CLOCK_TEXT_SIZE], age[TEXT_SIZE];
-    clock_format(wall_ms, when);
-    clock_describe(clock_wall_ms() - wall_ms, age);
-    (void)printf("%-12s%s (%s ago)\n", label, when, age);
-}
-
-static void print_details(FILE *out, const char *label, const json_t *details)
-{
-    size_t index;
-    const json_t *entry;
-    json_array_foreach(details, index, entry)
-    {
-        const char *title = json_string_value(json_object_get(entry, "title"));
-        const char *text = json_string_value(json_object_get(entry, "detail"));
-        (void)fprintf(out, "%-12s%s: %s\n", label, title == NULL ? "" : title,
-                      text == NULL ? "" : text);
-    }
-}
-
 static void print_restore(const struct task *task)
 {
-    size_t index;
-    const json_t *include;
     (void)printf("%-12s%s (%s)\n", "backup", task->backup_name, task->backup);
     (void)printf("%-12s%s\n", "target", task->target[0] == '\0' ? "in place" : task->target);
-    json_array_foreach(task->includes, index, include)(void)
-        printf("%-12s%s\n", "include", json_string_value(include));
+    details_print_texts("include", task->includes);
 }
 
 static void print_task(const struct task *task)
 {
     char done[TEXT_SIZE], total[TEXT_SIZE];
-    size_t index;
-    const json_t *reason;
     text_bytes(task->bytes_done, done);
     text_bytes(task->bytes_total, total);
     (void)printf("%-12s%s\n%-12s%s\n%-12s%s (%s)\n", "id", task->id, "kind",
@@ -78,15 +45,14 @@ static void print_task(const struct task *task)
     (void)printf("%-12s%s\n%-12s%s\n", "bucket", task->bucket, "node", task->node);
     (void)printf("%-12s%s, %lld %%, %s of %s\n", "state", backup_state_name(task->state),
                  (long long)task->percent_done, done, total);
-    json_array_foreach(task->state_unready, index, reason)(void)
-        printf("%-12s%s\n", "waits", json_string_value(reason));
+    details_print_texts("waits", task->state_unready);
     if (task->hook_state != HOOK_STATE_UNSET)
         (void)printf("%-12s%s\n", "hooks", hook_state_name(task->hook_state));
     (void)printf("%-12s%s\n", "asked by", task->created_by);
-    print_time("created", task->created_ms);
-    print_time("changed", task->modified_ms);
-    print_details(stdout, "detail", task->state_details);
-    print_details(stdout, "hook", task->hook_state_details);
+    details_print_time("created", task->created_ms);
+    details_print_time("changed", task->modified_ms);
+    details_print(stdout, "detail", task->state_details);
+    details_print(stdout, "hook", task->hook_state_details);
 }
 
 static enum status print_json(const struct task *task, struct error *err)
@@ -99,15 +65,15 @@ static enum status print_json(const struct task *task, struct error *err)
 
 static enum status run_task_show(struct session *session, struct error *err)
 {
-    const struct arguments *arguments = session->arguments;
     CLEANUP(task_done) struct task task = {0};
     struct store_call call = {0};
-    if (check_id(arguments->values[0], "task", err) != STATUS_OK)
+    const char *id = NULL;
+    if (session_read_id(session, 0, "task", &id, err) != STATUS_OK)
         return err->status;
-    store_call_task_get(&call, session->account, arguments->values[0]);
+    store_call_task_get(&call, session->account, id);
     if (run_for_task(session, &call, &task, err) != STATUS_OK)
         return err->status;
-    if (arguments->output == OUTPUT_JSON)
+    if (session->arguments->output == OUTPUT_JSON)
         return print_json(&task, err);
     print_task(&task);
     return STATUS_OK;
@@ -115,52 +81,32 @@ static enum status run_task_show(struct session *session, struct error *err)
 
 /* --- list --- */
 
-static enum status add_row(struct table *table, const struct task *task, struct error *err)
+static enum status add_row(struct listing *listing, const struct task *task, struct error *err)
 {
     char percent[TEXT_SIZE], size[TEXT_SIZE], age[TEXT_SIZE];
     const char *target = task->target[0] == '\0' ? "in place" : task->target;
     (void)snprintf(percent, sizeof(percent), "%lld %%", (long long)task->percent_done);
     text_bytes(task->bytes_total, size);
     clock_describe(clock_wall_ms() - task->created_ms, age);
-    return table_add(table,
-                     (const char *[]){task->app_name, job_kind_name(task->kind),
-                                      backup_state_name(task->state), percent, size, age,
-                                      task->kind == JOB_RESTORE ? task->backup_name : "",
-                                      task->kind == JOB_RESTORE ? target : "", task->id},
-                     err);
+    return listing_add(listing,
+                       (const char *[]){task->app_name, job_kind_name(task->kind),
+                                        backup_state_name(task->state), percent, size, age,
+                                        task->kind == JOB_RESTORE ? task->backup_name : "",
+                                        task->kind == JOB_RESTORE ? target : "", task->id},
+                       err);
 }
 
-static enum status list_one(const redisReply *reply, struct table *table,
-                            struct output_array *array, struct error *err)
+static enum status add_task(struct listing *listing, const redisReply *record, struct error *err)
 {
     CLEANUP(task_done) struct task task = {0};
-    if (store_reply_task(reply, &task, err) != STATUS_OK)
+    if (store_reply_task(record, &task, err) != STATUS_OK)
         return err->status;
-    if (table != NULL)
-        return add_row(table, &task, err);
+    if (!listing->is_json)
+        return add_row(listing, &task, err);
     json_auto_t *json = NULL;
     if (task_to_json(&task, &json, err) != STATUS_OK)
         return err->status;
-    return output_array_add(array, json, err);
-}
-
-static enum status list(const redisReply *reply, enum output_form form, struct table *table,
-                        struct error *err)
-{
-    struct output_array array = {0};
-    size_t count = 0;
-    if (store_reply_count(reply, &count, err) != STATUS_OK)
-        return err->status;
-    for (size_t i = 0; i < count; i++) {
-        if (list_one(reply->element[i], form == OUTPUT_JSON ? NULL : table, &array, err) !=
-            STATUS_OK)
-            return err->status;
-    }
-    if (form == OUTPUT_JSON)
-        output_array_end(&array);
-    else
-        table_print(table, stdout);
-    return STATUS_OK;
+    return listing_add_json(listing, json, err);
 }
 
 static enum status run_task_list(struct session *session, struct error *err)
@@ -172,42 +118,23 @@ static enum status run_task_list(struct session *session, struct error *err)
 
     struct app app = {0};
     struct store_call call = {0};
-    CLEANUP(reply_freep) redisReply *reply = NULL;
     bool of_one = session->arguments->count > 0;
     if (of_one && session_find_app(session, session->arguments->values[0], &app, err) != STATUS_OK)
         return err->status;
     store_call_task_list(&call, session->account, of_one ? app.id : NULL);
-    enum status status = store_run(session->store, &call, &reply, err);
-    store_call_done(&call);
-    if (status != STATUS_OK)
-        return status;
-    struct table table;
-    table_init(&table, titles, RIGHT);
-    status = list(reply, session->arguments->output, &table, err);
-    table_done(&table);
-    return status;
+    return listing_run(session, &call, titles, RIGHT, add_task, err);
 }
 
 /* --- cancel --- */
 
 static enum status run_task_cancel(struct session *session, struct error *err)
 {
-    const char *id = session->arguments->values[0];
+    struct admin_begun begun = {.noun = "task", .participle = "canceled", .state = "canceling"};
     struct store_call call = {0};
-    CLEANUP(reply_freep) redisReply *reply = NULL;
-    if (check_id(id, "task", err) != STATUS_OK)
+    if (session_read_id(session, 0, "task", &begun.id, err) != STATUS_OK)
         return err->status;
-    store_call_task_cancel(&call, session->account, id, session->actor, NULL);
-    enum status status = store_run(session->store, &call, &reply, err);
-    store_call_done(&call);
-    if (status != STATUS_OK || store_reply_nothing(reply, err) != STATUS_OK)
-        return err->status;
-    if (session->arguments->output == OUTPUT_JSON) {
-        json_auto_t *json = json_pack("{s:s, s:s}", "id", id, "state", "canceling");
-        return output_json(json, err);
-    }
-    (void)printf("task %s is being canceled\n", id);
-    return STATUS_OK;
+    store_call_task_cancel(&call, session->account, begun.id, session->actor, NULL);
+    return admin_action_begin(session, &call, &begun, err);
 }
 
 /* --- restore, prune, verify --- */
@@ -224,8 +151,8 @@ static enum status await(struct session *session, const char *id, struct error *
         return STATUS_OK;
     }
     session->exit_code = task.state == BACKUP_COMPLETED ? CTL_EXIT_OK : CTL_EXIT_FAILED;
-    print_details(stderr, "detail", task.state_details);
-    print_details(stderr, "hook", task.hook_state_details);
+    details_print(stderr, "detail", task.state_details);
+    details_print(stderr, "hook", task.hook_state_details);
     if (session->arguments->output == OUTPUT_JSON)
         return print_json(&task, err);
     (void)printf("%s %s of %s: %s\n", job_kind_name(task.kind), task.id, task.app_name,
@@ -262,8 +189,6 @@ static enum status ask(struct session *session, struct store_task_create *create
 
 static enum status check_restore(const struct arguments *arguments, struct error *err)
 {
-    if (check_id(arguments->values[0], "backup", err) != STATUS_OK)
-        return err->status;
     if ((arguments->target != NULL) == arguments->in_place)
         return FAIL(err, STATUS_INVALID, "one of --target DIR and --in-place is needed");
     if (arguments->in_place && arguments->include_count > 0)
@@ -280,7 +205,9 @@ static enum status check_restore(const struct arguments *arguments, struct error
 static enum status run_restore(struct session *session, struct error *err)
 {
     const struct arguments *arguments = session->arguments;
-    if (check_restore(arguments, err) != STATUS_OK)
+    const char *backup = NULL;
+    if (session_read_id(session, 0, "backup", &backup, err) != STATUS_OK ||
+        check_restore(arguments, err) != STATUS_OK)
         return err->status;
     json_auto_t *includes = json_array();
     for (size_t i = 0; i < arguments->include_count; i++) {
@@ -290,7 +217,7 @@ static enum status run_restore(struct session *session, struct error *err)
     }
     struct store_task_create create = {
         .kind = JOB_RESTORE,
-        .backup = arguments->values[0],
+        .backup = backup,
         .target = arguments->target,
         .includes = includes,
     };

@@ -1,7 +1,7 @@
 #include "command.h"
+#include "listing.h"
 #include "output.h"
 #include "session.h"
-#include "table.h"
 
 #include <stdio.h>
 
@@ -59,44 +59,29 @@ static enum status run_token_revoke(struct session *session, struct error *err)
     return STATUS_OK;
 }
 
-static enum status list_json(const struct account *account, struct error *err)
+static enum status add_token(struct listing *listing, const struct token *token, struct error *err)
 {
-    struct output_array array = {0};
-    for (size_t i = 0; i < account->token_count; i++) {
-        const struct token *token = &account->tokens[i];
-        json_auto_t *json = json_pack("{s:s, s:s, s:s}", "name", token->name, "role",
-                                      role_name(token->role), "id", token->id);
-        if (json == NULL)
-            return FAIL(err, STATUS_NO_MEMORY, "tokens");
-        if (output_array_add(&array, json, err) != STATUS_OK)
-            return err->status;
-    }
-    output_array_end(&array);
-    return STATUS_OK;
-}
-
-static enum status list_table(const struct account *account, struct error *err)
-{
-    static const char *const titles[] = {"NAME", "ROLE", "ID", NULL};
-    struct table table;
-    table_init(&table, titles, 0);
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < account->token_count && status == STATUS_OK; i++) {
-        const struct token *token = &account->tokens[i];
-        status = table_add(&table, (const char *[]){token->name, role_name(token->role), token->id},
-                           err);
-    }
-    if (status == STATUS_OK)
-        table_print(&table, stdout);
-    table_done(&table);
-    return status;
+    const char *role = role_name(token->role);
+    if (!listing->is_json)
+        return listing_add(listing, (const char *[]){token->name, role, token->id}, err);
+    json_auto_t *json =
+        json_pack("{s:s, s:s, s:s}", "name", token->name, "role", role, "id", token->id);
+    if (json == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "tokens");
+    return listing_add_json(listing, json, err);
 }
 
 static enum status run_token_list(struct session *session, struct error *err)
 {
+    static const char *const titles[] = {"NAME", "ROLE", "ID", NULL};
     const struct account *account = account_of(session);
-    return session->arguments->output == OUTPUT_JSON ? list_json(account, err)
-                                                     : list_table(account, err);
+    CLEANUP(listing_done) struct listing listing;
+    listing_init(&listing, session, titles, 0);
+    for (size_t i = 0; i < account->token_count; i++)
+        if (add_token(&listing, &account->tokens[i], err) != STATUS_OK)
+            return err->status;
+    listing_end(&listing);
+    return STATUS_OK;
 }
 
 /* clang-format off */

@@ -33,18 +33,16 @@ static enum status catch_interrupt(struct error *err)
     return STATUS_OK;
 }
 
-static enum status get_backup(struct session *session, const char *id, struct backup *ret_backup,
-                              struct error *err)
-{
-    struct store_call call = {0};
-    CLEANUP(reply_freep) redisReply *reply = NULL;
-    store_call_backup_get(&call, session->account, NULL, id);
-    enum status status = store_run(session->store, &call, &reply, err);
-    store_call_done(&call);
-    if (status != STATUS_OK)
-        return status;
-    return store_reply_backup(reply, ret_backup, err);
-}
+/* What is followed: a backup, or a task. */
+struct follow {
+    struct session *session;
+    const char *id;
+    const char *job; /* NULL: the record says it */
+    void *record;    /* as it was seen last */
+    /* Reads the record anew, and what there is to show of it. */
+    enum status (*look)(struct follow *follow, struct progress_sample *ret_sample,
+                        struct error *err);
+};
 
 /* Only for show: whatever goes wrong, the stage is not known then. */
 static void get_stage(struct session *session, const char *job_id, char stage[PROGRESS_STAGE_SIZE])
@@ -54,27 +52,64 @@ static void get_stage(struct session *session, const char *job_id, char stage[PR
     struct error err = {0};
     struct job job = {0};
     store_call_job_get(&call, job_id);
-    enum status status = store_run(session->store, &call, &reply, &err);
-    store_call_done(&call);
+    enum status status = session_run(session, &call, &reply, &err);
     if (status == STATUS_OK && store_reply_job(reply, &job, &err) == STATUS_OK)
         (void)snprintf(stage, PROGRESS_STAGE_SIZE, "%.31s", job.stage);
 }
 
-static void show(struct session *session, struct progress *progress, const struct backup *backup,
-                 const char *job)
+static void sample_reason(const json_t *state_unready, struct progress_sample *sample)
 {
-    struct progress_sample sample = {
-        .state = backup->state,
-        .percent = backup->percent_done,
-        .bytes_done = backup->bytes_done,
-        .bytes_total = backup->bytes_total,
-    };
-    const char *reason = json_string_value(json_array_get(backup->state_unready, 0));
+    const char *reason = json_string_value(json_array_get(state_unready, 0));
     if (reason != NULL)
-        (void)snprintf(sample.reason, sizeof(sample.reason), "%.127s", reason);
-    if (backup->state == BACKUP_DISCOVERING || backup->state == BACKUP_RUNNING)
-        get_stage(session, job, sample.stage);
-    progress_update(progress, &sample, clock_mono_ms());
+        (void)snprintf(sample->reason, sizeof(sample->reason), "%.127s", reason);
+}
+
+static enum status look_at_backup(struct follow *follow, struct progress_sample *ret_sample,
+                                  struct error *err)
+{
+    struct store_call call = {0};
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    struct backup now = {0};
+    store_call_backup_get(&call, follow->session->account, NULL, follow->id);
+    if (session_run(follow->session, &call, &reply, err) != STATUS_OK ||
+        store_reply_backup(reply, &now, err) != STATUS_OK)
+        return err->status;
+    backup_done(follow->record);
+    memcpy(follow->record, &now, sizeof(now));
+    *ret_sample = (struct progress_sample){
+        .state = now.state,
+        .percent = now.percent_done,
+        .bytes_done = now.bytes_done,
+        .bytes_total = now.bytes_total,
+    };
+    sample_reason(now.state_unready, ret_sample);
+    if (now.state == BACKUP_DISCOVERING || now.state == BACKUP_RUNNING)
+        get_stage(follow->session, follow->job, ret_sample->stage);
+    return STATUS_OK;
+}
+
+static enum status look_at_task(struct follow *follow, struct progress_sample *ret_sample,
+                                struct error *err)
+{
+    struct store_call call = {0};
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    struct task now = {0};
+    store_call_task_get(&call, follow->session->account, follow->id);
+    if (session_run(follow->session, &call, &reply, err) != STATUS_OK ||
+        store_reply_task(reply, &now, err) != STATUS_OK)
+        return err->status;
+    task_done(follow->record);
+    memcpy(follow->record, &now, sizeof(now));
+    *ret_sample = (struct progress_sample){
+        .state = now.state,
+        .percent = now.percent_done,
+        .bytes_done = now.bytes_done,
+        .bytes_total = now.bytes_total,
+    };
+    sample_reason(now.state_unready, ret_sample);
+    if (now.state == BACKUP_RUNNING)
+        get_stage(follow->session, now.job, ret_sample->stage);
+    return STATUS_OK;
 }
 
 static bool has_ended(enum backup_state state)
@@ -82,115 +117,66 @@ static bool has_ended(enum backup_state state)
     return state == BACKUP_COMPLETED || state == BACKUP_FAILED || state == BACKUP_REMOVED;
 }
 
-static enum status follow(struct session *session, const char *id, const char *job,
-                          struct progress *progress, struct backup *backup, struct error *err)
+/* Looks and shows what is seen. Redis may be away for a while. */
+static enum status look(struct follow *follow, struct progress *progress,
+                        struct progress_sample *ret_sample, int64_t *seen_ms, struct error *err)
+{
+    enum status status = follow->look(follow, ret_sample, err);
+    int64_t now_ms = clock_mono_ms();
+    if (status != STATUS_OK)
+        return status_is_transient(status) && now_ms - *seen_ms <= AWAY_MAX_MS ? STATUS_OK : status;
+    *seen_ms = now_ms;
+    progress_update(progress, ret_sample, now_ms);
+    return STATUS_OK;
+}
+
+static enum status look_until_it_ends(struct follow *follow, struct progress *progress,
+                                      bool *ret_interrupted, struct error *err)
 {
     int64_t seen_ms = clock_mono_ms();
-    while (interrupted == 0) {
-        struct backup now = {0};
-        enum status status = get_backup(session, id, &now, err);
-        if (status == STATUS_OK) {
-            seen_ms = clock_mono_ms();
-            backup_done(backup);
-            *backup = now;
-            show(session, progress, backup, job);
-            if (has_ended(backup->state))
-                break;
-        } else if (!status_is_transient(status) || clock_mono_ms() - seen_ms > AWAY_MAX_MS) {
-            return status;
-        }
-        (void)nanosleep(&(struct timespec){.tv_nsec = POLL_MS * 1000000L}, NULL);
+    struct progress_sample sample = {0};
+    while (interrupted == 0 && !has_ended(sample.state)) {
+        if (look(follow, progress, &sample, &seen_ms, err) != STATUS_OK)
+            return error_status(err);
+        if (!has_ended(sample.state))
+            (void)nanosleep(&(struct timespec){.tv_nsec = POLL_MS * 1000000L}, NULL);
     }
+    *ret_interrupted = !has_ended(sample.state);
     return STATUS_OK;
+}
+
+static enum status run(struct follow *follow, bool *ret_interrupted, struct error *err)
+{
+    struct progress progress;
+    if (catch_interrupt(err) != STATUS_OK)
+        return err->status;
+    progress_init(&progress, stderr);
+    enum status status = look_until_it_ends(follow, &progress, ret_interrupted, err);
+    progress_end(&progress);
+    return status;
 }
 
 enum status wait_for_backup(struct session *session, const char *id, const char *job,
                             struct backup *ret_backup, bool *ret_interrupted, struct error *err)
 {
-    struct progress progress;
-    struct backup backup = {0};
-    if (catch_interrupt(err) != STATUS_OK)
-        return err->status;
-    progress_init(&progress, stderr);
-    enum status status = follow(session, id, job, &progress, &backup, err);
-    progress_end(&progress);
-    if (status != STATUS_OK) {
-        backup_done(&backup);
+    CLEANUP(backup_done) struct backup backup = {0};
+    struct follow follow = {
+        .session = session, .id = id, .job = job, .record = &backup, .look = look_at_backup};
+    if (run(&follow, ret_interrupted, err) != STATUS_OK)
         return FAIL_IN(err, "wait for backup %s", id);
-    }
-    *ret_interrupted = !has_ended(backup.state);
     *ret_backup = backup;
-    return STATUS_OK;
-}
-
-/* --- tasks --- */
-
-static enum status get_task(struct session *session, const char *id, struct task *ret_task,
-                            struct error *err)
-{
-    struct store_call call = {0};
-    CLEANUP(reply_freep) redisReply *reply = NULL;
-    store_call_task_get(&call, session->account, id);
-    enum status status = store_run(session->store, &call, &reply, err);
-    store_call_done(&call);
-    if (status != STATUS_OK)
-        return status;
-    return store_reply_task(reply, ret_task, err);
-}
-
-static void show_task(struct session *session, struct progress *progress, const struct task *task)
-{
-    struct progress_sample sample = {
-        .state = task->state,
-        .percent = task->percent_done,
-        .bytes_done = task->bytes_done,
-        .bytes_total = task->bytes_total,
-    };
-    const char *reason = json_string_value(json_array_get(task->state_unready, 0));
-    if (reason != NULL)
-        (void)snprintf(sample.reason, sizeof(sample.reason), "%.127s", reason);
-    if (task->state == BACKUP_RUNNING)
-        get_stage(session, task->job, sample.stage);
-    progress_update(progress, &sample, clock_mono_ms());
-}
-
-static enum status follow_task(struct session *session, const char *id, struct progress *progress,
-                               struct task *task, struct error *err)
-{
-    int64_t seen_ms = clock_mono_ms();
-    while (interrupted == 0) {
-        struct task now = {0};
-        enum status status = get_task(session, id, &now, err);
-        if (status == STATUS_OK) {
-            seen_ms = clock_mono_ms();
-            task_done(task);
-            *task = now;
-            show_task(session, progress, task);
-            if (has_ended(task->state))
-                break;
-        } else if (!status_is_transient(status) || clock_mono_ms() - seen_ms > AWAY_MAX_MS) {
-            return status;
-        }
-        (void)nanosleep(&(struct timespec){.tv_nsec = POLL_MS * 1000000L}, NULL);
-    }
+    backup = (struct backup){0};
     return STATUS_OK;
 }
 
 enum status wait_for_task(struct session *session, const char *id, struct task *ret_task,
                           bool *ret_interrupted, struct error *err)
 {
-    struct progress progress;
-    struct task task = {0};
-    if (catch_interrupt(err) != STATUS_OK)
-        return err->status;
-    progress_init(&progress, stderr);
-    enum status status = follow_task(session, id, &progress, &task, err);
-    progress_end(&progress);
-    if (status != STATUS_OK) {
-        task_done(&task);
+    CLEANUP(task_done) struct task task = {0};
+    struct follow follow = {.session = session, .id = id, .record = &task, .look = look_at_task};
+    if (run(&follow, ret_interrupted, err) != STATUS_OK)
         return FAIL_IN(err, "wait for task %s", id);
-    }
-    *ret_interrupted = !has_ended(task.state);
     *ret_task = task;
+    task = (struct task){0};
     return STATUS_OK;
 }

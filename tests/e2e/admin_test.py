@@ -280,7 +280,7 @@ class AdminTest(unittest.TestCase):
             node.create("--wait")
             self.assertIn("Nothing needs you.", node.ctl("status").stdout)
 
-    def test_a_lever_needs_no_account(self):
+    def test_what_an_admin_does_needs_no_account(self):
         with Node() as node:
             node.write_config(accounts=[{"id": ACCOUNT, "name": "main"},
                                         {"id": str(uuid.uuid4()), "name": "other"}])
