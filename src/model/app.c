@@ -1,9 +1,9 @@
 #include "model/app.h"
 
 #include "fields.h"
-#include "metadata.h"
 #include "model/detail.h"
 #include "model/node.h"
+#include "resource_json.h"
 #include "stable_id.h"
 
 #include <stdlib.h>

@@ -1,32 +1,20 @@
 /* What a caller may ask of an app: to be restored in place. */
 #include "core/json.h"
-#include "fields.h"
 #include "model/app.h"
 #include "request_fields.h"
-
-#include <string.h>
-
-static enum status check_version(const json_t *body, struct error *err)
-{
-    static const char *const versions[] = {"", "2.0", "2.1", "2.2"};
-    const char *text = NULL;
-    if (json_get_text(body, "version", &text, err) != STATUS_OK)
-        return err->status;
-    if (NAMES_FIND(versions, text) == 0)
-        return request_refuse_value("version", "\"2.0\", \"2.1\" or \"2.2\"", text, err);
-    return STATUS_OK;
-}
 
 static enum status read_request(const json_t *body, struct app_restore_request *request,
                                 struct error *err)
 {
     static const char *const known[] = {"type",       "version",       "backupID",
                                         "snapshotID", "restoreFilter", NULL};
+    static const char *const versions[] = {"2.0", "2.1", "2.2", NULL};
+    char version[VERSION_SIZE];
     if (!json_is_object(body))
         return FAIL(err, STATUS_INVALID, "the body must be an object");
     if (json_refuse_unknown(body, known, err) != STATUS_OK ||
         request_read_type(body, APP_TYPE, err) != STATUS_OK ||
-        check_version(body, err) != STATUS_OK ||
+        request_read_version(body, versions, version, err) != STATUS_OK ||
         request_read_id(body, "backupID", request->backup, err) != STATUS_OK ||
         request_read_id(body, "snapshotID", request->snapshot, err) != STATUS_OK)
         return err->status;

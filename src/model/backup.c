@@ -1,8 +1,7 @@
 #include "model/backup.h"
 
-#include "core/clock.h"
 #include "fields.h"
-#include "metadata.h"
+#include "resource_json.h"
 
 #include <string.h>
 
@@ -124,26 +123,6 @@ static json_t *labels_to_json(const struct backup *backup)
         return NULL;
     }
     return labels;
-}
-
-/* What is NULL is left out by "s:o*". */
-static json_t *optional_text(const char *text)
-{
-    return *text == '\0' ? NULL : json_string(text);
-}
-
-static json_t *optional_count(bool known, int64_t count)
-{
-    return known ? json_integer(count) : NULL;
-}
-
-static json_t *optional_time(int64_t wall_ms)
-{
-    if (wall_ms <= 0)
-        return NULL;
-    char text[CLOCK_TEXT_SIZE];
-    clock_format(wall_ms, text);
-    return json_string(text);
 }
 
 static json_t *optional_details(bool known, json_t *details)

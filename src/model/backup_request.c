@@ -16,33 +16,6 @@ enum { LABELS_MAX = 64, LABEL_TEXT_MAX = 255 };
 
 #define READ_ONLY_PREFIX "astra.netapp.io/labels/read-only/"
 
-static enum status read_version(const json_t *body, char version[VERSION_SIZE], struct error *err)
-{
-    static const char *const versions[] = {"", "1.0", "1.1", "1.2"};
-    const char *text = NULL;
-    if (json_get_text(body, "version", &text, err) != STATUS_OK)
-        return err->status;
-    size_t found = NAMES_FIND(versions, text);
-    if (found == 0)
-        return request_refuse_value("version", "\"1.0\", \"1.1\" or \"1.2\"", text, err);
-    memcpy(version, versions[found], strlen(versions[found]) + 1);
-    return STATUS_OK;
-}
-
-static enum status read_name(const json_t *body, char name[NAME_SIZE], struct error *err)
-{
-    const char *text = NULL;
-    if (json_get_optional_text(body, "name", &text, err) != STATUS_OK)
-        return err->status;
-    if (text == NULL)
-        return STATUS_OK;
-    if (!name_is_label(text))
-        return request_refuse_value(
-            "name", "1 to 63 characters of a-z, 0-9 and '-', with no '-' at either end", text, err);
-    memcpy(name, text, strlen(text) + 1);
-    return STATUS_OK;
-}
-
 static enum status check_label_text(const json_t *label, const char *field, size_t min,
                                     struct error *err)
 {
@@ -136,15 +109,16 @@ static enum status read_request(const json_t *body, struct backup_request *reque
 {
     static const char *const known[] = {"type",       "version",  "name", "bucketID",
                                         "snapshotID", "metadata", NULL};
+    static const char *const versions[] = {"1.0", "1.1", "1.2", NULL};
     if (!json_is_object(body))
         return FAIL(err, STATUS_INVALID, "the body must be an object");
     if (json_refuse_unknown(body, known, err) != STATUS_OK)
         return err->status;
     if (request_read_type(body, BACKUP_TYPE, err) != STATUS_OK)
         return err->status;
-    if (read_version(body, request->version, err) != STATUS_OK)
+    if (request_read_version(body, versions, request->version, err) != STATUS_OK)
         return err->status;
-    if (read_name(body, request->name, err) != STATUS_OK)
+    if (request_read_name(body, request->name, err) != STATUS_OK)
         return err->status;
     if (request_read_id(body, "bucketID", request->bucket, err) != STATUS_OK)
         return err->status;

@@ -1,7 +1,7 @@
 #include "model/bucket.h"
 
 #include "fields.h"
-#include "metadata.h"
+#include "resource_json.h"
 #include "stable_id.h"
 
 #include <stdio.h>

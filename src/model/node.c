@@ -2,8 +2,8 @@
 
 #include "core/clock.h"
 #include "fields.h"
-#include "metadata.h"
 #include "model/detail.h"
+#include "resource_json.h"
 #include "stable_id.h"
 
 #include <stdio.h>
@@ -28,11 +28,6 @@ enum status node_set_field(struct node *node, const char *field, const char *val
                            struct error *err)
 {
     return FIELDS_SET(fields, node, field, value, err);
-}
-
-static json_t *optional_id(const char *id)
-{
-    return *id == '\0' ? NULL : json_string(id);
 }
 
 static json_t *state_unready(const struct node *node, bool alive)
@@ -66,7 +61,7 @@ enum status node_to_json(const struct node *node, const char *account, const cha
                   alive ? "running" : "removed", "stateUnready", state_unready(node, alive),
                   "managedState", "managed", "managedStateUnready", "managedTimestamp", started,
                   "inUse", "true", "clusterType", "kubernetes", "cloudID", cloud, "defaultBucketID",
-                  optional_id(default_bucket), "metadata",
+                  optional_text(default_bucket), "metadata",
                   metadata_new(json_array(), node->started_ms, node->heartbeat_ms, ""));
     if (json == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "node '%s' as JSON", node->name);
@@ -83,7 +78,7 @@ enum status cloud_to_json(const char *account, const char *default_bucket, json_
     json_t *json =
         json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:[], s:o*, s:o}", "type", CLOUD_TYPE, "version",
                   CLOUD_VERSION, "id", id, "name", "private", "cloudType", "private", "state",
-                  "running", "stateUnready", "defaultBucketID", optional_id(default_bucket),
+                  "running", "stateUnready", "defaultBucketID", optional_text(default_bucket),
                   "metadata", metadata_new(json_array(), 0, 0, ""));
     if (json == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "cloud of account '%s' as JSON", account);

@@ -1,8 +1,8 @@
 #include "model/task.h"
 
 #include "core/cleanup.h"
-#include "core/clock.h"
 #include "fields.h"
+#include "resource_json.h"
 
 #include <string.h>
 
@@ -72,24 +72,6 @@ enum status task_set_field(struct task *task, const char *field, const char *val
     return FIELDS_SET(fields, task, field, value, err);
 }
 
-/* What is NULL is left out by "s:o*". */
-static json_t *optional_text(const char *text)
-{
-    return *text == '\0' ? NULL : json_string(text);
-}
-
-static json_t *optional_count(int64_t count)
-{
-    return count < 0 ? NULL : json_integer(count);
-}
-
-static json_t *time_text(int64_t wall_ms)
-{
-    char text[CLOCK_TEXT_SIZE];
-    clock_format(wall_ms, text);
-    return json_string(text);
-}
-
 static enum status add_restore(const struct task *task, json_t *json, struct error *err)
 {
     json_auto_t *part =
@@ -109,8 +91,9 @@ enum status task_to_json(const struct task *task, json_t **ret_json, struct erro
         task->id, "kind", job_kind_names[task->kind], "app", task->app, "appName", task->app_name,
         "bucket", task->bucket, "node", task->node, "state", backup_state_names[task->state],
         "stateUnready", task->state_unready, "stateDetails", task->state_details, "totalBytes",
-        optional_count(task->bytes_total), "bytesDone", optional_count(task->bytes_done),
-        "percentDone", (json_int_t)task->percent_done, "createdBy", task->created_by, "created",
+        optional_count(task->bytes_total >= 0, task->bytes_total), "bytesDone",
+        optional_count(task->bytes_done >= 0, task->bytes_done), "percentDone",
+        (json_int_t)task->percent_done, "createdBy", task->created_by, "created",
         time_text(task->created_ms), "modified", time_text(task->modified_ms));
     if (json == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "task '%s' as JSON", task->id);
