@@ -286,7 +286,9 @@ class Backups(Service):
             self.assertIn(backup["id"], [item["id"] for item in answer.json["items"]])
 
     def test_include_projects_and_limit_cuts(self):
-        first, second = self.create(WIKI), self.create(WIKI)
+        first = self.create(WIKI)
+        time.sleep(0.002)  # those of one millisecond are in the order of their ids
+        second = self.create(WIKI)
 
         answer = self.client.get(self.backups(WIKI, "?include=id,state,scheduleID,name,name"))
         rows = {row[0]: row for row in answer.json["items"]}
