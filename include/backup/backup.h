@@ -75,7 +75,9 @@ struct backup_plan {
     const json_t *labels;   /* array of {name, value} */
     const struct app_definition *app;
     const char *undo_directory;
-    size_t threads; /* that read and store files; 0: one for each processor */
+    const struct error *paid; /* by the caller, what a dead attempt of the job owes: OK, or why it
+                                 could not be; NULL: it is paid first */
+    size_t threads;           /* that read and store files; 0: one for each processor */
 };
 
 /* Fills *result also on failure, as far as it came; it has been initialised by the caller. A backup

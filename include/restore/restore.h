@@ -73,7 +73,9 @@ struct restore_plan {
                              latest with the tag "backup=<id>" */
     const struct app_definition *app;
     const char *undo_directory;
-    const char *target;          /* absolute; NULL: in place */
+    const struct error *paid; /* by the caller, what a dead attempt of the job owes: OK, or why it
+                                 could not be; NULL: it is paid first */
+    const char *target;       /* absolute; NULL: in place */
     const char *const *includes; /* NULL-terminated, or NULL: all */
     unsigned threads;            /* 0: as many as processors */
 };

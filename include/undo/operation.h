@@ -32,6 +32,7 @@ struct operation {
     const struct app_definition *app;
     const char *job, *backup; /* ids */
     const char *undo_directory;
+    const struct error *paid; /* what a dead attempt owes, and how that ended; NULL: it is to be */
     void *owner;
     operation_describe_fn *describe;
     struct work_result *result;
@@ -63,8 +64,9 @@ enum status operation_confirm(struct operation *operation, struct error *err) MU
 enum status operation_check_volumes(const struct operation *operation, size_t *ret_count,
                                     struct error *err) MUST_CHECK;
 
-/* Pays what a dead attempt of this job has left. A failure is a detail of the state: its hooks'
- * failures are news, and no reason to give up. */
+/* Pays what a dead attempt of this job has left, unless the caller has: the hooks of which one has
+ * just failed are not run a second time. A failure is a detail of the state: it is news, and no
+ * reason to give up. */
 void operation_pay_predecessor(struct operation *operation);
 
 /* Runs the app's hooks of a stage before a step; fails if one of them aborts. */

@@ -171,6 +171,7 @@ enum status backup_run(const struct backup_plan *plan, struct work_result *resul
                 .job = plan->job,
                 .backup = plan->backup,
                 .undo_directory = plan->undo_directory,
+                .paid = plan->paid,
                 .owner = &context,
                 .describe = context_describe,
                 .result = result,

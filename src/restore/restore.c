@@ -247,6 +247,7 @@ enum status restore_run(const struct restore_plan *plan, struct work_result *res
                 .job = plan->job,
                 .backup = plan->backup,
                 .undo_directory = plan->undo_directory,
+                .paid = plan->paid,
                 .owner = &restore,
                 .describe = restore_describe,
                 .result = result,

@@ -113,8 +113,11 @@ enum status operation_check_volumes(const struct operation *operation, size_t *r
 void operation_pay_predecessor(struct operation *operation)
 {
     struct error failure = {0};
-    if (undo_job(operation->undo_directory, operation->job, &failure) != STATUS_OK)
-        detail_add_error(operation->result->state_details, "undo of an earlier attempt", &failure);
+    const struct error *paid = operation->paid;
+    if (paid == NULL && undo_job(operation->undo_directory, operation->job, &failure) != STATUS_OK)
+        paid = &failure;
+    if (paid != NULL && paid->status != STATUS_OK)
+        detail_add_error(operation->result->state_details, "undo of an earlier attempt", paid);
 }
 
 static void note_hooks(struct operation *operation, const struct hooks_result *hooks)

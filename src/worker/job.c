@@ -101,10 +101,9 @@ static enum status make_room(struct run *run, struct error *err)
     if (job_lock_take(&run->lock, run->node.directories.locks, run->job.id, LOCK_PATIENCE_MS,
                       err) != STATUS_OK)
         return err->status;
-    struct error undo_err = {0};
-    if (undo_job(run->node.directories.undo, run->job.id, &undo_err) != STATUS_OK)
-        log_event(LOG_LEVEL_WARNING, EVENT_UNWIND_FAILED, LOG_TEXT("code", undo_err.reason),
-                  LOG_TEXT("reason", undo_err.text));
+    if (undo_job(run->node.directories.undo, run->job.id, &run->unwound) != STATUS_OK)
+        log_event(LOG_LEVEL_WARNING, EVENT_UNWIND_FAILED, LOG_TEXT("code", run->unwound.reason),
+                  LOG_TEXT("reason", run->unwound.text));
     if (!job_kind_table[run->job.kind].holds_app)
         return STATUS_OK;
     return pending_thaws_pay(&run->thaws, &run->node.directories, app_name(run), run->job.id,

@@ -20,6 +20,7 @@ static enum status back_up(struct run *run, const struct work *work, struct erro
         .labels = backup->labels,
         .app = run->app,
         .undo_directory = run->node.directories.undo,
+        .paid = &run->unwound,
     };
     return backup_run(&plan, &run->result, err);
 }

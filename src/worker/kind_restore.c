@@ -45,6 +45,7 @@ static enum status run_restore(struct run *run, const struct work *work, struct 
         .snapshot = task->repository_snapshot[0] == '\0' ? NULL : task->repository_snapshot,
         .app = run->app,
         .undo_directory = run->node.directories.undo,
+        .paid = &run->unwound,
         .target = in_place ? NULL : task->target,
         .includes = includes,
     };

@@ -25,6 +25,7 @@ struct run {
     const struct app_definition *app; /* NULL: the node does not define it */
     struct job_lock lock;
     struct pending_thaws thaws; /* owed to the app by earlier jobs */
+    struct error unwound;       /* of an earlier attempt, what was owed: OK, or why it still is */
     struct lease *lease;
     struct job_log log;
     struct work_result result;

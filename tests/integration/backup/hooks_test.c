@@ -339,6 +339,28 @@ Test(hooks, of_a_dead_attempt_are_undone_by_the_next_one_itself)
                  "pre-snapshot freeze backup; post-snapshot thaw backup; post-backup z backup"));
 }
 
+/* The retry of a job, as a worker makes it: a hook that fails there is not run a second time. */
+Test(hooks, of_a_dead_attempt_are_not_run_again_where_the_caller_has_run_them)
+{
+    struct error err = {0};
+    struct error paid = {0};
+    add_all_hooks();
+    backup_fixture_add_hook(&fixture, HOOK_POST_SNAPSHOT, "stuck", "[ -e \"$0/free\" ]", false);
+    die_at("snapshot");
+    cr_assert(
+        not(eq(int, (int)undo_job(fixture.plan.undo_directory, FIXTURE_JOB, &paid), STATUS_OK)));
+    scratch_shell(&fixture.scratch, "rm log; touch free");
+    fixture.plan.paid = &paid;
+
+    cr_assert(eq(int, (int)backup_run(&fixture.plan, &result, &err), STATUS_OK), "%s", err.text);
+
+    cr_expect(eq(str, fixture_log(),
+                 "pre-backup a backup; pre-snapshot freeze backup; post-snapshot thaw backup; "
+                 "post-snapshot stuck backup; post-backup z backup"));
+    cr_expect(eq(sz, json_array_size(result.state_details), 1));
+    backup_fixture_check(&fixture);
+}
+
 static char *snapshots_on(const struct loop_device *device)
 {
     static char text[1024];
