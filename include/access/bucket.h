@@ -17,22 +17,23 @@
 
 struct object_store;
 
-/* cancel and bandwidth are borrowed and may be NULL; what they mean: bucket/object_store.h. */
+/* What a bucket is opened for. cancel and bandwidth are borrowed and may be NULL;
+ * bucket/object_store.h says what they do. */
 struct access_bucket_use {
     const char *below; /* "": the whole bucket; an app's id: its repository */
     const struct cancel *cancel;
     struct bandwidth *bandwidth;
 };
 
-/* Errors: UNAVAILABLE, reason "bucket_unreachable", for a directory that is not there now, or that
- * is not this bucket: a mount may be late. Of S3, the keys are read, but nothing is asked yet.
- * Caller owns *ret_store. */
+/* Opens a bucket. UNAVAILABLE, reason "bucket_unreachable": a directory is not there now, or is not
+ * this bucket; a mount may be late. For S3 the keys are read, but nothing is asked yet. Caller owns
+ * *ret_store. */
 enum status access_bucket_open(const struct bucket_definition *definition,
                                const struct access_bucket_use *use, struct object_store **ret_store,
                                struct error *err) MUST_CHECK;
 
-/* The same without a use for it: is the directory there, and is it this bucket? Of S3 it knows
- * nothing, and is content. */
+/* Is the directory there, and is it this bucket? The errors are those of access_bucket_open(). It
+ * asks no S3 server: such a bucket passes. */
 enum status access_bucket_check(const struct bucket_definition *definition, struct error *err)
     MUST_CHECK;
 

@@ -28,7 +28,7 @@
 
 /* Where a job stands. Pointers are borrowed during the callback. */
 struct work_report {
-    enum backup_state state; /* of a backup DISCOVERING, then RUNNING when the upload begins */
+    enum backup_state state; /* a backup is DISCOVERING, then RUNNING from the upload on */
     const char *stage;       /* as the header of the job's kind names them under Order */
     int64_t bytes_done;      /* -1 before totals are known */
     int64_t bytes_total;
@@ -36,8 +36,8 @@ struct work_report {
     enum hook_state hook_state;
     const json_t *hook_state_details;
     const json_t *state_details;
-    const struct snapshot_plan *volumes; /* with the driver of each, */
-    size_t volume_count;                 /* from the stage snapshot on; 0 before */
+    const struct snapshot_plan *volumes; /* with the driver of each */
+    size_t volume_count;                 /* 0 before the stage snapshot */
     bool confirm; /* what follows cannot be taken back: ask now whether the claim still holds */
 };
 
@@ -81,13 +81,13 @@ void work_result_done(struct work_result *result);
 enum status work_report_stage(const struct work *work, const char *stage,
                               const struct work_result *result, struct error *err) MUST_CHECK;
 
-/* The bucket, at the app's repository. UNAVAILABLE, reason "bucket_unreachable": there is no such
- * bucket now. */
+/* Opens the bucket at the app's repository. UNAVAILABLE, reason "bucket_unreachable": there is no
+ * such bucket now. */
 enum status work_open_store(const struct work *work, struct object_store **ret_store,
                             struct error *err) MUST_CHECK;
 
-/* The app's repository in the store, with the key that is known if it fits. create: it is made
- * where there is none, which is NOT_FOUND otherwise. */
+/* Opens the app's repository in the store, with the key that is known if it fits. create: it is
+ * made where there is none, which is NOT_FOUND otherwise. */
 enum status work_open_repository(const struct work *work, struct object_store *store, bool create,
                                  struct repository **ret_repository, struct error *err) MUST_CHECK;
 

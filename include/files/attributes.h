@@ -1,6 +1,8 @@
 /*
  * Attributes: what a node holds beside its content: times, owner with name, extended attributes
- * (ACLs are such), a symbolic link's target. Not SNAPSHOT_ORIGIN_XATTR, which is no file's own.
+ * (ACLs are such), a symbolic link's target. SNAPSHOT_ORIGIN_XATTR is left out: it is no file's
+ * own.
+ *
  * Threads   one thread; a second one takes a second struct
  * Limits    ATTRIBUTES_XATTR_BYTES_MAX of attributes per entry, names and values together
  */
@@ -25,7 +27,7 @@ struct attributes_place {
     const char *name;
 };
 
-/* Room that is used again for each entry. */
+/* Memory that is used again for each entry. */
 struct attributes {
     struct owner_cache owners;
     struct buffer names; /* as flistxattr(2) gives them */
@@ -38,14 +40,14 @@ struct attributes {
 void attributes_init(struct attributes *attributes);
 void attributes_done(struct attributes *attributes);
 
-/* The two halves of attributes_read(). First the node but for its name and its extended attributes;
- * it borrows from attributes until the next call. */
+/* Fills the node but for its name and its extended attributes: the first half of attributes_read().
+ * The node borrows from attributes until the next call. */
 enum status attributes_describe(struct attributes *attributes, const struct attributes_place *place,
                                 const struct stat *info, struct tree_node *ret_node,
                                 struct error *err) MUST_CHECK;
 
-/* Then these, as one block of memory that the caller frees; NULL, and a count of 0, if there are
- * none. */
+/* Reads the extended attributes: the second half of attributes_read(). They are one block of memory
+ * that the caller frees; NULL, and a count of 0, if there are none. */
 enum status attributes_read_extended(struct attributes *attributes,
                                      const struct attributes_place *place,
                                      struct tree_node_xattr **ret_xattrs, size_t *ret_count,

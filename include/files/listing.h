@@ -20,13 +20,13 @@ struct listing {
     size_t count;
 };
 
-/* "." and ".." are left out. The descriptor stays the caller's; its position is changed. On failure
- * there is nothing to release. */
+/* Reads the entries but for "." and "..". The descriptor stays the caller's; its position is
+ * changed. On failure there is nothing to release. */
 enum status listing_read(int directory, struct listing *ret_listing, struct error *err) MUST_CHECK;
 void listing_done(struct listing *listing); /* all zeros is fine */
 const char *listing_at(const struct listing *listing, size_t index);
 
-/* Binary search: *ret_index is where it stands. */
+/* Is the name listed? *ret_index is where it stands. */
 bool listing_find(const struct listing *listing, const char *name, size_t *ret_index);
 
 #endif

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Texts are the mounts'. */
+/* A mount. Its texts belong to the struct mounts. */
 struct mount {
     uint64_t id;        /* stx_mnt_id of statx(2) */
     uint64_t around;    /* the id of the mount that it is mounted in */
@@ -31,7 +31,7 @@ struct mounts {
 enum status mounts_read(struct mounts *mounts, struct error *err) MUST_CHECK;
 void mounts_done(struct mounts *mounts); /* all zeros is fine */
 
-/* The one that this directory is in. In a changed root that one need not be listed: then only its
+/* Finds the mount that the directory is in. In a changed root it need not be listed: then only its
  * id is known. */
 enum status mounts_find(const struct mounts *mounts, const char *directory, struct mount *ret_mount,
                         struct error *err) MUST_CHECK;

@@ -1,7 +1,9 @@
 /*
  * Owners: names of users and groups by number, each looked up once and remembered, so that a walk
  * of a million files does not ask NSS a million times.
- * Limits    OWNER_CACHE_SIZE of each; a number that shares its slot with another is looked up anew.
+ *
+ * Limits    OWNER_CACHE_SIZE users and as many groups; a number that shares its slot with another is
+ *           looked up anew.
  */
 #ifndef FILES_OWNER_H
 #define FILES_OWNER_H

@@ -6,7 +6,7 @@
  *           with a valid CACHEDIR.TAG keeps only the tag, where that is asked for.
  * Borders   a mount of another file system below the volume comes as an empty directory, without a
  *           descriptor of its own. A nested btrfs subvolume is entered.
- * Twice     a second walk may follow the recording of a first one (walk_recording.h).
+ * Twice     a second walk may replay the recording of a first one (walk_recording.h).
  * Safety    everything is opened relative to its directory, symbolic links are never followed.
  * Limits    one descriptor per level of depth, WALK_PATH_MAX bytes of path; beyond them an entry
  *           comes as WALK_FAILED and its subtree is left out.
@@ -28,13 +28,13 @@ enum { WALK_PATH_MAX = 1 << 20 };
 enum walk_kind {
     WALK_END,
     WALK_ENTRY,  /* anything but a directory */
-    WALK_ENTER,  /* a directory; what is in it follows, then */
-    WALK_LEAVE,  /* the same directory again */
+    WALK_ENTER,  /* a directory; what is in it follows */
+    WALK_LEAVE,  /* the directory again, behind what is in it */
     WALK_FAILED, /* an entry that could not be looked at or opened: failure says why */
 };
 
-/* A directory that a walk is in, and for as long as anybody holds it. One thread holds and drops;
- * the descriptor may be used by any. */
+/* A directory that a walk is in. It lives as long as anybody holds it. One thread holds and drops;
+ * any may use the descriptor. */
 struct walk_directory {
     int fd; /* -1: a mount point, which is not entered */
     unsigned holders;
@@ -47,13 +47,13 @@ void walk_drop(struct walk_directory *directory);                   /* NULL is a
 /* Appends the path under which people find an entry of it; the buffer's limit holds. */
 void walk_add_path(const struct walk_directory *directory, const char *name, struct buffer *path);
 
-/* Borrowed until the next call. */
+/* What a walk has come to. Everything is borrowed until the next call. */
 struct walk_item {
     enum walk_kind kind;
     const char *path; /* where people find it: below the volume, not below its snapshot */
     const char *name; /* last component; "" for the volume "/" */
     int parent;       /* descriptor of the directory that holds it; -1 for the volume itself */
-    struct walk_directory *holder; /* the same; NULL for the volume itself */
+    struct walk_directory *holder; /* that directory; NULL for the volume itself */
     struct walk_directory *self;   /* of WALK_ENTER and WALK_LEAVE; else NULL */
     struct stat info;              /* not for WALK_FAILED */
     const struct error *failure;   /* WALK_FAILED; NOT_FOUND: it has vanished */
@@ -64,28 +64,28 @@ struct walk_options {
     const char *volume;            /* the path that the entries are shown under */
     const struct exclude *exclude; /* NULL: none */
     bool exclude_caches;
-    struct walk_recording *records; /* for a second walk; NULL: none */
-    struct walk_recording *replays; /* of a first walk with the same options; NULL: none */
+    struct walk_recording *records; /* is filled for a second walk; NULL: none */
+    struct walk_recording *replays; /* was filled by a walk with the same options; NULL: none */
 };
 
 struct walk;
 
-/* fd: the directory where the volume is read; taken, also on failure. Borrows the options. Caller
- * owns *ret_walk. */
+/* Opens a walk. fd is the directory where the volume is read; it is taken, also on failure. The
+ * options are borrowed. Caller owns *ret_walk. */
 enum status walk_open(const struct walk_options *options, int fd, struct walk **ret_walk,
                       struct error *err) MUST_CHECK;
 enum status walk_next(struct walk *walk, struct walk_item *ret_item, struct error *err) MUST_CHECK;
 void walk_close(struct walk *walk); /* NULL is a no-op */
 DEFINE_CLEANUP(struct walk *, walk_close)
 
-/* openat(2) for reading, with neither following nor waiting nor touching the time of last access
- * where that is allowed. */
+/* Opens an entry for reading, with neither following nor waiting; the time of last access is not
+ * touched where that is allowed. Returns what openat(2) returns. */
 int walk_open_at(int directory, const char *name, int more_flags);
 
 /* Does the directory hold a valid CACHEDIR.TAG? */
 bool walk_is_cache(int directory);
 
-/* Raise the soft limit of descriptors to the hard one, for a deep tree; *ret_before is for
+/* Raises the soft limit of descriptors to the hard one, for a deep tree; *ret_before is for
  * walk_restore_descriptors(). */
 struct rlimit;
 void walk_raise_descriptors(struct rlimit *ret_before);

@@ -1,7 +1,7 @@
 /*
- * Hooks of one stage, in their order: each failure becomes an entry of the hook details, and the
- * backup goes on unless the hook says on_failure: abort. The hooks before a stage end at the first
- * such; the ones after it (thaw) all run, whatever happens to their neighbours.
+ * Hooks: those of one stage run in their order. Each failure becomes an entry of the hook details,
+ * and the operation goes on unless the hook says on_failure: abort. The hooks of a pre stage end at
+ * the first such failure; those of a post stage (a thaw) all run, whatever happens to the others.
  *
  * Listener  is told of each hook that has run in this process, whether for a backup, a restore or
  *           to unwind what a dead job left, so that the log can say it.
@@ -41,6 +41,7 @@ struct hooks_result {
 enum status hooks_run(const struct hooks_request *request, struct hooks_result *ret_result,
                       struct error *err) MUST_CHECK;
 
+/* A hook that has run. Everything is borrowed during the call. */
 struct hook_news {
     const char *hook;
     const char *backup; /* id */
@@ -52,6 +53,7 @@ struct hook_news {
 
 typedef void hook_listener_fn(const struct hook_news *news);
 
-void hooks_listen(hook_listener_fn *listener); /* NULL: nobody */
+/* NULL: nobody listens. */
+void hooks_listen(hook_listener_fn *listener);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Undo record: what a backup owes the application and the host as long as it runs, in memory and,
+ * Undo record: what a job owes the application and the host as long as it runs, in memory and,
  * durably, as <undo directory>/<job>.json (mode 0600):
  *
  *   {"version": 1, "job": "…", "backup": "…", "app": "shop",
@@ -10,7 +10,7 @@
  *                   "path": "/srv/.appbackup-…/snapshot/shop", "root": "/srv/.appbackup-…"}],
  *    "tries": 2, "tried_ms": 1790000000000}
  *
- * and, of a restore in place, what is restored where (undo/place.h):
+ * A restore in place adds what is restored where (undo/place.h):
  *
  *    "restore": {"phase": "beside", "since_ms": 1790000000000,
  *                "places": [{"volume": "/srv/shop", "inside": false, "inode": 4711}],
@@ -51,8 +51,8 @@ struct undo_record {
     char job[ID_SIZE];
     char backup[ID_SIZE];
     char app[NAME_SIZE];
-    bool owed[HOOK_STAGE_COUNT];              /* of the post stages: their hooks must run */
-    struct app_hooks hooks[HOOK_STAGE_COUNT]; /* the post stages' */
+    bool owed[HOOK_STAGE_COUNT];              /* the hooks of this post stage must run */
+    struct app_hooks hooks[HOOK_STAGE_COUNT]; /* of the post stages */
     bool owns_hooks;
     struct snapshot_plan *snapshots; /* owned */
     size_t snapshot_count;
@@ -68,24 +68,25 @@ struct undo_record {
 
 void undo_record_done(struct undo_record *record); /* all zeros is fine */
 
-/* patterns: NULL-terminated, or NULL; copied. They take the place of those that the record has. */
+/* Sets the excludes in place of those that the record has. patterns: NULL-terminated, or NULL;
+ * copied. */
 enum status undo_record_set_excludes(struct undo_record *record, char *const *patterns,
                                      struct error *err) MUST_CHECK;
 
-/* "<directory>/<job>.json" into path[PATH_MAX]. */
+/* Writes "<directory>/<job>.json" into path[PATH_MAX]. */
 enum status undo_record_path(const char *directory, const char *job, char *path, struct error *err)
     MUST_CHECK;
 
-/* Makes the directory if need be. */
+/* Writes the record durably. Makes the directory if need be. */
 enum status undo_record_write(const struct undo_record *record, const char *directory,
                               struct error *err) MUST_CHECK;
 
-/* NOT_FOUND: there is no such file. INVALID, TOO_LARGE: it is not a record. The record must be that
- * of the job. It owns its hooks. */
+/* Reads the record of the job, which owns its hooks. NOT_FOUND: there is no such file. INVALID,
+ * TOO_LARGE: it is no record of that job. */
 enum status undo_record_read(const char *directory, const char *job, struct undo_record *ret_record,
                              struct error *err) MUST_CHECK;
 
-/* The text of a file. */
+/* Parses the text of such a file. */
 enum status undo_record_parse(const char *bytes, size_t len, struct undo_record *ret_record,
                               struct error *err) MUST_CHECK;
 

@@ -1,5 +1,5 @@
 /*
- * Freeze: the stages in which the application is touched, and how it is let go again.
+ * App hold: the stages in which the application is touched, and how it is let go again.
  *
  *   pre-backup     owes post-backup     the record is written first
  *   pre-snapshot   owes post-snapshot   and, in the same write, the snapshots that will be taken

@@ -4,11 +4,12 @@
 
 #include "context.h"
 
-/* Everything durable, then the snapshot. Fills the result. owner: the backup's context. */
+/* The stage; owner: the backup's context. Makes everything durable, saves the snapshot and fills
+ * the result. */
 enum status commit_run(void *owner, struct error *err) MUST_CHECK;
 
-/* Was this backup committed by an earlier attempt? Then the result is that of this snapshot. Finds
- * the earlier backup to compare with as well: both take a look at every snapshot. */
+/* Has an earlier attempt committed this backup? Then the result is that of its snapshot. It also
+ * finds the earlier backup to compare with, since both need a look at every snapshot. */
 enum status commit_find(struct backup_context *context, bool *ret_found, struct error *err)
     MUST_CHECK;
 

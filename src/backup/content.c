@@ -129,7 +129,7 @@ static bool is_zeros(const unsigned char *bytes, size_t len)
     return bytes[0] == 0 && memcmp(bytes, bytes + 1, len - 1) == 0;
 }
 
-/* Of a sparse file, the first chunk of zeros: the thread does it by itself, to know its id. */
+/* Saves the first chunk of zeros of a sparse file; the thread does it by itself, to know its id. */
 static bool wants_zeros(const struct stream *stream, size_t len)
 {
     return stream->sparse && !stream->thread->has_zeros && len == CHUNK_MIN_BYTES &&

@@ -1,4 +1,4 @@
-/* What the stages of one backup share. */
+/* Context: what the stages of one backup share. */
 #ifndef BACKUP_CONTEXT_H
 #define BACKUP_CONTEXT_H
 
@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* As compared with the earlier backup; the others are new. */
+/* How many entries were uploaded, compared with the earlier backup. The others are new. */
 struct tally {
     uint64_t all, changed, unmodified;
 };
@@ -47,17 +47,18 @@ struct backup_context {
     bool is_planned;                   /* volumes are known, for those who report */
     struct warnings warnings;          /* among the details of the result's state */
     struct walk_recording *recordings; /* one per volume, from discover to upload */
-    char host[256];                    /* this one's name */
+    char host[256];                    /* the name of this host */
     struct previous_choice previous;
-    struct tally files, directories; /* uploaded */
+    struct tally files, directories;
     struct blob_id tree;
 };
 
-/* operation_describe_fn of a backup. */
+/* The operation_describe_fn of a backup. */
 void context_describe(void *owner, struct work_report *report);
 
-/* A walk over what was frozen of a volume, shown under its own path; options live as long. The
- * first one over it leaves a recording, which the second one (again) follows. */
+/* Opens a walk over what was frozen of a volume, shown under the volume's own path. The options
+ * must live as long as the walk. The first walk over it is recorded, the second one (again) replays
+ * the recording. */
 enum status context_walk(const struct backup_context *context, size_t volume, bool again,
                          struct walk_options *options, struct walk **ret_walk, struct error *err)
     MUST_CHECK;

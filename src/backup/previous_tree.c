@@ -39,7 +39,7 @@ static bool contains(const char *const *list, const char *text)
     return false;
 }
 
-/* The same set; a volume is in it once. */
+/* Are both lists the same set? A volume is in it once. */
 static bool has_paths(const struct repository_snapshot *snapshot, const char *const *paths)
 {
     size_t count = count_of(paths);

@@ -37,13 +37,13 @@ void previous_choice_consider(struct previous_choice *choice,
 
 struct previous_tree;
 
-/* In the root of the tree. The repository is borrowed. Caller owns *ret_tree. */
+/* Opens the root of the tree. The repository is borrowed. Caller owns *ret_tree. */
 enum status previous_tree_open(struct repository *repository, const struct blob_id *tree,
                                struct previous_tree **ret_tree, struct error *err) MUST_CHECK;
 void previous_tree_close(struct previous_tree *previous); /* NULL is a no-op */
 DEFINE_CLEANUP(struct previous_tree *, previous_tree_close)
 
-/* All of them take NULL for "no earlier backup": then nothing is ever found. */
+/* The functions below take NULL for "no earlier backup": then nothing is ever found. */
 
 /* The node of this name in the directory that we are in, until the next call; NULL: none. */
 const struct tree_node *previous_tree_find(struct previous_tree *previous, const char *name);
@@ -52,12 +52,12 @@ const struct tree_node *previous_tree_find(struct previous_tree *previous, const
  */
 bool previous_tree_match(struct previous_tree *previous, const struct tree_node *node,
                          struct tree_node_text *ret_text);
-/* Into the directory of this name; into an empty one if there is none. */
+/* Enters the directory of this name, or an empty one if there is none. */
 enum status previous_tree_enter(struct previous_tree *previous, const char *name, struct error *err)
     MUST_CHECK;
-/* And out again: previous_tree_find() still finds its node. */
+/* Leaves the directory; previous_tree_find() still finds its node. */
 void previous_tree_leave(struct previous_tree *previous);
-/* From the root into the directory that holds this absolute path. */
+/* Goes from the root to the directory that holds this absolute path. */
 enum status previous_tree_move_to(struct previous_tree *previous, const char *path,
                                   struct error *err) MUST_CHECK;
 

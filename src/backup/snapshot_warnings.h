@@ -1,4 +1,4 @@
-/* Caveats: what the snapshots of a backup are not, or do not hold, told among its details. */
+/* Snapshot warnings: what the snapshots of a backup are not, or do not hold. */
 #ifndef BACKUP_SNAPSHOT_WARNINGS_H
 #define BACKUP_SNAPSHOT_WARNINGS_H
 
@@ -6,7 +6,7 @@
 #include "core/error.h"
 
 /*
- * Of the volumes as they are now, right after their snapshots:
+ * Adds to the details, looking at the volumes as they are right after their snapshots:
  * not_a_snapshot  the app has hooks around the snapshot, and a volume of which none could be taken
  *                 (not where the app's file says "snapshot: none")
  * mount_skipped   a mount below a volume, which a snapshot does not have, and no exclude names.

@@ -16,23 +16,23 @@ struct tree_stack {
     size_t depth, capacity;
 };
 
-/* With the root's tree begun. */
+/* Begins the tree of the root. */
 enum status tree_stack_init(struct tree_stack *stack, struct repository *repository,
                             struct error *err) MUST_CHECK;
 void tree_stack_done(struct tree_stack *stack); /* all zeros is fine */
 
-/* One directory down. */
+/* Goes one directory down. */
 enum status tree_stack_enter(struct tree_stack *stack, struct error *err) MUST_CHECK;
-/* Adds to the directory that the upload is in; ascending by name. */
+/* Adds an entry to the directory that the upload is in; names must ascend. */
 enum status tree_stack_add(struct tree_stack *stack, const struct tree_node *node,
                            struct error *err) MUST_CHECK;
-/* The same for a node as text. */
+/* Adds an entry whose node is there as text. */
 enum status tree_stack_add_text(struct tree_stack *stack, const char *name, const char *text,
                                 size_t len, struct error *err) MUST_CHECK;
-/* One directory up: saves the tree and adds the node, which is completed with it. */
+/* Goes one directory up: saves the tree and adds the node, which is completed with it. */
 enum status tree_stack_leave(struct tree_stack *stack, struct tree_node *node, struct error *err)
     MUST_CHECK;
-/* Saves the root's tree. Nothing can be added any more. */
+/* Saves the tree of the root. Nothing can be added any more. */
 enum status tree_stack_finish(struct tree_stack *stack, struct blob_id *ret_root, struct error *err)
     MUST_CHECK;
 

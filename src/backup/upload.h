@@ -1,5 +1,6 @@
 /*
- * Upload: what was frozen into the repository, as one tree of all volumes under their own paths.
+ * Upload: puts what was frozen into the repository, as one tree of all volumes under their own
+ * paths.
  *
  * Names     and paths are the volume's, also where a snapshot of it is read. So is the number of
  *           its device: a btrfs snapshot has a new one each time, and every directory would
@@ -14,7 +15,7 @@
 
 #include "context.h"
 
-/* After discover_run(). Sets context->tree, files and directories. */
+/* Runs after discover_run(). Sets tree, files and directories of the context. */
 enum status upload_run(struct backup_context *context, struct error *err) MUST_CHECK;
 
 #endif

@@ -18,7 +18,7 @@
 
 /* The blobs of a file. */
 struct upload_entry_content {
-    struct blob_id one;  /* most files have a single blob, and need no list: */
+    struct blob_id one;  /* most files have a single blob, and need no list */
     struct blob_id *ids; /* NULL: `one`, if count is 1 */
     size_t count, capacity;
     uint64_t size; /* bytes read of it */
@@ -32,14 +32,14 @@ struct upload_entry {
     bool is_reused;           /* unchanged since the earlier backup: nothing is read */
     bool has_past;            /* the earlier backup has an entry of this name and kind */
     struct blob_id past_tree; /* of a directory with a past: its tree was this one */
-    struct walk_directory *holder, *self; /* held; as of the walk_item */
-    const char *name;                     /* one of the two: */
+    struct walk_directory *holder, *self; /* held; as in the walk_item */
+    const char *name;                     /* short_name or long_name */
     char short_name[NAME_MAX + 1];
     char *long_name;  /* for file systems that know no better */
     struct stat info; /* of a file that was read: as it was when it was opened */
     int64_t bytes;    /* of a file, what it counts in the totals */
 
-    /* Of the pool, while it has the entry in hand. */
+    /* The pool's, while it works on the entry. */
     int fd;          /* of a file whose content is on its way; -1 */
     size_t at_work;  /* threads that have a part of it */
     int64_t counted; /* of bytes, what has been told to the caller */
@@ -61,14 +61,13 @@ enum status upload_entry_init(struct upload_entry *entry, const struct walk_item
                               struct error *err) MUST_CHECK;
 void upload_entry_done(struct upload_entry *entry);
 
-/* For a file that is unchanged: its content, and with it all, is what the earlier backup's node
- * says. */
+/* Takes the content of an unchanged file over from the earlier backup's node. */
 enum status upload_entry_reuse(struct upload_entry *entry, const struct tree_node *past,
                                struct error *err) MUST_CHECK;
-/* The same for the node as text, which says it all. */
+/* Takes the whole node of an unchanged file over as text. */
 enum status upload_entry_reuse_text(struct upload_entry *entry, const struct tree_node_text *past,
                                     struct error *err) MUST_CHECK;
-/* The same for its extended attributes. */
+/* Takes the extended attributes over from the earlier backup's node. */
 enum status upload_entry_reuse_xattrs(struct upload_entry *entry, const struct tree_node *past,
                                       struct error *err) MUST_CHECK;
 
@@ -78,13 +77,14 @@ static inline bool upload_entry_is_to_read(const struct upload_entry *entry)
     return entry->is_file && !entry->is_reused;
 }
 
-/* Copies. */
+/* Notes why the entry cannot be backed up, or what of its attributes is lost. The cause is
+ * copied. */
 enum status upload_entry_fail(struct upload_entry *entry, enum warning kind,
                               const struct error *cause, struct error *err) MUST_CHECK;
 enum status upload_entry_lose_attributes(struct upload_entry *entry, const struct error *cause,
                                          struct error *err) MUST_CHECK;
 
-/* Room for one id more at the end; *ret_index is its place, where it stands when it is known. */
+/* Makes room for one id more at the end of the content; *ret_index is its place. */
 enum status upload_entry_reserve_id(struct upload_entry *entry, size_t *ret_index,
                                     struct error *err) MUST_CHECK;
 void upload_entry_set_id(struct upload_entry *entry, size_t index, const struct blob_id *id);

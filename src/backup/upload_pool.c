@@ -432,7 +432,7 @@ void upload_pool_set_id(struct upload_thread *thread, struct upload_entry *entry
     unlock(pool);
 }
 
-/* Of chunks that wait: enough for those who come to an end while a chunk is being found. */
+/* How many chunks may wait: enough for those who come to an end while a chunk is being found. */
 static size_t most_offered(const struct upload_pool *pool)
 {
     return (pool->count + 1) / 2;

@@ -59,10 +59,11 @@ struct upload_thread {
 
 /* What the threads do. */
 struct upload_tasks {
-    /* With a whole file of the line. */
+    /* Reads a file of the line and saves it. */
     enum status (*read)(struct upload_thread *thread, struct upload_entry *entry,
                         struct error *err);
-    /* With a chunk that another thread has offered: buffer->len bytes of the file buffer->entry. */
+    /* Saves a chunk that another thread has offered: buffer->len bytes of the file
+     * buffer->entry. */
     enum status (*save)(struct upload_thread *thread, const struct chunk_buffer *buffer,
                         struct error *err);
 };
@@ -76,39 +77,42 @@ enum status upload_pool_new(struct repository *repository, const struct upload_t
 void upload_pool_free(struct upload_pool *pool); /* NULL is a no-op */
 DEFINE_CLEANUP(struct upload_pool *, upload_pool_free)
 
-/* At the end of the line, if it is not full. */
 bool upload_pool_is_full(const struct upload_pool *pool);
 bool upload_pool_is_empty(const struct upload_pool *pool);
+/* Prepares the entry behind the end of the line, which must not be full. */
 enum status upload_pool_prepare(struct upload_pool *pool, const struct walk_item *item,
                                 struct upload_entry **ret_entry, struct error *err) MUST_CHECK;
-/* What was prepared; from here on it is the pool's. */
+/* Puts what was prepared into the line; from here on it is the pool's. */
 void upload_pool_push(struct upload_pool *pool);
 
-/* What has happened since the last time. */
+/* What has happened since the last look. */
 struct upload_news {
     size_t ready;    /* entries that upload_pool_next() has */
     int64_t bytes;   /* of files, dealt with */
     uint64_t chunks; /* saved or known */
 };
 
-/* wait: for at most UPLOAD_WAIT_MS, if there is nothing new. */
 enum { UPLOAD_WAIT_MS = 500 };
+/* Publishes what was pushed. wait: if there is nothing new, it waits at most UPLOAD_WAIT_MS. Fails
+ * with the first failure of a thread. */
 enum status upload_pool_look(struct upload_pool *pool, bool wait, struct upload_news *ret_news,
                              struct error *err) MUST_CHECK;
 
-/* The first in the line, which is one that is ready; it leaves with upload_pool_drop(). */
+/* The first entry of the line, which must be ready; it leaves with upload_pool_drop(). */
 struct upload_entry *upload_pool_next(struct upload_pool *pool);
 void upload_pool_drop(struct upload_pool *pool);
 
-/* For the threads: the place of one blob more among the file's ones. */
+/* Reserves the place of one blob more among the blobs of a file. */
 enum status upload_pool_reserve_id(struct upload_thread *thread, struct upload_entry *entry,
                                    size_t *ret_index, struct error *err) MUST_CHECK;
-/* Its id, and so many bytes more of the file are dealt with. */
+/* Sets the id of that blob, with which so many bytes more of the file are dealt with. */
 void upload_pool_set_id(struct upload_thread *thread, struct upload_entry *entry, size_t index,
                         const struct blob_id *id, uint64_t bytes);
-/* A buffer to go on with, if the one at hand may be offered; NULL: do it yourself. */
+/* A buffer to go on with, if the thread may offer its own to the others; NULL: it saves the chunk
+ * itself. */
 struct chunk_buffer *upload_pool_find_buffer(struct upload_thread *thread);
-/* The first len bytes of the thread's buffer are that chunk; the thread goes on with next. */
+/* Offers the first len bytes of the thread's buffer, which are that chunk, to the others; the
+ * thread goes on with next. */
 void upload_pool_offer(struct upload_thread *thread, struct upload_entry *entry, size_t index,
                        struct chunk_buffer *next);
 /* Has the work ended? */

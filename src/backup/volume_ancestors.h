@@ -22,11 +22,11 @@ struct volume_ancestors {
 enum status volume_ancestors_move_to(struct volume_ancestors *ancestors, const char *volume,
                                      struct error *err) MUST_CHECK;
 
-/* Leaves all of them. */
+/* Leaves all directories. */
 enum status volume_ancestors_finish(struct volume_ancestors *ancestors, struct error *err)
     MUST_CHECK;
 
-/* Component by component, each by its bytes. */
+/* Compares two paths component by component, each by its bytes. */
 int volume_ancestors_compare(const char *left, const char *right);
 
 #endif

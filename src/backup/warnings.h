@@ -27,16 +27,16 @@ struct warnings {
     size_t count[WARNING_COUNT];
 };
 
-/* UNREADABLE or VANISHED, by the status. */
+/* WARNING_UNREADABLE or WARNING_VANISHED, by the status. */
 enum warning warning_of(const struct error *cause);
 
 void warnings_add(struct warnings *warnings, enum warning kind, const char *path,
                   const struct error *cause);
 
-/* Says what to do about it. */
+/* Warns of a mount that is left out, and says what to do about it. */
 void warnings_add_mount(struct warnings *warnings, const char *path);
 
-/* One entry, reason "files_skipped", for those that were not named. */
+/* Adds one entry, reason "files_skipped", for those that were not named. */
 void warnings_finish(struct warnings *warnings);
 
 #endif

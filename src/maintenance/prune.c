@@ -172,7 +172,7 @@ static const char *last_line(char *output)
     return newline == NULL ? output : newline + 1;
 }
 
-/* Of a directory; and of S3, whose servers have a code of their own for it. */
+/* Does the output say that the bucket is full? Servers of S3 have a code of their own for it. */
 static bool is_full(const char *output)
 {
     static const char *const signs[] = {"no space left on device", "disk quota exceeded",

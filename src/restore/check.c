@@ -113,7 +113,7 @@ static int open_candidate(int directory, const char *name, const struct restore_
     return STEAL_FD(fd);
 }
 
-/* Of those that must not be written into, nothing is right unless everything is. */
+/* In a file that must not be written into nothing is right unless everything is. */
 static void forget_pieces(struct restore *restore, struct restore_file *file,
                           const struct blob_entry *const *places)
 {

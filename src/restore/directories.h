@@ -1,7 +1,8 @@
 /*
  * Restore directories: the descriptors of directories of a restore tree, reached from their root
  * component by component, never through a symbolic link. A few of them stay open.
- * Threads   each has its own
+ *
+ * Threads   each thread has its own
  */
 #ifndef RESTORE_DIRECTORIES_H
 #define RESTORE_DIRECTORIES_H
@@ -27,7 +28,8 @@ void restore_directories_init(struct restore_directories *directories,
                               const struct restore_tree *tree);
 void restore_directories_done(struct restore_directories *directories);
 
-/* Borrowed until the next call. Not for reading its entries, nor for its own attributes. */
+/* The descriptor is borrowed until the next call. It serves neither for reading the directory's
+ * entries nor for its own attributes. */
 enum status restore_directories_open(struct restore_directories *directories, uint32_t directory,
                                      int *ret_fd, struct error *err) MUST_CHECK;
 

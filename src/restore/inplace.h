@@ -14,7 +14,7 @@
 enum status inplace_take_over(struct restore *restore, bool *ret_swapped, struct error *err)
     MUST_CHECK;
 
-/* Called by the stage plan. */
+/* Makes the places and plans what comes into them; the stage plan calls it. */
 enum status inplace_plan(struct restore *restore, struct error *err) MUST_CHECK;
 
 /* Stages (undo/pipeline.h); their owner is the restore. */
@@ -24,8 +24,10 @@ enum status inplace_carry(void *owner, struct error *err) MUST_CHECK;
 enum status inplace_post_restore(void *owner, struct error *err) MUST_CHECK;
 enum status inplace_cleanup(void *owner, struct error *err) MUST_CHECK;
 
-/* After a failure. cause: whether the next attempt will want what was restored. */
+/* Takes back what a failed restore has done. The cause says whether a next attempt will want what
+ * was restored. */
 void inplace_undo(struct restore *restore, const struct error *cause);
+/* Closes the places. */
 void inplace_done(struct restore *restore);
 
 #endif

@@ -38,13 +38,13 @@ void restore_problems_done(struct restore_problems *problems);
 void restore_problems_add(struct restore_problems *problems, enum restore_problem kind,
                           const char *path, const struct error *cause);
 
-/* Entries that are missing or not whole. */
+/* How many entries are missing or not whole. */
 size_t restore_problems_missing(struct restore_problems *problems);
 
-/* From the thread that owns the details: adds what is new. */
+/* Adds what is new to the details; for the thread that owns them. */
 void restore_problems_tell(struct restore_problems *problems, json_t *details);
 
-/* After the last: one entry, reason "files_skipped", for those that were not named. */
+/* Adds one entry, reason "files_skipped", for those that were not named; called at the end. */
 void restore_problems_finish(struct restore_problems *problems, json_t *details);
 
 /* OK, or the failure that says how many are missing, and names the first. */

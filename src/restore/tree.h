@@ -2,8 +2,8 @@
  * Restore tree: what a restore will make, held compactly: 52 bytes a directory, 68 a file and its
  * name, 28 bytes for each blob that a file wants. Directories come after their parents.
  *
- * Threads   filled by one; then read by many, which only touch a file's `left` and `failed`
- * Limits    4 Gi of each, 4 GiB of names, 4 GiB of extended attributes: TOO_LARGE
+ * Threads   one thread fills it; then many read it, which only touch a file's `left` and `failed`
+ * Limits    4 Gi entries of each kind, 4 GiB of names, 4 GiB of extended attributes: TOO_LARGE
  */
 #ifndef RESTORE_TREE_H
 #define RESTORE_TREE_H
@@ -103,7 +103,8 @@ static inline const char *restore_tree_name(const struct restore_tree *tree, uin
     return (const char *)tree->names.bytes + name;
 }
 
-/* path: copied. *ret_directory: the root's number as a directory. It is made, and left alone. */
+/* Adds a directory that is there already, and whose attributes are left alone. The path is copied;
+ * *ret_directory is its number as a directory. */
 enum status restore_tree_add_root(struct restore_tree *tree, int fd, const char *path,
                                   uint32_t *ret_directory, struct error *err) MUST_CHECK;
 enum status restore_tree_add_name(struct restore_tree *tree, const char *name, uint32_t *ret_name,
@@ -111,15 +112,16 @@ enum status restore_tree_add_name(struct restore_tree *tree, const char *name, u
 enum status restore_tree_add_directory(struct restore_tree *tree, uint32_t parent,
                                        const struct tree_node *node, uint32_t *ret_directory,
                                        struct error *err) MUST_CHECK;
-/* Without wants. */
+/* Adds a file that wants no blobs yet. */
 enum status restore_tree_add_file(struct restore_tree *tree, uint32_t directory,
                                   const struct tree_node *node, uint32_t *ret_file,
                                   struct error *err) MUST_CHECK;
-/* Of the last file; its size grows by the blob's. */
+/* Adds a blob to the wants of the last file, whose size grows by it. */
 enum status restore_tree_add_want(struct restore_tree *tree, const struct blob_entry *place,
                                   struct error *err) MUST_CHECK;
-/* *ret_known: the entry is there under another name already, and a link was noted. Otherwise it is
- * the first of that inode: file is its number, or directory_none. */
+/* Notes one of several names of an entry. *ret_known: it is there under another name already, and a
+ * link was noted. Otherwise this is the first name; file is the number of the file, or
+ * directory_none for other kinds. */
 enum status restore_tree_add_linked(struct restore_tree *tree, uint32_t directory, uint32_t file,
                                     const struct tree_node *node, bool *ret_known,
                                     struct error *err) MUST_CHECK;

@@ -1,6 +1,6 @@
 /*
- * Carry: what an app's excludes leave out of its backups goes from a volume's old tree into
- * the one that was restored, by rename(2): it is not copied, however much it is.
+ * Carry: moves what an app's excludes leave out of its backups from a volume's old tree into the
+ * one that was restored, by rename(2): it is not copied, however much it is.
  *
  * What      the topmost excluded entries: a directory goes with all that is in it. Sockets and what
  *           is not excluded stay in the old tree.
@@ -10,7 +10,7 @@
  *           Directories that entries come into keep their times.
  * Left      what cannot be carried (the new tree has a file where a parent should be; an error)
  *           stays in the old tree, and the others are carried all the same.
- * Crash     begun again it goes on from what it finds. Durable when it returns.
+ * Crash     begun again it goes on from what it finds. What it did is durable when it returns.
  * Trust     no symbolic link is followed, in either tree.
  */
 #ifndef UNDO_CARRY_H
@@ -28,8 +28,8 @@ struct carry_options {
     bool exclude_caches; /* as in a struct walk_options */
 };
 
-/* Between two directories of one file system, which stay the caller's. The failure is the first
- * one: something is left in the old tree, which must not be removed. */
+/* The two directories are of one file system and stay the caller's. A failure means that something
+ * is left in the old tree, which must not be removed; it is the first one. */
 enum status carry_excluded(const struct carry_options *options, int old_fd, int new_fd,
                            struct error *err) MUST_CHECK;
 
