@@ -9,9 +9,12 @@
 #ifndef ACCESS_TAGS_H
 #define ACCESS_TAGS_H
 
+#include "core/error.h"
 #include "repository/snapshot.h"
 
-enum { TAG_SIZE = 128 }; /* of all but the labels */
+#include <jansson.h>
+
+enum { TAG_SIZE = 128 }; /* for all but the labels */
 
 #define TAG_BACKUP  "backup="
 #define TAG_NAME    "name="
@@ -21,10 +24,33 @@ enum { TAG_SIZE = 128 }; /* of all but the labels */
 #define TAG_VERSION "version="
 #define TAG_LABELS  "labels="
 
-/* name: one of those; the text is the tag's. */
+/* Writes one tag; name is one of those above. */
 void tag_write(const char *name, const char *value, char tag[TAG_SIZE]);
 
 /* What the snapshot's tag of this name says; NULL: it has none. */
 const char *tag_value(const struct repository_snapshot *snapshot, const char *name);
+
+/* What the tags of a backup say. Everything is borrowed. */
+struct tag_words {
+    const char *backup; /* id */
+    const char *name;
+    const char *app_name;
+    const char *account;    /* id */
+    const char *created_by; /* id; NULL, like the next two: not told */
+    const char *version;
+    const json_t *labels;
+};
+
+/* The memory of a snapshot's tags. */
+struct tags {
+    char backup[TAG_SIZE], name[TAG_SIZE], app[TAG_SIZE];
+    char account[TAG_SIZE], by[TAG_SIZE], version[TAG_SIZE];
+    char *labels; /* owned */
+};
+
+/* Gives the snapshot the tags of a backup; it borrows them from *ret_tags: tags_done(). */
+enum status tags_set(const struct tag_words *words, struct tags *ret_tags,
+                     struct repository_snapshot *snapshot, struct error *err) MUST_CHECK;
+void tags_done(struct tags *tags); /* all zeros is fine */
 
 #endif

@@ -1,6 +1,10 @@
 #include "access/tags.h"
 
+#include "core/cleanup.h"
+#include "core/json.h"
+
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void tag_write(const char *name, const char *value, char tag[TAG_SIZE])
@@ -15,4 +19,63 @@ const char *tag_value(const struct repository_snapshot *snapshot, const char *na
         if (strncmp(*tag, name, len) == 0)
             return *tag + len;
     return NULL;
+}
+
+static void add_tag(struct repository_snapshot *snapshot, const char *tag)
+{
+    size_t count = 0;
+    while (snapshot->tags[count] != NULL)
+        count++;
+    assert(count < SNAPSHOT_TAGS_MAX);
+    snapshot->tags[count] = tag;
+}
+
+static enum status add_labels(const json_t *labels, struct tags *tags,
+                              struct repository_snapshot *snapshot, struct error *err)
+{
+    if (json_array_size(labels) == 0)
+        return STATUS_OK;
+    CLEANUP(freep) char *text = json_write(labels);
+    if (text == NULL || asprintf(&tags->labels, TAG_LABELS "%s", text) < 0) {
+        tags->labels = NULL;
+        return FAIL(err, STATUS_NO_MEMORY, "labels");
+    }
+    add_tag(snapshot, tags->labels);
+    return STATUS_OK;
+}
+
+static enum status add_request(const struct tag_words *words, struct tags *tags,
+                               struct repository_snapshot *snapshot, struct error *err)
+{
+    if (words->created_by != NULL) {
+        tag_write(TAG_BY, words->created_by, tags->by);
+        add_tag(snapshot, tags->by);
+    }
+    if (words->version != NULL) {
+        tag_write(TAG_VERSION, words->version, tags->version);
+        add_tag(snapshot, tags->version);
+    }
+    return add_labels(words->labels, tags, snapshot, err);
+}
+
+enum status tags_set(const struct tag_words *words, struct tags *ret_tags,
+                     struct repository_snapshot *snapshot, struct error *err)
+{
+    *ret_tags = (struct tags){.labels = NULL};
+    tag_write(TAG_BACKUP, words->backup, ret_tags->backup);
+    tag_write(TAG_NAME, words->name, ret_tags->name);
+    tag_write(TAG_APP, words->app_name, ret_tags->app);
+    tag_write(TAG_ACCOUNT, words->account, ret_tags->account);
+    snapshot->tags[0] = "appbackup";
+    snapshot->tags[1] = ret_tags->backup;
+    snapshot->tags[2] = ret_tags->name;
+    snapshot->tags[3] = ret_tags->app;
+    snapshot->tags[4] = ret_tags->account;
+    return add_request(words, ret_tags, snapshot, err);
+}
+
+void tags_done(struct tags *tags)
+{
+    free(tags->labels);
+    tags->labels = NULL;
 }

@@ -149,10 +149,20 @@ static void context_done(struct backup_context *context)
     free(context->volumes);
 }
 
-static struct backup_words words_of(const struct backup_plan *plan)
+static void describe(void *owner, struct work_report *report)
 {
-    return (struct backup_words){
+    const struct backup_context *context = owner;
+    report->state = context->state;
+    report->volumes = context->volumes;
+    report->volume_count = context->is_planned ? context->volume_count : 0;
+}
+
+static struct tag_words words_of(const struct backup_plan *plan)
+{
+    return (struct tag_words){
+        .backup = plan->backup,
         .name = plan->backup_name,
+        .app_name = plan->app->app.name,
         .account = plan->account,
         .created_by = plan->created_by,
         .version = plan->version,
@@ -173,7 +183,7 @@ enum status backup_run(const struct backup_plan *plan, struct work_result *resul
                 .undo_directory = plan->undo_directory,
                 .paid = plan->paid,
                 .owner = &context,
-                .describe = context_describe,
+                .describe = describe,
                 .result = result,
             },
         .words = words_of(plan),

@@ -1,8 +1,6 @@
 #include "commit.h"
 
 #include "access/tags.h"
-#include "core/cleanup.h"
-#include "core/json.h"
 #include "files/owner.h"
 #include "model/detail.h"
 #include "repository/snapshot.h"
@@ -10,64 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-
-struct tags {
-    char backup[TAG_SIZE], name[TAG_SIZE], app[TAG_SIZE];
-    char account[TAG_SIZE], by[TAG_SIZE], version[TAG_SIZE];
-    char *labels; /* owned */
-};
-
-static void add_tag(struct repository_snapshot *snapshot, const char *tag)
-{
-    size_t count = 0;
-    while (snapshot->tags[count] != NULL)
-        count++;
-    assert(count < SNAPSHOT_TAGS_MAX);
-    snapshot->tags[count] = tag;
-}
-
-static enum status add_labels(const json_t *labels, struct tags *tags,
-                              struct repository_snapshot *snapshot, struct error *err)
-{
-    if (json_array_size(labels) == 0)
-        return STATUS_OK;
-    CLEANUP(freep) char *text = json_write(labels);
-    if (text == NULL || asprintf(&tags->labels, TAG_LABELS "%s", text) < 0) {
-        tags->labels = NULL;
-        return FAIL(err, STATUS_NO_MEMORY, "labels");
-    }
-    add_tag(snapshot, tags->labels);
-    return STATUS_OK;
-}
-
-static enum status add_request(const struct backup_words *words, struct tags *tags,
-                               struct repository_snapshot *snapshot, struct error *err)
-{
-    if (words->created_by != NULL) {
-        tag_write(TAG_BY, words->created_by, tags->by);
-        add_tag(snapshot, tags->by);
-    }
-    if (words->version != NULL) {
-        tag_write(TAG_VERSION, words->version, tags->version);
-        add_tag(snapshot, tags->version);
-    }
-    return add_labels(words->labels, tags, snapshot, err);
-}
-
-static enum status set_tags(const struct backup_context *context, struct tags *tags,
-                            struct repository_snapshot *snapshot, struct error *err)
-{
-    tag_write(TAG_BACKUP, context->operation.backup, tags->backup);
-    tag_write(TAG_NAME, context->words.name, tags->name);
-    tag_write(TAG_APP, context->operation.app->app.name, tags->app);
-    tag_write(TAG_ACCOUNT, context->words.account, tags->account);
-    snapshot->tags[0] = "appbackup";
-    snapshot->tags[1] = tags->backup;
-    snapshot->tags[2] = tags->name;
-    snapshot->tags[3] = tags->app;
-    snapshot->tags[4] = tags->account;
-    return add_request(&context->words, tags, snapshot, err);
-}
 
 static struct timespec time_of(int64_t wall_ms)
 {
@@ -78,7 +18,7 @@ static enum status save(struct backup_context *context, struct error *err)
 {
     const struct app_definition *app = context->operation.app;
     struct owner_cache owners = {0};
-    struct tags tags = {0};
+    struct tags tags = {.labels = NULL};
     struct repository_snapshot snapshot = {
         .time = time_of(context->operation.result->taken_ms),
         .tree = context->tree,
@@ -96,10 +36,10 @@ static enum status save(struct backup_context *context, struct error *err)
         .parent = context->previous.snapshot,
         .bytes = (uint64_t)context->operation.result->bytes_total,
     };
-    enum status status = set_tags(context, &tags, &snapshot, err);
+    enum status status = tags_set(&context->words, &tags, &snapshot, err);
     if (status == STATUS_OK)
         status = repository_save_snapshot(context->operation.repository, &snapshot, err);
-    free(tags.labels);
+    tags_done(&tags);
     if (status != STATUS_OK)
         return status;
     blob_id_to_text(&snapshot.id, context->operation.result->repository_snapshot);

@@ -2,6 +2,7 @@
 #ifndef BACKUP_CONTEXT_H
 #define BACKUP_CONTEXT_H
 
+#include "access/tags.h"
 #include "files/exclude.h"
 #include "files/walk.h"
 #include "previous_tree.h"
@@ -25,18 +26,9 @@ struct index_and_lock {
     struct error failure;
 };
 
-/* What lies beside the data, for a record that is lost: as in struct backup_plan. */
-struct backup_words {
-    const char *name;
-    const char *account;
-    const char *created_by;
-    const char *version;
-    const json_t *labels;
-};
-
 struct backup_context {
     struct operation operation; /* its record.snapshots: one per volume, in their order */
-    struct backup_words words;
+    struct tag_words words;
     size_t threads;
     enum backup_state state;
     bool is_found; /* the backup is in the repository already, from an earlier attempt */
@@ -52,15 +44,5 @@ struct backup_context {
     struct tally files, directories;
     struct blob_id tree;
 };
-
-/* The operation_describe_fn of a backup. */
-void context_describe(void *owner, struct work_report *report);
-
-/* Opens a walk over what was frozen of a volume, shown under the volume's own path. The options
- * must live as long as the walk. The first walk over it is recorded, the second one (again) replays
- * the recording. */
-enum status context_walk(const struct backup_context *context, size_t volume, bool again,
-                         struct walk_options *options, struct walk **ret_walk, struct error *err)
-    MUST_CHECK;
 
 #endif

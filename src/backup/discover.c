@@ -45,12 +45,29 @@ static enum status start(struct backup_context *context, struct error *err)
     return STATUS_OK;
 }
 
+enum status discover_walk(const struct backup_context *context, size_t volume, bool again,
+                          struct walk_options *options, struct walk **ret_walk, struct error *err)
+{
+    const struct snapshot_plan *plan = &context->volumes[volume];
+    *options = (struct walk_options){
+        .volume = plan->volume,
+        .exclude = context->exclude,
+        .exclude_caches = context->operation.app->exclude_caches,
+        .records = again ? NULL : &context->recordings[volume],
+        .replays = again ? &context->recordings[volume] : NULL,
+    };
+    int fd = -1;
+    if (snapshot_open(plan, &fd, err) != STATUS_OK)
+        return FAIL_IN(err, "volume '%s'", plan->volume);
+    return walk_open(options, fd, ret_walk, err);
+}
+
 static enum status count_volume(struct backup_context *context, size_t volume, int64_t *bytes,
                                 struct error *err)
 {
     struct walk_options options;
     CLEANUP(walk_closep) struct walk *walk = NULL;
-    if (context_walk(context, volume, false, &options, &walk, err) != STATUS_OK)
+    if (discover_walk(context, volume, false, &options, &walk, err) != STATUS_OK)
         return err->status;
     for (uint64_t items = 1;; items++) {
         struct walk_item item;

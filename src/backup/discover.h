@@ -7,6 +7,10 @@
 #define BACKUP_DISCOVER_H
 
 #include "core/error.h"
+#include "files/walk.h"
+
+#include <stdbool.h>
+#include <stddef.h>
 
 struct backup_context;
 
@@ -20,5 +24,12 @@ void discover_undo(void *owner);
 /* Waits for lock and index. That the repository is locked counts more than that its index could not
  * be read meanwhile. */
 enum status discover_finish(struct backup_context *context, struct error *err) MUST_CHECK;
+
+/* Opens a walk over what was frozen of a volume, shown under the volume's own path. The options
+ * must live as long as the walk. The first walk over it is recorded, the second one (again) replays
+ * the recording. */
+enum status discover_walk(const struct backup_context *context, size_t volume, bool again,
+                          struct walk_options *options, struct walk **ret_walk, struct error *err)
+    MUST_CHECK;
 
 #endif

@@ -405,7 +405,7 @@ static enum status upload_volume(struct upload *upload, size_t volume, struct er
     if (volume_ancestors_move_to(&upload->ancestors, plan->volume, err) != STATUS_OK ||
         previous_tree_move_to(upload->previous, plan->volume, err) != STATUS_OK ||
         find_devices(upload, plan, err) != STATUS_OK ||
-        context_walk(upload->context, volume, true, &options, &walk, err) != STATUS_OK)
+        discover_walk(upload->context, volume, true, &options, &walk, err) != STATUS_OK)
         return err->status;
     return walk_volume(upload, walk, err);
 }
