@@ -125,7 +125,7 @@ static enum status watch(struct thread_group *group, struct error *err)
     return operation_report(&group->restore->operation, err);
 }
 
-static void crew_init(struct thread_group *group)
+static void group_init(struct thread_group *group)
 {
     pthread_condattr_t monotonic;
     (void)pthread_mutex_init(&group->mutex, NULL);
@@ -145,7 +145,7 @@ enum status restore_threads(struct restore *restore, const struct restore_work *
     if (wanted == 0)
         return STATUS_OK;
     pthread_t threads[THREADS_MAX];
-    crew_init(&group);
+    group_init(&group);
     unsigned started = start(&group, threads, wanted);
     enum status status = started > 0 ? watch(&group, err) : STATUS_NO_MEMORY;
     for (unsigned i = 0; i < started; i++)
