@@ -270,10 +270,11 @@ enum status upload_pool_new(struct repository *repository, const struct upload_t
     pool->offered_end = &pool->offered;
     chunker_init(&pool->chunker, repository_polynomial(repository));
     size_t wanted = count_threads(threads);
-    while (pool->buffer_count < wanted)
+    while (pool->buffer_count < wanted) {
         if (prepare_thread(pool, &pool->workers[pool->buffer_count++], repository, err) !=
             STATUS_OK)
             return err->status;
+    }
     lock(pool); /* no thread runs before all are there */
     while (pool->count < wanted)
         if (start_thread(pool, err) != STATUS_OK)
