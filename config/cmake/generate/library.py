@@ -33,8 +33,12 @@ def shown(declared):
 
 def tables(document):
     declared_states, declared_kinds, declared_figures = document
-    return "\nlocal Facts = " + facts.lua({"subjects": subjects(declared_states, declared_kinds), "kinds": kinds(declared_kinds),
-                                          "figures": shown(declared_figures)}) + "\n"
+    return "\nlocal Facts = " + facts.lua({
+        "subjects": subjects(declared_states, declared_kinds),
+        "kinds": kinds(declared_kinds),
+        "job_places": declared_states.jobs,
+        "figures": shown(declared_figures),
+    }) + "\n"
 
 
 if __name__ == "__main__":

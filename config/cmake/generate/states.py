@@ -10,7 +10,7 @@ SCHEMA = facts.record(
         states=facts.table(facts.table(facts.name())),
         ended=facts.listing(facts.name()),
     )),
-    jobs=facts.table(facts.record(place=facts.name(None), next=facts.listing(facts.name()))),
+    jobs=facts.table(facts.choice("queue", "delayed", "leases", "quarantine", "nowhere")),
 )
 
 
@@ -23,8 +23,6 @@ def read(path):
         if subject.enum_of:
             _require("subjects", {subject.enum_of}, document.subjects)
             _require(subject.name, subject.states, document.subjects[subject.enum_of].states)
-    for job in document.jobs.values():
-        _require("jobs", job.next, document.jobs)
     return document
 
 

@@ -1,20 +1,19 @@
 /*
- * Every pair of (state, event), against a list that was written apart from the library's table.
- * A pair is brought about through the functions: the state is forced into the record, then the
- * call that stands for the event is made.
+ * Every pair of (state, event) of a backup and of a task, against src/model/states.yaml. A pair is
+ * brought about through the functions: the state is forced into the record, then the call that
+ * stands for the event is made.
  */
+#include "model/transitions.h"
+
 #include "scenario.h"
+
+#include <criterion/parameterized.h>
 
 TestSuite(transition, .init = start, .fini = stop, .timeout = 60);
 
-static const char *const states[] = {"pending", "discovering", "running", "completed",
-                                     "failed",  "removed",     "unknown", "deleting"};
-
-enum { STATES = sizeof(states) / sizeof(states[0]) };
-
-enum event {
-    CREATE,   /* a second time, with the same id */
-    DISCOVER, /* the rest: as the comment in front of `legal` has them */
+enum cause {
+    CREATE, /* a second time, with the same id */
+    DISCOVER,
     RUN,
     COMPLETE,
     FAIL_,
@@ -22,74 +21,45 @@ enum event {
     RETRY,
     RELEASE,
     DIE,
-    DELETE_WAITING,
+    DELETE_WAITING, /* while its job waits */
     DELETE_CLAIMED,
-    DELETED,
+    DELETED, /* its delete job has done so */
     UNDELETABLE,
     AGAIN, /* an admin tries it again */
-    EVENTS
+    CAUSES
 };
 
-/*
- * advance to discovering, advance to running; finish: completed, failed, canceled, retry, released;
- * died; DELETE with the job waiting, with the job claimed; the delete job finishes: completed,
- * failed. "gone": the record is not there afterwards.
- */
-static const struct {
-    const char *from;
-    enum event event;
-    const char *to;
-} legal[] = {
-    {"pending", DISCOVER, "discovering"},
-    {"pending", FAIL_, "failed"},
-    {"pending", CANCEL, "failed"},
-    {"pending", RETRY, "pending"},
-    {"pending", RELEASE, "pending"},
-    {"pending", DIE, "pending"},
-    {"pending", DELETE_WAITING, "gone"},
-    {"pending", DELETE_CLAIMED, "deleting"},
-    {"discovering", RUN, "running"},
-    {"discovering", FAIL_, "failed"},
-    {"discovering", CANCEL, "failed"},
-    {"discovering", RETRY, "pending"},
-    {"discovering", RELEASE, "pending"},
-    {"discovering", DIE, "pending"},
-    {"discovering", DELETE_WAITING, "deleting"},
-    {"discovering", DELETE_CLAIMED, "deleting"},
-    {"running", COMPLETE, "completed"},
-    {"running", FAIL_, "failed"},
-    {"running", CANCEL, "failed"},
-    {"running", RETRY, "pending"},
-    {"running", RELEASE, "pending"},
-    {"running", DIE, "pending"},
-    {"running", DELETE_WAITING, "deleting"},
-    {"running", DELETE_CLAIMED, "deleting"},
-    {"completed", DELETE_WAITING, "deleting"},
-    {"completed", DELETE_CLAIMED, "deleting"},
-    {"failed", DELETE_WAITING, "deleting"},
-    {"failed", DELETE_CLAIMED, "deleting"},
-    {"removed", DELETE_WAITING, "deleting"},
-    {"removed", DELETE_CLAIMED, "deleting"},
-    {"unknown", DELETE_WAITING, "deleting"},
-    {"unknown", DELETE_CLAIMED, "deleting"},
-    {"deleting", COMPLETE, "deleting"},
-    {"deleting", FAIL_, "gone"},
-    {"deleting", CANCEL, "gone"},
-    {"deleting", RETRY, "deleting"},
-    {"deleting", RELEASE, "deleting"},
-    {"deleting", DIE, "deleting"},
-    {"deleting", DELETED, "gone"},
-    {"deleting", UNDELETABLE, "failed"},
-    {"failed", AGAIN, "pending"},
+/* What the causes are as events. A backup that no worker has ever had is withdrawn instead. */
+static const char *const events[CAUSES] = {
+    [CREATE] = "create",
+    [DISCOVER] = "discover",
+    [RUN] = "run",
+    [COMPLETE] = "complete",
+    [FAIL_] = "fail",
+    [CANCEL] = "cancel",
+    [RETRY] = "requeue",
+    [RELEASE] = "requeue",
+    [DIE] = "requeue",
+    [DELETE_WAITING] = "delete",
+    [DELETE_CLAIMED] = "delete",
+    [DELETED] = "purge",
+    [UNDELETABLE] = "keep",
+    [AGAIN] = "retry",
 };
 
-static const char *expected(const char *from, enum event event)
+/* The state afterwards; NULL: the event is refused. */
+static const char *expected(const struct transition *transitions, size_t count, const char *from,
+                            const char *event)
 {
-    for (size_t i = 0; i < sizeof(legal) / sizeof(legal[0]); i++)
-        if (strcmp(legal[i].from, from) == 0 && legal[i].event == event)
-            return legal[i].to;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(transitions[i].from, from) == 0 && strcmp(transitions[i].event, event) == 0)
+            return transitions[i].to;
     return NULL;
 }
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define EXPECTED(transitions, from, event) \
+    expected((transitions), COUNT(transitions), (from), (event))
 
 static enum status die(const struct job *job, struct error *err)
 {
@@ -111,10 +81,10 @@ static enum status try_again(const char *id, struct error *err)
     return run_call(&call, &reply, err);
 }
 
-static enum status bring_about(enum event event, const struct made *made, const struct job *job,
+static enum status bring_about(enum cause cause, const struct made *made, const struct job *job,
                                struct error *err)
 {
-    switch (event) {
+    switch (cause) {
     case CREATE:
         return create(made->id, NOBODY, SHOP, "another-name", err);
     case DISCOVER:
@@ -140,19 +110,19 @@ static enum status bring_about(enum event event, const struct made *made, const 
         return delete (made->id, err);
     case AGAIN:
         return try_again(made->id, err);
-    case EVENTS:
+    case CAUSES:
         break;
     }
     return STATUS_INTERNAL;
 }
 
-/* A backup in the given state, whose job is claimed unless the event needs it to wait. */
-static struct made arrange(const char *from, enum event event, struct job *ret_job)
+/* A backup in the given state, whose job is claimed unless the cause needs it to wait. */
+static struct made arrange_backup(const char *from, enum cause cause, struct job *ret_job)
 {
     struct made made = make(SHOP, "nightly");
-    if (event != DELETE_WAITING)
+    if (cause != DELETE_WAITING)
         *ret_job = claim();
-    if (event == DELETED || event == UNDELETABLE)
+    if (cause == DELETED || cause == UNDELETABLE)
         (void)look("HSET appbackup:job:%s kind delete", made.job);
     (void)look("ZREM appbackup:state:pending %s", made.id);
     (void)look("ZADD appbackup:state:%s 1 %s", from, made.id);
@@ -162,58 +132,106 @@ static struct made arrange(const char *from, enum event event, struct job *ret_j
 
 static void check_index(const char *id, const char *state)
 {
-    for (size_t i = 0; i < STATES; i++) {
-        const char *score = look("ZSCORE appbackup:state:%s %s", states[i], id);
+    for (size_t i = 0; i < COUNT(backup_states); i++) {
+        const char *score = look("ZSCORE appbackup:state:%s %s", backup_states[i], id);
         bool is_there = score[0] != '\0';
-        cr_expect(eq(int, is_there, strcmp(states[i], state) == 0), "in state:%s while %s",
-                  states[i], state);
+        cr_expect(eq(int, is_there, strcmp(backup_states[i], state) == 0), "in state:%s while %s",
+                  backup_states[i], state);
     }
 }
 
-static void check_pair(const char *from, enum event event)
+static void check_answer(const char *to, enum status status, const struct error *err,
+                         const char *refusal, const char *pair)
 {
-    struct job job = {0};
-    struct made made = arrange(from, event, &job);
-    const char *to = expected(from, event);
-    struct error err = {0};
-
-    enum status status = bring_about(event, &made, &job, &err);
-
     if (to != NULL) {
-        cr_expect(eq(int, (int)status, (int)STATUS_OK), "%s, event %d: %s", from, (int)event,
-                  err.text);
+        cr_expect(eq(int, (int)status, (int)STATUS_OK), "%s: %s", pair, err->text);
     } else {
-        bool deleting =
-            strcmp(from, "deleting") == 0 && (event == DELETE_WAITING || event == DELETE_CLAIMED);
-        cr_expect(eq(int, (int)status, (int)STATUS_CONFLICT), "%s, event %d", from, (int)event);
-        cr_expect(
-            eq(str, err.reason, (char *)(deleting ? "already_deleting" : "illegal_transition")),
-            "%s, event %d", from, (int)event);
-        to = from;
+        cr_expect(eq(int, (int)status, (int)STATUS_CONFLICT), "%s", pair);
+        cr_expect(eq(str, (char *)err->reason, (char *)refusal), "%s", pair);
     }
+}
+
+static void check_backup(const char *from, enum cause cause)
+{
+    char pair[64];
+    struct job job = {0};
+    struct made made = arrange_backup(from, cause, &job);
+    bool deletes = cause == DELETE_WAITING || cause == DELETE_CLAIMED;
+    bool is_untouched = cause == DELETE_WAITING && strcmp(from, "pending") == 0;
+    const char *event = is_untouched ? "withdraw" : events[cause];
+    const char *to = EXPECTED(backup_transitions, from, event);
+    const char *refusal =
+        deletes && strcmp(from, "deleting") == 0 ? "already_deleting" : "illegal_transition";
+    struct error err = {0};
+    (void)snprintf(pair, sizeof(pair), "%s, %s (%d)", from, event, (int)cause);
+
+    enum status status = bring_about(cause, &made, &job, &err);
+
+    check_answer(to, status, &err, refusal, pair);
+    to = to == NULL ? from : to;
     bool gone = strcmp(to, "gone") == 0;
-    cr_expect(eq(str, (char *)backup_field(made.id, "state"), (char *)(gone ? "" : to)),
-              "%s, event %d", from, (int)event);
+    cr_expect(eq(str, (char *)backup_field(made.id, "state"), (char *)(gone ? "" : to)), "%s",
+              pair);
     check_index(made.id, to);
 }
 
-/* One test for each state; an array of parameters could not hold texts (they move). */
-#define EVERY_EVENT_IN(number, name)                               \
-    Test(transition, meets_every_event_in_##name)                  \
-    {                                                              \
-        cr_assert(eq(str, (char *)states[number], (char *)#name)); \
-        for (int event = 0; event < EVENTS; event++) {             \
-            check_pair(states[number], (enum event)event);         \
-            (void)look("FLUSHDB");                                 \
-            register_world();                                      \
-        }                                                          \
-    }
+static void check_task(const char *from, enum cause cause)
+{
+    char pair[64];
+    struct made made = order(&(struct store_task_create){.kind = JOB_VERIFY, .app = SHOP});
+    struct job job = claim();
+    const char *to = EXPECTED(task_transitions, from, events[cause]);
+    struct error err = {0};
+    (void)look("HSET appbackup:task:%s state %s", made.id, from);
+    if (strcmp(from, "failed") == 0)
+        (void)look("SREM appbackup:active-tasks:%s %s", SHOP, made.id);
+    (void)snprintf(pair, sizeof(pair), "%s, %s (%d)", from, events[cause], (int)cause);
 
-EVERY_EVENT_IN(0, pending)
-EVERY_EVENT_IN(1, discovering)
-EVERY_EVENT_IN(2, running)
-EVERY_EVENT_IN(3, completed)
-EVERY_EVENT_IN(4, failed)
-EVERY_EVENT_IN(5, removed)
-EVERY_EVENT_IN(6, unknown)
-EVERY_EVENT_IN(7, deleting)
+    enum status status = bring_about(cause, &made, &job, &err);
+
+    check_answer(to, status, &err, "illegal_transition", pair);
+    cr_expect(eq(str, (char *)task_field(made.id, "state"), (char *)(to == NULL ? from : to)), "%s",
+              pair);
+}
+
+static void begin_again(void)
+{
+    (void)look("FLUSHDB");
+    register_world();
+}
+
+/* The number of a state: a parameter could not hold texts, since they move. */
+#define EACH_STATE(states)                     \
+    static int numbers[COUNT(states)];         \
+    for (size_t i = 0; i < COUNT(states); i++) \
+        numbers[i] = (int)i;                   \
+    return cr_make_param_array(int, numbers, COUNT(states))
+
+ParameterizedTestParameters(transition, of_a_backup_is_as_declared)
+{
+    EACH_STATE(backup_states);
+}
+
+ParameterizedTest(int *state, transition, of_a_backup_is_as_declared)
+{
+    for (int cause = 0; cause < CAUSES; cause++) {
+        check_backup(backup_states[*state], (enum cause)cause);
+        begin_again();
+    }
+}
+
+ParameterizedTestParameters(transition, of_a_task_is_as_declared)
+{
+    EACH_STATE(task_states);
+}
+
+/* Its id cannot be given to another, and it is not deleted. */
+ParameterizedTest(int *state, transition, of_a_task_is_as_declared)
+{
+    for (int cause = DISCOVER; cause < CAUSES; cause++) {
+        if (cause >= DELETE_WAITING && cause <= UNDELETABLE)
+            continue;
+        check_task(task_states[*state], (enum cause)cause);
+        begin_again();
+    }
+}

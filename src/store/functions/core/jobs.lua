@@ -25,11 +25,13 @@ function Jobs.of(record)
     return job and job.subject == record.id and job or nil
 end
 
+-- The key that a job stands in; nil: nowhere.
 function Jobs.place_of(job)
-    if job.state == "queued" then
+    local place = Facts.job_places[job.state]
+    if place == "queue" then
         return Keys.queue(job.node)
     end
-    return ({ delayed = Keys.DELAYED, claimed = Keys.LEASES, quarantined = Keys.QUARANTINE })[job.state] -- done: nowhere
+    return ({ delayed = Keys.DELAYED, leases = Keys.LEASES, quarantine = Keys.QUARANTINE })[place]
 end
 
 -- Takes the job from where it stands to where its new state belongs.

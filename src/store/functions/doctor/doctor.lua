@@ -95,7 +95,7 @@ function Doctor.make_tables()
                 sample = is.percent })),
         job = Doctor.fields({ id = is.id, kind = function(text) return Facts.kinds[text] ~= nil end, subject = is.id,
             account = is.id, app = is.id, bucket = is.id, node = is.node, created_ms = is.number,
-            state = Doctor.one_of("queued", "delayed", "claimed", "quarantined", "done") },
+            state = function(text) return Facts.job_places[text] ~= nil end },
             { stage = is.text, worker = is.text, lease_until_ms = is.number, attempt = is.number, failures = is.number,
                 kills = is.number, epoch = is.number, cancel = is.flag, cancel_who = is.text, cancel_why = is.text,
                 deadline_ms = is.number, reason = is.text }),
