@@ -1,7 +1,7 @@
 #include "kinds.h"
 
-#define KIND_PLACE(job, name) [job] = &(name),
-static const struct kind *const kinds[JOB_KIND_COUNT] = {KINDS(KIND_PLACE)};
+#define KIND_PLACE(job, name) [job] = &kind_##name,
+static const struct kind *const kinds[JOB_KIND_COUNT] = {JOB_KINDS_EACH(KIND_PLACE)};
 
 const struct kind *kind_of(enum job_kind kind)
 {

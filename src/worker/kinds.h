@@ -1,7 +1,7 @@
 /*
  * Kinds: what the worker does for each kind of job. src/model/job_kinds.yaml declares the facts of
- * a kind (job_kind_table[]); what it takes to do it is a row of KINDS, and a file kind_<name>.c that
- * defines the struct kind of the row. Nothing else in the worker asks of what kind a job is.
+ * a kind (job_kind_table[]); what it takes to do it is a file kind_<name>.c that defines the struct
+ * kind_<name>. Nothing else in the worker asks of what kind a job is.
  *
  * Order     A job process calls fetch(), run(), tell() once each, and give_up() after a job that
  *           will have no other attempt; the supervisor calls give_up() and read_bytes() as well.
@@ -20,15 +20,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* The kind of a job in model/job.h, and its struct kind. */
-#define KINDS(ROW)                 \
-    ROW(JOB_BACKUP, kind_backup)   \
-    ROW(JOB_DELETE, kind_delete)   \
-    ROW(JOB_RESTORE, kind_restore) \
-    ROW(JOB_PRUNE, kind_prune)     \
-    ROW(JOB_VERIFY, kind_verify)   \
-    ROW(JOB_CATALOG, kind_catalog)
 
 struct run; /* run.h */
 
@@ -68,8 +59,8 @@ struct kind {
     void (*give_up)(const struct node_directories *directories, const struct job *job);
 };
 
-#define KIND_DECLARE(job, name) extern const struct kind name;
-KINDS(KIND_DECLARE)
+#define KIND_DECLARE(job, name) extern const struct kind kind_##name;
+JOB_KINDS_EACH(KIND_DECLARE)
 #undef KIND_DECLARE
 
 /* The kind of a job; NULL: there is none of that number. */

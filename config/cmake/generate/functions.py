@@ -12,7 +12,10 @@ import shlex
 import types
 
 import facts
+import job_kinds
+import states
 
+KINDS_FACTS, STATES_FACTS = (f"{facts.ROOT}/src/model/{name}.yaml" for name in ("job_kinds", "states"))
 TEXTS = ("id", "digest", "name", "line", "sentence", "text")
 KINDS = TEXTS + ("integer", "flag", "word", "json", "list")
 LIMITED = ("name", "line", "text", "json", "list")
@@ -47,7 +50,8 @@ ARGUMENT = facts.record(**{
     "members": late("MEMBERS", None)})
 MEMBERS = facts.table(ARGUMENT)
 GROUP = facts.record(struct=facts.name(None), of=facts.text(None), header=facts.text(None), pairs=facts.flag(False), arguments=MEMBERS)
-WORDS = facts.record(c=facts.name(None), header=facts.text(None), are=late("ARE"))
+WORDS = facts.record(c=facts.name(None), header=facts.text(None), are=late("ARE", None), states_of=facts.name(None),
+                     kinds_of=facts.name(None))
 RECORD = facts.record(owns=facts.flag(False), init=facts.flag(False), identity=facts.name("id"))
 FUNCTION = facts.record(
     does=facts.choice("reads", "writes"), library=facts.choice("core", "doctor", default="core"),
@@ -65,6 +69,17 @@ def ARE(node, place):
     if hasattr(node, "value") and node.value and isinstance(node.value[0], tuple):
         return facts.table(facts.text())(node, place)
     return {word: None for word in facts.listing(facts.name())(node, place)}
+
+
+def declared_words(words, subjects, kinds):
+    """Those that are declared elsewhere, by the name of a subject: its states, or the kinds of jobs that work on it."""
+    where, subject = f"words.{words.name}:", words.states_of or words.kinds_of
+    need((words.are is None) == (subject is not None), where, "it says none or more of 'are', 'states_of' and 'kinds_of'")
+    need(subject is None or subject in subjects, where, f"there is no subject '{subject}'")
+    if words.states_of:
+        words.are = dict.fromkeys(subjects[subject].states)
+    elif words.kinds_of:
+        words.are = {kind.name: None for kind in kinds.values() if kind.subject == subject}
 
 
 def need(condition, *texts):
@@ -151,8 +166,10 @@ def check_by_hand(function, flat, where):
     need(least <= len(words) <= len(flat), where, f"by_hand has {len(words)} words, the function {least} to {len(flat)}")
 
 
-def read(path):
+def read(path, kinds_path=KINDS_FACTS, states_path=STATES_FACTS):
     document = facts.read(path, SCHEMA)
+    for words in document.words.values():
+        declared_words(words, states.read(states_path).subjects, job_kinds.read(kinds_path, states_path))
     reader = Reader(document)
     for function in document.functions.values():
         function.arguments = [reader.argument(name, raw, f"functions.{function.name}")

@@ -42,6 +42,12 @@ def _subjects(kinds):
     return list(dict.fromkeys(kind.subject for kind in kinds.values()))
 
 
+def each(kinds):
+    """A macro, for tables with a row for each kind that is written by hand."""
+    rows = [f"    ROW({_constant(kind)}, {kind.name})" for kind in kinds.values()]
+    return "#define JOB_KINDS_EACH(ROW) \\\n" + " \\\n".join(rows) + "\n"
+
+
 def header(kinds):
     comments = {_constant(kind): kind.means for kind in kinds.values()}
     return ("#include <stdbool.h>\n\n" + facts.enum("job_kind", ["JOB_KIND_UNSET", *comments, "JOB_KIND_COUNT"], comments) + "\n"
@@ -58,7 +64,9 @@ struct job_kind_facts {
 extern const char *const job_kind_names[JOB_KIND_COUNT];
 extern const char *const job_subject_names[JOB_SUBJECT_COUNT];
 extern const struct job_kind_facts job_kind_table[JOB_KIND_COUNT];
-""")
+
+/* Each kind of job as ROW(constant, name). */
+""" + each(kinds))
 
 
 def source(kinds):
