@@ -13,7 +13,7 @@ struct walk {
     void *context;
 };
 
-/* page: the one before; becomes the one that was read, whose backups are gone again. */
+/* page is the page before, and becomes the one that was read; its backups are gone again. */
 static enum status read_page(const struct walk *walk, struct store_backup_page *page,
                              struct error *err)
 {

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* NULL: nothing is wrong. */
+/* Returns what is wrong with it; NULL: nothing is. */
 static const char *problem_of_directory(const char *path, bool for_writing)
 {
     struct stat info;

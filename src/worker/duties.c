@@ -83,7 +83,7 @@ static enum status start_claimed(struct supervisor *supervisor, struct slot *slo
     return STATUS_OK;
 }
 
-/* When something is due lies in Redis: this only asks. */
+/* Redis knows when maintenance is due; this only asks it to look. */
 enum status supervisor_maintain(struct supervisor *supervisor, struct error *err)
 {
     const struct config *config = supervisor->node.config;

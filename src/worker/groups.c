@@ -25,7 +25,7 @@ int supervisor_make_group(const struct supervisor *supervisor, const char *name)
     return cgroups_make(supervisor->cgroups, name, &limits);
 }
 
-/* The memory comes last, and only where it is counted. */
+/* The field of the memory is the last, and left out where memory is not counted. */
 static void log_usage(const char *name, const struct cgroup_usage *usage)
 {
     const struct log_field fields[] = {LOG_TEXT("job", name), LOG_NUMBER("cpu_ms", usage->cpu_ms),

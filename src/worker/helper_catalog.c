@@ -1,8 +1,8 @@
 /*
  * Catalogue: after Redis has lost everything, the backups in the buckets are without records. For
- * each app of this node without a single backup in Redis, and each bucket that holds a repository of
- * it, a task is asked for that brings the records back. Where nothing is lost it finds nothing, and
- * costs a question per app; a bucket may be slow, and the supervisor must not wait for it.
+ * each app of this node without a single backup in Redis, and each bucket that holds a repository
+ * of it, a task is asked for that brings the records back. Where nothing is lost it finds nothing,
+ * and costs a question per app; a bucket may be slow, and the supervisor must not wait for it.
  */
 #include "core/log.h"
 #include "helper_process.h"

@@ -94,8 +94,9 @@ static void settle(void *context, const char *job)
         settling->first = err;
 }
 
-/* Hooks that have failed, an application that may stand still: whatever Redis says of the job,
- * while nobody works on it. A later job of the app holds its lock, see pending_thaws.h. */
+/* Pays hooks that have failed, since an application may stand still: whatever Redis says of the
+ * job, as long as nobody works on it. A later job of the app holds its lock, see
+ * pending_thaws.h. */
 static enum status pay_hooks(struct settling *settling, const char *job, struct error *err)
 {
     struct undo_debt debt;

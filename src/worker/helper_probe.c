@@ -1,6 +1,6 @@
 /*
- * Probe: whether the node's S3 buckets can be used; registered in Redis as soon as each is known.
- * A server may hang, and the supervisor must not ask it.
+ * Probe: finds out whether the node's S3 buckets can be used, and registers the answer for each in
+ * Redis as soon as it is known. A server may hang, so the supervisor must not ask it.
  */
 #include "access/bucket.h"
 #include "core/log.h"

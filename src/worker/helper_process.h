@@ -28,7 +28,7 @@
 /* How long until a helper that could not be started is tried again. */
 enum { HELPER_START_AGAIN_MS = 10000 };
 
-/* The result is the exit code. */
+/* Does the work of a helper; the result is the exit code of its process. */
 typedef int helper_main_fn(const struct node_config *node);
 typedef bool helper_needed_fn(const struct node_config *node, const struct slots *slots);
 
@@ -67,7 +67,7 @@ struct helper_terms {
 
 void helper_init(struct helper *helper, const struct helper_kind *kind);
 
-/* It is to run as soon as may be. */
+/* Makes it due at once. */
 void helper_ask(struct helper *helper);
 
 /* Kills what is overdue and starts what is due. */

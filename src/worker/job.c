@@ -24,7 +24,7 @@ enum {
     FINISH_RETRY_MS = 250
 };
 
-/* The handlers reach it until the process is gone. */
+/* The handlers of signals reach it until the process is gone. */
 static struct cancel cancel;
 
 static void run_done(struct run *run)
@@ -95,7 +95,7 @@ static const char *app_name(const struct run *run)
     return run->kind->subject->app_name(run->subject);
 }
 
-/* The job alone on this node, and nothing of an earlier attempt in its way. */
+/* Sees to it that the job is alone on this node, and nothing of an earlier attempt in its way. */
 static enum status make_room(struct run *run, struct error *err)
 {
     if (job_lock_take(&run->lock, run->node.directories.locks, run->job.id, LOCK_PATIENCE_MS,
@@ -231,7 +231,7 @@ static enum status say(struct run *run, const struct store_finish *finish, struc
     }
 }
 
-/* What happens next is in the event; why, in code and reason. */
+/* The event says what happens next; code and reason say why. */
 static void log_outcome(const struct run *run, enum outcome outcome, int64_t delay_ms,
                         const struct error *cause, const char *reason)
 {
@@ -254,7 +254,7 @@ static void log_outcome(const struct run *run, enum outcome outcome, int64_t del
               LOG_TEXT("code", code), LOG_TEXT("reason", reason));
 }
 
-/* Of a release, the request is the reason, not the failure that it caused. */
+/* The reason of a release is the request, not the failure that the request caused. */
 static const char *reason_of(const struct run *run, enum outcome outcome, const struct error *cause)
 {
     if (outcome == OUTCOME_COMPLETED)

@@ -62,7 +62,7 @@ void job_exit_add_stage(struct job_exit *end, const char *stage)
                        stage);
 }
 
-/* The part of the output that there is room for: whole lines, if it has more than one. */
+/* Returns the part of the output that there is room for: whole lines, if it has more than one. */
 static const char *last_lines(const char *tail, size_t *len)
 {
     while (*len > 0 && tail[*len - 1] == '\n')

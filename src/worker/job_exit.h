@@ -30,14 +30,16 @@ struct job_exit {
     char evidence[JOB_EXIT_EVIDENCE_SIZE]; /* "killed by signal 9": for people */
 };
 
-/* wait_status: of waitpid(2). stopped: we killed it ourselves, because it did not stop in time. */
+/* wait_status is that of waitpid(2). stopped: we killed the job ourselves, because it did not stop
+ * in time. */
 struct job_exit job_exit_of(int wait_status, bool stopped);
 
 /* Appends " in stage <stage>"; "" adds nothing. */
 void job_exit_add_stage(struct job_exit *end, const char *stage);
 
 /* Appends "; last output: " and the end of what it wrote, any bytes, as one line: up to 384 bytes,
- * from the beginning of a line if one is among them. Nothing adds nothing. */
+ * from the beginning of a line if one is among them. An empty output adds
+ * nothing. */
 void job_exit_add_output(struct job_exit *end, const char *tail, size_t len);
 
 enum { JOB_OUTPUT_TAIL = 2048 };

@@ -19,7 +19,7 @@ enum {
 
 static const struct flock whole_file = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
-/* One attempt. *ret_current false: we locked a file that its last holder has just removed. */
+/* Makes one attempt. *ret_current false: we locked a file that its last holder has just removed. */
 static enum status lock_file(const char *path, int *ret_fd, bool *ret_current, struct error *err)
 {
     CLEANUP(fd_closep) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -60,7 +60,7 @@ enum status job_lock_try(struct job_lock *lock, const char *directory, const cha
     return FAIL(err, STATUS_LOCKED, "lock '%s': it is removed again and again", taken.path);
 }
 
-/* 0: nobody, or nobody whom we could name (another pid namespace). */
+/* Returns 0 for nobody, or for somebody in another pid namespace, whom we cannot name. */
 static pid_t holder_of(const char *path)
 {
     CLEANUP(fd_closep) int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);

@@ -1,7 +1,7 @@
 /*
- * Job lock: who holds it works on the job, on this node. Held for the life of a process, so that
- * nobody unwinds what a living process needs, or runs a job beside an older process of the same
- * job which has lost its lease and does not know it yet.
+ * Job lock: who holds it works on the job, on this node. It is held for the life of a process, so
+ * that nobody unwinds what a living process needs, or runs a job beside an older process of the
+ * job, which has lost its lease and does not know it yet.
  *
  * Backing   a POSIX record lock on jobs/<job>.lock: the kernel drops it when the process dies,
  *           children do not inherit it, and F_GETLK tells whose it is. Closing any other descriptor
@@ -24,7 +24,7 @@ struct job_lock {
 
 #define JOB_LOCK_NONE ((struct job_lock){.fd = -1})
 
-/* At once or not at all. name: a job's id. */
+/* Takes the lock at once or not at all. name: a job's id. */
 enum status job_lock_try(struct job_lock *lock, const char *directory, const char *name,
                          struct error *err) MUST_CHECK;
 
@@ -38,7 +38,7 @@ enum status job_lock_wait(struct job_lock *lock, const char *directory, const ch
 enum status job_lock_take(struct job_lock *lock, const char *directory, const char *name,
                           int64_t patience_ms, struct error *err) MUST_CHECK;
 
-/* Removes the file too. A lock that is not held is fine. */
+/* Lets go of the lock and removes its file. A lock that is not held is fine. */
 void job_lock_release(struct job_lock *lock);
 
 #endif

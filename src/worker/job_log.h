@@ -15,7 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Which job it is about: for the supervisor, whose lines are about many. */
+/* The fields that say which job a line is about; the supervisor, whose lines are about many jobs,
+ * gives them each time. */
 #define JOB_FIELDS(job)                                                                       \
     LOG_TEXT("job", (job)->id), LOG_TEXT("kind", job_kind_name((job)->kind)),                 \
         LOG_TEXT(job_subject_name((job)->kind), (job)->subject), LOG_TEXT("app", (job)->app), \
@@ -28,17 +29,17 @@ struct job_log {
     bool has_volumes; /* they have been logged */
 };
 
-/* In every line from here on are JOB_FIELDS, app_name, and the backup that the job's subject is about
- * ("": none, or the subject itself). Hooks are logged from here on, too. */
+/* In every line from here on are JOB_FIELDS, app_name, and the backup that the job's subject is
+ * about ("": none, or the subject itself). Hooks are logged from here on, too. */
 void job_log_begin(const struct job *job, const char *app_name, const char *backup);
 
-/* As job_log_begin(), for a process that only unwinds: it knows JOB_FIELDS. */
+/* Does for a process that only unwinds what job_log_begin() does, as far as JOB_FIELDS go. */
 void job_log_begin_unwinding(const struct job *job);
 void job_log_hooks(void);
 
 void job_log_report(struct job_log *log, const struct work_report *report);
 
-/* The last stage ends; and what has come since the last report. */
+/* Logs the end of the last stage, and the warnings that have come since the last report. */
 void job_log_end(struct job_log *log, const json_t *state_details);
 
 #endif

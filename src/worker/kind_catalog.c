@@ -21,7 +21,7 @@ static enum status read_catalog(struct run *run, const struct work *work, struct
     return catalog_run(work, &run->result, run->findings, err);
 }
 
-/* Entries from the first on, as many as may go in one call. */
+/* Fills the page with entries from the first on, as many as may go in one call. */
 static enum status fill_page(const json_t *catalog, size_t first, json_t *page, struct error *err)
 {
     size_t bytes = 0;

@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-/* What the removal of snapshots needs besides the backup that they are of. */
+/* What it takes to remove snapshots, besides the backup that they belong to. */
 struct forgetting {
     struct run *run;
     struct forget_plan plan;
@@ -47,7 +47,7 @@ static enum status forget_failed(void *context, const struct backup *backup, str
     return forget_run(&forgetting->plan, err);
 }
 
-/* No job of the app runs beside this one: what has failed stays so. */
+/* No job of the app runs beside this one, so a backup that has failed stays failed. */
 static enum status forget_all_failed(struct run *run, const struct work *work, struct error *err)
 {
     CLEANUP(store_closep) struct store *store = NULL;

@@ -11,7 +11,7 @@
 
 #include <stdlib.h>
 
-/* The patterns, borrowed from the task; caller frees the list. */
+/* Lists the patterns, which are borrowed from the task; the caller frees the list. */
 static enum status list_includes(const struct task *task, const char ***ret_list, struct error *err)
 {
     size_t count = json_array_size(task->includes);

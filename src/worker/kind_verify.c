@@ -31,8 +31,7 @@ struct absence {
     char first[NAME_SIZE];
 };
 
-/* A backup that Redis believes to be completed in this bucket, and of which there is no snapshot.
- */
+/* Notes a backup that Redis believes to be completed in this bucket, and that has no snapshot. */
 static enum status judge_absent(void *context, const struct backup *backup, struct error *err)
 {
     struct absence *absence = context;

@@ -49,7 +49,7 @@ struct kind {
     const enum hook_stage *settles;
     size_t settles_count;
 
-    /* The stages. */
+    /* Runs the stages. */
     enum status (*run)(struct run *run, const struct work *work, struct error *err);
     /* Tells Redis what was found, after the lease and before the end of the claim. status and cause
      * say how run() has ended. A failure takes their place. NULL: there is nothing to tell. */
@@ -66,7 +66,7 @@ JOB_KINDS_EACH(KIND_DECLARE)
 /* The kind of a job; NULL: there is none of that number. */
 const struct kind *kind_of(enum job_kind kind);
 
-/* There will be no other attempt at this job. */
+/* Gives up the job, whichever its kind: there will be no other attempt at it. */
 void kind_give_up(const struct node_directories *directories, const struct job *job);
 
 extern const struct subject subject_backup; /* run->subject is a struct backup */

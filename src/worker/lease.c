@@ -12,7 +12,7 @@ struct lease {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     pthread_cond_t asked; /* a round has ended */
-    /* Under the mutex. */
+    /* What follows is touched under the mutex only. */
     struct lease_news news;
     bool fresh;  /* news that have not been sent */
     bool urgent; /* among them a change of state */
@@ -61,7 +61,7 @@ void lease_report(struct lease *lease, const struct work_report *report)
         (void)pthread_cond_signal(&lease->changed);
 }
 
-/* The thread's private copy, so that the mutex is not held while Redis answers. */
+/* Makes the thread's private copy, so that the mutex is not held while Redis answers. */
 static struct lease_news take_news(struct lease *lease)
 {
     (void)pthread_mutex_lock(&lease->mutex);
@@ -82,7 +82,7 @@ static enum status renew(struct lease *lease, struct error *err)
     return status;
 }
 
-/* With the mutex held. */
+/* The caller holds the mutex. */
 static int64_t due_ms(const struct lease *lease)
 {
     return renewal_due_ms(&lease->renewal, lease->fresh,

@@ -47,11 +47,11 @@ DEFINE_CLEANUP(struct lease *, lease_free)
  * ended before that was sent, and a backup that is completed must have been running. */
 enum status lease_announce_running(struct lease *lease, struct error *err) MUST_CHECK;
 
-/* After lease_stop(): tells Redis again that the backup is running. For a Redis that shows that it
+/* After lease_stop(): tells Redis again that the backup is running, when Redis has shown that it
  * does not know that, or no longer does. */
 enum status lease_announce_again(struct lease *lease, struct error *err) MUST_CHECK;
 
-/* After lease_stop(). */
+/* These three are asked after lease_stop(). */
 const char *lease_stage(const struct lease *lease); /* the last one reported; "" before */
 bool lease_gave_up(const struct lease *lease);      /* Redis was away for too long */
 int64_t lease_end_ms(const struct lease *lease); /* monotonic: when the claim ends at the latest */

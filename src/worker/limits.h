@@ -12,7 +12,7 @@
 
 struct limits;
 
-/* config_path: borrowed. Caller owns *ret_limits. */
+/* Starts with the limits of the bucket. config_path is borrowed. Caller owns *ret_limits. */
 enum status limits_start(const char *config_path, const struct bucket_definition *bucket,
                          struct limits **ret_limits, struct error *err) MUST_CHECK;
 void limits_free(struct limits *limits); /* ends the thread; NULL is a no-op */

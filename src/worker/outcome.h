@@ -28,12 +28,12 @@ struct outcome_facts {
 enum outcome outcome_decide(const struct outcome_facts *facts);
 const char *outcome_name(enum outcome outcome);
 
-/* Not for OUTCOME_LOST, which is never written. */
+/* OUTCOME_LOST is not allowed here: it is never written. */
 enum store_outcome outcome_to_store(enum outcome outcome);
 
-/* How long to wait after this many failures, from 1: as the list says, its last entry from there
- * on, each up to a fifth shorter or longer (random: any number), so that what failed together does
- * not come back together. */
+/* How long to wait after this many failures, counted from 1: as the entry of the list says, or its
+ * last entry where it is shorter. The result is up to a fifth shorter or longer (random: any
+ * number), so that what failed together does not come back together. */
 int64_t outcome_delay_ms(const int64_t *delays_s, size_t count, int64_t failures, uint32_t random);
 
 #endif

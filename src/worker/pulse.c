@@ -34,7 +34,7 @@ static enum status look_at_job(const struct supervisor *supervisor, struct slot 
     return STATUS_OK;
 }
 
-/* A job that is gone, or another's, is no business of this. */
+/* A job that is gone, or another's by now, is passed over. */
 static enum status look_at_jobs(struct supervisor *supervisor, struct error *err)
 {
     for (size_t i = 0; i < supervisor->slots.count; i++) {

@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-/* While a supervisor runs, what its jobs need is theirs. */
+/* While a supervisor runs, its jobs keep what they need. */
 static enum status unwind_what_is_left(const struct node_directories *directories,
                                        size_t *ret_count, struct error *err)
 {
@@ -24,8 +24,8 @@ static enum status unwind_what_is_left(const struct node_directories *directorie
 }
 
 /* Only the state directory is needed: neither a broken app file, nor a secret or a Redis that is
- * away may keep an application frozen. Nor may a broken configuration, where the service manager
- * says which directory it is. */
+ * away may keep an application frozen. A broken configuration may not do so
+ * either, where the service manager says which directory it is. */
 static enum status find_directories(const char *config_path,
                                     struct node_directories *ret_directories, struct error *err)
 {
@@ -55,8 +55,9 @@ enum status worker_recover(const char *config_path, struct error *err)
     return STATUS_OK;
 }
 
-/* What was found at the start, in a process of its own: an application's hooks may take long, and
- * other jobs need not wait. A job that is being unwound is locked, so its next attempt waits. */
+/* Recovery: unwinds what the supervisor finds when it starts. The hooks of an application may take
+ * long, and other jobs need not wait. A job that is being unwound is locked, so its next attempt
+ * waits. */
 int helper_recover(const struct node_config *node)
 {
     struct error err = {0};

@@ -22,7 +22,7 @@ enum status registration_tell_bucket(struct store *store,
     return store_bucket_register(store, &bucket, err);
 }
 
-/* What is known of S3 is left as it is until its probe knows better. */
+/* What Redis knows of an S3 bucket is left as it is until the probe knows better. */
 static enum status register_bucket(struct store *store, const struct bucket_definition *definition,
                                    bool is_anew, struct error *err)
 {

@@ -8,13 +8,14 @@
 
 #include <stdbool.h>
 
-/* worker: the name that claims are made in. Looks at every directory: one that cannot be written to
- * is registered as failed, with the reason. is_anew: S3 buckets are registered as pending, until
- * they have been probed (probe.h). Errors: those of the store. */
+/* Registers everything. worker: the name that claims are made in. It looks at every directory:
+ * one that cannot be written to is registered as failed, with the reason. is_anew: S3 buckets
+ * are registered as pending, until they have been probed (helper_probe.c). Errors: those of the
+ * store. */
 enum status registration_run(struct store *store, const struct node_config *node,
                              const char *worker, bool is_anew, struct error *err) MUST_CHECK;
 
-/* What was found about one bucket. cause: NULL when all is well. */
+/* Registers what was found about one bucket. cause: NULL when all is well. */
 enum status registration_tell_bucket(struct store *store,
                                      const struct bucket_definition *definition,
                                      enum bucket_state state, const struct error *cause,

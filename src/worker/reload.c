@@ -55,8 +55,8 @@ static void read_again(struct supervisor *supervisor)
               LOG_NUMBER("slots", new.config->worker.slots));
 }
 
-/* The service manager is told that it is over, well or not: the log says which, and what is wrong.
- */
+/* The service manager is told that the reload is over, whether or not it went well; the log says
+ * whether it did, and what is wrong. */
 void supervisor_reload(struct supervisor *supervisor)
 {
     notify_reloading();

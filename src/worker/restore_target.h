@@ -2,7 +2,8 @@
  * Restore target: may a restore write to this directory?
  *
  * Errors    FORBIDDEN, reason "target_forbidden": it is not below worker.restore_directories, or a
- *           symbolic link is on the way. NOT_FOUND: the directory of the configuration is not there.
+ *           symbolic link is on the way. NOT_FOUND: the directory of the configuration is not
+ *           there.
  */
 #ifndef WORKER_RESTORE_TARGET_H
 #define WORKER_RESTORE_TARGET_H

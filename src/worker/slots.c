@@ -56,13 +56,13 @@ struct slot *slots_find_free(struct slots *slots)
     return NULL;
 }
 
-/* What a job process gets of its supervisor. */
+/* The ends of pipe and channel that a job process gets of its supervisor. */
 struct job_ends {
     int keys, output;
 };
 
-/* The new process. The signal mask stays: the job opens it when its handlers are in place, so that
- * a SIGTERM in between is not the end. */
+/* Turns the new process into a job. The signal mask stays: the job opens it when its handlers are
+ * in place, so that a SIGTERM in between is not the end. */
 NORETURN static void become_job(const struct slot *slot, const char *program,
                                 const char *config_path, const struct job_ends *ends,
                                 pid_t supervisor)
@@ -96,7 +96,7 @@ NORETURN static void become_job(const struct slot *slot, const char *program,
     _exit(EXIT_NOT_STARTED);
 }
 
-/* The new process has its own descriptor of it. */
+/* The new process has its own descriptor of the group. */
 static void leave_group(struct slot *slot)
 {
     fd_closep(&slot->group);

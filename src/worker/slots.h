@@ -43,25 +43,26 @@ struct slots {
     size_t count;
 };
 
-/* More, or as many: a slot is never taken away from under a job. */
+/* Grows to this number. Fewer slots than there are change nothing: none is taken away from under a
+ * job. */
 enum status slots_grow(struct slots *slots, size_t count, struct error *err) MUST_CHECK;
 void slots_done(struct slots *slots);
 
-/* Not counting free ones. */
+/* How many are not free. */
 size_t slots_used(const struct slots *slots);
-/* NULL: all are in use. */
+/* Returns NULL when all are in use. */
 struct slot *slots_find_free(struct slots *slots);
 
-/* program --config PATH --job ID --epoch N --keys FD --log FD, for the claim in slot->job. Its
- * process gets SIGTERM when ours dies; the key is what is known of the job's repository. */
+/* Starts program --config PATH --job ID --epoch N --keys FD --log FD for the claim in slot->job.
+ * The new process gets SIGTERM when ours dies. The key is what is known of the job's repository. */
 enum status slot_start_job(struct slot *slot, const struct worker_system *system,
                            const char *program, const char *config_path, const struct work_key *key,
                            struct error *err) MUST_CHECK;
 
-/* The key that the job has given back so far, if any. */
+/* Takes the key that the job has given back so far, if any. */
 void slot_take_key(const struct slot *slot, struct work_key *ret_key);
 
-/* A fork that unwinds; it lives on if we die. */
+/* Starts a process that unwinds the job in the slot; it lives on if we die. */
 enum status slot_start_unwinding(struct slot *slot, const struct worker_system *system,
                                  const struct node_directories *directories, struct error *err)
     MUST_CHECK;

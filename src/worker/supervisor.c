@@ -1,9 +1,8 @@
 /*
  * The supervisor's loop. Whatever happens, a child's end, a wake-up, a signal or a timer, one turn
- * of the loop does the same: look at the children, then catch up with Redis in this order, as far
- * as each is due: tell about the dead, register, heartbeat, maintain, sweep, claim. While
- * Redis is away a turn ends at the first call that fails, and the next attempt comes
- * SUPERVISOR_RETRY_MS later.
+ * of the loop looks at the children, runs the helpers that are due, and catches up with Redis: it
+ * does the duties of the table below in their order, as far as each is due. While Redis is away a
+ * turn ends at the first call that fails, and the next attempt comes SUPERVISOR_RETRY_MS later.
  */
 #include "supervisor.h"
 
@@ -25,7 +24,7 @@ enum {
     STOP_LOOK_MS = 100
 };
 
-/* Redis could not do it. Said once, not with every attempt. */
+/* A duty has failed because of Redis. The log says so once, not with every attempt. */
 static void on_store_failure(struct supervisor *supervisor, const char *what,
                              const struct error *err)
 {

@@ -55,7 +55,7 @@ struct supervisor {
     int64_t claim_ms, heartbeat_ms, register_ms, maintain_ms, retry_ms, wake_ms;
 };
 
-/* True once per period: the first time at once, then when the deadline has come. */
+/* Returns true once per period: the first time at once, then when the deadline has come. */
 bool supervisor_is_due(const struct supervisor *supervisor, int64_t *deadline_ms,
                        int64_t period_ms);
 
@@ -77,7 +77,8 @@ void supervisor_stop(struct supervisor *supervisor);
  * when they should have. */
 bool supervisor_has_stopped(struct supervisor *supervisor);
 
-/* Of a job whose process is about to be started; and the end of all that it has left. */
+/* A group is made for a job whose process is about to be started. When the job has ended, whatever
+ * it has left there is killed; a sweep removes the groups that nobody uses. */
 int supervisor_make_group(const struct supervisor *supervisor, const char *name);
 void supervisor_end_group(const struct supervisor *supervisor, const char *name);
 void supervisor_sweep_groups(struct supervisor *supervisor);
@@ -98,14 +99,14 @@ void supervisor_open_wake(struct supervisor *supervisor);
 void supervisor_close_wake(struct supervisor *supervisor);
 void supervisor_on_wake(struct supervisor *supervisor);
 
-/* After the start; with each turn of the loop, which began then; when Redis has failed; when a stop
- * begins. */
+/* The pulse is told that the supervisor has started, that a turn of the loop that began at that
+ * time has ended, that Redis has failed, and that a stop begins. */
 void supervisor_pulse_start(struct supervisor *supervisor);
 void supervisor_pulse_turn(struct supervisor *supervisor, int64_t began_ms);
 void supervisor_pulse_store(struct supervisor *supervisor, const struct error *failure);
 void supervisor_pulse_stop(const struct supervisor *supervisor);
 
-/* Keeps the old configuration when the new one cannot be used. */
+/* Reads the configuration again, and keeps the old one when the new one cannot be used. */
 void supervisor_reload(struct supervisor *supervisor);
 
 #endif

@@ -37,7 +37,7 @@ struct worker_system {
     __typeof__(store_maintenance_queue) *maintenance_queue;
 };
 
-/* The real one. */
+/* The real system. */
 extern const struct worker_system worker_system;
 
 /* Has this process ended? Reaps it if so; *ret_wait_status is that of waitpid(2). */

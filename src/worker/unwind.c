@@ -24,7 +24,7 @@ enum status unwind_job(const struct node_directories *directories, const char *j
     return status;
 }
 
-/* The locks of the jobs that are being unwound: kept to the end, so that none of them starts. */
+/* The locks of the jobs that are being unwound are kept to the end, so that none of them starts. */
 struct unwinding {
     const struct node_directories *directories;
     int64_t

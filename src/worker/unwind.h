@@ -9,16 +9,16 @@
 
 enum { UNWIND_PATIENCE_MS = 60000 };
 
-/* One job that has died. A job that another process works on by now is left to that one. */
+/* Unwinds one job that has died. A job that another process works on by now is left to that one. */
 enum status unwind_job(const struct node_directories *directories, const char *job,
                        struct error *err) MUST_CHECK;
 
-/* Every job that nobody works on. *ret_count: how many records there were. */
+/* Unwinds every job that nobody works on. *ret_count: how many records there were. */
 enum status unwind_all(const struct node_directories *directories, size_t *ret_count,
                        struct error *err) MUST_CHECK;
 
-/* Every job, where no supervisor runs: processes that its death has left are about to end in order,
- * are waited for, and killed after UNWIND_PATIENCE_MS. */
+/* Unwinds every job, where no supervisor runs. Processes that the death of one has left are about
+ * to end in order: they are waited for, and killed after UNWIND_PATIENCE_MS. */
 enum status unwind_orphans(const struct node_directories *directories, size_t *ret_count,
                            struct error *err) MUST_CHECK;
 
