@@ -1,8 +1,7 @@
 /*
  * The supervisor's state, and what its loop (supervisor.c) does with it, by subject:
  *   children.c  the ends of job processes, and telling Redis about them
- *   duties.c    register, helpers, heartbeat, maintenance, sweep, claim
- *   wake.c      the wake-up channel
+ *   duties.c    register, helpers, heartbeat, maintenance, sweep, claim, and the wake-up channel
  *   reload.c    a new configuration
  *   groups.c    the cgroups of jobs
  *   pulse.c     what the service manager hears
