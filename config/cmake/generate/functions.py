@@ -329,8 +329,6 @@ def spelling(argument, value):
         return f"{argument.spelt}({value})"
     if argument.kind == "word" and argument.words.c != "text":
         return f"{argument.words.c or argument.words.name}_name({value})"
-    if argument.kind == "flag":
-        return f'{value} ? "1" : "0"'
     if argument.optional and argument.kind in TEXTS:
         return f"{value} != NULL ? {value} : {facts.c_string(argument.optional)}"
     return value
@@ -347,8 +345,8 @@ def additions(argument, value, indent="    "):
         return [line for member in argument.members for line in additions(member, inside(value, member), indent)]
     if argument.kind in ("json", "list"):
         return [f"{indent}if (call_add_json(call, {value}, err) != STATUS_OK)", f"{indent}    return err->status;"]
-    if argument.kind == "integer":
-        return [f"{indent}call_add_number(call, {value});"]
+    if argument.kind in ("integer", "flag"):
+        return [f"{indent}call_add_{'number' if argument.kind == 'integer' else 'flag'}(call, {value});"]
     lines = [f"{indent}call_add_text(call, {spelling(argument, value)});"]
     return [f"{indent}if ({value} != NULL)", "    " + lines[0]] if is_left_out(argument) else lines
 

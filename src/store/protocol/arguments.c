@@ -38,6 +38,18 @@ void call_add_number(struct store_call *call, int64_t number)
     call_add_text(call, text);
 }
 
+void call_add_flag(struct store_call *call, bool flag)
+{
+    call_add_text(call, flag ? "1" : "0");
+}
+
+void call_add_bytes(struct store_call *call, const char *bytes, size_t len)
+{
+    assert(call->argc < STORE_BYTES_MAX);
+    call->lengths[call->argc] = len;
+    call->argv[call->argc++] = len == 0 ? "" : bytes;
+}
+
 enum status call_add_json(struct store_call *call, const json_t *json, struct error *err)
 {
     if (json == NULL) {

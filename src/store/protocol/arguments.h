@@ -13,6 +13,8 @@
 
 #include <jansson.h>
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Every call begins with one of these: the struct may come uninitialised. */
@@ -21,6 +23,9 @@ void call_begin(struct store_call *call, const char *command, const char *functi
 
 void call_add_text(struct store_call *call, const char *text);
 void call_add_number(struct store_call *call, int64_t number);
+void call_add_flag(struct store_call *call, bool flag);
+/* They may hold a NUL. Only one of the first STORE_BYTES_MAX arguments can be that. */
+void call_add_bytes(struct store_call *call, const char *bytes, size_t len);
 /* NULL is an empty array. */
 enum status call_add_json(struct store_call *call, const json_t *json, struct error *err)
     MUST_CHECK;

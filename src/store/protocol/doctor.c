@@ -1,10 +1,8 @@
 #include "store/doctor.h"
 
+#include "arguments.h"
 #include "refusal.h"
 
-#include <assert.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,89 +12,57 @@ enum {
     PART_FIELDS = 7
 };
 
-static void begin(struct store_call *call, const char *command, const char *function)
-{
-    *call = (struct store_call){.argv = {command, function, "0"}, .argc = 3};
-}
-
-static void add_text(struct store_call *call, const char *text)
-{
-    assert(call->argc < STORE_ARGUMENTS_MAX);
-    call->argv[call->argc++] = text;
-}
-
-static void add_bytes(struct store_call *call, const struct store_bytes *bytes)
-{
-    assert(call->argc < STORE_BYTES_MAX);
-    call->lengths[call->argc] = bytes->len;
-    call->argv[call->argc++] = bytes->len == 0 ? "" : bytes->bytes;
-}
-
-static void add_number(struct store_call *call, int64_t number)
-{
-    size_t size = sizeof(call->numbers[0]);
-    assert(call->number_count < sizeof(call->numbers) / size);
-    char *text = call->numbers[call->number_count++];
-    (void)snprintf(text, size, "%" PRId64, number);
-    add_text(call, text);
-}
-
-static void add_flag(struct store_call *call, bool flag)
-{
-    add_text(call, flag ? "1" : "0");
-}
-
 static void add_place(struct store_call *call, const struct store_place *place)
 {
-    add_bytes(call, &place->key);
-    add_bytes(call, &place->member);
+    call_add_bytes(call, place->key.bytes, place->key.len);
+    call_add_bytes(call, place->member.bytes, place->member.len);
 }
 
 void store_call_doctor_look(struct store_call *call, const char *cursor)
 {
-    begin(call, "FCALL_RO", "appbackup_doctor_look");
-    add_text(call, cursor);
-    add_number(call, PAGE);
+    call_begin(call, "FCALL_RO", "appbackup_doctor_look");
+    call_add_text(call, cursor);
+    call_add_number(call, PAGE);
 }
 
 void store_call_doctor_look_in(struct store_call *call, const struct store_bytes *key,
                                const char *cursor)
 {
-    begin(call, "FCALL_RO", "appbackup_doctor_look_in");
-    add_bytes(call, key);
-    add_text(call, cursor);
-    add_number(call, PAGE);
+    call_begin(call, "FCALL_RO", "appbackup_doctor_look_in");
+    call_add_bytes(call, key->bytes, key->len);
+    call_add_text(call, cursor);
+    call_add_number(call, PAGE);
 }
 
 void store_call_doctor_plan(struct store_call *call, const struct store_place *place)
 {
-    begin(call, "FCALL_RO", "appbackup_doctor_plan");
+    call_begin(call, "FCALL_RO", "appbackup_doctor_plan");
     add_place(call, place);
 }
 
 void store_call_doctor_repair(struct store_call *call, const struct store_place *place,
                               const struct store_plan *plan, const char *who)
 {
-    begin(call, "FCALL", "appbackup_doctor_repair");
+    call_begin(call, "FCALL", "appbackup_doctor_repair");
     add_place(call, place);
-    add_number(call, plan->now_ms);
-    add_text(call, plan->token);
-    add_text(call, who);
+    call_add_number(call, plan->now_ms);
+    call_add_text(call, plan->token);
+    call_add_text(call, who);
 }
 
 void store_call_doctor_undo(struct store_call *call, const struct store_part *part,
                             const struct store_trace *trace)
 {
-    begin(call, "FCALL", "appbackup_doctor_undo");
-    add_text(call, part->kind);
+    call_begin(call, "FCALL", "appbackup_doctor_undo");
+    call_add_text(call, part->kind);
     add_place(call, &part->place);
-    add_flag(call, part->existed);
-    add_bytes(call, &part->content);
-    add_number(call, part->expires_ms);
-    add_text(call, part->digest);
-    add_flag(call, trace != NULL);
-    add_flag(call, trace != NULL && trace->exists);
-    add_text(call, trace != NULL ? trace->digest : "");
+    call_add_flag(call, part->existed);
+    call_add_bytes(call, part->content.bytes, part->content.len);
+    call_add_number(call, part->expires_ms);
+    call_add_text(call, part->digest);
+    call_add_flag(call, trace != NULL);
+    call_add_flag(call, trace != NULL && trace->exists);
+    call_add_text(call, trace != NULL ? trace->digest : "");
 }
 
 static enum status wrong_shape(struct error *err)
