@@ -1,5 +1,6 @@
 /*
  * API: the resources, in the dialect of the Astra Control REST API. docs/api.md is its manual.
+ *
  * Threads   the loop's; no call blocks.
  */
 #ifndef API_API_H
@@ -28,8 +29,8 @@ enum status api_new(const struct api_options *options, struct api **ret_api, str
 void api_free(struct api *api);
 DEFINE_CLEANUP(struct api *, api_free)
 
-/* For http_options: the routes, which go with the api, and refusals as problem documents; context is
- * the struct api. */
+/* What http_options take: the routes, which go with the api, and refusals as problem documents.
+ * Their context is the struct api. */
 const struct http_route *api_routes(const struct api *api, size_t *ret_count);
 http_refuse_fn api_refuse;
 

@@ -1,8 +1,8 @@
 /*
  * Types of the configuration: what config/config.h fills in from appbackup.yaml and apps.d.
  *
- * Keys      each member has the name of its key, which src/config/keys.yaml declares; the numbers of
- *           a section are made from there (config/keys.h)
+ * Keys      each member has the name of its key, which src/config/keys.yaml declares; the numbers
+ *           of a section are made from there (config/keys.h)
  * Units     as the name of the key ends: *_ms, *_s, *_bytes
  * Ownership everything belongs to its struct config or struct config_apps
  */

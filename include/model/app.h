@@ -94,7 +94,7 @@ const char *app_snapshot_driver_name(enum app_snapshot_driver driver); /* "auto"
 
 void app_id(const char *account, const char *name, char id[ID_SIZE]);
 
-/* As backup_set_field(), for the hash app:<id>. */
+/* Sets one field of the Redis hash app:<id>, as backup_set_field() does for a backup. */
 enum status app_set_field(struct app *app, const char *field, const char *value, struct error *err)
     MUST_CHECK;
 
@@ -108,7 +108,7 @@ struct app_restore_request {
     bool selective;         /* with a restoreFilter: not all of it */
 };
 
-/* A decoded body to a request. INVALID: the text says which field and why. */
+/* Reads a decoded body. INVALID: the text says which field and why. */
 enum status app_restore_request_read(const json_t *body, struct app_restore_request *ret_request,
                                      struct error *err) MUST_CHECK;
 

@@ -72,11 +72,14 @@ enum status backup_init(struct backup *backup, struct error *err) MUST_CHECK;
 void backup_done(struct backup *backup); /* a struct of all zeros is fine */
 
 /*
- * One field of the Redis hash backup:<id> into the struct; names and values as docs/redis.md has
- * them: id account app app_name bucket snapshot schedule created_by name node version state
- * hook_state labels state_unready state_details hook_state_details (JSON text) created_ms
- * modified_ms taken_ms bytes_total bytes_done percent_done revision repository_snapshot A field
- * that is not known is ignored (an older program reads a newer record). Errors: CORRUPT.
+ * Sets one field of the Redis hash backup:<id> in the struct. Names and values are those of
+ * docs/redis.md:
+ *
+ *   id account app app_name bucket snapshot schedule created_by name node version state hook_state
+ *   labels state_unready state_details hook_state_details (JSON text) created_ms modified_ms
+ *   taken_ms bytes_total bytes_done percent_done revision repository_snapshot
+ *
+ * A field that is not known is ignored: an older program reads a newer record. Errors: CORRUPT.
  */
 enum status backup_set_field(struct backup *backup, const char *field, const char *value,
                              struct error *err) MUST_CHECK;
@@ -90,7 +93,7 @@ enum status backup_from_request(const struct backup_request *request, struct bac
 enum status backup_to_json(const struct backup *backup, json_t **ret_json, struct error *err)
     MUST_CHECK;
 
-/* A decoded body to a request. INVALID: the text says which field and why. metadata is lenient:
+/* Reads a decoded body. INVALID: the text says which field and why. metadata is lenient:
  * only its labels count. Caller owns *ret_request: backup_request_done(). */
 enum status backup_request_read(const json_t *body, struct backup_request *ret_request,
                                 struct error *err) MUST_CHECK;
@@ -107,7 +110,7 @@ struct backup_cancel_request {
     char reason[4 * CANCEL_REASON_MAX + 1]; /* "": none */
 };
 
-/* INVALID: as above. */
+/* Reads a decoded body. INVALID: the text says which field and why. */
 enum status backup_cancel_request_read(const json_t *body,
                                        struct backup_cancel_request *ret_request, struct error *err)
     MUST_CHECK;

@@ -44,7 +44,7 @@ enum bucket_provider {
 
 /* How hard data is compressed on its way there: what each costs stands in config/appbackup.yaml. */
 enum bucket_compression {
-    BUCKET_COMPRESSION_UNSET = 0, /* as auto */
+    BUCKET_COMPRESSION_UNSET = 0, /* means auto */
     BUCKET_COMPRESSION_AUTO,
     BUCKET_COMPRESSION_FAST,
     BUCKET_COMPRESSION_BETTER,
@@ -54,7 +54,7 @@ enum bucket_compression {
 
 /* Which of the blobs on their way there are read back first. */
 enum bucket_extra_verify {
-    BUCKET_EXTRA_VERIFY_UNSET = 0, /* as sample */
+    BUCKET_EXTRA_VERIFY_UNSET = 0, /* means sample */
     BUCKET_EXTRA_VERIFY_SAMPLE,
     BUCKET_EXTRA_VERIFY_ALL
 };

@@ -10,10 +10,11 @@ enum {
     VERSION_SIZE = 8      /* a resource version, e.g. "1.1" */
 };
 
-/* RFC 1123 label as the API wants it: a-z 0-9 and '-', not at the ends, 1-63 characters. */
+/* Is it an RFC 1123 label as the API wants it? 1-63 characters a-z 0-9 and '-', with no '-' at the
+ * ends. */
 bool name_is_label(const char *text);
 
-/* Labels joined by '.', 1-253 characters. */
+/* Is it the name of a host? Labels joined by '.', 1-253 characters. */
 bool name_is_host(const char *text);
 
 #endif

@@ -1,5 +1,6 @@
 /*
  * Node: a host that runs a worker. The API shows it as a managedCluster of one private cloud.
+ *
  * Source    Astra Control API, managedCluster and cloud
  */
 #ifndef MODEL_NODE_H

@@ -53,11 +53,11 @@ struct task {
 enum status task_init(struct task *task, struct error *err) MUST_CHECK;
 void task_done(struct task *task); /* a struct of all zeros is fine */
 
-/* As backup_set_field(). */
+/* Sets one field of the Redis hash task:<id>, as backup_set_field() does for a backup. */
 enum status task_set_field(struct task *task, const char *field, const char *value,
                            struct error *err) MUST_CHECK;
 
-/* For the admin's tool: all there is to say. Caller owns *ret_json. */
+/* All there is to say, for the admin's tool. Caller owns *ret_json. */
 enum status task_to_json(const struct task *task, json_t **ret_json, struct error *err) MUST_CHECK;
 
 #endif

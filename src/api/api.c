@@ -11,7 +11,7 @@
 static const struct operation *const resources[] = {API_RESOURCES(OPERATIONS)};
 #undef OPERATIONS
 
-/* Those that need no token, and are no resources. */
+/* Routes that need no token, and belong to no resource. */
 static const struct http_route others[] = {
     {HTTP_METHOD_GET, "/healthz", health_live},
     {HTTP_METHOD_GET, "/readyz", health_ready},

@@ -1,6 +1,7 @@
 /*
  * Auth: who asks, by the bearer token. Only hashes are known here, and all of them are compared,
  * each in constant time, so that the answer's delay tells nothing about which one was near.
+ *
  * Source    RFC 6750
  */
 #ifndef API_AUTH_H

@@ -180,7 +180,7 @@ static enum status on_wait(struct exchange *exchange, const redisReply *reply, s
     return answer_backup(exchange, backup, err);
 }
 
-/* One that waits: what its record does not say of it is true only now, so it is asked. */
+/* Asks what a waiting backup waits for: that is true only now, and its record does not say it. */
 static enum status ask_wait(struct exchange *exchange, struct backup *backup, struct error *err)
 {
     struct backup *kept = keep_backup(exchange, err);

@@ -1,5 +1,5 @@
-/* managedClusters: the hosts that run a worker. Each takes two questions: for the default bucket, and
- * for the nodes. */
+/* managedClusters: the hosts that run a worker. Each request takes two questions: for the default
+ * bucket, and for the nodes. */
 #include "buckets.h"
 #include "core/cleanup.h"
 #include "core/clock.h"

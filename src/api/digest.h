@@ -1,6 +1,7 @@
 /*
  * Digests: SHA-256 for tokens and MD5 for entity tags. The algorithms are looked up once: that
  * costs more than the digest of a short text.
+ *
  * Errors    UNSUPPORTED: this OpenSSL has no SHA-256. Without MD5 (FIPS) there are no tags.
  * Threads   one
  */

@@ -131,9 +131,9 @@ struct exchange {
 /* Handles a request whose route is one of api->routes; context is the api. */
 http_handler_fn exchange_handle;
 
-/* Has somebody asked for the same resource in this turn? Then the answer will come along with the
- * other one's; else others may join this one, which is to be answered by exchange_resource() or
- * exchange_fail(). */
+/* True: somebody has asked for the same resource in this turn, and the answer will come along with
+ * the other one's. False: others may join this exchange, which is to be answered by
+ * exchange_resource() or exchange_fail(). */
 bool exchange_join(struct exchange *exchange);
 
 enum status exchange_open_sharing(struct api *api, struct event_base *base, struct error *err)
@@ -152,7 +152,8 @@ enum status exchange_page(struct exchange *exchange, const redisReply *rows, con
 enum status exchange_row(struct exchange *exchange, const redisReply *reply, exchange_row_fn *read,
                          struct error *err) MUST_CHECK;
 
-/* The app and the last ID of the path; NULL where the route has none. Checked. */
+/* The ID of the app and the last ID of the path; NULL where the route has none. Both are checked to
+ * be IDs. */
 const char *exchange_app(const struct exchange *exchange);
 const char *exchange_id(const struct exchange *exchange);
 

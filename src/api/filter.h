@@ -37,7 +37,7 @@ struct filter {
     size_t count;
 };
 
-/* Adds the conditions of one text. NULL, or what is wrong with it (static text). */
+/* Adds the conditions of one text. Returns NULL, or what is wrong with the text (static). */
 const char *filter_add(struct filter *filter, const char *text);
 
 bool filter_matches(const struct filter *filter, const json_t *row);

@@ -27,7 +27,7 @@ void health_live(void *context, struct http_request *request)
     respond(request, HTTP_CODE_OK, media_type, alive, sizeof(alive) - 1, NULL);
 }
 
-/* In words, and by their codes: two arrays side by side. */
+/* Faults in words, and by their codes: two arrays side by side. */
 struct faults {
     json_t *texts, *codes; /* owned */
 };

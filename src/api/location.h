@@ -1,7 +1,7 @@
 /*
  * Location: the full URL of a resource, as the caller would write it.
- * The scheme is the connection's, the authority is what the caller sent as Host; if that is no
- * authority the path alone is given, which RFC 9110 section 10.2.2 allows as well.
+ * The scheme is the connection's, the authority is what the caller sent as Host. If that is no
+ * authority, the path alone is given, which RFC 9110 section 10.2.2 allows as well.
  */
 #ifndef API_LOCATION_H
 #define API_LOCATION_H

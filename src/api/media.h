@@ -4,6 +4,7 @@
  * A resource of type application/astra-X is sent and shown as application/astra-X+json or as
  * application/json; a list of them also as application/astra-Xs+json, since clients ask for that.
  * The answer has the resource's own type only if Accept names it; wildcards give application/json.
+ *
  * Source    Astra Control API, "Conventions"; RFC 9110 section 12.5.1
  */
 #ifndef API_MEDIA_H

@@ -1,6 +1,7 @@
 /*
  * Query: the parameters of a list. What an operation does not take is problem 6, a value that
  * cannot be read is problem 5; both name every parameter at fault.
+ *
  * Limits    QUERY_FIELDS_MAX names in include
  * Ownership everything is borrowed from the request
  * Source    Astra Control API, "Lists"
@@ -31,7 +32,7 @@ struct query {
 
 void query_init(struct query *query);
 
-/* One parameter. False: it is at fault, and *problem says how; go on with the others. */
+/* Reads one parameter. False: it is at fault, and *problem says how; go on with the others. */
 bool query_add(struct query *query, unsigned taken, const char *name, const char *value,
                struct problem *problem) MUST_CHECK;
 

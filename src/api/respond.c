@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* For when there is no memory to say more. */
+/* What is sent when there is no memory to say more. */
 static const char last_resort[] =
     "{\"type\":\"https://astra.netapp.io/problems/41\",\"title\":\"Service not ready\","
     "\"detail\":\"The service has no memory left at the moment.\",\"status\":\"503\"}";

@@ -27,7 +27,7 @@ static enum status no_memory(const struct document *document, struct error *err)
     return FAIL(err, STATUS_NO_MEMORY, "%s", document->path);
 }
 
-/* An array of texts with NULL behind them; what is there when it fails is the owner's to free. */
+/* Makes an array of texts with NULL behind them. After a failure, the owner frees what is there. */
 static enum status copy_texts(const struct document *document, const struct raw_texts *raw,
                               char ***ret_texts, struct error *err)
 {

@@ -1,4 +1,4 @@
-/* One file of apps.d into the definition of an app. */
+/* App: reads the definition of an app from its file in apps.d. */
 #ifndef CONFIG_APP_H
 #define CONFIG_APP_H
 
@@ -10,7 +10,7 @@
 
 DEFINE_CLEANUP(struct app_definition *, app_definition_free)
 
-/* default_name: the file's, without its ending. Caller owns *ret_app. */
+/* default_name: the name of the file without its ending. Caller owns *ret_app. */
 enum status app_read(const struct document *document, const struct raw_app *raw,
                      const char *default_name, const struct config *config,
                      struct app_definition **ret_app, struct error *err) MUST_CHECK;

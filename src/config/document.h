@@ -51,7 +51,7 @@ enum status document_read(int fd, const char *path, struct document **ret_docume
 void document_free(struct document *document);
 DEFINE_CLEANUP(struct document *, document_free)
 
-/* Gives back what is no longer needed once the values are read; places stay. */
+/* Frees the text, which is no longer needed once the values are read. The places stay. */
 void document_forget_text(struct document *document);
 
 /* The line of the key; of the closest one above it where it does not stand in the file; of the last

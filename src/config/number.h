@@ -18,10 +18,12 @@ struct number {
     int64_t max;
 };
 
-/* Sets every number of the table in the target from the text in raw. */
+/* Sets every number of the table in the target from the text in raw, as number_read() does. */
 enum status numbers_read(const struct document *document, const struct number *numbers,
                          size_t count, const void *raw, void *target, struct error *err) MUST_CHECK;
 
+/* One number from its text; NULL gives the default. key: where it stands, for the error. Errors:
+ * INVALID. */
 enum status number_read(const struct document *document, const char *key, const char *text,
                         const struct number *number, int64_t *ret_value, struct error *err)
     MUST_CHECK;

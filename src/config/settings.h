@@ -1,4 +1,4 @@
-/* Everything in appbackup.yaml but accounts and buckets. */
+/* Settings: everything in appbackup.yaml but accounts and buckets. */
 #ifndef CONFIG_SETTINGS_H
 #define CONFIG_SETTINGS_H
 

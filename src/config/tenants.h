@@ -1,4 +1,4 @@
-/* Accounts with their tokens, and buckets. */
+/* Tenants: accounts with their tokens, and the buckets that they may use. */
 #ifndef CONFIG_TENANTS_H
 #define CONFIG_TENANTS_H
 
@@ -10,7 +10,7 @@
 enum status tenants_read(const struct document *document, const struct raw_config *raw,
                          struct config *config, struct error *err) MUST_CHECK;
 
-/* By name or id; NULL: no such account. */
+/* The account with this name or id. NULL: there is none. */
 const struct account *tenants_find_account(const struct config *config, const char *name_or_id);
 
 #endif

@@ -55,7 +55,7 @@ static enum status check_room(const struct config *config, const struct account 
     return STATUS_OK;
 }
 
-/* The token, and what its file says. */
+/* Makes a token, and the text of its file. */
 static enum status make_token(enum role role, char token[CONFIG_TOKEN_SIZE], char **ret_text,
                               struct error *err)
 {
@@ -93,7 +93,8 @@ static enum status front_end_group(gid_t *ret_group, struct error *err)
     return STATUS_OK;
 }
 
-/* Whatever the umask is. One that is there is an admin's, and stays as it is. */
+/* Makes the directory with its mode, whatever the umask is. One that exists is an admin's, and
+ * stays as it is. */
 static enum status make_directory(const char *path, gid_t group, struct error *err)
 {
     if (mkdir(path, 0700) != 0)

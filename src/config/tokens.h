@@ -7,9 +7,11 @@
 #include "core/error.h"
 #include "document.h"
 
-/* Adds them to the accounts, which are there. That the directory does not exist is success. */
+/* Adds the tokens of config->tokens_directory to the accounts, which are read already. It is no
+ * failure that the directory does not exist. */
 enum status tokens_read(struct config *config, struct error *err) MUST_CHECK;
 
+/* The SHA-256 of a token from its 64 digits. key: where they stand, for the error. */
 enum status token_read_hash(const struct document *document, const char *key, const char *text,
                             struct token *token, struct error *err) MUST_CHECK;
 

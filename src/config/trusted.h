@@ -1,4 +1,5 @@
-/* Files that decide what runs with our rights: opened once, checked on the descriptor. */
+/* Trusted files decide what runs with our rights. They are opened once, and checked by their
+ * descriptor. */
 #ifndef CONFIG_TRUSTED_H
 #define CONFIG_TRUSTED_H
 
@@ -6,9 +7,10 @@
 
 #include <sys/types.h>
 
-/* name in the directory, where symbolic links are refused, or with AT_FDCWD a path that an admin
- * chose; of the type S_IFREG or S_IFDIR, owned by root or by us, writable by nobody else. path is
- * for the errors: FORBIDDEN, INVALID, what open(2) gives. */
+/* Opens what has this name in the directory, where symbolic links are refused; with AT_FDCWD the
+ * name is a path that an admin chose. It must be of the type, S_IFREG or S_IFDIR, be owned by root
+ * or by us, and be writable by nobody else. path: what errors call it. Errors: FORBIDDEN, INVALID,
+ * and what open(2) gives. */
 enum status trusted_open(int directory, const char *name, mode_t type, const char *path,
                          int *ret_fd, struct error *err) MUST_CHECK;
 

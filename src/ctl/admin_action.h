@@ -11,7 +11,8 @@
 enum status admin_action_prepare(const struct session *session, struct store_lever *ret_action,
                                  struct error *err) MUST_CHECK;
 
-/* For a command whose first argument is an id: INVALID: it is none. noun: "job", for the text. */
+/* Does the same as admin_action_prepare() for a command whose first argument is an id. INVALID: it
+ * is none. noun: "job", for the text. */
 enum status admin_action_prepare_for_id(const struct session *session, const char *noun,
                                         struct store_lever *ret_action, struct error *err)
     MUST_CHECK;

@@ -51,7 +51,8 @@ static enum status note(struct rebuild *rebuild, const struct task *task, const 
     return STATUS_OK;
 }
 
-/* One that waits or runs already is as good. What is only asked for by the way is not told. */
+/* Asks for a task. One that waits or runs already is as good. A task that is only asked for by the
+ * way is not printed. */
 static enum status ask(struct rebuild *rebuild, const struct app *app, const struct bucket *bucket,
                        struct error *err)
 {

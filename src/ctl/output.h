@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-/* One document, indented, with a newline behind it. */
+/* Prints one document, indented, with a newline behind it. */
 enum status output_json(const json_t *json, struct error *err) MUST_CHECK;
 
 /* An array whose elements come one by one. */

@@ -1,5 +1,6 @@
 /*
  * Report: what the store tells as JSON, as it is for programs and as a table for people.
+ *
  * Ownership json_t are the caller's.
  */
 #ifndef CTL_REPORT_H
@@ -37,8 +38,8 @@ struct report_column {
 enum status report_get(struct session *session, struct store_call *call, json_t **ret_json,
                        struct error *err) MUST_CHECK;
 
-/* The same for a call whose reply is a sentence, which is printed: with `ids`, an object that the
- * sentence becomes the "message" of, as JSON where that is wanted. */
+/* Runs a call whose reply is a sentence, takes what it owns, and prints the sentence. Where JSON is
+ * wanted, it prints the object `ids` with the sentence as its "message". */
 enum status report_done(struct session *session, struct store_call *call, json_t *ids,
                         struct error *err) MUST_CHECK;
 

@@ -11,7 +11,8 @@ static const char terminal_warning[] =
     "appbackupctl: this is a secret, and it stands on your terminal now; better: "
     "eval \"$(appbackupctl repository key ...)\"\n";
 
-/* For sh: in single quotes, where only they themselves need care. */
+/* Prints an assignment for sh. The value is in single quotes, where only they themselves need care.
+ */
 static void print_assignment(const char *name, const char *value)
 {
     (void)printf("export %s='", name);
@@ -49,7 +50,7 @@ static bool is_defined_here(const struct session *session, const char *id)
     return config_apps_find(apps, id) != NULL;
 }
 
-/* In a directory. An S3 bucket is not asked: its keys are the worker's. */
+/* Does a directory hold the repository? An S3 bucket is not asked: its keys are the worker's. */
 static bool has_repository(const char *location)
 {
     char path[PATH_MAX];

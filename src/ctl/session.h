@@ -25,8 +25,9 @@ struct session {
                       has failed */
 };
 
-/* Loads the configuration, chooses the account; Redis is connected to by the first call. Errors:
- * reason "config" for a configuration that cannot be used; INVALID for the account. */
+/* Loads the configuration and chooses the account. The first call connects to Redis. Errors: the
+ * reason "configuration_invalid" for a configuration that cannot be used; INVALID for the account.
+ */
 enum status session_open(struct session *session, const struct arguments *arguments,
                          struct error *err) MUST_CHECK;
 void session_close(struct session *session); /* all zeros is fine */
@@ -39,16 +40,19 @@ enum status session_run(struct session *session, struct store_call *call, redisR
 enum status session_read_id(const struct session *session, size_t place, const char *noun,
                             const char **ret_id, struct error *err) MUST_CHECK;
 
-/* The id that an argument means: a name or the id itself. Does not ask whether it exists. */
+/* The id of the app that an argument means, by its name or by the id itself. Does not ask whether
+ * the app exists. */
 void session_app_id(const struct session *session, const char *argument, char id[ID_SIZE]);
 
-/* Asks Redis. Errors: NOT_FOUND, with the argument in the text. */
+/* The app, or the bucket, that an argument means, by name or id, as Redis knows it. Errors:
+ * NOT_FOUND, with the argument in the text. */
 enum status session_find_app(struct session *session, const char *argument, struct app *ret_app,
                              struct error *err) MUST_CHECK;
 enum status session_find_bucket(struct session *session, const char *argument, char id[ID_SIZE],
                                 struct error *err) MUST_CHECK;
 
-/* The bucket of the configuration: by name or id, or the default one for NULL. Borrowed. */
+/* The bucket of the configuration that an argument means, by name or id; NULL means the default
+ * one. Borrowed. */
 enum status session_bucket_definition(const struct session *session, const char *argument,
                                       const struct bucket_definition **ret_bucket,
                                       struct error *err) MUST_CHECK;

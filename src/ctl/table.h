@@ -1,6 +1,7 @@
 /*
  * Table: aligned columns on a terminal. Rows are collected, then printed with the widths that they
  * need; printing again continues the table, with widths that only grow.
+ *
  * Limits    TABLE_COLUMNS_MAX columns; cells are copied. Widths count characters of UTF-8.
  */
 #ifndef CTL_TABLE_H

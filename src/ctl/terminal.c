@@ -102,7 +102,7 @@ void screen_draw(const char *text)
     (void)fflush(stdout);
 }
 
-/* So is that there will be no other one: the terminal is gone. */
+/* Did somebody press q, or will there be no key any more, since the terminal is gone? */
 static bool is_end_key(void)
 {
     char key = '\0';

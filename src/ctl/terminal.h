@@ -10,16 +10,16 @@
 #include <stdio.h>
 #include <termios.h>
 
-/* Not so when TERM is "dumb". */
+/* Is it a terminal that can redraw a line? One with TERM=dumb cannot. */
 bool terminal_is(FILE *out);
-/* Nor with NO_COLOR. */
+/* May text be coloured on it? It may not where NO_COLOR is set. */
 bool terminal_has_color(FILE *out);
 
 struct terminal_size {
     size_t columns, rows;
 };
 
-/* 80 x 24 when it is not known. */
+/* The size of the terminal; 80 x 24 when it is not known. */
 struct terminal_size terminal_size(FILE *out);
 
 /* The screen of stdout. Keys come unechoed, one by one, when stdin is a terminal too. */
@@ -29,14 +29,14 @@ struct screen {
     bool is_open;
 };
 
-/* From here on SIGINT and SIGTERM end screen_wait(). */
+/* Opens the screen. While it is open, SIGINT and SIGTERM end screen_wait(). */
 enum status screen_open(struct screen *screen, struct error *err) MUST_CHECK;
 void screen_close(struct screen *screen); /* all zeros is fine */
 
-/* Lines of text, cut where the screen ends. */
+/* Draws lines of text, cut where the screen ends. */
 void screen_draw(const char *text);
 
-/* False: somebody wants to end, by q or a signal. */
+/* Waits for so long. False: somebody wants to end, by q or a signal. */
 bool screen_wait(const struct screen *screen, int64_t ms);
 
 #endif

@@ -13,7 +13,7 @@
  * first look; its rates smooth the new ones. */
 enum status top_measure(json_t *queue, const json_t *before, struct error *err) MUST_CHECK;
 
-/* For people: a line of totals, the jobs, and what is paused. */
+/* Prints a line of totals, the jobs, and what is paused. */
 enum status top_print(json_t *queue, FILE *out, struct error *err) MUST_CHECK;
 
 #endif

@@ -23,7 +23,7 @@ static void on_interrupt(int number)
     interrupted = 1;
 }
 
-/* Without SA_RESTART: the pause below must end. */
+/* SA_RESTART is not set: a signal must end the pause between two looks. */
 static enum status catch_interrupt(struct error *err)
 {
     struct sigaction action = {.sa_handler = on_interrupt};
@@ -44,7 +44,7 @@ struct follow {
                         struct error *err);
 };
 
-/* Only for show: whatever goes wrong, the stage is not known then. */
+/* The stage is only shown: whatever goes wrong, it is not known then. */
 static void get_stage(struct session *session, const char *job_id, char stage[PROGRESS_STAGE_SIZE])
 {
     struct store_call call = {0};

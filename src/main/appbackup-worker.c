@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Of sysexits(3): systemd does not restart after a wrong configuration. */
+/* The numbers are those of sysexits(3): systemd does not restart after a wrong configuration. */
 enum { EXIT_USAGE = 64, EXIT_CONFIG = 78 };
 
 static const char help[] =
@@ -35,7 +35,7 @@ struct arguments {
     const char *job;
     int64_t epoch;
     int keys; /* -1: none */
-    int log;  /* as above */
+    int log;  /* -1: none */
 };
 
 static bool read_number(const char *text, int64_t *ret_number)

@@ -2,6 +2,7 @@
  * Children: the Redis and the worker of a standalone service. The worker starts once Redis accepts
  * connections, and ends before it. When it has ended for good, whatever it left of applications
  * that are held still is let go (appbackup-worker --recover), as ExecStopPost= does under systemd.
+ *
  * Threads   the loop's
  */
 #ifndef MAIN_DAEMON_CHILDREN_H
@@ -21,8 +22,8 @@ struct children;
 struct children_events {
     void (*on_worker_stopped)(void *context); /* and recovery is over */
     void (*on_redis_stopped)(void *context);
-    void (*on_redis_hopeless)(
-        void *context); /* it ended again and again: the service cannot go on */
+    /* Redis has ended again and again: the service cannot go on. */
+    void (*on_redis_hopeless)(void *context);
     void *context;
 };
 

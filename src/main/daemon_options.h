@@ -1,10 +1,10 @@
-/* The command line of appbackupd. */
+/* Daemon options: the command line of appbackupd. */
 #ifndef MAIN_DAEMON_OPTIONS_H
 #define MAIN_DAEMON_OPTIONS_H
 
 #include "service/sockets.h"
 
-/* Of sysexits(3): systemd does not restart after a wrong configuration. */
+/* The numbers are those of sysexits(3): systemd does not restart after a wrong configuration. */
 enum { DAEMON_EXIT_USAGE = 64, DAEMON_EXIT_CONFIG = 78 };
 
 enum daemon_action { DAEMON_SERVE, DAEMON_CHECK, DAEMON_HELP, DAEMON_VERSION, DAEMON_WRONG };

@@ -79,7 +79,7 @@ static bool keep_only(int kept_fd)
            close_range(kept + 1, ~0U, 0) == 0 && fcntl(kept_fd, F_SETFD, 0) == 0;
 }
 
-/* In the child, between fork and exec: only what is safe there. */
+/* Runs in the child, between fork and exec, and does only what is safe there. */
 NORETURN static void become(const struct process *process, pid_t parent)
 {
     sigset_t none;

@@ -1,6 +1,7 @@
 /*
  * Process: a child of the daemon that is to run as long as the daemon does. It is started again
  * when it ends, ever later; it is sent SIGTERM when the daemon dies, however that comes about.
+ *
  * Threads   the loop's
  */
 #ifndef MAIN_DAEMON_PROCESS_H
@@ -18,7 +19,7 @@ enum { PROCESS_ARGUMENTS_MAX = 32 };
 
 struct process;
 
-/* It has ended: while it should run (it will be started again), or as it was told. */
+/* The process has ended. It was told to, or it should still run and will be started again. */
 typedef void process_ended_fn(void *context, struct process *process);
 
 struct process {

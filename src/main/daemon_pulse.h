@@ -1,6 +1,7 @@
 /*
  * Pulse: how the front end is, for the service manager: a status worth reading, and signs of life
  * only while the loop turns in time and a connected Redis answers (service/health.h).
+ *
  * Threads   the loop's
  */
 #ifndef MAIN_DAEMON_PULSE_H
@@ -24,10 +25,10 @@ enum status pulse_init(struct pulse *pulse, struct event_base *base,
                        const struct redis_monitor *monitor, struct error *err) MUST_CHECK;
 void pulse_done(struct pulse *pulse); /* zeros are fine */
 
-/* What Redis says is new. */
+/* Tells the service manager the state of Redis, which has just been asked. */
 void pulse_tell(const struct pulse *pulse);
 
-/* From here on the status says so. */
+/* The service stops: from now on, the status says so. */
 void pulse_stop(struct pulse *pulse, int64_t patience_ms);
 
 #endif

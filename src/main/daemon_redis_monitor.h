@@ -1,6 +1,7 @@
 /*
- * Redis monitor: asks Redis every so often whether it would keep what it is told, and logs each change of
- * the answer once. Whoever else wants to know how Redis is finds it here.
+ * Redis monitor: asks Redis every so often whether it would keep what it is told, and logs each
+ * change of the answer once. Whoever else wants to know how Redis is finds it here.
+ *
  * Threads   the loop's
  */
 #ifndef MAIN_DAEMON_REDIS_MONITOR_H

@@ -289,7 +289,7 @@ static void close_all(struct daemon *daemon)
     config_free(daemon->reloaded);
 }
 
-/* For whoever has just started it by hand. */
+/* Says where everything is, for whoever has just started it by hand. */
 static void print_welcome(const struct daemon *daemon)
 {
     const struct config *config = daemon->options->config;

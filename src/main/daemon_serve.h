@@ -1,5 +1,6 @@
 /*
  * Serve: the loop of appbackupd, from the listeners to the last reply.
+ *
  * Signals   TERM, INT  stop: no new connections, requests under way are answered within
  *                      SERVE_DRAIN_MS; standalone: then the worker has ended, then Redis
  *           HUP        accounts, tokens, certificates and keys anew; if the new configuration is
@@ -22,8 +23,8 @@ struct serve_options {
     struct sockets sockets;              /* that the service manager has opened */
 };
 
-/* Until it is told to stop. Errors: INVALID, NOT_FOUND, FORBIDDEN: what it shall listen with is not
- * as the configuration says. */
+/* Serves until it is told to stop. Errors: INVALID, NOT_FOUND, FORBIDDEN: what it shall listen with
+ * is not as the configuration says. */
 enum status serve(const struct serve_options *options, struct error *err) MUST_CHECK;
 
 #endif
