@@ -1,7 +1,7 @@
 """src/store/protocol/functions.yaml: the functions of the Redis library, what each takes and what it answers.
 
 The head of that file says what the words in it mean. Made of it are
-  store/functions.h  .c  a builder for each call of a program, structs of arguments that go together, the words of replies
+  store/functions.h  .c  a builder for each call of a program, structs of arguments that go together, words of replies
   store/records.h    .c  the readers of records
   store/blocking.h   .c  each call of a worker as one function: sent, waited for and read
   store/arguments.lua    the reader of each function's arguments, in the library
@@ -9,6 +9,7 @@ The head of that file says what the words in it mean. Made of it are
 
 import re
 import shlex
+import textwrap
 import types
 
 import facts
@@ -20,6 +21,7 @@ TEXTS = ("id", "digest", "name", "line", "sentence", "text")
 KINDS = TEXTS + ("integer", "flag", "word", "json", "list")
 LIMITED = ("name", "line", "text", "json", "list")
 PROGRAMS = ("api", "worker", "ctl")
+REPLY = r"nothing|text|number|lines|(word|records) \w+|record \w+( or none)?|own \w+(, borrowed)?"
 ARGUMENTS_MAX, NUMBERS_MAX, OWNED_MAX = 64, 16, 4  # as include/store/call.h has them
 
 
@@ -49,7 +51,8 @@ ARGUMENT = facts.record(**{
     "group": facts.name(None), "struct": facts.name(None), "of": facts.text(None), "header": facts.text(None),
     "members": late("MEMBERS", None)})
 MEMBERS = facts.table(ARGUMENT)
-GROUP = facts.record(struct=facts.name(None), of=facts.text(None), header=facts.text(None), pairs=facts.flag(False), arguments=MEMBERS)
+GROUP = facts.record(struct=facts.name(None), of=facts.text(None), header=facts.text(None), pairs=facts.flag(False),
+                     arguments=MEMBERS)
 WORDS = facts.record(c=facts.name(None), header=facts.text(None), are=late("ARE", None), states_of=facts.name(None),
                      kinds_of=facts.name(None))
 RECORD = facts.record(owns=facts.flag(False), init=facts.flag(False), identity=facts.name("id"))
@@ -57,7 +60,7 @@ FUNCTION = facts.record(
     does=facts.choice("reads", "writes"), library=facts.choice("core", "doctor", default="core"),
     callers=facts.listing(facts.choice(*PROGRAMS), default=[]), arguments=facts.table(ARGUMENT, default={}),
     repeats=facts.record(None, most=facts.integer(2, 1000), noun=facts.name()),
-    reply=facts.text(pattern=r"nothing|text|number|lines|(word|records) \w+|record \w+( or none)?|own \w+(, borrowed)?"),
+    reply=facts.text(pattern=REPLY),
     help=facts.text(), note=facts.text(None), by_hand=facts.text(""), hint=as_it_stands(""))
 SCHEMA = facts.record(
     limits=facts.table(facts.integer(1, 2 ** 53)), words=facts.table(WORDS), records=facts.table(RECORD),
@@ -74,7 +77,8 @@ def ARE(node, place):
 def declared_words(words, subjects, kinds):
     """Those that are declared elsewhere, by the name of a subject: its states, or the kinds of jobs that work on it."""
     where, subject = f"words.{words.name}:", words.states_of or words.kinds_of
-    need((words.are is None) == (subject is not None), where, "it says none or more of 'are', 'states_of' and 'kinds_of'")
+    need((words.are is None) == (subject is not None), where,
+         "it says none or more of 'are', 'states_of' and 'kinds_of'")
     need(subject is None or subject in subjects, where, f"there is no subject '{subject}'")
     if words.states_of:
         words.are = dict.fromkeys(subjects[subject].states)
@@ -116,9 +120,11 @@ class Reader:
         need(not raw.words or raw.words in self.document.words, where, f"there are no words '{raw.words}'")
         need(not raw.empty or kind in ("id", "name", "line", "text"), where, f"'empty' does not go with {kind}")
         return types.SimpleNamespace(
-            name=name, kind=kind, max=self.limit(raw.max, where), low=getattr(raw, "from"), high=self.limit(raw.to, where),
+            name=name, kind=kind, max=self.limit(raw.max, where),
+            low=getattr(raw, "from"), high=self.limit(raw.to, where),
             words=self.document.words.get(raw.words), empty=raw.empty or kind in ("sentence", "json", "list"),
-            optional=raw.optional, always=raw.always, label=raw.label or name, means=raw.means, path=raw.c or name, spelt=raw.spelt,
+            optional=raw.optional, always=raw.always, label=raw.label or name, means=raw.means,
+            path=raw.c or name, spelt=raw.spelt,
             members=None, pairs=False)
 
     def group(self, name, of, struct, type_, header, members, pairs, where):
@@ -150,7 +156,8 @@ def check(function):
     need(not any(argument.kind == "group" for argument in flat[:-1]), where, "pairs stand last")
     everything = [part for argument in flat for part in (argument.members or [argument])]
     need(sum(part.kind == "integer" for part in everything) <= NUMBERS_MAX, where, f"more than {NUMBERS_MAX} numbers")
-    need(sum(part.kind in ("json", "list") for part in everything) <= OWNED_MAX, where, f"more than {OWNED_MAX} JSON texts")
+    need(sum(part.kind in ("json", "list") for part in everything) <= OWNED_MAX, where,
+         f"more than {OWNED_MAX} JSON texts")
     for argument in flat[:-1]:
         need(not is_left_out(argument), where, f"{argument.name}: what may be left out and not be empty stands last")
     check_by_hand(function, flat, where)
@@ -160,16 +167,17 @@ def check_by_hand(function, flat, where):
     """As many words as there are arguments, those in brackets being optional ones."""
     if not function.by_hand and all(argument.optional is not None for argument in flat):
         return
-    words = shlex.split(function.by_hand.replace("...", "").replace("[FIELD VALUE]", "").replace("[", "").replace("]", ""))
-    least = sum(argument.optional is None and not argument.pairs if argument.kind == "group" else argument.optional is None
-                for argument in flat)
-    need(least <= len(words) <= len(flat), where, f"by_hand has {len(words)} words, the function {least} to {len(flat)}")
+    words = shlex.split(re.sub(r"\[FIELD VALUE\]|\.\.\.|[\[\]]", "", function.by_hand))
+    least = sum(argument.optional is None and not argument.pairs for argument in flat)
+    need(least <= len(words) <= len(flat), where,
+         f"by_hand has {len(words)} words, the function {least} to {len(flat)}")
 
 
 def read(path, kinds_path=KINDS_FACTS, states_path=STATES_FACTS):
     document = facts.read(path, SCHEMA)
+    subjects, kinds = states.read(states_path).subjects, job_kinds.read(kinds_path, states_path)
     for words in document.words.values():
-        declared_words(words, states.read(states_path).subjects, job_kinds.read(kinds_path, states_path))
+        declared_words(words, subjects, kinds)
     reader = Reader(document)
     for function in document.functions.values():
         function.arguments = [reader.argument(name, raw, f"functions.{function.name}")
@@ -191,7 +199,7 @@ def called(document):
 
 def blocking(document):
     return [function for function in called(document) if "worker" in function.callers
-            and not function.reply.endswith("borrowed") and function.reply.split(" ")[0] not in ("records", "lines", "text")]
+            and function.reply.split(" ")[0] not in ("records", "lines", "text") and "borrowed" not in function.reply]
 
 
 def is_left_out(argument):
@@ -200,7 +208,7 @@ def is_left_out(argument):
 
 
 def is_fallible(arguments):
-    return any(argument.pairs or is_fallible(argument.members) if argument.members else argument.kind in ("json", "list")
+    return any(argument.pairs or is_fallible(argument.members or []) or argument.kind in ("json", "list")
                for argument in arguments)
 
 
@@ -241,7 +249,7 @@ def struct(group):
     for argument in group.members:
         notes = [argument.means] if argument.kind != "group" and argument.means else []
         if group.pairs:
-            notes.append({"integer": "-1: not changed", "word": "unset: not changed"}.get(argument.kind, "NULL: not changed"))
+            notes.append({"integer": "-1", "word": "unset"}.get(argument.kind, "NULL") + ": not changed")
         elif argument.kind in ("json", "list"):
             notes.append("NULL: an empty array")
         elif argument.kind in TEXTS and argument.empty and not argument.means:
@@ -251,7 +259,8 @@ def struct(group):
     lines.append("};")
     if group.pairs:
         unset = ", ".join(f".{argument.name} = -1" for argument in group.members if argument.kind == "integer")
-        lines += ["", "/* Nothing changes. */", f"#define {group.type.split()[1].upper()}_NONE (({group.type}){{{unset}}})"]
+        name = group.type.split()[1].upper() + "_NONE"
+        lines += ["", "/* Nothing changes. */", f"#define {name} (({group.type}){{{unset}}})"]
     return "\n".join(lines) + "\n"
 
 
@@ -288,15 +297,51 @@ def argument_words(document):
     return [words for words in made_words(document) if words.name in used]
 
 
+def signature(name, given):
+    """The head of a function, in lines of at most 100 columns."""
+    return textwrap.fill(f"{name}({', '.join(given)})", 100, subsequent_indent="    ", break_long_words=False)
+
+
 def builder(function):
     kind = "enum status" if is_fallible(function.arguments) else "void"
     ending = ["struct error *err"] if kind != "void" else []
     given = ["struct store_call *call", *parameters(function), *ending]
-    return f"{kind} store_call_{function.name}({', '.join(given)})"
+    return signature(f"{kind} store_call_{function.name}", given)
 
 
 def includes(paths):
     return "".join(f'#include "{path}"\n' for path in sorted(set(paths)))
+
+
+FUNCTIONS_CONTRACT = """/*
+ * Functions: a builder of calls for each function of the library that a program calls.
+ *
+ * Calls     A builder fills the struct store_call, whatever was in it; store/store.h and store/async.h
+ *           send it. What the function does stands over its builder, and what its reply is; store/replies.h
+ *           reads that.
+ * Values    A text that may be NULL is "any", "none" or "as it is" then.
+ * Limits    They are checked by the library: INVALID, reason "invalid_argument".
+ * Claims    A worker's write carries the epoch of its claim; a stale one is refused: LOST, "lease_lost".
+ * Errors    NO_MEMORY, of those builders that make JSON text.
+ * Ownership Arguments are borrowed until the call has been sent; store_call_done() gives back the rest.
+ */
+"""
+
+BLOCKING_CONTRACT = """/*
+ * Blocking calls: each call of a worker as one function, which sends it over the connection of
+ * store/store.h, waits for the reply and reads it. What they do stands in store/functions.h.
+ *
+ * Errors    as store/store.h; LOST: the claim is another's.
+ * Ownership as store/replies.h has it of what is read.
+ */
+"""
+
+RECORDS_CONTRACT = """/*
+ * Records: replies that are whole records, as include/model has them.
+ *
+ * Errors    An error reply becomes err, as store/store.h has it; a reply of another shape is CORRUPT.
+ */
+"""
 
 
 def functions_h(document):
@@ -306,8 +351,9 @@ def functions_h(document):
     headers = {"core/error.h", "store/call.h"} | {words.header for words in document.words.values() if words.header}
     limits = "".join(f"    STORE_{name}_MAX = {value},\n".upper() for name, value in document.limits.items()
                      if value < 2 ** 31)
-    parts = [f"{includes(headers)}\n#include <jansson.h>\n\n#include <stdbool.h>\n#include <stdint.h>\n",
-             "/* Limits of the library, in bytes or as the names say. */\nenum {\n" + limits.replace("enum", "") + "};\n",
+    parts = [FUNCTIONS_CONTRACT, includes(headers),
+             "#include <jansson.h>\n", "#include <stdbool.h>\n#include <stdint.h>\n",
+             f"/* Limits of the library, in bytes or as the names say. */\nenum {{\n{limits}}};\n",
              "".join(f"{type_};\n" for type_ in sorted(foreign))]
     parts += [word_enum(words) for words in made_words(document)]
     parts += [struct(group) for group in all_groups(document, functions)]
@@ -340,7 +386,8 @@ def additions(argument, value, indent="    "):
         return [f"{indent}call_add_text(call, {facts.c_string(argument.always)});"]
     if argument.kind == "group" and argument.pairs:
         given = value[:-2] if value.endswith("->") else f"&{value[:-1]}"
-        return [f"{indent}if (add_{argument.group}(call, {given}, err) != STATUS_OK)", f"{indent}    return err->status;"]
+        return [f"{indent}if (add_{argument.group}(call, {given}, err) != STATUS_OK)",
+                f"{indent}    return err->status;"]
     if argument.kind == "group":
         return [line for member in argument.members for line in additions(member, inside(value, member), indent)]
     if argument.kind in ("json", "list"):
@@ -363,7 +410,8 @@ def pair_adder(group):
         value = f"{group.group}->{member.path}"
         field = facts.c_string(member.name)
         if member.kind in ("json", "list"):
-            lines += [f"    if (call_add_json_field(call, {field}, {value}, err) != STATUS_OK)", "        return err->status;"]
+            lines += [f"    if (call_add_json_field(call, {field}, {value}, err) != STATUS_OK)",
+                      "        return err->status;"]
         elif member.kind == "integer":
             lines.append(f"    call_add_number_field(call, {field}, {value});")
         else:
@@ -392,8 +440,8 @@ def word_reader(words):
     struct error *err)
 {{
     size_t found = 0;
-    if (reply_word(reply, {words.name}_names, sizeof({words.name}_names) / sizeof({words.name}_names[0]), &found, err) !=
-        STATUS_OK)
+    const size_t count = sizeof({words.name}_names) / sizeof({words.name}_names[0]);
+    if (reply_word(reply, {words.name}_names, count, &found, err) != STATUS_OK)
         return err->status;
     *ret_{words.name} = (enum store_{words.name})found;
     return STATUS_OK;
@@ -439,14 +487,13 @@ def reply_of(function):
 
 def blocking_head(function):
     given = ["struct store *store", *parameters(function), *reply_of(function)[1], "struct error *err"]
-    return f"enum status store_{function.name}({', '.join(given)})"
+    return signature(f"enum status store_{function.name}", given)
 
 
 def blocking_h(document):
-    head = comment("Each call of a worker as one function: it is sent over the blocking connection (store/store.h), and its "
-                   "reply is read. What they do stands in store/functions.h.")
     heads = "".join(f"{blocking_head(function)} MUST_CHECK;\n" for function in blocking(document))
-    return (includes(["store/functions.h", "store/replies.h", "store/store.h"]) + f"\n{head}\n\n{heads}")
+    headers = includes(["store/functions.h", "store/replies.h", "store/store.h"])
+    return f"{BLOCKING_CONTRACT}\n{headers}\n{heads}"
 
 
 def blocking_c(document):
@@ -458,7 +505,8 @@ def blocking_c(document):
         lines = [blocking_head(function), "{", "    CLEANUP(store_call_done) struct store_call call = {0};",
                  "    CLEANUP(reply_freep) redisReply *reply = NULL;"]
         if is_fallible(function.arguments):
-            lines += [f"    if (store_call_{function.name}({', '.join(given + ['err'])}) != STATUS_OK ||", f"        {sent})"]
+            lines += [f"    if (store_call_{function.name}({', '.join(given + ['err'])}) != STATUS_OK ||",
+                      f"        {sent})"]
         else:
             lines += [f"    store_call_{function.name}({', '.join(given)});", f"    if ({sent})"]
         lines += ["        return err->status;", f"    return {reader}({', '.join(['reply', *said, 'err'])});", "}", ""]
@@ -471,13 +519,12 @@ def has_none(document, record):
 
 
 def record_head(record, end=""):
-    found = ", bool *ret_found" if end else ""
-    return (f"enum status store_reply_{record.name}{end}(const redisReply *reply, struct {record.name} *ret_{record.name}"
-            f"{found}, struct error *err)")
+    given = ["const redisReply *reply", f"struct {record.name} *ret_{record.name}"] + ["bool *ret_found"] * bool(end)
+    return signature(f"enum status store_reply_{record.name}{end}", given + ["struct error *err"])
 
 
 def records_h(document):
-    parts = [includes(["core/error.h"] + [f"model/{name}.h" for name in document.records]),
+    parts = [RECORDS_CONTRACT, includes(["core/error.h"] + [f"model/{name}.h" for name in document.records]),
              "#include <hiredis/hiredis.h>\n\n#include <stdbool.h>\n"]
     for record in document.records.values():
         owns = f"/* The caller owns what it holds: {record.name}_done(). */\n" if record.owns else ""
@@ -575,14 +622,15 @@ def arguments_lua(document):
     parts = [limits, f"local Functions = {{\n    WORDS = {facts.lua(words, 1)},\n    READS = {facts.lua(reads, 1)},\n"
              "    PAIRS = {},\n}\n"]
     for name, group in pairs.items():
-        fields = "".join(f"    {member.name} = function(a) return {lua_read(member)} end,\n" for member in group.members)
+        fields = "".join(f"    {member.name} = function(a) return {lua_read(member)} end,\n"
+                         for member in group.members)
         parts.append(f"Functions.PAIRS.{name} = {{\n{fields}}}\n")
     for function in functions:
         if function.repeats:
             one, count = f"one_{function.name}", len(list(leaves(function.arguments)))
             parts.append(lua_reader(one, function.arguments, False))
-            parts.append(f"function Functions.{function.name}(a)\n    return a:sets(Functions.{one}, {count}, {function.repeats.most}, "
-                         f"{facts.lua(function.repeats.noun)})\nend\n")
+            given = f"Functions.{one}, {count}, {function.repeats.most}, {facts.lua(function.repeats.noun)}"
+            parts.append(f"function Functions.{function.name}(a)\n    return a:sets({given})\nend\n")
         else:
             parts.append(lua_reader(function.name, function.arguments, not any(
                 argument.pairs for argument in leaves(function.arguments))))
