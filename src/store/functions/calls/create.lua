@@ -51,12 +51,22 @@ function Create.take(request, taken)
     taken[request.app .. request.name], taken[id], taken[request.job], taken[request.app] = id, id, id, id
 end
 
+-- What a backup takes from its app.
+function Create.find_app(request)
+    local account, name, node, concurrent_backups = unpack(redis.call("HMGET", Keys.app(request.app), "account", "name",
+        "node", "concurrent_backups"))
+    if account ~= request.account then
+        Call.refuse("UNKNOWN_APP", "there is no app %s here", request.app)
+    end
+    return { id = request.app, account = account, name = name, node = node, concurrent_backups = concurrent_backups }
+end
+
 -- Makes a request complete, or refuses it. call: what the requests of one call share: now, and what has been looked up
 -- already.
 function Create.complete(request, call)
     local app = call.apps[request.app]
     if not app or app.account ~= request.account then
-        app = Apps.find(request.account, request.app)
+        app = Create.find_app(request)
         call.apps[request.app] = app
     end
     local bucket = request.bucket == "" and call.buckets[request.account]

@@ -65,27 +65,32 @@ function Backups.new_record(backup)
     return record
 end
 
+-- Members of several keys, by what each key is made of.
+function Backups.add_all(command, key_of, lists)
+    for owner, members in pairs(lists) do
+        redis.call(command, key_of(owner), unpack(members))
+    end
+end
+
 -- The one place where a backup gets its first state. Nothing can be refused here; Redis is asked once per index and not
 -- once per backup.
 function Backups.store_new(backups)
-    local indexes, names = {}, {}
+    local of_apps, of_accounts, of_state, names = {}, {}, {}, {}
     local state = Backups.transitions.none.create
     for _, backup in ipairs(backups) do
         local id, created = backup.id, backup.created_ms
         redis.call("HSET", Keys.backup(id), unpack(Backups.new_record(backup)))
-        Lists.append(indexes, Keys.backups(backup.app), created, id)
-        Lists.append(indexes, Keys.account_backups(backup.account), created, id)
-        Lists.append(indexes, Keys.state(state), created, id)
-        Lists.append(names, Keys.names(backup.app), backup.name, id)
+        Lists.append(of_apps, backup.app, created, id)
+        Lists.append(of_accounts, backup.account, created, id)
+        Lists.append(of_state, state, created, id)
+        Lists.append(names, backup.app, backup.name, id)
         Journal.write({ backup = id, job = backup.job, app = backup.app, account = backup.account, from = "none",
             to = state, who = backup.created_by, why = "requested" })
     end
-    for key, members in pairs(indexes) do
-        redis.call("ZADD", key, unpack(members))
-    end
-    for key, members in pairs(names) do
-        redis.call("HSET", key, unpack(members))
-    end
+    Backups.add_all("ZADD", Keys.backups, of_apps)
+    Backups.add_all("ZADD", Keys.account_backups, of_accounts)
+    Backups.add_all("ZADD", Keys.state, of_state)
+    Backups.add_all("HSET", Keys.names, names)
 end
 
 function Backups.is_name_of_other(app, name, id)

@@ -25,13 +25,16 @@ function Jobs.of(record)
     return job and job.subject == record.id and job or nil
 end
 
+-- The keys that Facts.job_places names, but for the queues of nodes.
+Jobs.PLACES = { delayed = Keys.DELAYED, leases = Keys.LEASES, quarantine = Keys.QUARANTINE }
+
 -- The key that a job stands in; nil: nowhere.
 function Jobs.place_of(job)
     local place = Facts.job_places[job.state]
     if place == "queue" then
         return Keys.queue(job.node)
     end
-    return ({ delayed = Keys.DELAYED, leases = Keys.LEASES, quarantine = Keys.QUARANTINE })[place]
+    return Jobs.PLACES[place]
 end
 
 -- Takes the job from where it stands to where its new state belongs.

@@ -19,10 +19,10 @@ function Hash.read(key, defaults)
 end
 
 function Hash.flatten(hash)
-    local flat = {}
+    local flat, count = {}, 0
     for field, value in pairs(hash) do
-        flat[#flat + 1] = field
-        flat[#flat + 1] = value
+        flat[count + 1], flat[count + 2] = field, value
+        count = count + 2
     end
     return flat
 end
