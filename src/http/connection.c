@@ -21,8 +21,10 @@
  * libevent is done with a connection we keep it half closed and throw away what comes, until the
  * client closes, LINGER_BYTES_MAX came or LINGER_MS are over. It counts as a connection meanwhile.
  */
+#include "connection.h"
+
+#include "connections.h"
 #include "core/clock.h"
-#include "server_state.h"
 
 #include <event2/bufferevent_ssl.h>
 #include <openssl/err.h>
@@ -59,14 +61,6 @@ void connection_credit_reply(struct http_connection *connection, int64_t now_ms)
     if (connection->deadline_ms > latest_ms)
         connection->deadline_ms = latest_ms;
     connection->reply_left = left;
-}
-
-static void take_turn(struct http_connection *connection)
-{
-    struct http_server *server = connection->server;
-    connection->has_turn = true;
-    TAILQ_INSERT_TAIL(&server->turns, connection, turn_link);
-    event_active(server->turn, 0, 0);
 }
 
 /* Line breaks between requests are skipped (RFC 9112 section 2.2); they do not move the deadline.
@@ -123,7 +117,7 @@ struct bufferevent *connection_open(struct event_base *base, void *context)
     struct http_connection *connection = calloc(1, sizeof(*connection));
     if (connection == NULL)
         return NULL;
-    connection->is_refused = server->connection_count >= server->limits.connections_max;
+    connection->is_refused = server->connections.count >= server->limits.connections_max;
     connection->is_tls = listener->tls != NULL && !connection->is_refused;
     connection->stream = stream_new(listener, !connection->is_tls);
     if (connection->stream == NULL) {
@@ -137,10 +131,9 @@ struct bufferevent *connection_open(struct event_base *base, void *context)
     bufferevent_setwatermark(connection->stream, EV_READ, 0,
                              limits->body_bytes_max + limits->header_bytes_max + INPUT_SLACK_BYTES);
     bufferevent_incref(connection->stream);
-    LIST_INSERT_HEAD(&server->connections, connection, link);
-    server->connection_count++;
+    connections_add(&server->connections, connection);
     server_start_tick(server);
-    take_turn(connection);
+    connections_wait_for_turn(&server->connections, connection);
     return connection->stream;
 }
 
@@ -148,10 +141,7 @@ struct bufferevent *connection_open(struct event_base *base, void *context)
 void connection_drop(struct http_connection *connection)
 {
     struct http_server *server = connection->server;
-    if (connection->has_turn)
-        TAILQ_REMOVE(&server->turns, connection, turn_link);
-    if (connection->fd >= 0)
-        server->by_fd[connection->fd] = NULL;
+    connections_remove(&server->connections, connection);
     evbuffer_remove_cb(bufferevent_get_input(connection->stream), on_input, connection);
     if (connection->phase == CONNECTION_LINGERING)
         bufferevent_free(connection->stream); /* libevent has let go of it already */
@@ -162,9 +152,7 @@ void connection_drop(struct http_connection *connection)
     connection->server = NULL;
     connection->phase = CONNECTION_CLOSED;
 
-    LIST_REMOVE(connection, link);
-    server->connection_count--;
-    if (server->is_draining && server->connection_count == 0)
+    if (server->is_draining && server->connections.count == 0)
         event_active(server->drain, 0, 0);
     if (!connection->request.pending)
         free(connection);
@@ -196,7 +184,7 @@ static void on_close(struct evhttp_connection *parser, void *context)
     connection->parser = NULL;
     connection->phase = CONNECTION_LINGERING;
     connection_set_deadline(connection, LINGER_MS);
-    take_turn(connection);
+    connections_wait_for_turn(&connection->server->connections, connection);
 }
 
 void connection_cut(struct http_connection *connection)
@@ -242,26 +230,6 @@ static void linger(struct http_connection *connection)
         connection_drop(connection);
 }
 
-static bool enter_table(struct http_server *server, struct http_connection *connection, int fd)
-{
-    size_t needed = (size_t)fd + 1;
-    if (needed > server->by_fd_size) {
-        size_t size = needed < 64 ? 64 : needed * 2;
-        size_t bytes =
-            size * sizeof(struct http_connection *); /* NOLINT(bugprone-sizeof-expression) */
-        struct http_connection **table = realloc(server->by_fd, bytes);
-        if (table == NULL)
-            return false;
-        for (size_t i = server->by_fd_size; i < size; i++)
-            table[i] = NULL;
-        server->by_fd = table;
-        server->by_fd_size = size;
-    }
-    server->by_fd[fd] = connection;
-    connection->fd = fd;
-    return true;
-}
-
 static void describe_peer(struct http_connection *connection)
 {
     char *address = NULL;
@@ -288,7 +256,7 @@ static void adopt(struct http_connection *connection)
     }
     connection->parser = parser;
     evhttp_connection_set_closecb(connection->parser, on_close, connection);
-    if (connection->is_refused || !enter_table(server, connection, fd) ||
+    if (connection->is_refused || !connections_enter(&server->connections, connection, fd) ||
         evbuffer_add_cb(bufferevent_get_input(connection->stream), on_input, connection) == NULL) {
         connection_cut(connection);
         return;
@@ -299,28 +267,10 @@ static void adopt(struct http_connection *connection)
     connection_look_for_request(connection);
 }
 
-void on_turn(evutil_socket_t fd, short what, void *context)
+void connection_take_turn(struct http_connection *connection)
 {
-    struct http_server *server = context;
-    (void)fd;
-    (void)what;
-    while (!TAILQ_EMPTY(&server->turns)) {
-        struct http_connection *connection = TAILQ_FIRST(&server->turns);
-        TAILQ_REMOVE(&server->turns, connection, turn_link);
-        connection->has_turn = false;
-        if (connection->phase == CONNECTION_ARRIVED)
-            adopt(connection);
-        else
-            linger(connection);
-    }
-}
-
-struct http_connection *connection_find(struct http_server *server, struct evhttp_request *raw)
-{
-    struct evhttp_connection *parser = evhttp_request_get_connection(raw);
-    int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(parser));
-    if (fd < 0 || (size_t)fd >= server->by_fd_size)
-        return NULL;
-    struct http_connection *connection = server->by_fd[fd];
-    return connection != NULL && connection->parser == parser ? connection : NULL;
+    if (connection->phase == CONNECTION_ARRIVED)
+        adopt(connection);
+    else
+        linger(connection);
 }

@@ -29,6 +29,7 @@
  * 9112 section 6.3), the stuff of request smuggling behind a proxy. They get 400 and the
  * connection ends.
  */
+#include "connections.h"
 #include "server_state.h"
 
 #include <event2/http_struct.h>
@@ -168,7 +169,7 @@ static void end_unknown(struct evhttp_request *raw, int code)
 void on_request(struct evhttp_request *raw, void *context)
 {
     struct http_server *server = context;
-    struct http_connection *connection = connection_find(server, raw);
+    struct http_connection *connection = connections_find(&server->connections, raw);
     if (connection == NULL) { /* no memory for it when it came */
         end_unknown(raw, HTTP_CODE_UNAVAILABLE);
         return;
@@ -208,7 +209,7 @@ void evhttp_send_error(struct evhttp_request *req, int error, const char *reason
     struct evhttp_connection *parser = evhttp_request_get_connection(req);
     const struct listener *listener = listener_of(evhttp_connection_get_server(parser));
     struct http_connection *connection =
-        listener == NULL ? NULL : connection_find(listener->server, req);
+        listener == NULL ? NULL : connections_find(&listener->server->connections, req);
     if (connection == NULL) {
         end_unknown(req, error == 0 ? HTTP_NOTIMPLEMENTED : error);
         return;

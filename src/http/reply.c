@@ -3,7 +3,9 @@
  * connection and used again for the next one: nothing is allocated for it, unless its target is
  * long.
  */
+#include "connection.h"
 #include "core/clock.h"
+#include "http/server.h"
 #include "server_state.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
 /* What a handler may ask a request. */
+#include "http/server.h"
 #include "server_state.h"
 
 #include <string.h>

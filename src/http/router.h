@@ -8,7 +8,7 @@
 
 #include "core/cleanup.h"
 #include "core/error.h"
-#include "http/server.h"
+#include "http/route.h"
 
 #include <stddef.h>
 

@@ -1,6 +1,8 @@
 #include "http/server.h"
 
 #include "address.h"
+#include "connection.h"
+#include "connections.h"
 #include "core/clock.h"
 #include "server_state.h"
 #include "tls.h"
@@ -39,8 +41,8 @@ static void check_deadlines(struct http_server *server)
 {
     int64_t now_ms = clock_mono_ms();
     struct http_connection *next = NULL;
-    for (struct http_connection *connection = LIST_FIRST(&server->connections); connection != NULL;
-         connection = next) {
+    for (struct http_connection *connection = LIST_FIRST(&server->connections.list);
+         connection != NULL; connection = next) {
         next = LIST_NEXT(connection, link);
         if (connection->phase == CONNECTION_REPLYING)
             connection_credit_reply(connection, now_ms);
@@ -71,7 +73,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
     (void)what;
     check_deadlines(server);
     resume_listeners(server);
-    if (server->connection_count == 0)
+    if (server->connections.count == 0)
         (void)event_del(server->tick); /* an idle server does not wake up */
 }
 
@@ -124,7 +126,7 @@ static void on_drain(evutil_socket_t fd, short what, void *context)
     {
         listener_close(listener);
     }
-    if (server->connection_count > 0 || server->when_drained == NULL)
+    if (server->connections.count > 0 || server->when_drained == NULL)
         return;
     void (*when_drained)(void *) = server->when_drained;
     server->when_drained = NULL;
@@ -159,8 +161,8 @@ void http_server_drain(struct http_server *server, void (*when_done)(void *conte
     server->when_drained = when_done;
     server->drained_context = context;
     struct http_connection *next = NULL;
-    for (struct http_connection *connection = LIST_FIRST(&server->connections); connection != NULL;
-         connection = next) {
+    for (struct http_connection *connection = LIST_FIRST(&server->connections.list);
+         connection != NULL; connection = next) {
         next = LIST_NEXT(connection, link);
         drain_connection(connection);
     }
@@ -209,17 +211,15 @@ enum status http_server_new(struct event_base *base, const struct http_options *
         return FAIL(err, STATUS_NO_MEMORY, "HTTP server");
     LIST_INSERT_HEAD(&servers, server, link);
     STAILQ_INIT(&server->listeners);
-    LIST_INIT(&server->connections);
-    TAILQ_INIT(&server->turns);
     server->base = base;
     server->refuse = options->refuse;
     server->context = options->context;
     server->limits = options->limits;
     server->tick_interval = tick_interval(&options->limits);
-    server->turn = event_new(base, -1, 0, on_turn, server);
     server->tick = event_new(base, -1, EV_PERSIST, on_tick, server);
     server->drain = event_new(base, -1, 0, on_drain, server);
-    if (server->turn == NULL || server->tick == NULL || server->drain == NULL)
+    if (!connections_init(&server->connections, base, connection_take_turn) ||
+        server->tick == NULL || server->drain == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "HTTP server");
     if (router_new(options->routes, options->route_count, &server->router, err) != STATUS_OK ||
         survive_sigpipe(err) != STATUS_OK)
@@ -244,13 +244,12 @@ void http_server_free(struct http_server *server)
         STAILQ_REMOVE_HEAD(&server->listeners, link);
         listener_free(listener); /* and with it the connections that libevent has */
     }
-    while (!LIST_EMPTY(&server->connections))
-        connection_drop(LIST_FIRST(&server->connections));
-    event_free_any(server->turn);
+    while (!LIST_EMPTY(&server->connections.list))
+        connection_drop(LIST_FIRST(&server->connections.list));
     event_free_any(server->tick);
     event_free_any(server->drain);
     router_free(server->router);
-    free(server->by_fd);
+    connections_done(&server->connections);
     LIST_REMOVE(server, link);
     free(server);
 }
@@ -375,6 +374,25 @@ enum status http_socket_is_at(int fd, const char *text, bool *ret_is, struct err
     if (address_parse(text, &address, err) != STATUS_OK)
         return err->status;
     return address_is_of(&address, fd, ret_is, err);
+}
+
+static enum status try_files(const char *certificate, const char *key, struct error *err)
+{
+    SSL_CTX *context = NULL;
+    if (tls_context_new(certificate, key, &context, err) != STATUS_OK)
+        return error_status(err);
+    SSL_CTX_free(context);
+    return STATUS_OK;
+}
+
+enum status http_certificate_check(const char *certificate, struct error *err)
+{
+    return try_files(certificate, NULL, err);
+}
+
+enum status http_key_check(const char *certificate, const char *key, struct error *err)
+{
+    return try_files(certificate, key, err);
 }
 
 uint16_t http_server_port(const struct http_server *server, size_t index)

@@ -1,7 +1,7 @@
 /*
  * What the parts of the server share. One evhttp per listener: it parses and writes messages. What
- * it does not do is ours: connections that can be counted, timed and closed (connection.c), routes
- * (router.c), and errors that are the API's (dispatch.c).
+ * it does not do is ours: connections that can be counted, timed and closed (connection.c,
+ * connections.c), routes (router.c), and errors that are the API's (dispatch.c).
  *
  * Who owns  the server: listeners and connections. A connection: its only request, since requests
  *           of a connection come one after the other. A connection that is closed while its request
@@ -11,7 +11,7 @@
 #define HTTP_SERVER_STATE_H
 
 #include "correlation.h"
-#include "http/server.h"
+#include "http/route.h"
 #include "router.h"
 #include "uri.h"
 
@@ -97,8 +97,22 @@ struct listener {
 };
 
 STAILQ_HEAD(listener_list, listener);
+
+typedef void connection_fn(struct http_connection *connection);
+
 LIST_HEAD(connection_list, http_connection);
 TAILQ_HEAD(turn_list, http_connection);
+
+/* All of a server; connections.c is the one that writes here. */
+struct connections {
+    struct connection_list list;
+    size_t count;
+    struct http_connection **by_fd; /* libevent tells us no more of a connection than its socket */
+    size_t by_fd_size;
+    struct turn_list turns;
+    struct event *turn; /* does what cannot be done from inside libevent's callbacks */
+    connection_fn *on_turn;
+};
 
 struct http_server {
     LIST_ENTRY(http_server) link; /* of all servers of this thread */
@@ -109,12 +123,7 @@ struct http_server {
     struct router *router;
     struct listener_list listeners; /* in the order of listening */
 
-    struct connection_list connections;
-    size_t connection_count;
-    struct http_connection **by_fd; /* libevent tells us no more of a connection than its socket */
-    size_t by_fd_size;
-    struct turn_list turns;
-    struct event *turn; /* does what cannot be done from inside libevent's callbacks */
+    struct connections connections;
     struct event *tick; /* looks at the deadlines */
     struct timeval tick_interval;
 
@@ -127,18 +136,6 @@ struct http_server {
     char date[DATE_SIZE];
     struct correlation correlation;
 };
-
-/* connection.c */
-/* For evhttp; the context is the listener. */
-struct bufferevent *connection_open(struct event_base *base, void *context);
-struct http_connection *connection_find(struct http_server *server, struct evhttp_request *raw);
-void connection_look_for_request(struct http_connection *connection); /* when idle */
-void connection_cut(struct http_connection *connection);
-void connection_drop(struct http_connection *connection);
-void connection_set_deadline(struct http_connection *connection, int64_t timeout_ms);
-void connection_begin_reply(struct http_connection *connection); /* it is in the output */
-void connection_credit_reply(struct http_connection *connection, int64_t now_ms);
-void on_turn(evutil_socket_t fd, short what, void *context); /* the server */
 
 /* server.c */
 struct listener *listener_of(const struct evhttp *parser); /* NULL: not one of ours */

@@ -1,7 +1,6 @@
 #include "tls.h"
 
 #include "core/cleanup.h"
-#include "http/server.h"
 
 #include <openssl/err.h>
 
@@ -72,23 +71,10 @@ enum status tls_context_new(const char *certificate, const char *key, SSL_CTX **
 {
     CLEANUP(SSL_CTX_freep) SSL_CTX *context = NULL;
     if (new_context(&context, err) != STATUS_OK ||
-        use_certificate(context, certificate, err) != STATUS_OK ||
-        use_key(context, certificate, key, err) != STATUS_OK)
+        use_certificate(context, certificate, err) != STATUS_OK)
+        return error_status(err);
+    if (key != NULL && use_key(context, certificate, key, err) != STATUS_OK)
         return err->status;
     *ret_context = STEAL(context);
     return STATUS_OK;
-}
-
-enum status http_certificate_check(const char *certificate, struct error *err)
-{
-    CLEANUP(SSL_CTX_freep) SSL_CTX *context = NULL;
-    if (new_context(&context, err) != STATUS_OK)
-        return err->status;
-    return use_certificate(context, certificate, err);
-}
-
-enum status http_key_check(const char *certificate, const char *key, struct error *err)
-{
-    CLEANUP(SSL_CTX_freep) SSL_CTX *context = NULL;
-    return tls_context_new(certificate, key, &context, err);
 }

@@ -11,8 +11,9 @@
 #include <openssl/ssl.h>
 
 /*
- * PEM files: the certificate with its chain behind it, and its key. Caller owns *ret_context:
- * SSL_CTX_free(). Errors: INVALID: unreadable, or the key is not that of the certificate.
+ * PEM files: the certificate with its chain behind it, and its key; NULL: only to see whether the
+ * certificate can be used. Caller owns *ret_context: SSL_CTX_free(). Errors: INVALID: unreadable,
+ * or the key is not that of the certificate.
  */
 enum status tls_context_new(const char *certificate, const char *key, SSL_CTX **ret_context,
                             struct error *err) MUST_CHECK;

@@ -10,7 +10,7 @@
 #ifndef HTTP_URI_H
 #define HTTP_URI_H
 
-#include "http/server.h"
+#include "http/route.h"
 
 #include <stdbool.h>
 #include <stddef.h>

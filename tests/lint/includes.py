@@ -15,8 +15,6 @@ from pathlib import Path
 
 # Circles that may stay: a set of names of files without their folders for each. None is right.
 KNOWN_CIRCLES = [
-    # http
-    {"router", "server", "server_state", "tls", "uri"},
     # snapshot
     {"driver", "place", "snapshot", "tree_remove"},
     # bucket
