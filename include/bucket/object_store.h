@@ -12,6 +12,7 @@
 #ifndef BUCKET_OBJECT_STORE_H
 #define BUCKET_OBJECT_STORE_H
 
+#include "bucket/object.h"
 #include "core/bandwidth.h"
 #include "core/buffer.h"
 #include "core/cancel.h"
@@ -69,11 +70,6 @@ void object_store_set_bandwidth(struct object_store *store, struct bandwidth *ba
 
 DEFINE_CLEANUP(struct object_store *, object_store_close)
 
-struct object_part {
-    const void *bytes;
-    size_t len;
-};
-
 /* The object is the concatenation of the parts. */
 enum status object_store_put(struct object_store *store, const char *name,
                              const struct object_part *parts, size_t part_count, struct error *err)
@@ -99,11 +95,8 @@ enum status object_store_delete(struct object_store *store, const char *name, st
     MUST_CHECK;
 
 /* Calls once per object below `prefix` ("data/" …), in no order, with the name's part behind the
- * last
- * '/'; a prefix that does not exist has no objects. Temporary files are not objects. A failing
+ * last '/'; a prefix that does not exist has no objects. Temporary files are not objects. A failing
  * callback ends the listing with its status. */
-typedef enum status object_seen_fn(void *context, const char *base_name, uint64_t size,
-                                   struct error *err);
 enum status object_store_list(struct object_store *store, const char *prefix, object_seen_fn *seen,
                               void *context, struct error *err) MUST_CHECK;
 

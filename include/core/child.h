@@ -22,7 +22,7 @@
 #ifndef CORE_CHILD_H
 #define CORE_CHILD_H
 
-#include "core/cancel.h"
+#include "core/child_command.h"
 #include "core/error.h"
 
 #include <stdbool.h>
@@ -30,18 +30,6 @@
 #include <stdint.h>
 
 enum { CHILD_OUTPUT_MAX = 4096, CHILD_GRACE_MS = 5000 };
-
-struct child_command {
-    const char *const *argv;        /* NULL-terminated; argv[0] is a path or is looked up in PATH */
-    const char *const *environment; /* NULL-terminated "NAME=value"; nothing else is inherited */
-    const char *user;               /* NULL: stay who we are */
-    const char *directory;          /* NULL: "/" */
-    int64_t timeout_ms;             /* > 0 */
-    int64_t grace_ms;               /* between SIGTERM and SIGKILL; 0: CHILD_GRACE_MS */
-    int64_t cancel_grace_ms;        /* the same when cancelled; 0: grace_ms */
-    const struct cancel *cancel;    /* may be NULL: cannot be cancelled */
-    bool leave_group;               /* background processes of a successful command may live on */
-};
 
 struct child_result {
     int exit_code;  /* -1 when a signal ended it */
@@ -53,9 +41,6 @@ struct child_result {
     size_t output_len;
     char output[CHILD_OUTPUT_MAX + 1]; /* its tail; NUL-terminated, any bytes */
 };
-
-/* PATH is the one in the command's environment, or CHILD_PATH. */
-#define CHILD_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 enum status child_run(const struct child_command *command, struct child_result *ret_result,
                       struct error *err) MUST_CHECK;

@@ -16,24 +16,12 @@
 #ifndef HOOK_HOOK_H
 #define HOOK_HOOK_H
 
-#include "core/cancel.h"
 #include "core/child.h"
 #include "core/error.h"
+#include "hook/context.h"
 #include "model/app.h"
 
-#include <stdbool.h>
-
 enum { HOOK_CANCEL_GRACE_MS = 1000 };
-
-enum hook_reason { HOOK_REASON_BACKUP, HOOK_REASON_UNDO, HOOK_REASON_RESTORE };
-
-struct hook_context {
-    const char *app_name;
-    const char *backup; /* id */
-    enum hook_stage stage;
-    enum hook_reason reason;
-    const struct cancel *cancel; /* NULL: cannot be cancelled (an undo) */
-};
 
 /* A hook that ran and failed is a result: ask child_succeeded(&result). An error is one that could
  * not be started (see core/child.h; no such command or user, no file to execute), that hangs in the

@@ -13,6 +13,7 @@
  * Paths below the root are resolved by openat2(2) without following any symbolic link, so that
  * nobody who can write somewhere below can lead us elsewhere.
  */
+#include "bucket/object_store.h"
 #include "object_store_driver.h"
 
 #include <dirent.h>

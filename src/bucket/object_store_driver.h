@@ -8,9 +8,13 @@
 #ifndef BUCKET_OBJECT_STORE_DRIVER_H
 #define BUCKET_OBJECT_STORE_DRIVER_H
 
-#include "bucket/object_store.h"
+#include "bucket/object.h"
+#include "core/buffer.h"
+#include "core/error.h"
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 enum { OBJECT_NAME_MAX = 512 };
 
@@ -29,6 +33,8 @@ struct object_store_driver {
                         struct error *err);
     void (*close)(void *self);
 };
+
+struct object_store;
 
 /* Takes `self`, also on failure. The driver's table must be static. */
 enum status object_store_new(const char *bucket, const struct object_store_driver *driver,

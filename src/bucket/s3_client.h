@@ -20,36 +20,10 @@
 
 #include "bucket/object_store.h"
 #include "s3_place.h"
+#include "s3_request.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-enum { S3_QUERY_SIZE = 12288 };
-
-enum s3_verb { S3_GET, S3_HEAD, S3_PUT, S3_DELETE };
-
-struct s3_range {
-    uint64_t offset;
-    size_t len; /* 0: the whole */
-};
-
-/* Either is NULL: what arrives goes behind the buffer's contents, or to `bytes`, range.len at most.
- */
-struct s3_sink {
-    struct buffer *buffer;
-    unsigned char *bytes;
-};
-
-struct s3_request {
-    enum s3_verb verb;
-    const char *name;  /* NULL: the bucket itself */
-    const char *query; /* encoded and sorted; "" for none */
-    const struct object_part *parts;
-    size_t part_count;
-    bool only_if_new; /* If-None-Match: * */
-    struct s3_range range;
-    struct s3_sink sink;
-};
 
 struct s3_reply {
     uint64_t length; /* of what the server said it sends */

@@ -6,6 +6,7 @@
  * look, then a put. Two that try there in the same moment both succeed, and the later one stays:
  * the only object put so is a repository's config, once in its life.
  */
+#include "bucket/object_store.h"
 #include "object_store_driver.h"
 #include "s3_client.h"
 #include "s3_xml.h"

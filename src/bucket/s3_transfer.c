@@ -1,6 +1,7 @@
 #include "s3_transfer.h"
 
 #include "core/clock.h"
+#include "s3_place.h"
 
 #include <stdio.h>
 #include <string.h>

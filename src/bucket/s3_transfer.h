@@ -3,7 +3,8 @@
 #ifndef BUCKET_S3_TRANSFER_H
 #define BUCKET_S3_TRANSFER_H
 
-#include "s3_client.h"
+#include "bucket/object_store.h"
+#include "s3_request.h"
 #include "s3_sign.h"
 
 #include <curl/curl.h>

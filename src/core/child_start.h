@@ -2,7 +2,7 @@
 #ifndef CORE_CHILD_START_H
 #define CORE_CHILD_START_H
 
-#include "core/child.h"
+#include "core/child_command.h"
 #include "core/error.h"
 
 #include <sys/types.h>

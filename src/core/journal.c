@@ -62,16 +62,10 @@ static void name_of(const char *key, char name[JOURNAL_KEY_MAX])
             *c = (char)(*c - 'a' + 'A');
 }
 
-void journal_add_field(struct journal_entry *entry, const struct log_field *field)
+void journal_add_field(struct journal_entry *entry, const char *key, const char *value)
 {
     char name[JOURNAL_KEY_MAX];
-    char number[24];
-    const char *value = field->text;
-    name_of(field->key, name);
-    if (value == NULL) {
-        (void)snprintf(number, sizeof(number), "%lld", (long long)field->number);
-        value = number;
-    }
+    name_of(key, name);
     journal_add(entry, name, value, strlen(value));
 }
 

@@ -12,8 +12,6 @@
 #ifndef CORE_JOURNAL_H
 #define CORE_JOURNAL_H
 
-#include "core/log.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -29,7 +27,7 @@ struct journal_entry {
 void journal_add(struct journal_entry *entry, const char *name, const char *value, size_t len);
 
 /* Under the name that the key has in the journal. */
-void journal_add_field(struct journal_entry *entry, const struct log_field *field);
+void journal_add_field(struct journal_entry *entry, const char *key, const char *value);
 
 /* Is the descriptor connected to the journal, as $JOURNAL_STREAM has it ("<device>:<inode>")?
  * stream: may be NULL. */

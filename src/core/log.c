@@ -127,20 +127,28 @@ static bool is_plain(const char *text)
     return true;
 }
 
+enum { NUMBER_SIZE = 24 };
+
+/* The field's text, or its number as one. */
+static const char *text_of(const struct log_field *field, char number[NUMBER_SIZE])
+{
+    if (field->text != NULL)
+        return field->text;
+    (void)snprintf(number, NUMBER_SIZE, "%lld", (long long)field->number);
+    return number;
+}
+
 static void line_add_field(struct line *line, const struct log_field *field)
 {
+    char number[NUMBER_SIZE];
+    const char *text = text_of(field, number);
     line_add(line, " ", 1);
     line_add(line, field->key, strlen(field->key));
     line_add(line, "=", 1);
-    if (field->text == NULL) {
-        char number[24] = "";
-        line_add(line, number,
-                 (size_t)snprintf(number, sizeof(number), "%lld", (long long)field->number));
-    } else if (is_plain(field->text)) {
-        line_add(line, field->text, strlen(field->text));
-    } else {
-        line_add_quoted(line, field->text);
-    }
+    if (is_plain(text))
+        line_add(line, text, strlen(text));
+    else
+        line_add_quoted(line, text);
 }
 
 /* What is said, in the order in which it is: the context in front. */
@@ -182,7 +190,8 @@ static void on_line_field(void *output, const struct log_field *field)
 
 static void on_journal_field(void *output, const struct log_field *field)
 {
-    journal_add_field(output, field);
+    char number[NUMBER_SIZE];
+    journal_add_field(output, field->key, text_of(field, number));
 }
 
 /* MESSAGE= is what people see: the pairs stand there as well. */

@@ -1,5 +1,7 @@
 #include "environment.h"
 
+#include "core/child_command.h"
+
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 #include "core/user.h"
-#include "hook/hook.h"
+#include "hook/context.h"
 
 enum { ENVIRONMENT_COUNT = 9 };
 

@@ -1,5 +1,7 @@
 #include "src/hook/environment.h"
 
+#include "core/child_command.h"
+
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 

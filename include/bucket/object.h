@@ -1,0 +1,21 @@
+/* Objects: what an object store and its drivers deal in. */
+#ifndef BUCKET_OBJECT_H
+#define BUCKET_OBJECT_H
+
+#include "core/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* An object is the concatenation of its parts. */
+struct object_part {
+    const void *bytes;
+    size_t len;
+};
+
+/* Sees one object of a listing: the part of its name behind the last '/'. A failure ends the
+ * listing. */
+typedef enum status object_seen_fn(void *context, const char *base_name, uint64_t size,
+                                   struct error *err);
+
+#endif
