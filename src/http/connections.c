@@ -1,5 +1,7 @@
 #include "connections.h"
 
+#include "core/array.h"
+
 #include <stdlib.h>
 
 static void on_turn(evutil_socket_t fd, short what, void *context)
@@ -50,19 +52,14 @@ void connections_remove(struct connections *connections, struct http_connection 
 
 bool connections_enter(struct connections *connections, struct http_connection *connection, int fd)
 {
-    size_t needed = (size_t)fd + 1;
-    if (needed > connections->by_fd_size) {
-        size_t size = needed < 64 ? 64 : needed * 2;
-        size_t bytes =
-            size * sizeof(struct http_connection *); /* NOLINT(bugprone-sizeof-expression) */
-        struct http_connection **table = realloc(connections->by_fd, bytes);
-        if (table == NULL)
-            return false;
-        for (size_t i = connections->by_fd_size; i < size; i++)
-            table[i] = NULL;
-        connections->by_fd = table;
-        connections->by_fd_size = size;
-    }
+    struct error ignored;
+    size_t before = connections->by_fd_size;
+    if (array_reserve(&connections->by_fd, &connections->by_fd_size, (size_t)fd + 1,
+                      sizeof(struct http_connection *), /* NOLINT(bugprone-sizeof-expression) */
+                      &ignored) != STATUS_OK)
+        return false;
+    for (size_t i = before; i < connections->by_fd_size; i++)
+        connections->by_fd[i] = NULL;
     connections->by_fd[fd] = connection;
     connection->fd = fd;
     return true;

@@ -1,23 +1,13 @@
 #include "tls.h"
 
 #include "core/cleanup.h"
+#include "core/openssl.h"
 
 #include <openssl/err.h>
 
 #include <string.h>
 
 DEFINE_CLEANUP(SSL_CTX *, SSL_CTX_free)
-
-/* The first reason that OpenSSL gives, since the later ones only say who had to give up for it; its
- * queue is empty afterwards, as the next call expects it. */
-static const char *reason(void)
-{
-    unsigned long code = ERR_get_error();
-    ERR_clear_error();
-    const char *text = ERR_SYSTEM_ERROR(code) ? strerrordesc_np(ERR_GET_REASON(code))
-                                              : ERR_reason_error_string(code);
-    return text == NULL ? "unknown reason" : text;
-}
 
 /* Without one OpenSSL asks on the terminal and waits. */
 static int no_passphrase(char *text, int size, int writing, void *context)
@@ -32,7 +22,8 @@ static int no_passphrase(char *text, int size, int writing, void *context)
 static enum status use_certificate(SSL_CTX *context, const char *certificate, struct error *err)
 {
     if (SSL_CTX_use_certificate_chain_file(context, certificate) != 1)
-        return FAIL(err, STATUS_INVALID, "certificate '%s': %s", certificate, reason());
+        return FAIL(err, STATUS_INVALID, "certificate '%s': %s", certificate,
+                    openssl_reason("unknown reason"));
     return STATUS_OK;
 }
 
@@ -42,7 +33,7 @@ static enum status use_key(SSL_CTX *context, const char *certificate, const char
     if (SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1 ||
         SSL_CTX_check_private_key(context) != 1)
         return FAIL(err, STATUS_INVALID, "key '%s' for certificate '%s': %s", key, certificate,
-                    reason());
+                    openssl_reason("unknown reason"));
     return STATUS_OK;
 }
 
@@ -51,10 +42,11 @@ static enum status new_context(SSL_CTX **ret_context, struct error *err)
     ERR_clear_error();
     CLEANUP(SSL_CTX_freep) SSL_CTX *context = SSL_CTX_new(TLS_server_method());
     if (context == NULL)
-        return FAIL(err, STATUS_NO_MEMORY, "TLS context: %s", reason());
+        return FAIL(err, STATUS_NO_MEMORY, "TLS context: %s", openssl_reason("unknown reason"));
     if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
         SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1)
-        return FAIL(err, STATUS_INTERNAL, "TLS versions and ciphers: %s", reason());
+        return FAIL(err, STATUS_INTERNAL, "TLS versions and ciphers: %s",
+                    openssl_reason("unknown reason"));
 
     /* An end without close_notify is an end: a message says itself how long it is. */
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |

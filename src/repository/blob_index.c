@@ -1,5 +1,6 @@
 #include "blob_index.h"
 
+#include "core/array.h"
 #include "crypto.h"
 
 #include <stdlib.h>
@@ -133,14 +134,9 @@ enum status blob_index_add_pack(struct blob_index *index, uint32_t *ret_pack, st
 {
     if (index->pack_count == PACKS_MAX)
         return FAIL(err, STATUS_TOO_LARGE, "more than %d packs", PACKS_MAX);
-    if (index->pack_count == index->pack_capacity) {
-        size_t capacity = index->pack_capacity == 0 ? 64 : index->pack_capacity * 2;
-        struct blob_id *packs = realloc(index->packs, capacity * sizeof(*packs));
-        if (packs == NULL)
-            return FAIL(err, STATUS_NO_MEMORY, "an index of %zu packs", capacity);
-        index->packs = packs;
-        index->pack_capacity = capacity;
-    }
+    if (array_reserve(&index->packs, &index->pack_capacity, index->pack_count + 1,
+                      sizeof(*index->packs), err) != STATUS_OK)
+        return FAIL_IN(err, "the packs of an index");
     memset(&index->packs[index->pack_count], 0, sizeof(*index->packs));
     *ret_pack = (uint32_t)index->pack_count++;
     return STATUS_OK;

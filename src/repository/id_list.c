@@ -1,5 +1,6 @@
 #include "id_list.h"
 
+#include "core/array.h"
 #include "object_names.h"
 
 #include <stdlib.h>
@@ -8,14 +9,9 @@
 static enum status on_id(void *context, const char *id, struct error *err)
 {
     struct id_list *list = context;
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity == 0 ? 64 : list->capacity * 2;
-        char(*ids)[BLOB_ID_TEXT_SIZE] = reallocarray(list->ids, capacity, sizeof(*ids));
-        if (ids == NULL)
-            return FAIL(err, STATUS_NO_MEMORY, "a list of %zu objects", capacity);
-        list->ids = ids;
-        list->capacity = capacity;
-    }
+    if (array_reserve(&list->ids, &list->capacity, list->count + 1, sizeof(*list->ids), err) !=
+        STATUS_OK)
+        return FAIL_IN(err, "a list of objects");
     memcpy(list->ids[list->count++], id, BLOB_ID_TEXT_SIZE);
     return STATUS_OK;
 }

@@ -1,3 +1,4 @@
+#include "core/array.h"
 #include "core/cleanup.h"
 #include "core/hex.h"
 #include "crypto.h"
@@ -101,28 +102,18 @@ static enum status read_list(struct json_scanner *scanner, element_fn *read,
 static enum status add_entry(struct index_part *part, const struct blob_entry *entry,
                              struct error *err)
 {
-    if (part->entry_count == part->entry_capacity) {
-        size_t capacity = part->entry_capacity == 0 ? 1024 : part->entry_capacity * 2;
-        struct blob_entry *entries = reallocarray(part->entries, capacity, sizeof(*entries));
-        if (entries == NULL)
-            return FAIL(err, STATUS_NO_MEMORY, "an index file of %zu blobs", capacity);
-        part->entries = entries;
-        part->entry_capacity = capacity;
-    }
+    if (array_reserve(&part->entries, &part->entry_capacity, part->entry_count + 1,
+                      sizeof(*part->entries), err) != STATUS_OK)
+        return FAIL_IN(err, "the blobs of an index file");
     part->entries[part->entry_count++] = *entry;
     return STATUS_OK;
 }
 
 static enum status add_pack(struct index_part *part, struct error *err)
 {
-    if (part->pack_count == part->pack_capacity) {
-        size_t capacity = part->pack_capacity == 0 ? 16 : part->pack_capacity * 2;
-        struct blob_id *packs = reallocarray(part->packs, capacity, sizeof(*packs));
-        if (packs == NULL)
-            return FAIL(err, STATUS_NO_MEMORY, "an index file of %zu packs", capacity);
-        part->packs = packs;
-        part->pack_capacity = capacity;
-    }
+    if (array_reserve(&part->packs, &part->pack_capacity, part->pack_count + 1,
+                      sizeof(*part->packs), err) != STATUS_OK)
+        return FAIL_IN(err, "the packs of an index file");
     part->packs[part->pack_count++] = (struct blob_id){{0}};
     return STATUS_OK;
 }

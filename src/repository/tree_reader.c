@@ -4,6 +4,7 @@
  * moves before the next node.
  */
 #include "blob_stream.h"
+#include "core/array.h"
 #include "core/base64.h"
 #include "core/buffer.h"
 #include "core/hex.h"
@@ -309,17 +310,10 @@ static enum status read_link_target(struct tree_reader *reader, bool raw, struct
 
 static enum status grow_xattrs(struct tree_reader *reader, size_t count, struct error *err)
 {
-    if (count < reader->xattr_capacity)
-        return STATUS_OK;
     if (count >= XATTRS_MAX)
         return json_scan_fail(&reader->node, "too many extended attributes", err);
-    size_t capacity = reader->xattr_capacity == 0 ? 8 : reader->xattr_capacity * 2;
-    struct tree_node_xattr *xattrs = realloc(reader->xattrs, capacity * sizeof(*xattrs));
-    if (xattrs == NULL)
-        return FAIL(err, STATUS_NO_MEMORY, "%zu extended attributes", capacity);
-    reader->xattrs = xattrs;
-    reader->xattr_capacity = capacity;
-    return STATUS_OK;
+    return array_reserve(&reader->xattrs, &reader->xattr_capacity, count + 1,
+                         sizeof(*reader->xattrs), err);
 }
 
 static enum status read_xattr_member(struct tree_reader *reader, const struct json_slice *key,

@@ -1,5 +1,6 @@
 #include "repository/verify.h"
 
+#include "core/array.h"
 #include "pointer_set.h"
 #include "repository/tree.h"
 #include "repository_internal.h"
@@ -424,14 +425,9 @@ struct tree_walk {
 
 static enum status push(struct tree_walk *walk, const struct blob_id *id, struct error *err)
 {
-    if (walk->count == walk->capacity) {
-        size_t capacity = walk->capacity == 0 ? 64 : walk->capacity * 2;
-        struct blob_id *grown = reallocarray(walk->waiting, capacity, sizeof(*grown));
-        if (grown == NULL)
-            return FAIL(err, STATUS_NO_MEMORY, "%zu trees", capacity);
-        walk->waiting = grown;
-        walk->capacity = capacity;
-    }
+    if (array_reserve(&walk->waiting, &walk->capacity, walk->count + 1, sizeof(*walk->waiting),
+                      err) != STATUS_OK)
+        return FAIL_IN(err, "trees to walk");
     walk->waiting[walk->count++] = *id;
     return STATUS_OK;
 }

@@ -1,29 +1,18 @@
 #include "pending.h"
 
+#include "core/array.h"
 #include "core/cleanup.h"
 
 #include <limits.h>
 #include <stdint.h>
 #include <string.h>
 
-static enum status make_room(struct pending *pending, struct error *err)
-{
-    if (pending->count < pending->capacity)
-        return STATUS_OK;
-    size_t capacity = pending->capacity == 0 ? 64 : pending->capacity * 2;
-    struct pending_item *items = reallocarray(pending->items, capacity, sizeof(*items));
-    if (items == NULL)
-        return FAIL(err, STATUS_NO_MEMORY, "a list of %zu directories", capacity);
-    pending->items = items;
-    pending->capacity = capacity;
-    return STATUS_OK;
-}
-
 enum status pending_push(struct pending *pending, enum pending_step step, const char *directory,
                          const char *name, struct error *err)
 {
-    if (make_room(pending, err) != STATUS_OK)
-        return err->status;
+    if (array_reserve(&pending->items, &pending->capacity, pending->count + 1,
+                      sizeof(*pending->items), err) != STATUS_OK)
+        return FAIL_IN(err, "directories to walk");
     char *path = NULL;
     bool at_top = strcmp(directory, ".") == 0;
     int len = name == NULL ? asprintf(&path, "%s", directory)
