@@ -1,5 +1,4 @@
-/* Paths: which directory lies in which, as the file system has it. Names only, nothing is opened.
- */
+/* Paths: which directory lies in which. Names only, nothing is opened. */
 #ifndef CORE_PATH_H
 #define CORE_PATH_H
 
@@ -7,8 +6,10 @@
 
 #include <stdbool.h>
 
-/* Is the path the directory, or below it? By their text; neither ends with '/' unless it is "/". */
+/* By their text: is the path the directory, or below it? Is it below it? Neither ends with '/' unless
+ * it is "/", below which is every other absolute path. */
 bool path_is_below(const char *path, const char *directory);
+bool path_is_inside(const char *path, const char *directory);
 
 /* An absolute path, with the symbolic links resolved in as much of it as is there and may be looked
  * at; the rest stays as it is. NULL only without memory. Caller frees. */

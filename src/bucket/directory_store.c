@@ -10,23 +10,22 @@
  * removes all of those below its prefix. Without a prefix it does not: that would be to go through
  * everybody's objects.
  *
- * Paths below the root are resolved by openat2(2) without following any symbolic link, so that
- * nobody who can write somewhere below can lead us elsewhere.
+ * Paths below the root are resolved without following any symbolic link, so that nobody who can
+ * write somewhere below can lead us elsewhere.
  */
 #include "bucket/object_store.h"
+#include "core/directory.h"
 #include "object_store_driver.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
 
@@ -77,15 +76,6 @@ static const char *split(struct path *path)
     return slash + 1;
 }
 
-static int open_below(int root, const char *path, int flags)
-{
-    struct open_how how = {
-        .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC | O_NOFOLLOW),
-        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-    };
-    return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
-}
-
 /* Some file systems cannot sync a directory, or anything; restic ignores that as well. */
 static enum status sync_fd(int fd, struct error *err)
 {
@@ -133,7 +123,7 @@ static enum status make_directories(int root, const char *path, int *ret_fd, str
 static enum status open_directory_for_put(int root, const char *path, int *ret_fd,
                                           struct error *err)
 {
-    int fd = open_below(root, path, O_RDONLY | O_DIRECTORY);
+    int fd = directory_open_at(root, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, DIRECTORY_BELOW);
     if (fd < 0 && errno == ENOENT)
         return make_directories(root, path, ret_fd, err);
     if (fd < 0)
@@ -377,7 +367,8 @@ static enum status walk_below(const struct directory_store *store, const char *p
 {
     CLEANUP(walk_done) struct walk walk = {.file = file, .context = context};
     struct path path = path_of(store, prefix);
-    int fd = open_below(store->root, path.text, O_RDONLY | O_DIRECTORY);
+    int fd = directory_open_at(store->root, path.text, O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
+                               DIRECTORY_BELOW);
     if (fd < 0 && errno == ENOENT)
         return STATUS_OK;
     if (fd < 0)
@@ -440,7 +431,9 @@ static enum status open_object(const struct directory_store *store, const char *
                                uint64_t *ret_size, struct error *err)
 {
     struct path path = path_of(store, name);
-    CLEANUP(fd_closep) int fd = open_below(store->root, path.text, O_RDONLY | O_NONBLOCK);
+    CLEANUP(fd_closep)
+    int fd = directory_open_at(store->root, path.text, O_RDONLY | O_NONBLOCK | O_NOFOLLOW,
+                               DIRECTORY_BELOW);
     if (fd < 0)
         return FAIL_ERRNO(err, "open");
     struct stat info;
@@ -513,7 +506,9 @@ static enum status directory_remove(void *self, const char *name, struct error *
     const struct directory_store *store = self;
     struct path path = path_of(store, name);
     const char *base = split(&path);
-    CLEANUP(fd_closep) int directory = open_below(store->root, path.text, O_RDONLY | O_DIRECTORY);
+    CLEANUP(fd_closep)
+    int directory = directory_open_at(store->root, path.text, O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
+                                      DIRECTORY_BELOW);
     if (directory < 0 && errno == ENOENT)
         return STATUS_OK;
     if (directory < 0)

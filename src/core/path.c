@@ -6,12 +6,22 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* How much of it stands in front of the path of what is in it: nothing of "/". */
+static size_t prefix_len(const char *directory)
+{
+    return strcmp(directory, "/") == 0 ? 0 : strlen(directory);
+}
+
 bool path_is_below(const char *path, const char *directory)
 {
-    size_t len = strlen(directory);
-    if (strncmp(path, directory, len) != 0)
-        return false;
-    return len == 1 || path[len] == '/' || path[len] == '\0';
+    size_t len = prefix_len(directory);
+    return strncmp(path, directory, len) == 0 && (path[len] == '/' || path[len] == '\0');
+}
+
+bool path_is_inside(const char *path, const char *directory)
+{
+    size_t len = prefix_len(directory);
+    return strncmp(path, directory, len) == 0 && path[len] == '/' && path[len + 1] != '\0';
 }
 
 /* "/a/b/c" becomes "/a/b", and "/a" becomes "/"; false: nothing is left to cut. */

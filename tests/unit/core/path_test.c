@@ -106,3 +106,29 @@ Test(path, root_holds_everything)
     cr_expect(eq(int, (int)path_check_apart("/", "/srv", &err), (int)STATUS_INVALID));
     cr_expect(eq(str, (char *)err.text, "'/srv' lies in '/'"));
 }
+
+static const struct {
+    const char *path, *directory;
+    int below, inside;
+} nested[] = {
+    {"/srv/shop", "/srv", 1, 1},
+    {"/srv", "/srv", 1, 0},
+    {"/srvs", "/srv", 0, 0},
+    {"/srv", "/srv/shop", 0, 0},
+    {"/srv", "/", 1, 1},
+    {"/", "/", 1, 0},
+    {"shop/data", "shop", 1, 1},
+    {"shop", "s", 0, 0},
+    {"/srv/shop/a", "/srv/shop", 1, 1},
+    {"/srv/shopping", "/srv/shop", 0, 0},
+};
+
+Test(path, lies_below_or_inside_another_by_its_text)
+{
+    for (size_t i = 0; i < sizeof(nested) / sizeof(nested[0]); i++) {
+        cr_expect(eq(int, path_is_below(nested[i].path, nested[i].directory), nested[i].below),
+                  "%s %s", nested[i].path, nested[i].directory);
+        cr_expect(eq(int, path_is_inside(nested[i].path, nested[i].directory), nested[i].inside),
+                  "%s %s", nested[i].path, nested[i].directory);
+    }
+}
