@@ -69,13 +69,23 @@ struct app_hooks {
     size_t count;
 };
 
+/* The drivers that snapshots can be taken with, as X(CONSTANT, name): each is defined in
+ * src/snapshot. `auto` takes the first that can. */
+#define APP_SNAPSHOT_DRIVERS(X) \
+    X(BTRFS, btrfs)             \
+    X(REFLINK, reflink)         \
+    X(NONE, none)
+
+#define APP_SNAPSHOT_CONSTANT(CONSTANT, name) APP_SNAPSHOT_##CONSTANT,
+
+/* clang-format off */
 enum app_snapshot_driver {
-    APP_SNAPSHOT_AUTO = 0, /* by file system: btrfs, then reflink, then none */
-    APP_SNAPSHOT_BTRFS,
-    APP_SNAPSHOT_REFLINK,
-    APP_SNAPSHOT_NONE,
+    APP_SNAPSHOT_AUTO = 0,
+    APP_SNAPSHOT_DRIVERS(APP_SNAPSHOT_CONSTANT)
     APP_SNAPSHOT_DRIVER_COUNT
 };
+
+/* clang-format on */
 
 /* Ownership: every pointer belongs to the definition. */
 struct app_definition {
@@ -91,6 +101,8 @@ const char *app_state_name(enum app_state state);
 enum app_state app_state_from_name(const char *name);
 const char *hook_stage_name(enum hook_stage stage); /* "pre-backup", "pre-snapshot", … */
 const char *app_snapshot_driver_name(enum app_snapshot_driver driver); /* "auto", "btrfs", … */
+/* APP_SNAPSHOT_AUTO: there is no driver of that name. */
+enum app_snapshot_driver app_snapshot_driver_from_name(const char *name);
 
 void app_id(const char *account, const char *name, char id[ID_SIZE]);
 

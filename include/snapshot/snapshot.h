@@ -30,8 +30,8 @@
 
 #include "core/cancel.h"
 #include "core/error.h"
-#include "core/id.h"
 #include "model/app.h"
+#include "snapshot/place_name.h"
 
 #include <limits.h>
 #include <stdbool.h>
@@ -75,11 +75,13 @@ enum status snapshot_open(const struct snapshot_plan *plan, int *ret_fd, struct 
  * names of one file, in all copies whose plans were made before the first was taken. */
 void snapshot_find_origin(int directory_fd, const char *name, struct stat *info);
 
+/* Do the regular files of its copies keep their origins, since they are new files? */
+bool snapshot_keeps_origins(enum app_snapshot_driver driver);
+
+/* Is what lies under a mount point in its copies, rather than an empty directory? */
+bool snapshot_shows_under_mounts(enum app_snapshot_driver driver);
+
 /* Idempotent. Needs driver and root of the plan only. */
 enum status snapshot_remove(const struct snapshot_plan *plan, struct error *err) MUST_CHECK;
-
-/* Is this directory entry one of our snapshots, which a walk must not enter? True for
- * ".appbackup-<uuid>-<number>" alone, so that ".appbackup-notes" of a user is backed up. */
-bool snapshot_is_ours(const char *name);
 
 #endif

@@ -20,12 +20,14 @@ static const char *const stage_names[HOOK_STAGE_COUNT] = {
     [HOOK_PRE_RESTORE] = "pre-restore",     [HOOK_POST_RESTORE] = "post-restore",
 };
 
+#define DRIVER_NAME(CONSTANT, name) [APP_SNAPSHOT_##CONSTANT] = #name,
+
+/* clang-format off */
 static const char *const driver_names[APP_SNAPSHOT_DRIVER_COUNT] = {
     [APP_SNAPSHOT_AUTO] = "auto",
-    [APP_SNAPSHOT_BTRFS] = "btrfs",
-    [APP_SNAPSHOT_REFLINK] = "reflink",
-    [APP_SNAPSHOT_NONE] = "none",
+    APP_SNAPSHOT_DRIVERS(DRIVER_NAME)
 };
+/* clang-format on */
 
 static const struct field fields[] = {
     FIELD(FIELD_ID, struct app, id),
@@ -56,6 +58,11 @@ const char *hook_stage_name(enum hook_stage stage)
 const char *app_snapshot_driver_name(enum app_snapshot_driver driver)
 {
     return (unsigned)driver < APP_SNAPSHOT_DRIVER_COUNT ? driver_names[driver] : "";
+}
+
+enum app_snapshot_driver app_snapshot_driver_from_name(const char *name)
+{
+    return (enum app_snapshot_driver)NAMES_FIND(driver_names, name);
 }
 
 void app_id(const char *account, const char *name, char id[ID_SIZE])

@@ -1,10 +1,14 @@
 #include "core/cleanup.h"
+#include "core/directory.h"
+#include "core/path.h"
 #include "driver.h"
 #include "place.h"
-#include "snapshot/snapshot.h"
+#include "snapshot/place_name.h"
+#include "snapshot/tree_remove.h"
 
 #include <btrfsutil.h>
 
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,13 +29,13 @@ static enum status find_subvolume(const char *volume, char source[PATH_MAX], str
     (void)snprintf(source, PATH_MAX, "%s", volume);
     for (;;) {
         CLEANUP(fd_closep) int fd = -1;
-        if (place_open_directory(source, &fd, err) != STATUS_OK)
-            return err->status;
+        if (directory_open(source, &fd, err) != STATUS_OK)
+            return error_status(err);
         if (btrfs_util_is_subvolume_fd(fd) == BTRFS_UTIL_OK)
             return STATUS_OK;
         bool goes_on;
         if (place_has_room_beside(source, &goes_on, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         if (!goes_on)
             return FAIL(err, STATUS_UNSUPPORTED, "the subvolume of '%s' is not mounted as a whole",
                         volume);
@@ -58,12 +62,6 @@ static bool is_in_a_place(const char *path)
     return false;
 }
 
-static bool is_below(const char *path, const char *directory)
-{
-    size_t len = strlen(directory);
-    return len == 0 || (strncmp(path, directory, len) == 0 && path[len] == '/');
-}
-
 /* volume: relative to the subvolume, "" if it is the subvolume. */
 static enum status refuse_nested(struct btrfs_util_subvolume_iterator *iterator, const char *volume,
                                  struct error *err)
@@ -75,7 +73,8 @@ static enum status refuse_nested(struct btrfs_util_subvolume_iterator *iterator,
             return STATUS_OK;
         if (cause != BTRFS_UTIL_OK)
             return fail_btrfs(cause, "list the subvolumes", err);
-        if (is_below(path, volume) && !is_in_a_place(path)) {
+        bool in_volume = *volume == '\0' || path_is_inside(path, volume);
+        if (in_volume && !is_in_a_place(path)) {
             return FAIL_REASON(err, STATUS_UNSUPPORTED, REASON_NESTED_SUBVOLUME,
                                "the subvolume '%s' in it would be left out: use auto or reflink, "
                                "which copy it as well",
@@ -87,8 +86,8 @@ static enum status refuse_nested(struct btrfs_util_subvolume_iterator *iterator,
 static enum status check_nested(const char *volume, const char *source, struct error *err)
 {
     CLEANUP(fd_closep) int fd = -1;
-    if (place_open_directory(source, &fd, err) != STATUS_OK)
-        return err->status;
+    if (directory_open(source, &fd, err) != STATUS_OK)
+        return error_status(err);
     struct btrfs_util_subvolume_iterator *iterator = NULL;
     errno = 0;
     enum btrfs_util_error cause = btrfs_util_create_subvolume_iterator_fd(fd, 0, 0, &iterator);
@@ -103,19 +102,19 @@ static enum status check_nested(const char *volume, const char *source, struct e
 static enum status find_source(const char *volume, char source[PATH_MAX], struct error *err)
 {
     CLEANUP(fd_closep) int fd = -1;
-    if (place_open_directory(volume, &fd, err) != STATUS_OK)
-        return err->status;
+    if (directory_open(volume, &fd, err) != STATUS_OK)
+        return error_status(err);
     struct statfs info;
     if (fstatfs(fd, &info) != 0)
         return FAIL_ERRNO(err, "statfs");
     if (info.f_type != BTRFS_SUPER_MAGIC)
         return FAIL(err, STATUS_UNSUPPORTED, "its file system is not btrfs");
     if (find_subvolume(volume, source, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return check_nested(volume, source, err);
 }
 
-static enum status copy(const struct snapshot_plan *plan UNUSED, int source_fd, int place_fd,
+static enum status copy(const struct timespec *planned UNUSED, int source_fd, int place_fd,
                         const struct cancel *cancel, struct error *err)
 {
     (void)cancel; /* it takes no longer than to write out what is dirty */
@@ -125,4 +124,22 @@ static enum status copy(const struct snapshot_plan *plan UNUSED, int source_fd, 
     return cause == BTRFS_UTIL_OK ? STATUS_OK : fail_btrfs(cause, "snapshot", err);
 }
 
-const struct driver btrfs_driver = {.find_source = find_source, .copy = copy};
+static enum status remove_copy(int place_fd, struct error *err)
+{
+    CLEANUP(fd_closep)
+    int fd = openat(place_fd, PLACE_COPY, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return errno == ENOENT ? STATUS_OK : FAIL_ERRNO(err, "open '%s'", PLACE_COPY);
+    if (btrfs_util_is_subvolume_fd(fd) != BTRFS_UTIL_OK)
+        return tree_remove(place_fd, PLACE_COPY, err);
+    errno = 0;
+    enum btrfs_util_error cause = btrfs_util_delete_subvolume_fd(place_fd, PLACE_COPY, 0);
+    return cause == BTRFS_UTIL_OK ? STATUS_OK : fail_btrfs(cause, "delete the subvolume", err);
+}
+
+const struct driver btrfs_driver = {
+    .find_source = find_source,
+    .copy = copy,
+    .remove = remove_copy,
+    .shows_under_mounts = true,
+};

@@ -1,9 +1,9 @@
 #include "clone.h"
 
 #include "core/cleanup.h"
+#include "core/directory.h"
 #include "core/file.h"
 #include "origin.h"
-#include "place.h"
 
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -84,8 +84,8 @@ static int open_nameless(int directory_fd)
 enum status clone_try(const char *directory, struct error *err)
 {
     CLEANUP(fd_closep) int directory_fd = -1;
-    if (place_open_directory(directory, &directory_fd, err) != STATUS_OK)
-        return err->status;
+    if (directory_open(directory, &directory_fd, err) != STATUS_OK)
+        return error_status(err);
     CLEANUP(fd_closep) int source_fd = open_nameless(directory_fd);
     CLEANUP(fd_closep) int copy_fd = open_nameless(directory_fd);
     if (source_fd < 0 || copy_fd < 0)

@@ -64,7 +64,7 @@ enum status links_add(struct links *links, const struct stat *info, const char *
                       const char *name, struct error *err)
 {
     if (links->count >= links->bucket_count && grow(links, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     size_t size = strlen(directory) + 1 + strlen(name) + 1;
     struct link *link = malloc(sizeof(*link) + size);
     if (link == NULL)

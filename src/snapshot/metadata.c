@@ -57,7 +57,7 @@ static enum status copy_xattrs(const struct metadata_room *room, int from_fd, in
         return FAIL_ERRNO(err, "list xattrs");
     for (ssize_t at = 0; at < len; at += (ssize_t)strlen(room->names + at) + 1)
         if (copy_xattr(room, from, to, room->names + at, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     return STATUS_OK;
 }
 
@@ -69,7 +69,7 @@ enum status metadata_copy(const struct metadata_room *room, int from_fd, int to_
     if (fchownat(to_fd, name, info->st_uid, info->st_gid, AT_SYMLINK_NOFOLLOW) != 0)
         return FAIL_ERRNO(err, "chown");
     if (room != NULL && copy_xattrs(room, from_fd, to_fd, name, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (!S_ISLNK(info->st_mode) && fchmodat(to_fd, name, info->st_mode & 07777, 0) != 0)
         return FAIL_ERRNO(err, "chmod");
     struct timespec times[2] = {info->st_atim, info->st_mtim};

@@ -1,68 +1,17 @@
 #include "place.h"
 
 #include "core/cleanup.h"
-#include "driver.h"
-#include "snapshot/snapshot.h"
-#include "snapshot/tree_remove.h"
-
-#include <btrfsutil.h>
+#include "core/directory.h"
+#include "snapshot/place_name.h"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/xattr.h>
 
 enum { DIRECTORY_FLAGS = O_RDONLY | O_DIRECTORY | O_CLOEXEC };
-
-static int open_resolved(int top_fd, const char *path, unsigned resolve)
-{
-    struct open_how how = {.flags = DIRECTORY_FLAGS, .resolve = resolve};
-    return (int)syscall(SYS_openat2, top_fd, path, &how, sizeof(how));
-}
-
-enum status place_open_directory(const char *path, int *ret_fd, struct error *err)
-{
-    int fd = path[0] == '/' ? open_resolved(AT_FDCWD, path, RESOLVE_NO_SYMLINKS) : -1;
-    if (fd >= 0) {
-        *ret_fd = fd;
-        return STATUS_OK;
-    }
-    if (path[0] != '/')
-        return FAIL(err, STATUS_INVALID, "'%s' is not an absolute path", path);
-    if (errno == ENOTDIR)
-        return FAIL(err, STATUS_INVALID, "'%s' is not a directory", path);
-    if (errno != ELOOP)
-        return FAIL_ERRNO(err, "directory '%s'", path);
-
-    CLEANUP(freep) char *real = realpath(path, NULL);
-    return FAIL_REASON(err, STATUS_INVALID, REASON_SYMBOLIC_LINK,
-                       "'%s' goes through a symbolic link, which others could change: name its "
-                       "real path '%s'",
-                       path, real == NULL ? "?" : real);
-}
-
-int place_open_below(int top_fd, const char *path)
-{
-    return open_resolved(top_fd, path, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
-}
-
-enum status place_next_entry(DIR *entries, const char **ret_name, struct error *err)
-{
-    const struct dirent *entry;
-    do {
-        errno = 0;
-        /* cppcheck-suppress readdirCalled ; readdir_r is the deprecated one, see readdir(3) */
-        entry = readdir(entries);
-    } while (entry != NULL &&
-             (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
-    if (entry == NULL && errno != 0)
-        return FAIL_ERRNO(err, "read directory");
-    *ret_name = entry == NULL ? NULL : entry->d_name;
-    return STATUS_OK;
-}
 
 void place_directory_of(const char *path, char directory[PATH_MAX])
 {
@@ -75,8 +24,8 @@ void place_directory_of(const char *path, char directory[PATH_MAX])
 static enum status mount_of(const char *directory, uint64_t *ret_mount, struct error *err)
 {
     CLEANUP(fd_closep) int fd = -1;
-    if (place_open_directory(directory, &fd, err) != STATUS_OK)
-        return err->status;
+    if (directory_open(directory, &fd, err) != STATUS_OK)
+        return error_status(err);
     struct statx info;
     if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &info) != 0)
         return FAIL_ERRNO(err, "statx '%s'", directory);
@@ -93,7 +42,7 @@ enum status place_has_room_beside(const char *directory, bool *ret_room, struct 
     place_directory_of(directory, above);
     if (mount_of(directory, &mount, err) != STATUS_OK ||
         mount_of(above, &mount_above, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     *ret_room = mount == mount_above && strcmp(directory, "/") != 0;
     return STATUS_OK;
 }
@@ -102,13 +51,13 @@ enum status place_choose(const char *source, const char *id, char root[PATH_MAX]
 {
     bool beside;
     if (place_has_room_beside(source, &beside, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     char directory[PATH_MAX];
     (void)snprintf(directory, sizeof(directory), "%s", source);
     if (beside)
         place_directory_of(source, directory);
     const char *base = strcmp(directory, "/") == 0 ? "" : directory;
-    if (snprintf(root, PATH_MAX, "%s/.appbackup-%s", base, id) >= PATH_MAX)
+    if (snprintf(root, PATH_MAX, "%s/" SNAPSHOT_PLACE_PREFIX "%s", base, id) >= PATH_MAX)
         return FAIL(err, STATUS_TOO_LARGE, "the path of a snapshot of '%s'", source);
     if (faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) != 0)
         return FAIL_ERRNO(err, "make a directory in '%s'", directory);
@@ -124,8 +73,8 @@ static enum status open_around(const char *root, int *ret_fd, const char **ret_n
         return FAIL(err, STATUS_INVALID, "'%s' is not the place of a snapshot", root);
     char around[PATH_MAX];
     place_directory_of(root, around);
-    if (place_open_directory(around, ret_fd, err) != STATUS_OK)
-        return err->status;
+    if (directory_open(around, ret_fd, err) != STATUS_OK)
+        return error_status(err);
     *ret_name = slash + 1;
     return STATUS_OK;
 }
@@ -155,7 +104,7 @@ enum status place_make(const char *root, int *ret_fd, struct error *err)
     const char *name;
     struct stat before;
     if (open_around(root, &around_fd, &name, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (fstat(around_fd, &before) != 0 || mkdirat(around_fd, name, 0700) != 0)
         return FAIL_ERRNO(err, "make '%s'", root);
     put_mtime_back(around_fd, &before);
@@ -187,32 +136,14 @@ static enum status open_place(int around_fd, const char *name, int *ret_fd, stru
     return STATUS_OK;
 }
 
-static enum status remove_copy(int place_fd, struct error *err)
-{
-    CLEANUP(fd_closep) int fd = openat(place_fd, PLACE_COPY, DIRECTORY_FLAGS | O_NOFOLLOW);
-    if (fd < 0 && errno == ENOENT)
-        return STATUS_OK;
-    if (fd < 0)
-        return FAIL_ERRNO(err, "open '%s'", PLACE_COPY);
-    if (btrfs_util_is_subvolume_fd(fd) == BTRFS_UTIL_OK) {
-        if (btrfs_util_delete_subvolume_fd(place_fd, PLACE_COPY, 0) != BTRFS_UTIL_OK)
-            return FAIL_ERRNO(err, "delete the subvolume");
-        return STATUS_OK;
-    }
-    if (tree_remove_contents(fd, err) != STATUS_OK)
-        return err->status;
-    if (unlinkat(place_fd, PLACE_COPY, AT_REMOVEDIR) != 0)
-        return FAIL_ERRNO(err, "remove '%s'", PLACE_COPY);
-    return STATUS_OK;
-}
-
-static enum status remove_in(int around_fd, const char *name, struct error *err)
+static enum status remove_in(int around_fd, const char *name, place_empty_fn *empty,
+                             struct error *err)
 {
     CLEANUP(fd_closep) int place_fd = -1;
     if (open_place(around_fd, name, &place_fd, err) != STATUS_OK)
-        return err->status;
-    if (remove_copy(place_fd, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
+    if (empty(place_fd, err) != STATUS_OK)
+        return error_status(err);
 
     struct stat before;
     if (fstat(around_fd, &before) != 0 || unlinkat(around_fd, name, AT_REMOVEDIR) != 0)
@@ -221,13 +152,13 @@ static enum status remove_in(int around_fd, const char *name, struct error *err)
     return STATUS_OK;
 }
 
-enum status place_remove(const char *root, struct error *err)
+enum status place_remove(const char *root, place_empty_fn *empty, struct error *err)
 {
     CLEANUP(fd_closep) int around_fd = -1;
     const char *name = NULL;
     enum status status = open_around(root, &around_fd, &name, err);
     if (status == STATUS_OK)
-        status = remove_in(around_fd, name, err);
+        status = remove_in(around_fd, name, empty, err);
     if (status == STATUS_OK || status == STATUS_NOT_FOUND)
         return STATUS_OK;
     return FAIL_IN(err, "remove snapshot '%s'", root);

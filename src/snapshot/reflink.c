@@ -1,11 +1,13 @@
 #include "clone.h"
 #include "core/cleanup.h"
+#include "core/directory.h"
 #include "driver.h"
 #include "links.h"
 #include "metadata.h"
 #include "pending.h"
 #include "place.h"
-#include "snapshot/snapshot.h"
+#include "snapshot/place_name.h"
+#include "snapshot/tree_remove.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -33,7 +35,7 @@ static enum status find_source(const char *volume, char source[PATH_MAX], struct
 {
     bool beside;
     if (place_has_room_beside(volume, &beside, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     char around[PATH_MAX];
     (void)snprintf(around, sizeof(around), "%s", volume);
     if (beside)
@@ -113,12 +115,12 @@ static enum status copy_file(struct copying *copying, const struct directory *di
     }
     bool made;
     if (copy_content(copying, directory, name, info, &made, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (!made)
         return STATUS_OK;
     if (info->st_nlink > 1 && links_find(&copying->links, info) == NULL &&
         links_add(&copying->links, info, directory->path, name, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return metadata_copy(&copying->room, directory->from_fd, directory->to_fd, name, info, err);
 }
 
@@ -126,7 +128,7 @@ static enum status copy_entry(struct copying *copying, const struct directory *d
                               const char *name, struct error *err)
 {
     if (cancel_check(copying->cancel, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     struct stat info;
     enum status status;
     if (fstatat(directory->from_fd, name, &info, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) != 0)
@@ -148,10 +150,10 @@ static enum status copy_entries(struct copying *copying, DIR *entries, int to_fd
     struct directory directory = {.from_fd = dirfd(entries), .to_fd = to_fd, .path = path};
     const char *name;
     do {
-        if (place_next_entry(entries, &name, err) != STATUS_OK)
+        if (directory_next(entries, &name, err) != STATUS_OK)
             return FAIL_IN(err, "'%s'", path);
         if (name != NULL && copy_entry(copying, &directory, name, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     } while (name != NULL);
     return STATUS_OK;
 }
@@ -161,7 +163,8 @@ static enum status copy_entries(struct copying *copying, DIR *entries, int to_fd
 static enum status open_source(const struct copying *copying, const char *path, int *ret_from_fd,
                                struct error *err)
 {
-    *ret_from_fd = place_open_below(copying->from_top_fd, path);
+    *ret_from_fd = directory_open_at(copying->from_top_fd, path, O_RDONLY | O_DIRECTORY,
+                                     DIRECTORY_ON_SAME_MOUNT);
     if (*ret_from_fd >= 0 || errno == ENOENT || errno == ENOTDIR || errno == ELOOP ||
         errno == EXDEV)
         return STATUS_OK;
@@ -172,16 +175,18 @@ static enum status enter(struct copying *copying, const char *path, struct error
 {
     CLEANUP(fd_closep) int from_fd = -1;
     if (open_source(copying, path, &from_fd, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (from_fd < 0)
         return STATUS_OK;
     if (strcmp(path, ".") != 0 && mkdirat(copying->to_top_fd, path, 0700) != 0)
         return FAIL_ERRNO(err, "make the copy of directory '%s'", path);
-    CLEANUP(fd_closep) int to_fd = place_open_below(copying->to_top_fd, path);
+    CLEANUP(fd_closep)
+    int to_fd = directory_open_at(copying->to_top_fd, path, O_RDONLY | O_DIRECTORY,
+                                  DIRECTORY_ON_SAME_MOUNT);
     if (to_fd < 0)
         return FAIL_ERRNO(err, "open the copy of directory '%s'", path);
     if (pending_push(&copying->pending, PENDING_LEAVE, path, NULL, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     CLEANUP(dir_closep) DIR *entries = fdopendir(from_fd);
     if (entries == NULL)
         return FAIL_ERRNO(err, "read directory '%s'", path);
@@ -195,10 +200,12 @@ static enum status leave(struct copying *copying, const char *path, struct error
 {
     CLEANUP(fd_closep) int from_fd = -1;
     if (open_source(copying, path, &from_fd, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (from_fd < 0)
         return STATUS_OK;
-    CLEANUP(fd_closep) int to_fd = place_open_below(copying->to_top_fd, path);
+    CLEANUP(fd_closep)
+    int to_fd = directory_open_at(copying->to_top_fd, path, O_RDONLY | O_DIRECTORY,
+                                  DIRECTORY_ON_SAME_MOUNT);
     struct stat info;
     if (to_fd < 0 || fstat(from_fd, &info) != 0)
         return FAIL_ERRNO(err, "directory '%s'", path);
@@ -210,7 +217,7 @@ static enum status leave(struct copying *copying, const char *path, struct error
 static enum status copy_tree(struct copying *copying, struct error *err)
 {
     if (metadata_room_init(&copying->room, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     enum status status = pending_push(&copying->pending, PENDING_ENTER, ".", NULL, err);
     struct pending_item item;
     while (status == STATUS_OK && pending_pop(&copying->pending, &item)) {
@@ -221,17 +228,19 @@ static enum status copy_tree(struct copying *copying, struct error *err)
     return status;
 }
 
-static enum status copy(const struct snapshot_plan *plan, int source_fd, int place_fd,
+static enum status copy(const struct timespec *planned, int source_fd, int place_fd,
                         const struct cancel *cancel, struct error *err)
 {
     if (mkdirat(place_fd, PLACE_COPY, 0700) != 0)
         return FAIL_ERRNO(err, "make directory");
-    CLEANUP(fd_closep) int to_fd = place_open_below(place_fd, PLACE_COPY);
+    CLEANUP(fd_closep)
+    int to_fd =
+        directory_open_at(place_fd, PLACE_COPY, O_RDONLY | O_DIRECTORY, DIRECTORY_ON_SAME_MOUNT);
     if (to_fd < 0)
         return FAIL_ERRNO(err, "open directory");
 
     struct copying copying = {
-        .from_top_fd = source_fd, .to_top_fd = to_fd, .cancel = cancel, .since = plan->made};
+        .from_top_fd = source_fd, .to_top_fd = to_fd, .cancel = cancel, .since = *planned};
     enum status status = copy_tree(&copying, err);
     pending_done(&copying.pending);
     links_done(&copying.links);
@@ -239,4 +248,14 @@ static enum status copy(const struct snapshot_plan *plan, int source_fd, int pla
     return status;
 }
 
-const struct driver reflink_driver = {.find_source = find_source, .copy = copy};
+static enum status remove_copy(int place_fd, struct error *err)
+{
+    return tree_remove(place_fd, PLACE_COPY, err);
+}
+
+const struct driver reflink_driver = {
+    .find_source = find_source,
+    .copy = copy,
+    .remove = remove_copy,
+    .keeps_origins = true,
+};

@@ -1,61 +1,29 @@
 #include "snapshot/snapshot.h"
 
 #include "core/cleanup.h"
+#include "core/directory.h"
 #include "driver.h"
 #include "place.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define PLACE_PREFIX ".appbackup-"
-
-/* "<uuid>-<number>" */
-static bool is_place_id(const char *text)
-{
-    char uuid[ID_SIZE];
-    if (strnlen(text, ID_SIZE) < ID_SIZE || text[ID_SIZE - 1] != '-')
-        return false;
-    memcpy(uuid, text, ID_SIZE - 1);
-    uuid[ID_SIZE - 1] = '\0';
-    const char *number = text + ID_SIZE;
-    size_t digits = strspn(number, "0123456789");
-    return id_is_valid(uuid) && digits > 0 && digits < 10 && number[digits] == '\0';
-}
-
-bool snapshot_is_ours(const char *name)
-{
-    size_t len = strlen(PLACE_PREFIX);
-    return strncmp(name, PLACE_PREFIX, len) == 0 && is_place_id(name + len);
-}
-
-static bool is_copying(enum app_snapshot_driver driver)
-{
-    return driver == APP_SNAPSHOT_BTRFS || driver == APP_SNAPSHOT_REFLINK;
-}
-
-/* Of one that copies. */
-static const struct driver *driver_of(enum app_snapshot_driver driver)
-{
-    return driver == APP_SNAPSHOT_BTRFS ? &btrfs_driver : &reflink_driver;
-}
-
 static enum status plan_none(const char *volume, struct snapshot_plan *plan, struct error *err)
 {
     CLEANUP(fd_closep) int fd = -1;
-    if (place_open_directory(volume, &fd, err) != STATUS_OK)
-        return err->status;
-    plan->driver = APP_SNAPSHOT_NONE;
+    if (directory_open(volume, &fd, err) != STATUS_OK)
+        return error_status(err);
     (void)snprintf(plan->path, sizeof(plan->path), "%s", volume);
     plan->root[0] = '\0';
     return STATUS_OK;
 }
 
-static enum status plan_copy(const char *volume, enum app_snapshot_driver driver, const char *id,
+static enum status plan_copy(const struct driver *driver, const char *volume, const char *id,
                              struct snapshot_plan *plan, char source[PATH_MAX], struct error *err)
 {
-    if (driver_of(driver)->find_source(volume, source, err) != STATUS_OK ||
+    if (driver->find_source(volume, source, err) != STATUS_OK ||
         place_choose(source, id, plan->root, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     /* The volume's part below the source: "/a/b" of "/srv/a/b" in "/srv". */
     const char *below = volume + (strcmp(source, "/") == 0 ? 0 : strlen(source));
     if (strcmp(below, "/") == 0)
@@ -63,41 +31,32 @@ static enum status plan_copy(const char *volume, enum app_snapshot_driver driver
     if (snprintf(plan->path, sizeof(plan->path), "%s/" PLACE_COPY "%s", plan->root, below) >=
         (int)sizeof(plan->path))
         return FAIL(err, STATUS_TOO_LARGE, "the path of a snapshot");
-    plan->driver = driver;
     return STATUS_OK;
 }
 
-/* The first that can; that one cannot, or may not, is no failure as long as reading can. */
-static enum status plan_auto(const char *volume, const char *id, struct snapshot_plan *plan,
-                             struct error *err)
-{
-    static const enum app_snapshot_driver order[] = {APP_SNAPSHOT_BTRFS, APP_SNAPSHOT_REFLINK};
-
-    for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
-        char source[PATH_MAX];
-        enum status status = plan_copy(volume, order[i], id, plan, source, err);
-        if (status != STATUS_UNSUPPORTED && status != STATUS_FORBIDDEN)
-            return status;
-    }
-    return plan_none(volume, plan, err);
-}
-
-static enum status plan_with(const char *volume, enum app_snapshot_driver driver, const char *id,
+static enum status plan_with(enum app_snapshot_driver number, const char *volume, const char *id,
                              struct snapshot_plan *plan, struct error *err)
 {
     char source[PATH_MAX];
-    switch (driver) {
-    case APP_SNAPSHOT_AUTO:
-        return plan_auto(volume, id, plan, err);
-    case APP_SNAPSHOT_NONE:
-        return plan_none(volume, plan, err);
-    case APP_SNAPSHOT_BTRFS:
-    case APP_SNAPSHOT_REFLINK:
-        return plan_copy(volume, driver, id, plan, source, err);
-    case APP_SNAPSHOT_DRIVER_COUNT:
-        break;
-    }
-    return FAIL(err, STATUS_INVALID, "driver %d", (int)driver);
+    const struct driver *driver = driver_of(number);
+    if (driver == NULL)
+        return FAIL(err, STATUS_INVALID, "driver %d", (int)number);
+    plan->driver = number;
+    return driver->copy == NULL ? plan_none(volume, plan, err)
+                                : plan_copy(driver, volume, id, plan, source, err);
+}
+
+/* The first that can; that one cannot, or may not, is no failure as long as the next can. */
+static enum status plan_auto(const char *volume, const char *id, struct snapshot_plan *plan,
+                             struct error *err)
+{
+    enum status status = STATUS_UNSUPPORTED;
+    for (enum app_snapshot_driver number = APP_SNAPSHOT_AUTO + 1;
+         number < APP_SNAPSHOT_DRIVER_COUNT &&
+         (status == STATUS_UNSUPPORTED || status == STATUS_FORBIDDEN);
+         number++)
+        status = plan_with(number, volume, id, plan, err);
+    return status;
 }
 
 /* The API of volumes is "absolute, cleaned"; only that makes text and directories agree. */
@@ -114,7 +73,7 @@ static bool is_clean(const char *path)
 enum status snapshot_plan(const char *volume, enum app_snapshot_driver driver, const char *id,
                           struct snapshot_plan *ret_plan, struct error *err)
 {
-    if (!is_place_id(id))
+    if (!snapshot_id_is_valid(id))
         return FAIL(err, STATUS_INVALID, "snapshot id '%s': \"<uuid>-<number>\" is expected", id);
     if (!is_clean(volume))
         return FAIL(err, STATUS_INVALID, "volume '%s': an absolute, clean path is expected",
@@ -123,7 +82,9 @@ enum status snapshot_plan(const char *volume, enum app_snapshot_driver driver, c
     (void)clock_gettime(CLOCK_REALTIME_COARSE, &plan.made); /* where the kernel takes ctime from */
     if (snprintf(plan.volume, sizeof(plan.volume), "%s", volume) >= (int)sizeof(plan.volume))
         return FAIL(err, STATUS_TOO_LARGE, "the path of the volume");
-    if (plan_with(volume, driver, id, &plan, err) != STATUS_OK)
+    enum status status = driver == APP_SNAPSHOT_AUTO ? plan_auto(volume, id, &plan, err)
+                                                     : plan_with(driver, volume, id, &plan, err);
+    if (status != STATUS_OK)
         return FAIL_IN(err, "%s snapshot of '%s'", app_snapshot_driver_name(driver), volume);
     *ret_plan = plan;
     return STATUS_OK;
@@ -134,14 +95,14 @@ static enum status find_planned_source(const struct snapshot_plan *plan, int *re
                                        struct error *err)
 {
     struct snapshot_plan now = {.driver = plan->driver};
-    const char *id = strrchr(plan->root, '/') + 1 + strlen(PLACE_PREFIX);
+    const char *id = strrchr(plan->root, '/') + 1 + strlen(SNAPSHOT_PLACE_PREFIX);
     char source[PATH_MAX];
-    if (plan_copy(plan->volume, plan->driver, id, &now, source, err) != STATUS_OK)
-        return err->status;
+    if (plan_copy(driver_of(plan->driver), plan->volume, id, &now, source, err) != STATUS_OK)
+        return error_status(err);
     if (strcmp(now.path, plan->path) != 0)
         return FAIL(err, STATUS_CONFLICT, "'%s' has changed since it was planned: now '%s'",
                     plan->path, now.path);
-    return place_open_directory(source, ret_fd, err);
+    return directory_open(source, ret_fd, err);
 }
 
 static enum status take(const struct snapshot_plan *plan, const struct cancel *cancel,
@@ -150,27 +111,29 @@ static enum status take(const struct snapshot_plan *plan, const struct cancel *c
     CLEANUP(fd_closep) int source_fd = -1;
     CLEANUP(fd_closep) int place_fd = -1;
     if (find_planned_source(plan, &source_fd, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (cancel_check(cancel, err) != STATUS_OK ||
         place_make(plan->root, &place_fd, err) != STATUS_OK)
-        return err->status;
-    if (driver_of(plan->driver)->copy(plan, source_fd, place_fd, cancel, err) == STATUS_OK &&
+        return error_status(err);
+    const struct driver *driver = driver_of(plan->driver);
+    if (driver->copy(&plan->made, source_fd, place_fd, cancel, err) == STATUS_OK &&
         cancel_check(cancel, err) == STATUS_OK)
         return STATUS_OK;
 
     struct error second; /* the first failure is the one to report */
-    if (place_remove(plan->root, &second) != STATUS_OK)
+    if (place_remove(plan->root, driver->remove, &second) != STATUS_OK)
         return FAIL_IN(err, "(and %s)", second.text);
-    return err->status;
+    return error_status(err);
 }
 
 enum status snapshot_take(const struct snapshot_plan *plan, const struct cancel *cancel,
                           struct error *err)
 {
-    if (plan->driver == APP_SNAPSHOT_NONE)
+    const struct driver *driver = driver_of(plan->driver);
+    if (driver != NULL && driver->copy == NULL)
         return cancel_check(cancel, err);
     const char *slash = strrchr(plan->root, '/');
-    if (!is_copying(plan->driver) || slash == NULL || !snapshot_is_ours(slash + 1))
+    if (driver == NULL || slash == NULL || !snapshot_is_ours(slash + 1))
         return FAIL(err, STATUS_INVALID, "'%s' is no plan of a snapshot", plan->root);
     if (take(plan, cancel, err) != STATUS_OK)
         return FAIL_IN(err, "%s snapshot of '%s'", app_snapshot_driver_name(plan->driver),
@@ -180,12 +143,25 @@ enum status snapshot_take(const struct snapshot_plan *plan, const struct cancel 
 
 enum status snapshot_open(const struct snapshot_plan *plan, int *ret_fd, struct error *err)
 {
-    return place_open_directory(plan->path, ret_fd, err);
+    return directory_open(plan->path, ret_fd, err);
+}
+
+bool snapshot_keeps_origins(enum app_snapshot_driver driver)
+{
+    const struct driver *known = driver_of(driver);
+    return known != NULL && known->keeps_origins;
+}
+
+bool snapshot_shows_under_mounts(enum app_snapshot_driver driver)
+{
+    const struct driver *known = driver_of(driver);
+    return known != NULL && known->shows_under_mounts;
 }
 
 enum status snapshot_remove(const struct snapshot_plan *plan, struct error *err)
 {
-    if (plan->driver == APP_SNAPSHOT_NONE)
-        return STATUS_OK;
-    return place_remove(plan->root, err);
+    const struct driver *driver = driver_of(plan->driver);
+    if (driver == NULL)
+        return FAIL(err, STATUS_INVALID, "'%s' is no plan of a snapshot", plan->root);
+    return driver->remove == NULL ? STATUS_OK : place_remove(plan->root, driver->remove, err);
 }

@@ -1,8 +1,8 @@
 #include "snapshot/tree_remove.h"
 
 #include "core/cleanup.h"
+#include "core/directory.h"
 #include "pending.h"
-#include "place.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -30,7 +30,9 @@ static enum status remove_entry(struct removal *removal, int fd, const char *pat
 
 static enum status enter(struct removal *removal, const char *path, struct error *err)
 {
-    CLEANUP(fd_closep) int fd = place_open_below(removal->top_fd, path);
+    CLEANUP(fd_closep)
+    int fd =
+        directory_open_at(removal->top_fd, path, O_RDONLY | O_DIRECTORY, DIRECTORY_ON_SAME_MOUNT);
     if (fd < 0 && errno == ENOENT)
         return STATUS_OK;
     CLEANUP(dir_closep) DIR *directory = fd < 0 ? NULL : fdopendir(fd);
@@ -38,14 +40,14 @@ static enum status enter(struct removal *removal, const char *path, struct error
         return FAIL_ERRNO(err, "open '%s'", path);
     (void)STEAL_FD(fd);
     if (pending_push(&removal->pending, PENDING_LEAVE, path, NULL, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
 
     const char *name;
     do {
-        if (place_next_entry(directory, &name, err) != STATUS_OK)
+        if (directory_next(directory, &name, err) != STATUS_OK)
             return FAIL_IN(err, "'%s'", path);
         if (name != NULL && remove_entry(removal, dirfd(directory), path, name, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     } while (name != NULL);
     return STATUS_OK;
 }
@@ -73,4 +75,17 @@ enum status tree_remove_contents(int top_fd, struct error *err)
     }
     pending_done(&removal.pending);
     return status;
+}
+
+enum status tree_remove(int parent_fd, const char *name, struct error *err)
+{
+    CLEANUP(fd_closep)
+    int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return errno == ENOENT ? STATUS_OK : FAIL_ERRNO(err, "open '%s'", name);
+    if (tree_remove_contents(fd, err) != STATUS_OK)
+        return error_status(err);
+    if (unlinkat(parent_fd, name, AT_REMOVEDIR) != 0)
+        return FAIL_ERRNO(err, "remove '%s'", name);
+    return STATUS_OK;
 }

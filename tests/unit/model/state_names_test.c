@@ -114,6 +114,9 @@ Test(app_snapshot_driver_name, is_the_word_of_the_configuration)
     cr_expect(eq(str, (char *)app_snapshot_driver_name(APP_SNAPSHOT_AUTO), "auto"));
     cr_expect(eq(str, (char *)app_snapshot_driver_name(APP_SNAPSHOT_BTRFS), "btrfs"));
     cr_expect(eq(str, (char *)app_snapshot_driver_name(APP_SNAPSHOT_REFLINK), "reflink"));
+    cr_expect(eq(int, (int)app_snapshot_driver_from_name("reflink"), (int)APP_SNAPSHOT_REFLINK));
+    cr_expect(eq(int, (int)app_snapshot_driver_from_name("none"), (int)APP_SNAPSHOT_NONE));
+    cr_expect(eq(int, (int)app_snapshot_driver_from_name("zfs"), (int)APP_SNAPSHOT_AUTO));
     cr_expect(eq(str, (char *)app_snapshot_driver_name(APP_SNAPSHOT_NONE), "none"));
     cr_expect(eq(str, (char *)app_snapshot_driver_name(APP_SNAPSHOT_DRIVER_COUNT), ""));
 }
