@@ -43,7 +43,7 @@ enum status buffer_reserve(struct buffer *buffer, size_t more, struct error *err
 enum status buffer_add(struct buffer *buffer, const void *bytes, size_t len, struct error *err)
 {
     if (buffer_reserve(buffer, len, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (len > 0)
         memcpy(buffer->bytes + buffer->len, bytes, len);
     buffer->len += len;

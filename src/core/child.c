@@ -180,18 +180,18 @@ enum status child_run(const struct child_command *command, struct child_result *
 {
     assert(command->argv != NULL && command->argv[0] != NULL && command->timeout_ms > 0);
     if (cancel_check(command->cancel, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
 
     int64_t started_ms = clock_mono_ms();
     struct child_result result = {.exit_code = -1, .timeout_ms = command->timeout_ms};
     struct watch watch = {
         .command = command, .result = &result, .deadline_ms = started_ms + command->timeout_ms};
     if (child_start(command, &watch.process, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     enum status status = watch_to_the_end(&watch, err);
     child_process_done(&watch.process);
     if (status != STATUS_OK)
-        return err->status;
+        return error_status(err);
 
     result.output[result.output_len] = '\0';
     result.duration_ms = clock_mono_ms() - started_ms;

@@ -99,7 +99,7 @@ static enum status resolve_user(const char *name, struct launch *launch, struct 
     if (name == NULL)
         return STATUS_OK;
     if (user_find(name, &launch->user, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     /* Who is not root may not set groups; and needs not, to be who it is. */
     if (geteuid() != 0 && geteuid() == launch->user.uid)
         return STATUS_OK;
@@ -145,15 +145,15 @@ static enum status prepare(const struct child_command *command, struct launch *l
     launch->directory = command->directory == NULL ? "/" : command->directory;
     launch->parent = getpid();
     if (resolve_program(command->argv[0], search_path(environment), launch->path, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (resolve_user(command->user, launch, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
 
     launch->null_fd = keep_clear_of_stdio(open("/dev/null", O_RDONLY | O_CLOEXEC));
     if (launch->null_fd < 0)
         return FAIL_ERRNO(err, "open /dev/null");
     if (open_pipe(&process->output_fd, &launch->output_fd, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return open_pipe(&process->report_fd, &launch->report_fd, err);
 }
 
@@ -247,7 +247,7 @@ static enum status start(const struct launch *launch, struct child_process *proc
         (void)FAIL_ERRNO(err, "pidfd_open");
         (void)kill(process->pid, SIGKILL);
         (void)waitpid(process->pid, NULL, 0);
-        return err->status;
+        return error_status(err);
     }
     return STATUS_OK;
 }

@@ -54,7 +54,7 @@ static enum status read_step(int fd, struct buffer *buffer, bool *ret_end, struc
     size_t room = buffer->max - buffer->len;
     size_t step = room < READ_STEP ? room : READ_STEP;
     if (buffer_reserve(buffer, step, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     *ret_end = true;
     if (room == 0)
         return expect_end(fd, buffer, err);
@@ -125,7 +125,7 @@ static enum status write_synced(const char *path, const void *bytes, size_t len,
     if (fd < 0)
         return FAIL_ERRNO(err, "create");
     if (file_write_all(fd, bytes, len, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (fchown(fd, (uid_t)-1, group) != 0)
         return FAIL_ERRNO(err, "chown");
     if (fchmod(fd, mode) != 0)
@@ -193,7 +193,7 @@ enum status file_make_directories(const char *path, mode_t mode, struct error *e
     for (char *slash = strchr(partial + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         if (make_directory(partial, mode, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         *slash = '/';
     }
     return make_directory(partial, mode, err);

@@ -42,17 +42,17 @@ static enum status add_string(struct buffer *buffer, const char *text, size_t le
                               struct error *err)
 {
     if (buffer_add(buffer, "\"", 1, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     while (len > 0) {
         size_t plain = plain_length(text, len);
         if (buffer_add(buffer, text, plain, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         text += plain;
         len -= plain;
         if (len == 0)
             break;
         if (add_escaped(buffer, *text++, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         len--;
     }
     return buffer_add(buffer, "\"", 1, err);
@@ -79,7 +79,7 @@ static enum status add_array(struct buffer *buffer, const json_t *json, struct e
     for (size_t i = 0; i < json_array_size(json); i++) {
         if (buffer_add(buffer, i == 0 ? "[" : ",", 1, err) != STATUS_OK ||
             json_add(buffer, json_array_get(json, i), err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     return buffer_add_text(buffer, json_array_size(json) == 0 ? "[]" : "]", err);
 }
@@ -96,7 +96,7 @@ static enum status add_object(struct buffer *buffer, const json_t *json, struct 
             add_string(buffer, name, strlen(name), err) != STATUS_OK ||
             buffer_add(buffer, ":", 1, err) != STATUS_OK ||
             json_add(buffer, value, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         separator = ",";
     }
     return buffer_add_text(buffer, *separator == '{' ? "{}" : "}", err);

@@ -100,7 +100,7 @@ static enum status bind_local(int fd, const struct address *address, struct erro
 {
     const struct sockaddr_un *local = &address->socket.local;
     if (remove_stale(local, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     /* The file takes the mode of the socket, less the umask: it is never wider than wanted. */
     if (fchmod(fd, SOCKET_MODE) != 0)
         return FAIL_ERRNO(err, "chmod");
@@ -109,7 +109,7 @@ static enum status bind_local(int fd, const struct address *address, struct erro
     if (chmod(local->sun_path, SOCKET_MODE) != 0) {
         (void)FAIL_ERRNO(err, "chmod '%s'", local->sun_path);
         (void)unlink(local->sun_path); /* best effort: the reason is already in err */
-        return err->status;
+        return error_status(err);
     }
     return STATUS_OK;
 }

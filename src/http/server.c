@@ -282,7 +282,7 @@ static enum status use_tls(struct listener *listener, const struct http_listener
         return FAIL(err, STATUS_INVALID, "a certificate needs its key");
     if (copy_text(wanted->certificate, &listener->certificate, err) != STATUS_OK ||
         copy_text(wanted->key, &listener->key, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return tls_context_new(listener->certificate, listener->key, &listener->tls, err);
 }
 
@@ -342,15 +342,15 @@ static enum status listener_open(struct listener *listener, const struct http_li
     struct address address;
     if (address_parse(wanted->address, &address, err) != STATUS_OK ||
         use_tls(listener, wanted, err) != STATUS_OK || parse_messages(listener, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (fd >= 0 && address_take_over(fd, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     listener->is_passed = fd >= 0;
     if (fd >= 0)
         return accept_on(listener, STEAL_FD(fd), err);
     if (address_listen(&address, &fd, err) != STATUS_OK ||
         remember_path(listener, &address, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return accept_on(listener, STEAL_FD(fd), err);
 }
 
@@ -372,7 +372,7 @@ enum status http_socket_is_at(int fd, const char *text, bool *ret_is, struct err
 {
     struct address address;
     if (address_parse(text, &address, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return address_is_of(&address, fd, ret_is, err);
 }
 

@@ -66,7 +66,7 @@ enum status tls_context_new(const char *certificate, const char *key, SSL_CTX **
         use_certificate(context, certificate, err) != STATUS_OK)
         return error_status(err);
     if (key != NULL && use_key(context, certificate, key, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     *ret_context = STEAL(context);
     return STATUS_OK;
 }

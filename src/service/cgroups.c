@@ -118,7 +118,7 @@ enum status cgroups_open(struct cgroups **ret_cgroups, struct error *err)
     if (directory < 0)
         return STATUS_OK;
     if (move_aside(directory, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     enable_controllers(directory);
     struct cgroups *cgroups = malloc(sizeof(*cgroups));
     if (cgroups == NULL)
