@@ -1,6 +1,6 @@
 #include "src/backup/previous_tree.h"
 
-#include "tests/unit/repository/fixture.h"
+#include "tests/support/repository_fixture.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 #include "src/repository/lock_file.h"
 #include "src/repository/repository_internal.h"
-#include "tests/unit/repository/fixture.h"
+#include "tests/support/repository_fixture.h"
 
 #include <pthread.h>
 #include <stdio.h>

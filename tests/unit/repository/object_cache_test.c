@@ -1,7 +1,7 @@
 /* Copies of index and snapshot files: what they save, and that nothing depends on them. */
-#include "fixture.h"
 #include "repository/snapshot.h"
 #include "repository/tree.h"
+#include "tests/support/repository_fixture.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Trees that are fetched with their neighbours are the trees that were saved. */
 #include "core/cleanup.h"
-#include "fixture.h"
+#include "tests/support/repository_fixture.h"
 
 #include <stdlib.h>
 #include <string.h>

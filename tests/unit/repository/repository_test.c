@@ -1,7 +1,7 @@
 #include "core/file.h"
 #include "repository/snapshot.h"
 #include "src/repository/repository_internal.h"
-#include "tests/unit/repository/fixture.h"
+#include "tests/support/repository_fixture.h"
 
 #include <stdio.h>
 #include <stdlib.h>

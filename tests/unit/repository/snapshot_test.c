@@ -2,7 +2,7 @@
 
 #include "repository/tree.h"
 #include "src/repository/repository_internal.h"
-#include "tests/unit/repository/fixture.h"
+#include "tests/support/repository_fixture.h"
 
 #include <stdio.h>
 #include <string.h>

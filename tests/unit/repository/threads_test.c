@@ -1,6 +1,6 @@
 /* Several threads that save through one handle. */
 #include "repository/snapshot.h"
-#include "tests/unit/repository/fixture.h"
+#include "tests/support/repository_fixture.h"
 
 #include <pthread.h>
 #include <stdlib.h>

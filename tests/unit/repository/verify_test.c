@@ -1,8 +1,8 @@
 /* Each kind of damage that a disk or a person can do to a repository, and what is said of it. */
 #include "repository/verify.h"
 
-#include "fixture.h"
 #include "repository/tree.h"
+#include "tests/support/repository_fixture.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* A repository in a scratch directory, for the tests of what works on one. */
-#ifndef TESTS_UNIT_REPOSITORY_FIXTURE_H
-#define TESTS_UNIT_REPOSITORY_FIXTURE_H
+#ifndef TESTS_SUPPORT_REPOSITORY_FIXTURE_H
+#define TESTS_SUPPORT_REPOSITORY_FIXTURE_H
 
 #include "repository/repository.h"
 #include "tests/support/scratch.h"
@@ -29,34 +29,13 @@ struct fixture {
         cr_expect(eq(int, (int)got_, (int)(wanted)), "%s: %s", #call, (fixture)->err.text); \
     } while (0)
 
-static inline void fixture_open_store(struct fixture *f)
-{
-    scratch_open(&f->scratch);
-    scratch_shell(&f->scratch, "mkdir bucket");
-    MUST(f, object_store_open_directory("nightly", scratch_path(&f->scratch, "bucket"), "shop",
-                                        &f->store, &f->err));
-}
+void fixture_open_store(struct fixture *f);
 
-static inline void fixture_open(struct fixture *f)
-{
-    fixture_open_store(f);
-    MUST(f, repository_create(f->store, PASSPHRASE, &f->repository, &f->err));
-}
+void fixture_open(struct fixture *f);
 
 /* As another process would find it. */
-static inline void fixture_reopen(struct fixture *f)
-{
-    repository_close(f->repository);
-    f->repository = NULL;
-    MUST(f, repository_open(f->store, PASSPHRASE, &f->repository, &f->err));
-    MUST(f, repository_load_index(f->repository, NULL, &f->err));
-}
+void fixture_reopen(struct fixture *f);
 
-static inline void fixture_close(struct fixture *f)
-{
-    repository_close(f->repository);
-    object_store_close(f->store);
-    scratch_close(&f->scratch);
-}
+void fixture_close(struct fixture *f);
 
 #endif

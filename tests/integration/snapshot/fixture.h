@@ -1,0 +1,43 @@
+/* A file system of each kind, with a volume and the plan of its snapshot. */
+#ifndef TESTS_INTEGRATION_SNAPSHOT_FIXTURE_H
+#define TESTS_INTEGRATION_SNAPSHOT_FIXTURE_H
+
+#include "snapshot/snapshot.h"
+#include "tests/support/loop_device.h"
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <criterion/parameterized.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define ID "6b3f1a52-8c70-4d1e-9f2a-0123456789ab-0"
+
+struct kind {
+    enum loop_device_kind device;
+    enum app_snapshot_driver driver;
+    bool volume_is_subvolume;
+};
+
+enum { KIND_BTRFS, KIND_BTRFS_IN_SUBVOLUME, KIND_BTRFS_REFLINK, KIND_XFS_REFLINK, KIND_COUNT };
+
+struct criterion_test_params each_kind(void);
+
+/* One file system with a volume "<mount>/app/data", and the plan for it. */
+struct place {
+    const struct kind *kind;
+    struct loop_device device;
+    char volume[128];
+    struct snapshot_plan plan;
+};
+
+extern struct error err;
+
+void set_up(struct place *place, size_t kind);
+void plan(struct place *place);
+void take(struct place *place);
+void discard(struct place *place);
+void tear_down(struct place *place);
+
+#endif
