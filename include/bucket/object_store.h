@@ -75,8 +75,8 @@ enum status object_store_put(struct object_store *store, const char *name,
                              const struct object_part *parts, size_t part_count, struct error *err)
     MUST_CHECK;
 
-/* The same, but CONFLICT, and nothing changed, if an object of that name is there: of several that
- * try at the same time one succeeds. */
+/* Puts an object only if there is none of that name: otherwise CONFLICT, and nothing has changed.
+ * Of several that try at the same time one succeeds. */
 enum status object_store_put_new(struct object_store *store, const char *name,
                                  const struct object_part *parts, size_t part_count,
                                  struct error *err) MUST_CHECK;

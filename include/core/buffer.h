@@ -1,5 +1,6 @@
 /*
  * Buffer: bytes that grow up to a limit named at creation (nothing grows without one).
+ *
  * Units     bytes
  * Errors    TOO_LARGE over the limit; NO_MEMORY. The contents stay as they were.
  */

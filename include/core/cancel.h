@@ -1,6 +1,7 @@
 /*
  * Cancel: a flag that long work looks at, and a descriptor that waiting work can poll. Set once by
  * the lease (or a signal); everything that takes longer than a second takes one of these.
+ *
  * Threads   any thread and a signal handler may request; any may look.
  */
 #ifndef CORE_CANCEL_H
@@ -23,8 +24,8 @@ void cancel_done(struct cancel *cancel);
  * Async-signal-safe. */
 void cancel_request(struct cancel *cancel, enum status why);
 
-/* STATUS_OK, or the reason as a failure: if (cancel_check(c, err) != STATUS_OK) return err->status;
- * NULL is never cancelled. */
+/* STATUS_OK, or the reason as a failure, to be passed on with error_status(). NULL is never
+ * cancelled. */
 enum status cancel_check(const struct cancel *cancel, struct error *err) MUST_CHECK;
 
 #endif

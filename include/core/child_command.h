@@ -17,7 +17,7 @@ struct child_command {
     const char *directory;          /* NULL: "/" */
     int64_t timeout_ms;             /* > 0 */
     int64_t grace_ms;               /* between SIGTERM and SIGKILL; 0: CHILD_GRACE_MS */
-    int64_t cancel_grace_ms;        /* the same when cancelled; 0: grace_ms */
+    int64_t cancel_grace_ms;        /* in place of grace_ms when cancelled; 0: grace_ms */
     const struct cancel *cancel;    /* may be NULL: cannot be cancelled */
     bool leave_group;               /* background processes of a successful command may live on */
 };

@@ -12,7 +12,7 @@ enum { CLOCK_TEXT_SIZE = sizeof("0000-00-00T00:00:00Z"), CLOCK_DURATION_SIZE = 3
 
 int64_t clock_wall_ms(void); /* since the epoch, UTC */
 int64_t clock_mono_ms(void); /* since some fixed point; does not jump */
-int64_t clock_mono_us(void); /* the same in microseconds */
+int64_t clock_mono_us(void); /* the monotonic clock in microseconds */
 
 /* RFC 3339 in UTC with whole seconds, the form that the API's clients parse. */
 void clock_format(int64_t wall_ms, char text[CLOCK_TEXT_SIZE]);

@@ -1,6 +1,6 @@
 /*
- * Directories that somebody else may own: nothing is opened through a symbolic link, wherever on the
- * way it is.
+ * Directories that somebody else may own: nothing is opened through a symbolic link, wherever on
+ * the way it is.
  *
  * Errors    INVALID: not an absolute path, no directory, or, with reason symbolic_link, behind a
  *           link; the text names the real path
@@ -17,14 +17,14 @@
 enum directory_bounds {
     DIRECTORY_ANYWHERE,     /* absolute paths */
     DIRECTORY_BELOW,        /* not out of the directory at top_fd */
-    DIRECTORY_ON_SAME_MOUNT /* as DIRECTORY_BELOW, and over no mount point */
+    DIRECTORY_ON_SAME_MOUNT /* below top_fd, and over no mount point */
 };
 
-/* As openat(2), but ELOOP if a symbolic link is on the way or at its end, and EXDEV if the way leads
- * out of the bounds. O_CLOEXEC is always set. Returns -1 with errno. */
+/* Opens like openat(2), but fails with ELOOP if a symbolic link is on the way or at its end, and
+ * with EXDEV if the way leads out of the bounds. O_CLOEXEC is always set. Returns -1 with errno. */
 int directory_open_at(int top_fd, const char *path, int flags, enum directory_bounds bounds);
 
-/* For reading its entries, or as top_fd. */
+/* Opens a directory, for reading its entries or as top_fd. */
 enum status directory_open(const char *path, int *ret_fd, struct error *err) MUST_CHECK;
 
 /* The next entry's name, borrowed, NULL after the last; "." and ".." are none. */

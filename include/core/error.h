@@ -57,10 +57,10 @@ bool status_is_transient(enum status status);
 
 /* Report a new failure: return FAIL(err, STATUS_NOT_FOUND, "backup '%s'", id); */
 #define FAIL(err, ...) (error_set((err), __VA_ARGS__), error_status(err))
-/* The same with a reason code: return FAIL_REASON(err, STATUS_CONFLICT, REASON_NAME_TAKEN, "...");
- */
+/* Report a new failure with a reason code: return FAIL_REASON(err, STATUS_CONFLICT,
+ * REASON_NAME_TAKEN, "..."); */
 #define FAIL_REASON(err, ...) (error_set_reason((err), __VA_ARGS__), error_status(err))
-/* The same for a failed system call: the status follows from errno, its text is appended. */
+/* Report a failed system call: the status follows from errno, its text is appended. */
 #define FAIL_ERRNO(err, ...) (error_set_errno((err), errno, __VA_ARGS__), error_status(err))
 /* Pass a failure on with another reason code, since here it is known better; the rest stays. */
 #define FAIL_AS(err, reason) (error_set_code((err), (reason)), error_status(err))

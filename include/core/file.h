@@ -1,5 +1,6 @@
 /*
  * Files: whole reads with a limit, replacement that survives a crash, paths that cannot be swapped.
+ *
  * Durable   means: data synced, renamed into place, directory synced (rename(2), fsync(2)).
  */
 #ifndef CORE_FILE_H
@@ -28,7 +29,7 @@ enum status file_write_all(int fd, const void *bytes, size_t len, struct error *
 enum status file_replace(const char *path, const void *bytes, size_t len, mode_t mode,
                          struct error *err) MUST_CHECK;
 
-/* The same, of a file that others may read: group is its owner's, or FILE_GROUP_KEPT. */
+/* Replaces a file that others may read: group is its group, or FILE_GROUP_KEPT. */
 enum status file_replace_in_group(const char *path, const void *bytes, size_t len, mode_t mode,
                                   gid_t group, struct error *err) MUST_CHECK;
 

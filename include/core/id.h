@@ -13,7 +13,7 @@ enum { ID_SIZE = 37 /* 36 characters and the NUL */, ID_BYTES = 16 };
 #define ID_NIL "00000000-0000-0000-0000-000000000000"
 
 void id_random(char id[ID_SIZE]);
-/* The same from random bytes that the caller has. */
+/* Version 4, from random bytes that the caller has. */
 void id_from_random(const unsigned char random[ID_BYTES], char id[ID_SIZE]);
 
 /* Version 5 of (namespace, name); namespace_id must be a valid id. */

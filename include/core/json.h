@@ -23,7 +23,7 @@ enum status json_read(const char *bytes, size_t len, json_t **ret_json, struct e
 
 /* Compact text, keys in insertion order; NULL only without memory. Caller frees. */
 char *json_write(const json_t *json);
-/* The same, behind what is in the buffer. Values do not contain themselves: unlike jansson's dump
+/* Appends compact text to the buffer. Values do not contain themselves: unlike jansson's dump
  * this does not look for that, which costs more than the writing. Errors: as buffer_add(). */
 enum status json_add(struct buffer *buffer, const json_t *json, struct error *err) MUST_CHECK;
 

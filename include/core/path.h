@@ -6,9 +6,10 @@
 
 #include <stdbool.h>
 
-/* By their text: is the path the directory, or below it? Is it below it? Neither ends with '/' unless
- * it is "/", below which is every other absolute path. */
+/* Is the path the directory, or below it? The text of both decides; neither ends with '/' unless it
+ * is "/", below which is every other absolute path. */
 bool path_is_below(const char *path, const char *directory);
+/* Is the path below the directory, and not the directory itself? */
 bool path_is_inside(const char *path, const char *directory);
 
 /* An absolute path, with the symbolic links resolved in as much of it as is there and may be looked

@@ -1,6 +1,7 @@
 /*
  * Secret: text that is wiped when it is released and never goes to a log, an error, an argv or
  * Redis.
+ *
  * Limits    SECRET_MAX bytes; a file is read whole, white space at both ends is cut.
  * Errors    FORBIDDEN: the file can be read by others; TOO_LARGE; INVALID: it is empty, holds a NUL
  *           byte or is no regular file; what reading a file gives.

@@ -70,8 +70,8 @@ enum status http_server_listen(struct http_server *server, const struct http_lis
 enum status http_certificate_check(const char *certificate, struct error *err) MUST_CHECK;
 enum status http_key_check(const char *certificate, const char *key, struct error *err) MUST_CHECK;
 
-/* Of the listener with this index, in the order of listening; 0 for a unix socket. Tells what was
- * chosen for port 0. */
+/* The port of the listener with this index, in the order of listening; 0 for a unix socket. Tells
+ * what was chosen for port 0. */
 uint16_t http_server_port(const struct http_server *server, size_t index);
 
 /* Reads the certificates and keys of all listeners again; connections go on with the old ones. On

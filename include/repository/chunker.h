@@ -26,10 +26,9 @@ void chunker_init(struct chunker *chunker, uint64_t polynomial);
  * at least CHUNK_MAX_BYTES. Never 0 unless len is 0. */
 size_t chunker_next(const struct chunker *chunker, const unsigned char *bytes, size_t len);
 
-/* The same for a chunk that is still being read: *position, 0 at first, is how far it has been
- * looked at. True: the chunk ends there. False: it goes on, unless these were the last bytes of the
- * file.
- */
+/* Looks for the end of a chunk that is still being read: *position, 0 at first, is how far it has
+ * been looked at. True: the chunk ends there. False: it goes on, unless these were the last bytes
+ * of the file. */
 bool chunker_scan(const struct chunker *chunker, const unsigned char *bytes, size_t len,
                   size_t *position);
 

@@ -38,9 +38,10 @@ enum status repository_open(struct object_store *store, const char *passphrase,
 /* CONFLICT if anything of a repository is there already. */
 enum status repository_create(struct object_store *store, const char *passphrase,
                               struct repository **ret_repository, struct error *err) MUST_CHECK;
-/* Also finishes a creation that was cut off: without config and without data a key that the
- * passphrase opens is used, one that it does not open is left alone. CORRUPT: data, but no config.
- * Of several that create at the same time one does; the others open what it made. */
+/* Opens a repository, or makes it. Finishes a creation that was cut off: without config and
+ * without data a key that the passphrase opens is used, one that it does not open is left alone.
+ * CORRUPT: data, but no config. Of several that create at the same time one does; the others open
+ * what it made. */
 enum status repository_open_or_create(struct object_store *store, const char *passphrase,
                                       struct repository **ret_repository, struct error *err)
     MUST_CHECK;
@@ -75,16 +76,16 @@ uint64_t repository_polynomial(const struct repository *repository);
  * no longer lives is removed first. LOCKED: somebody else's; the text says whose and since when. */
 enum status repository_lock(struct repository *repository, bool exclusive,
                             const struct cancel *cancel, struct error *err) MUST_CHECK;
-/* The same in two steps, so that the 200 ms can be put to use: by start it is looked for others and
- * ours is written; finish waits for the rest of them and looks again. What was read in between is
- * as good as read under the lock if finish succeeds, and worth nothing if it fails; then, and by
+/* Locks in two steps, so that the 200 ms can be put to use: start looks for other locks and writes
+ * ours; finish waits for the rest of the time and looks again. What was read in between is as good
+ * as read under the lock if finish succeeds, and worth nothing if it fails; then, and by
  * repository_unlock(), the lock is gone. */
 enum status repository_start_lock(struct repository *repository, bool exclusive,
                                   const struct cancel *cancel, struct error *err) MUST_CHECK;
 enum status repository_finish_lock(struct repository *repository, const struct cancel *cancel,
                                    struct error *err) MUST_CHECK;
-/* Would repository_lock() find somebody else's lock in its way now? Then LOCKED, as it says it.
- * None is taken; those of dead processes of this host are removed. */
+/* Would repository_lock() find somebody else's lock in its way now? Then LOCKED, with the text
+ * that it would have. None is taken; those of dead processes of this host are removed. */
 enum status repository_check_locks(struct repository *repository, bool exclusive, struct error *err)
     MUST_CHECK;
 /* Call often while working: renews when 5 min have passed, fails with LOST when no renewal was

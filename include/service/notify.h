@@ -32,12 +32,12 @@ void notify_status(const char *text);
 
 /* How often notify_alive() is expected, or 0: not at all. */
 int64_t notify_watchdog_ms(void);
-/* How often to say it, so that one that is late does no harm; 0 as above. */
+/* How often to say it, so that one that is late does no harm; 0: not at all. */
 int64_t notify_beat_ms(void);
 void notify_alive(void);
 
-/* Of a process that has been forked, and is no part of what the service manager watches: neither it
- * nor what it executes speaks for us. One thread. */
+/* For a process that has been forked and is no part of what the service manager watches: neither it
+ * nor what it executes speaks for us. The process has one thread. */
 void notify_disown(void);
 
 #endif

@@ -66,19 +66,21 @@ enum status snapshot_take(const struct snapshot_plan *plan, const struct cancel 
 enum status snapshot_open(const struct snapshot_plan *plan, int *ret_fd, struct error *err)
     MUST_CHECK;
 
-/* Of the regular file of this name in a directory of a reflink copy, and what stat(2) says of it:
- * device, inode and ctime become those that its source had when it was cloned, so that the copies
- * of two backups compare like the file itself. A source that has changed since the snapshot was
- * planned leaves no origin, since then its stat does not say for certain which content was cloned:
- * the file has an inode then that no source has, and a ctime later than any earlier copy's, so that
- * it is the same as nothing. Either way two names have the same device and inode only if they are
- * names of one file, in all copies whose plans were made before the first was taken. */
+/* info is what stat(2) says of the regular file of this name in a directory of a copy that keeps
+ * origins: its device, inode and ctime become those that its source had when it was cloned, so
+ * that the copies of two backups compare like the file itself. A source that has changed since the
+ * snapshot was planned leaves no origin, since then its stat does not say for certain which
+ * content was cloned: the file has an inode then that no source has, and a ctime later than any
+ * earlier copy's, so that it is the same as nothing. Either way two names have the same device and
+ * inode only if they are names of one file, in all copies whose plans were made before the first
+ * was taken. */
 void snapshot_find_origin(int directory_fd, const char *name, struct stat *info);
 
-/* Do the regular files of its copies keep their origins, since they are new files? */
+/* Do the regular files in the copies of this driver keep their origins, since they are new files?
+ */
 bool snapshot_keeps_origins(enum app_snapshot_driver driver);
 
-/* Is what lies under a mount point in its copies, rather than an empty directory? */
+/* Is what lies under a mount point in the copies of this driver, and no empty directory? */
 bool snapshot_shows_under_mounts(enum app_snapshot_driver driver);
 
 /* Idempotent. Needs driver and root of the plan only. */

@@ -50,7 +50,7 @@ struct s3_transfer {
 void s3_transfer_run(struct s3_transfer *transfer, CURL *curl);
 
 struct s3_verdict {
-    bool repeat;       /* the same may succeed in a moment */
+    bool repeat;       /* the request may succeed in a moment */
     bool keys_refused; /* other keys may succeed */
     bool unsure;       /* it failed, and yet the server may have done it */
 };

@@ -28,7 +28,7 @@ struct s3_page {
     char next_token[S3_TOKEN_SIZE]; /* not empty if is_truncated */
 };
 
-/* Of ListObjectsV2 with encoding-type=url. */
+/* Reads the answer to ListObjectsV2 with encoding-type=url. */
 enum status s3_page_read(const char *bytes, size_t len, s3_entry_fn *entry, void *context,
                          struct s3_page *ret_page, struct error *err) MUST_CHECK;
 

@@ -30,8 +30,8 @@ enum {
     PEER_SIZE = 64,
     DATE_SIZE = 40,
     SHORT_TEXT_SIZE = 512,               /* the parts of a usual target fit */
-    LINGER_MS = 5000,                    /* see connection.c */
-    LINGER_BYTES_MAX = 64 * 1024 * 1024, /* likewise */
+    LINGER_MS = 5000,                    /* connection.c says why */
+    LINGER_BYTES_MAX = 64 * 1024 * 1024, /* of what is read while lingering */
     DRAIN_GRACE_MS = 500
 };
 
@@ -85,7 +85,7 @@ struct listener {
     struct http_server *server;
     struct evhttp *parser;
     struct evhttp_bound_socket *bound; /* NULL once it is closed */
-    struct evconnlistener *acceptor;   /* likewise; belongs to bound */
+    struct evconnlistener *acceptor;   /* belongs to bound; NULL once that is closed */
     bool is_passed;                    /* somebody else keeps the socket open as well */
     bool is_paused;                    /* no descriptors left: tried again with the next tick */
     SSL_CTX *tls;                      /* NULL: plain */

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Of the fingerprint: bytes of its window, degree of its polynomial, and how many of its lowest
+/* The fingerprint: the bytes of its window, the degree of its polynomial, and which of its lowest
  * bits are zero at a boundary. */
 enum { WINDOW = 64, DEGREE = 53 };
 

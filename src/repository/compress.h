@@ -37,7 +37,7 @@ enum status compressor_shrink(struct compressor *compressor, const void *bytes, 
 enum status compressor_expand(struct compressor *compressor, const void *bytes, size_t len,
                               size_t hint, struct buffer *buffer, struct error *err) MUST_CHECK;
 
-/* The same in pieces, handed on in pieces. */
+/* Expands in pieces, which are handed on in pieces. */
 typedef enum status expanded_fn(void *context, const void *bytes, size_t len, struct error *err);
 enum status compressor_expand_start(struct compressor *compressor, struct error *err) MUST_CHECK;
 enum status compressor_expand_piece(struct compressor *compressor, const void *bytes, size_t len,

@@ -45,7 +45,7 @@ enum status crypto_seal(struct crypto *crypto, unsigned char *bytes, size_t len,
 enum status crypto_open(struct crypto *crypto, unsigned char *bytes, size_t len, size_t *ret_len,
                         struct error *err) MUST_CHECK;
 
-/* The same in pieces. Seal: start, any number of pieces (in place), finish. */
+/* Seals in pieces: start, any number of pieces (in place), finish. */
 enum status crypto_seal_start(struct crypto *crypto, unsigned char iv[SEAL_IV_BYTES],
                               struct error *err) MUST_CHECK;
 enum status crypto_seal_piece(struct crypto *crypto, unsigned char *bytes, size_t len,
@@ -53,7 +53,7 @@ enum status crypto_seal_piece(struct crypto *crypto, unsigned char *bytes, size_
 enum status crypto_seal_finish(struct crypto *crypto, unsigned char mac[SEAL_MAC_BYTES],
                                struct error *err) MUST_CHECK;
 
-/* Open: first check all the pieces, then decrypt them (out may be in). */
+/* Opens in pieces: first all of them are checked, then decrypted (out may be in). */
 enum status crypto_check_start(struct crypto *crypto, const unsigned char iv[SEAL_IV_BYTES],
                                struct error *err) MUST_CHECK;
 enum status crypto_check_piece(struct crypto *crypto, const unsigned char *bytes, size_t len,

@@ -45,7 +45,7 @@ enum status json_scan_char(struct json_scanner *scanner, char c, struct error *e
  * *ret_more false, behind the '}'. */
 enum status json_scan_member(struct json_scanner *scanner, bool *first, struct json_slice *ret_key,
                              bool *ret_more, struct error *err) MUST_CHECK;
-/* The same after '[' with ']'. */
+/* After '[': stands before the next element, or, with *ret_more false, behind the ']'. */
 enum status json_scan_element(struct json_scanner *scanner, bool *first, bool *ret_more,
                               struct error *err) MUST_CHECK;
 

@@ -91,13 +91,14 @@ struct repository {
     struct repository_config config;
     enum compression compression;
     enum extra_verify extra_verify;
-    /* Of the calling thread, which also holds the lock and reads. */
+    /* These belong to the calling thread, which also holds the lock and reads. */
     struct sealer sealer;
     struct held_lock lock;
     struct buffer scratch;         /* sealed bytes on their way in */
     struct read_ahead *read_ahead; /* NULL: blobs are fetched one by one */
     struct object_cache cache;
-    /* Of all that save, for moments: nothing is computed, read or written with the mutex held. */
+    /* All that save use these, for moments: nothing is computed, read or written with the mutex
+     * held. */
     pthread_mutex_t mutex;
     struct blob_index index;
     struct packer *packers, *idle[2]; /* all of them; by enum blob_type */
@@ -122,7 +123,7 @@ static inline void repository_release(struct repository *repository)
 enum status repository_fetch_sealed(struct repository *repository, enum blob_type type,
                                     const struct blob_id *id, struct buffer *sealed,
                                     uint32_t *ret_plain_length, struct error *err) MUST_CHECK;
-/* Of the plaintext; 0: no such blob is known. */
+/* How long the plaintext of a blob is; 0: no such blob is known. */
 uint32_t repository_blob_length(struct repository *repository, enum blob_type type,
                                 const struct blob_id *id);
 
@@ -131,7 +132,7 @@ enum status repository_save_stream(struct repository *repository, enum blob_type
                                    struct text_stream *stream, const struct blob_id *id,
                                    struct error *err) MUST_CHECK;
 enum status repository_check_writable(struct repository *repository, struct error *err) MUST_CHECK;
-/* The same with the mutex held. */
+/* repository_check_writable() for a caller that holds the mutex. */
 enum status repository_check_guarded(const struct repository *repository, struct error *err)
     MUST_CHECK;
 

@@ -1,5 +1,6 @@
 /*
  * Snapshot files, as restic has them.
+ *
  * Shapes    {"time","tree","paths","hostname","username","uid"?,"gid"?,"excludes"?,"tags"?,
  *           "program_version","summary"}
  */

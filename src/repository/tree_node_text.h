@@ -19,7 +19,7 @@ size_t tree_node_text_head_max(const struct tree_node *node);
 
 /* ,"key":number; nothing for 0. The key comes with its comma and quotation marks. */
 char *tree_node_text_member(char *to, const char *key, uint64_t number);
-/* The same for a text; nothing for NULL and "". */
+/* ,"key":"text"; nothing for NULL and "". */
 char *tree_node_text_string(char *to, const char *key, const char *text);
 
 #endif
