@@ -79,7 +79,7 @@ static bool has_sink(const struct s3_request *request)
     return request->sink.buffer != NULL || request->sink.bytes != NULL;
 }
 
-/* Of an answer that is not what was asked for, the start is kept: it says why. */
+/* The start of an answer that is not what was asked for is kept: it says why. */
 static size_t on_write(char *from, size_t size, size_t count, void *context)
 {
     struct s3_transfer *transfer = context;

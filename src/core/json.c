@@ -18,7 +18,7 @@ enum status json_read(const char *bytes, size_t len, json_t **ret_json, struct e
     return STATUS_OK;
 }
 
-/* Of a text without what must be escaped (RFC 8259 section 7). */
+/* How much of the text comes before what must be escaped (RFC 8259 section 7). */
 static size_t plain_length(const char *text, size_t len)
 {
     size_t i = 0;

@@ -10,7 +10,7 @@
 #include "config/config.h"
 #include "core/error.h"
 #include "http/server.h"
-#include "service/sockets.h"
+#include "service/notify.h"
 
 struct listen_plan {
     const struct config_http *http;

@@ -2,7 +2,7 @@
 #ifndef MAIN_DAEMON_OPTIONS_H
 #define MAIN_DAEMON_OPTIONS_H
 
-#include "service/sockets.h"
+#include "service/notify.h"
 
 /* The numbers are those of sysexits(3): systemd does not restart after a wrong configuration. */
 enum { DAEMON_EXIT_USAGE = 64, DAEMON_EXIT_CONFIG = 78 };

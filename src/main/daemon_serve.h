@@ -12,7 +12,7 @@
 #include "config/config.h"
 #include "core/error.h"
 #include "daemon_standalone.h"
-#include "service/sockets.h"
+#include "service/notify.h"
 
 enum { SERVE_DRAIN_MS = 10000 };
 

@@ -39,7 +39,7 @@ static inline uint64_t roll(const struct chunker *chunker, uint64_t digest, cons
     return append(chunker, digest ^ chunker->out[at[-WINDOW]], *at);
 }
 
-/* Of the WINDOW bytes before the position. */
+/* The fingerprint of the WINDOW bytes before the position. */
 static uint64_t digest_before(const struct chunker *chunker, const unsigned char *at)
 {
     uint64_t digest = 0;

@@ -13,8 +13,8 @@ struct beginning {
     size_t len;
 };
 
-/* Of what compressors make: gzip, xz, zstd, bzip2. Manual pages, logs, dumps: where there is one
- * such file there are thousands, and it would not shrink by a thousandth. */
+/* How the files of compressors begin: gzip, xz, zstd, bzip2. Manual pages, logs, dumps: where
+ * there is one such file there are thousands, and it would not shrink by a thousandth. */
 static const struct beginning beginnings[] = {
     {"\x1f\x8b\x08", 3}, {"\3757zXZ", 6}, {"\x28\xb5\x2f\xfd", 4}, {"BZh", 3}};
 

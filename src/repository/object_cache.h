@@ -18,7 +18,7 @@
 
 #include "bucket/object_store.h"
 #include "core/buffer.h"
-#include "id_list.h"
+#include "object_names.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,10 +1,14 @@
-/* Object names: most objects are called after the hash of what is in them, in a folder of their kind. */
+/* Object names: most objects are called after the hash of what is in them, in a folder of their
+ * kind. */
 #ifndef REPOSITORY_OBJECT_NAMES_H
 #define REPOSITORY_OBJECT_NAMES_H
 
 #include "bucket/object_store.h"
 #include "core/error.h"
 #include "repository/blob_id.h"
+
+#include <stdbool.h>
+#include <stddef.h>
 
 enum { OBJECT_PATH_SIZE = 96 }; /* "snapshots/<id>", "data/xx/<id>" */
 
@@ -17,5 +21,18 @@ void pack_path(char path[OBJECT_PATH_SIZE], const struct blob_id *id);
 typedef enum status object_id_seen_fn(void *context, const char *id, struct error *err);
 enum status object_ids_list(struct object_store *store, const char *folder, object_id_seen_fn *seen,
                             void *context, struct error *err) MUST_CHECK;
+
+/* The ids of all objects of a folder, sorted. */
+struct id_list {
+    char (*ids)[BLOB_ID_TEXT_SIZE];
+    size_t count, capacity;
+};
+
+/* Into an empty list (all zeros). What is not named like an object is skipped. */
+enum status id_list_read(struct id_list *list, struct object_store *store, const char *folder,
+                         struct error *err) MUST_CHECK;
+void id_list_done(struct id_list *list);
+
+bool id_list_has(const struct id_list *list, const char *id);
 
 #endif

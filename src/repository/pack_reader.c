@@ -237,7 +237,7 @@ static enum status read_run(const struct reading *reading, const struct run *run
     return status;
 }
 
-/* As many from here on as fit into one read. */
+/* The blobs from here on that fit into one read. */
 static struct run next_run(const struct reading *reading, size_t first, size_t count)
 {
     struct run run = run_of_one(reading, first);

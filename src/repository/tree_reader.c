@@ -13,7 +13,6 @@
 #include "repository/tree.h"
 #include "timestamp.h"
 #include "tree_node.h"
-#include "tree_node_text.h"
 
 #include <stddef.h>
 #include <string.h>

@@ -10,7 +10,6 @@
 #include "repository/tree.h"
 #include "repository_internal.h"
 #include "tree_node.h"
-#include "tree_node_text.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -81,3 +81,9 @@ void notify_disown(void)
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         (void)unsetenv(names[i]); /* NOLINT(concurrency-mt-unsafe): one thread */
 }
+
+struct sockets sockets_take(void)
+{
+    int count = sd_listen_fds(1);
+    return (struct sockets){.first = SD_LISTEN_FDS_START, .count = count > 0 ? (size_t)count : 0};
+}

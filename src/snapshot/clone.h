@@ -1,4 +1,5 @@
-/* A file that shares the extents of another: FICLONE, see ioctl_ficlone(2). */
+/* A file that shares the extents of another (FICLONE, see ioctl_ficlone(2)), and that keeps what
+ * its source was like: snapshot_find_origin(). */
 #ifndef SNAPSHOT_CLONE_H
 #define SNAPSHOT_CLONE_H
 

@@ -158,7 +158,7 @@ static enum status copy_entries(struct copying *copying, DIR *entries, int to_fd
     return STATUS_OK;
 }
 
-/* The same directory on both sides, just as it was listed: gone, replaced by something else or
+/* Opens a directory of the source, just as it was listed: gone, replaced by something else or
  * mounted over since then, it has vanished, and *ret_from_fd is -1. */
 static enum status open_source(const struct copying *copying, const char *path, int *ret_from_fd,
                                struct error *err)
