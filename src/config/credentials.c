@@ -1,5 +1,7 @@
 #include "config/credentials.h"
 
+#include "core/path.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -25,12 +27,6 @@ char *credential_path(const char *name)
     return asprintf(&path, "%s/%s", directory, name) < 0 ? NULL : path;
 }
 
-static bool is_in(const char *path, const char *directory)
-{
-    size_t len = strlen(directory);
-    return len > 0 && strncmp(path, directory, len) == 0 && path[len] == '/';
-}
-
 /* The main process of a unit has all of its credentials; what systemd starts beside it has the name
  * of their directory, and no directory. Whoever is not started by it sees the stores, but neither
  * what is encrypted nor what comes from elsewhere. */
@@ -38,11 +34,11 @@ bool config_may_read(const char *path)
 {
     const char *directory = getenv("CREDENTIALS_DIRECTORY"); /* NOLINT(concurrency-mt-unsafe) */
     bool is_given = directory != NULL && *directory != '\0';
-    if (is_in(path, "$CREDENTIALS_DIRECTORY"))
+    if (path_is_inside(path, "$CREDENTIALS_DIRECTORY"))
         return is_given && access(directory, F_OK) == 0;
-    if (is_given && is_in(path, directory))
+    if (is_given && path_is_inside(path, directory))
         return access(directory, F_OK) == 0;
-    if (is_in(path, "/run/credstore") || is_in(path, "/etc/credstore"))
+    if (path_is_inside(path, "/run/credstore") || path_is_inside(path, "/etc/credstore"))
         return access(path, F_OK) == 0 || errno != ENOENT;
     return true;
 }

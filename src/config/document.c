@@ -1,5 +1,6 @@
 #include "document.h"
 
+#include "core/array.h"
 #include "core/cleanup.h"
 #include "core/file.h"
 
@@ -91,13 +92,9 @@ static enum status grow_places(struct document *document, struct error *err)
     if (document->place_count >= DOCUMENT_KEYS_MAX)
         return FAIL(err, STATUS_INVALID, "%s: at most %d keys are expected", document->path,
                     DOCUMENT_KEYS_MAX);
-    size_t capacity = document->place_capacity == 0 ? 64 : document->place_capacity * 2;
-    struct document_place *places =
-        reallocarray(document->places, capacity, sizeof(document->places[0]));
-    if (places == NULL)
-        return FAIL(err, STATUS_NO_MEMORY, "%s", document->path);
-    document->places = places;
-    document->place_capacity = capacity;
+    if (array_reserve(&document->places, &document->place_capacity, document->place_count + 1,
+                      sizeof(document->places[0]), err) != STATUS_OK)
+        return FAIL_IN(err, "%s", document->path);
     return STATUS_OK;
 }
 

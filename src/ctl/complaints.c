@@ -1,5 +1,6 @@
 #include "complaints.h"
 
+#include "core/array.h"
 #include "core/cleanup.h"
 
 #include <stdlib.h>
@@ -38,13 +39,9 @@ static enum status keep(struct complaints *complaints, const struct store_findin
 {
     if (complaints->count == COMPLAINTS_MAX)
         return STATUS_OK;
-    if ((complaints->count & (complaints->count - 1)) == 0) { /* 0, 1, 2, 4, 8 ...: is full */
-        size_t room = complaints->count == 0 ? 1 : 2 * complaints->count;
-        struct complaint *grown = reallocarray(complaints->items, room, sizeof(*grown));
-        if (grown == NULL)
-            return FAIL(err, STATUS_NO_MEMORY, "%zu findings", room);
-        complaints->items = grown;
-    }
+    if (array_reserve(&complaints->items, &complaints->capacity, complaints->count + 1,
+                      sizeof(*complaints->items), err) != STATUS_OK)
+        return FAIL_IN(err, "findings");
     char *memory =
         malloc(finding->place.key.len + finding->place.member.len + strlen(finding->what) +
                strlen(finding->todo) + strlen(finding->catalog) + 3);

@@ -19,7 +19,7 @@ struct complaint {
 
 struct complaints {
     struct complaint *items;
-    size_t count;
+    size_t count, capacity;
 };
 
 void complaints_done(struct complaints *complaints); /* all zeros is fine */

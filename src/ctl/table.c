@@ -1,5 +1,6 @@
 #include "table.h"
 
+#include "core/array.h"
 #include "text.h"
 
 #include <stdlib.h>
@@ -22,6 +23,7 @@ static void forget_rows(struct table *table)
     free(table->cells);
     table->cells = NULL;
     table->cell_count = 0;
+    table->cell_capacity = 0;
 }
 
 void table_done(struct table *table)
@@ -31,10 +33,9 @@ void table_done(struct table *table)
 
 enum status table_add(struct table *table, const char *const *cells, struct error *err)
 {
-    char **grown = reallocarray(table->cells, table->cell_count + table->columns, sizeof(*grown));
-    if (grown == NULL)
-        return FAIL(err, STATUS_NO_MEMORY, "table");
-    table->cells = grown;
+    if (array_reserve(&table->cells, &table->cell_capacity, table->cell_count + table->columns,
+                      sizeof(char *), err) != STATUS_OK)
+        return FAIL_IN(err, "table");
     for (size_t i = 0; i < table->columns; i++) {
         char *copy = strdup(cells[i]);
         if (copy == NULL)

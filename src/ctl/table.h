@@ -20,7 +20,7 @@ struct table {
     unsigned right; /* bit per column: numbers are aligned at their end */
     size_t widths[TABLE_COLUMNS_MAX];
     char **cells; /* owned, row after row */
-    size_t cell_count;
+    size_t cell_count, cell_capacity;
     int printed; /* the titles were */
 };
 

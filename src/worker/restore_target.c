@@ -1,20 +1,11 @@
 #include "restore_target.h"
 
 #include "core/cleanup.h"
+#include "core/directory.h"
 
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-static int open_without_links(const char *path)
-{
-    const struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
-                                 .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
-    return (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
-}
 
 /* The longest part of the path that is there has to be directories all the way. */
 static enum status check_links(const char *path, struct error *err)
@@ -25,7 +16,8 @@ static enum status check_links(const char *path, struct error *err)
         return FAIL(err, STATUS_TOO_LARGE, "the path is too long");
     memcpy(part, path, len + 1);
     for (;;) {
-        CLEANUP(fd_closep) int fd = open_without_links(part);
+        CLEANUP(fd_closep)
+        int fd = directory_open_at(AT_FDCWD, part, O_PATH | O_DIRECTORY, DIRECTORY_ANYWHERE);
         if (fd >= 0)
             return STATUS_OK;
         if (errno == ELOOP || errno == ENOTDIR) {
