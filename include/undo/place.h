@@ -57,7 +57,4 @@ void undo_place_show_old(const struct undo_place *place, const char *job, char *
 enum status undo_place_remove(const struct undo_place *place, const char *job, struct error *err)
     MUST_CHECK;
 
-/* Opens the directory of an absolute path as undo_place_open() does. NOT_FOUND: it is not there. */
-enum status undo_place_open_directory(const char *path, int *ret_fd, struct error *err) MUST_CHECK;
-
 #endif

@@ -1,5 +1,7 @@
 #include "previous_tree.h"
 
+#include "core/array.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,14 +103,9 @@ static void advance(struct previous_tree *previous, struct level *level)
 static enum status push(struct previous_tree *previous, const struct blob_id *tree,
                         struct error *err)
 {
-    if (previous->depth == previous->capacity) {
-        size_t capacity = previous->capacity == 0 ? 16 : previous->capacity * 2;
-        struct level *levels = reallocarray(previous->levels, capacity, sizeof(*levels));
-        if (levels == NULL)
-            return FAIL(err, STATUS_NO_MEMORY, "an earlier tree %zu directories deep", capacity);
-        previous->levels = levels;
-        previous->capacity = capacity;
-    }
+    if (array_reserve(&previous->levels, &previous->capacity, previous->depth + 1,
+                      sizeof(*previous->levels), err) != STATUS_OK)
+        return FAIL_IN(err, "the directories above an earlier tree");
     struct level *level = &previous->levels[previous->depth++];
     *level = (struct level){0};
     struct error cause = {0};

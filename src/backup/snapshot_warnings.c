@@ -89,15 +89,15 @@ static bool is_excluded(const struct backup_context *context, const char *volume
     return false;
 }
 
-/* A btrfs snapshot has what lies under the mount; a copy by reflinks has an empty directory for
- * it, but of a single file that is mounted somewhere what is seen there. */
+/* A snapshot of a file system has what lies under the mount; a copy has an empty directory for it,
+ * but of a single file that is mounted somewhere what is seen there. */
 static bool is_missing(const struct snapshot_plan *plan, const struct mount *mount,
                        const struct mount *around)
 {
     if (!mount_is_below(mount, around, plan->volume))
         return false;
-    return plan->driver == APP_SNAPSHOT_BTRFS ? !mount_hides_nothing(mount, around)
-                                              : is_directory(mount->path);
+    return snapshot_shows_under_mounts(plan->driver) ? !mount_hides_nothing(mount, around)
+                                                     : is_directory(mount->path);
 }
 
 static enum status tell_mounts(struct backup_context *context, const struct snapshot_plan *plan,

@@ -1,5 +1,7 @@
 #include "tree_stack.h"
 
+#include "core/array.h"
+
 #include <stdlib.h>
 
 enum status tree_stack_init(struct tree_stack *stack, struct repository *repository,
@@ -19,15 +21,9 @@ void tree_stack_done(struct tree_stack *stack)
 
 enum status tree_stack_enter(struct tree_stack *stack, struct error *err)
 {
-    if (stack->depth == stack->capacity) {
-        size_t capacity = stack->capacity == 0 ? 16 : stack->capacity * 2;
-        struct tree_writer **writers =
-            realloc(stack->writers, capacity * sizeof(struct tree_writer *));
-        if (writers == NULL)
-            return FAIL(err, STATUS_NO_MEMORY, "a tree %zu directories deep", capacity);
-        stack->writers = writers;
-        stack->capacity = capacity;
-    }
+    if (array_reserve(&stack->writers, &stack->capacity, stack->depth + 1,
+                      sizeof(struct tree_writer *), err) != STATUS_OK)
+        return FAIL_IN(err, "the directories above a tree");
     if (tree_writer_new(stack->repository, &stack->writers[stack->depth], err) != STATUS_OK)
         return err->status;
     stack->depth++;

@@ -400,7 +400,7 @@ static enum status upload_volume(struct upload *upload, size_t volume, struct er
     const struct snapshot_plan *plan = &upload->context->volumes[volume];
     struct walk_options options;
     CLEANUP(walk_closep) struct walk *walk = NULL;
-    upload->is_copy = plan->driver == APP_SNAPSHOT_REFLINK;
+    upload->is_copy = snapshot_keeps_origins(plan->driver);
     upload->items_before = upload->items;
     if (volume_ancestors_move_to(&upload->ancestors, plan->volume, err) != STATUS_OK ||
         previous_tree_move_to(upload->previous, plan->volume, err) != STATUS_OK ||

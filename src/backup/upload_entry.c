@@ -1,5 +1,7 @@
 #include "upload_entry.h"
 
+#include "core/array.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -160,16 +162,12 @@ enum status upload_entry_reserve_id(struct upload_entry *entry, size_t *ret_inde
                                     struct error *err)
 {
     struct upload_entry_content *content = &entry->content;
-    if (content->count >= 1 && content->count >= content->capacity) {
-        size_t capacity = content->capacity == 0 ? 16 : content->capacity * 2;
-        struct blob_id *ids = realloc(content->ids, capacity * sizeof(*ids));
-        if (ids == NULL)
-            return FAIL(err, STATUS_NO_MEMORY, "%zu chunks of one file", capacity);
-        if (content->ids == NULL)
-            ids[0] = content->one;
-        content->ids = ids;
-        content->capacity = capacity;
-    }
+    bool is_one = content->ids == NULL;
+    if (content->count >= 1 && array_reserve(&content->ids, &content->capacity, content->count + 1,
+                                             sizeof(*content->ids), err) != STATUS_OK)
+        return FAIL_IN(err, "the chunks of one file");
+    if (is_one && content->ids != NULL)
+        content->ids[0] = content->one;
     *ret_index = content->count++;
     return STATUS_OK;
 }

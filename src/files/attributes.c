@@ -1,5 +1,6 @@
 #include "files/attributes.h"
 
+#include "core/array.h"
 #include "core/cleanup.h"
 #include "snapshot/snapshot.h"
 
@@ -106,14 +107,9 @@ static enum status read_value(struct attributes *attributes, const struct reach 
 static enum status add_xattr(struct attributes *attributes, size_t count, const char *name,
                              size_t len, struct error *err)
 {
-    if (count == attributes->xattr_capacity) {
-        size_t capacity = count == 0 ? 8 : count * 2;
-        struct tree_node_xattr *xattrs = realloc(attributes->xattrs, capacity * sizeof(*xattrs));
-        if (xattrs == NULL)
-            return FAIL(err, STATUS_NO_MEMORY, "%zu extended attributes", capacity);
-        attributes->xattrs = xattrs;
-        attributes->xattr_capacity = capacity;
-    }
+    if (array_reserve(&attributes->xattrs, &attributes->xattr_capacity, count + 1,
+                      sizeof(*attributes->xattrs), err) != STATUS_OK)
+        return FAIL_IN(err, "extended attributes");
     attributes->xattrs[count] = (struct tree_node_xattr){.name = name, .value_len = len};
     return STATUS_OK;
 }

@@ -1,11 +1,10 @@
 #include "files/listing.h"
 
+#include "core/array.h"
 #include "core/cleanup.h"
 
 #include <fcntl.h>
 #include <string.h>
-
-enum { FIRST_COUNT = 16 };
 
 static int compare(const void *left, const void *right, void *context)
 {
@@ -18,14 +17,9 @@ static int compare(const void *left, const void *right, void *context)
 static enum status add(struct listing *listing, size_t *capacity, const char *name,
                        struct error *err)
 {
-    if (listing->count == *capacity) {
-        size_t wanted = *capacity == 0 ? FIRST_COUNT : *capacity * 2;
-        uint32_t *offsets = realloc(listing->offsets, wanted * sizeof(*offsets));
-        if (offsets == NULL)
-            return FAIL(err, STATUS_NO_MEMORY, "%zu names", wanted);
-        listing->offsets = offsets;
-        *capacity = wanted;
-    }
+    if (array_reserve(&listing->offsets, capacity, listing->count + 1, sizeof(*listing->offsets),
+                      err) != STATUS_OK)
+        return FAIL_IN(err, "a list of names");
     listing->offsets[listing->count] = (uint32_t)listing->text.len;
     if (buffer_add(&listing->text, name, strlen(name) + 1, err) != STATUS_OK)
         return err->status;

@@ -1,5 +1,6 @@
 #include "files/walk.h"
 
+#include "core/array.h"
 #include "core/buffer.h"
 #include "files/listing.h"
 #include "snapshot/snapshot.h"
@@ -128,14 +129,9 @@ bool walk_is_cache(int directory)
 
 static enum status reserve_level(struct walk *walk, struct error *err)
 {
-    if (walk->depth < walk->capacity)
-        return STATUS_OK;
-    size_t capacity = walk->capacity == 0 ? 16 : walk->capacity * 2;
-    struct level *levels = realloc(walk->levels, capacity * sizeof(*levels));
-    if (levels == NULL)
-        return FAIL(err, STATUS_NO_MEMORY, "walk: %zu levels", capacity);
-    walk->levels = levels;
-    walk->capacity = capacity;
+    if (array_reserve(&walk->levels, &walk->capacity, walk->depth + 1, sizeof(*walk->levels),
+                      err) != STATUS_OK)
+        return FAIL_IN(err, "walk");
     return STATUS_OK;
 }
 

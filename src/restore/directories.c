@@ -1,5 +1,7 @@
 #include "directories.h"
 
+#include "core/array.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -43,14 +45,9 @@ static void keep(struct restore_directories *directories, uint32_t directory, in
 static enum status note(struct restore_directories *directories, size_t count, uint32_t directory,
                         struct error *err)
 {
-    if (count == directories->chain_capacity) {
-        size_t capacity = count == 0 ? 64 : count * 2;
-        uint32_t *chain = reallocarray(directories->chain, capacity, sizeof(*chain));
-        if (chain == NULL)
-            return FAIL(err, STATUS_NO_MEMORY, "a path of %zu directories", capacity);
-        directories->chain = chain;
-        directories->chain_capacity = capacity;
-    }
+    if (array_reserve(&directories->chain, &directories->chain_capacity, count + 1,
+                      sizeof(*directories->chain), err) != STATUS_OK)
+        return FAIL_IN(err, "the directories of a path");
     directories->chain[count] = directory;
     return STATUS_OK;
 }

@@ -1,6 +1,7 @@
 #include "inplace.h"
 
 #include "core/clock.h"
+#include "core/directory.h"
 #include "core/point.h"
 #include "model/detail.h"
 #include "undo/unwind.h"
@@ -180,7 +181,7 @@ static void finish_inside(struct restore *restore)
             root++;
         if (!place->inside)
             continue;
-        if (undo_place_open_directory(place->volume, &fd, &failure) == STATUS_OK &&
+        if (directory_open(place->volume, &fd, &failure) == STATUS_OK &&
             attributes_set(&restore->tree.directories[root].attributes, &restore->tree.xattrs, fd,
                            &lost, &failure) == STATUS_OK)
             failure = lost;

@@ -3,6 +3,7 @@
  * directories in it wait, 40 bytes each, until it is their turn. What has no content is made at
  * once; files with content are noted, with the blobs that they want.
  */
+#include "core/array.h"
 #include "core/cleanup.h"
 #include "directories.h"
 #include "job.h"
@@ -40,14 +41,9 @@ struct planning {
 static enum status push(struct planning *planning, const struct blob_id *tree, uint32_t directory,
                         bool included, struct error *err)
 {
-    if (planning->count == planning->capacity) {
-        size_t capacity = planning->capacity == 0 ? 64 : planning->capacity * 2;
-        struct waiting *stack = reallocarray(planning->stack, capacity, sizeof(*stack));
-        if (stack == NULL)
-            return FAIL(err, STATUS_NO_MEMORY, "%zu directories", capacity);
-        planning->stack = stack;
-        planning->capacity = capacity;
-    }
+    if (array_reserve(&planning->stack, &planning->capacity, planning->count + 1,
+                      sizeof(*planning->stack), err) != STATUS_OK)
+        return FAIL_IN(err, "directories to plan");
     planning->stack[planning->count++] =
         (struct waiting){.tree = *tree, .directory = directory, .included = included};
     return STATUS_OK;

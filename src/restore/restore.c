@@ -2,6 +2,7 @@
 
 #include "access/tags.h"
 #include "core/cleanup.h"
+#include "core/directory.h"
 #include "core/file.h"
 #include "inplace.h"
 #include "model/detail.h"
@@ -143,7 +144,7 @@ static enum status plan_target(struct restore *restore, struct error *err)
 {
     const char *target = restore->plan->target;
     if (file_make_directories(target, 0755, err) != STATUS_OK ||
-        undo_place_open_directory(target, &restore->target_fd, err) != STATUS_OK)
+        directory_open(target, &restore->target_fd, err) != STATUS_OK)
         return FAIL_IN(err, "target");
     return restore_plan_tree(restore, restore->target_fd, NULL, err);
 }

@@ -1,5 +1,6 @@
 #include "carry.h"
 
+#include "core/array.h"
 #include "core/buffer.h"
 #include "core/cleanup.h"
 #include "core/id.h"
@@ -20,7 +21,6 @@
 
 enum {
     DIRECTORY_FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
-    FIRST_LEVELS = 16,
     MAKING_NAME_SIZE = ID_SIZE + 16
 };
 
@@ -93,17 +93,8 @@ static enum status read_level(const struct carry *carry, struct level *level, st
 /* Takes what the level holds, also on failure. */
 static enum status push(struct carry *carry, struct level *level, struct error *err)
 {
-    enum status status = STATUS_OK;
-    if (carry->depth == carry->capacity) {
-        size_t capacity = carry->capacity == 0 ? FIRST_LEVELS : carry->capacity * 2;
-        struct level *levels = reallocarray(carry->levels, capacity, sizeof(*levels));
-        if (levels == NULL) {
-            status = FAIL(err, STATUS_NO_MEMORY, "%zu levels", capacity);
-        } else {
-            carry->levels = levels;
-            carry->capacity = capacity;
-        }
-    }
+    enum status status = array_reserve(&carry->levels, &carry->capacity, carry->depth + 1,
+                                       sizeof(*carry->levels), err);
     if (status == STATUS_OK)
         status = read_level(carry, level, err);
     if (status != STATUS_OK)

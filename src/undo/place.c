@@ -1,6 +1,8 @@
 #include "undo/place.h"
 
 #include "core/cleanup.h"
+#include "core/directory.h"
+#include "core/path.h"
 #include "core/point.h"
 #include "files/attributes_set.h"
 #include "files/listing.h"
@@ -10,11 +12,9 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -28,24 +28,6 @@ static const char place_new[] = "new";
 static const char place_in[] = "in";
 static const char place_done[] = "done";
 static const char place_old[] = "old";
-
-enum status undo_place_open_directory(const char *path, int *ret_fd, struct error *err)
-{
-    struct open_how how = {
-        .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
-        .resolve = RESOLVE_NO_SYMLINKS,
-    };
-    int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
-    if (fd < 0 && errno == ELOOP)
-        return FAIL_REASON(err, STATUS_INVALID, REASON_SYMBOLIC_LINK,
-                           "'%s' goes through a symbolic link: name its real path", path);
-    if (fd < 0 && errno == ENOTDIR)
-        return FAIL(err, STATUS_INVALID, "'%s' is not a directory", path);
-    if (fd < 0)
-        return FAIL_ERRNO(err, "directory '%s'", path);
-    *ret_fd = fd;
-    return STATUS_OK;
-}
 
 /* The directories and names that a place consists of. */
 struct open_place {
@@ -64,19 +46,13 @@ static enum status open_around(const struct undo_place *place, const char *job,
         return FAIL(err, STATUS_INVALID, "'%s' is not the path of a volume", place->volume);
     if (place->inside) {
         (void)snprintf(ret_open->beside, sizeof(ret_open->beside), ".appbackup-%s-0", job);
-        return undo_place_open_directory(path, &ret_open->around, err);
+        return directory_open(path, &ret_open->around, err);
     }
     (void)snprintf(ret_open->live, sizeof(ret_open->live), "%s", slash + 1);
     (void)snprintf(ret_open->beside, sizeof(ret_open->beside), ".%.*s.appbackup-restore-%s",
                    SHOWN_NAME_MAX, slash + 1, job);
     slash[slash == path ? 1 : 0] = '\0';
-    return undo_place_open_directory(path, &ret_open->around, err);
-}
-
-static bool is_below(const char *path, const char *volume)
-{
-    size_t len = strlen(volume);
-    return strncmp(path, volume, len) == 0 && path[len] == '/';
+    return directory_open(path, &ret_open->around, err);
 }
 
 /* What is mounted there would go away with the old, or keep it from going. */
@@ -86,7 +62,7 @@ static enum status check_mounts(const char *volume, struct error *err)
     if (mounts_read(&mounts, err) != STATUS_OK)
         return err->status;
     for (size_t i = 0; i < mounts.count; i++) {
-        if (is_below(mounts.list[i].path, volume))
+        if (path_is_inside(mounts.list[i].path, volume))
             return FAIL_REASON(err, STATUS_CONFLICT, REASON_MOUNT_BELOW,
                                "'%s' is mounted below volume '%s'", mounts.list[i].path, volume);
     }
@@ -112,7 +88,7 @@ enum status undo_place_plan(const char *volume, struct undo_place *ret_place, st
     if (strlen(volume) >= sizeof(place.volume))
         return FAIL(err, STATUS_TOO_LARGE, "volume '%.100s…'", volume);
     (void)snprintf(place.volume, sizeof(place.volume), "%s", volume);
-    enum status status = undo_place_open_directory(volume, &fd, err);
+    enum status status = directory_open(volume, &fd, err);
     if (status == STATUS_OK)
         status = is_immovable(fd, &place.inside, err);
     if (status == STATUS_OK)

@@ -311,14 +311,10 @@ static enum status driver_from_json(const json_t *json, enum app_snapshot_driver
     if (json_get_text(json, "driver", &name, err) != STATUS_OK)
         return err->status;
 
-    static const enum app_snapshot_driver drivers[] = {APP_SNAPSHOT_BTRFS, APP_SNAPSHOT_REFLINK,
-                                                       APP_SNAPSHOT_NONE};
-
-    for (size_t i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++) {
-        if (strcmp(name, app_snapshot_driver_name(drivers[i])) == 0) {
-            *ret_driver = drivers[i];
-            return STATUS_OK;
-        }
+    enum app_snapshot_driver driver = app_snapshot_driver_from_name(name);
+    if (driver != APP_SNAPSHOT_AUTO) {
+        *ret_driver = driver;
+        return STATUS_OK;
     }
     return FAIL(err, STATUS_INVALID, "'driver': '%.40s' is not one", name);
 }
