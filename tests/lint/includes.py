@@ -13,19 +13,8 @@ import re
 import sys
 from pathlib import Path
 
-# Circles that may stay: a set of names of files without their folders for each. None is right.
-KNOWN_CIRCLES = [
-    # snapshot
-    {"driver", "place", "snapshot", "tree_remove"},
-    # bucket
-    {"object_store", "object_store_driver"},
-    {"s3_client", "s3_transfer"},
-    # hook
-    {"environment", "hook"},
-    # core
-    {"child", "child_start"},
-    {"journal", "log"},
-]
+# Circles that may stay: for each a set of the names of its files, without folders. There is none.
+KNOWN_CIRCLES = []
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 ADD_MODULE = re.compile(r"^\s*add_module\(([^)]*)\)", re.MULTILINE)
