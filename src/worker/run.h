@@ -26,6 +26,7 @@ struct run {
     struct job_lock lock;
     struct pending_thaws thaws; /* owed to the app by earlier jobs */
     struct error unwound;       /* of an earlier attempt, what was owed: OK, or why it still is */
+    struct cancel *cancel;      /* what asks the work to end */
     struct lease *lease;
     struct job_log log;
     struct work_result result;
