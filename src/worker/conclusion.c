@@ -9,7 +9,6 @@
 #include "worker/worker.h"
 
 #include <sys/random.h>
-#include <time.h>
 
 enum { FINISH_RETRY_MS = 250 };
 
@@ -44,13 +43,13 @@ static enum status say_once(struct run *run, const struct store_finish *finish, 
         run->kind->first_state == BACKUP_DISCOVERING && finish->outcome == STORE_OUTCOME_COMPLETED;
     if (announce && lease_announce_running(run->lease, err) != STATUS_OK)
         return err->status;
-    enum status status = store_job_finish(run->store, &run->job, finish, err);
+    enum status status = run->system->job_finish(run->store, &run->job, finish, err);
     if (!announce || status != STATUS_CONFLICT)
         return status;
     /* A Redis that was killed may have lost the end of its log, and with it that the job runs. */
     if (lease_announce_again(run->lease, err) != STATUS_OK)
         return err->status;
-    return store_job_finish(run->store, &run->job, finish, err);
+    return run->system->job_finish(run->store, &run->job, finish, err);
 }
 
 /* An unreachable Redis is asked again for as long as the claim lasts. Unsure whether an attempt
@@ -60,9 +59,9 @@ static enum status say(struct run *run, const struct store_finish *finish, struc
     int64_t deadline_ms = lease_end_ms(run->lease);
     for (;;) {
         enum status status = say_once(run, finish, err);
-        if (!status_is_transient(status) || clock_left_ms(deadline_ms) == 0)
+        if (!status_is_transient(status) || run->system->now_ms() >= deadline_ms)
             return status;
-        (void)nanosleep(&(struct timespec){.tv_nsec = FINISH_RETRY_MS * 1000000L}, NULL);
+        run->system->pause(FINISH_RETRY_MS);
     }
 }
 
@@ -99,6 +98,12 @@ static const char *reason_of(const struct run *run, enum outcome outcome, const 
     return lease_gave_up(run->lease) ? "Redis was away for too long" : "the worker stopped";
 }
 
+static void give_up(const struct run *run)
+{
+    if (run->kind->give_up != NULL)
+        run->kind->give_up(&run->node.directories, &run->job);
+}
+
 int conclude(struct run *run, enum status status, const struct error *cause)
 {
     lease_stop(run->lease); /* from here on the connection is ours */
@@ -128,7 +133,7 @@ int conclude(struct run *run, enum status status, const struct error *cause)
         detail_add_error(run->result.state_details, stage[0] == '\0' ? "start" : stage, cause);
     }
     if (outcome == OUTCOME_FAILED || outcome == OUTCOME_CANCELED)
-        kind_give_up(&run->node.directories, &run->job);
+        give_up(run);
     const struct store_finish finish = {
         .outcome = outcome_to_store(outcome),
         .delay_ms = delay_ms,

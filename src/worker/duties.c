@@ -58,8 +58,7 @@ enum status supervisor_heartbeat(struct supervisor *supervisor, struct error *er
     return status;
 }
 
-static enum status start_claimed(struct supervisor *supervisor, struct slot *slot,
-                                 const struct job *job)
+static void start_claimed(struct supervisor *supervisor, struct slot *slot, const struct job *job)
 {
     struct error err = {0};
     slot->job = *job;
@@ -74,13 +73,12 @@ static enum status start_claimed(struct supervisor *supervisor, struct slot *slo
         slot->watch = (struct stall_watch){.bytes = -1, .moved_ms = supervisor->system->now_ms()};
         log_event(LOG_LEVEL_INFO, EVENT_JOB_CLAIMED, JOB_FIELDS(job),
                   LOG_NUMBER("epoch", job->epoch), LOG_NUMBER("pid", slot->pid));
-        return STATUS_OK;
+        return;
     }
     fd_closep(&slot->group);
     slot->phase = SLOT_TELLING;
     slot->exit = (struct job_exit){.kind = JOB_EXIT_RETURNS};
     (void)snprintf(slot->exit.evidence, sizeof(slot->exit.evidence), "%.150s", err.text);
-    return STATUS_OK;
 }
 
 /* Redis knows when maintenance is due; this only asks it to look. */
@@ -125,8 +123,7 @@ enum status supervisor_claim(struct supervisor *supervisor, struct error *err)
             return err->status;
         if (!found)
             break;
-        if (start_claimed(supervisor, slot, &job) != STATUS_OK)
-            return err->status;
+        start_claimed(supervisor, slot, &job);
     }
     supervisor->pulse.claimed_ms = supervisor->system->now_ms();
     return STATUS_OK;

@@ -72,7 +72,7 @@ static enum status fetch(struct run *run, const char *job, int64_t epoch, struct
 static enum status start_lease(struct run *run, struct error *err)
 {
     const struct lease_options options = {
-        .system = &worker_system,
+        .system = run->system,
         .store = run->store,
         .job = &run->job,
         .lease_ms = run->node.config->worker.lease_ms,
@@ -204,8 +204,11 @@ int worker_run_job(const char *config_path, const char *job, int64_t epoch, int 
     if (cancel_init(&cancel, &err) != STATUS_OK || signals_to_cancel(&cancel, &err) != STATUS_OK)
         return exit_before_work(&err, "job process not ready");
 
-    struct run run = {
-        .config_path = config_path, .lock = JOB_LOCK_NONE, .cancel = &cancel, .keys = keys};
+    struct run run = {.system = &worker_system,
+                      .config_path = config_path,
+                      .lock = JOB_LOCK_NONE,
+                      .cancel = &cancel,
+                      .keys = keys};
     if (keys >= 0)
         (void)fcntl(keys, F_SETFD, FD_CLOEXEC); /* no hook inherits it */
     if (node_config_load(config_path, &run.node, &err) != STATUS_OK) {

@@ -14,8 +14,10 @@
 #include "node_config.h"
 #include "pending_thaws.h"
 #include "store/blocking.h"
+#include "system.h"
 
 struct run {
+    const struct worker_system *system;
     const char *config_path;
     struct node_config node;
     struct store *store; /* the lease's, from lease_start() to lease_stop() */

@@ -1,9 +1,16 @@
 #include "system.h"
 
 #include <errno.h>
+#include <time.h>
+
+static void pause_ms(int64_t ms)
+{
+    (void)nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
+}
 
 const struct worker_system worker_system = {
     .now_ms = clock_mono_ms,
+    .pause = pause_ms,
     .fork = fork,
     .kill = kill,
     .waitpid = waitpid,

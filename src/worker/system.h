@@ -21,6 +21,7 @@
 
 struct worker_system {
     __typeof__(clock_mono_ms) *now_ms;
+    void (*pause)(int64_t ms); /* waits so long */
     __typeof__(fork) *fork;
     __typeof__(kill) *kill;
     __typeof__(waitpid) *waitpid;

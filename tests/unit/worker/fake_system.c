@@ -159,7 +159,11 @@ static enum status finish(struct store *store, const struct job *job,
     fake.finishes++;
     fake.finished_as = how->outcome;
     fake.finish_delay_ms = how->delay_ms;
+    fake.finish_progress = how->progress;
     (void)snprintf(fake.evidence, sizeof(fake.evidence), "%s", how->reason);
+    if (fake.finish_failure != STATUS_OK &&
+        (fake.finish_failures == 0 || fake.finishes <= fake.finish_failures))
+        return FAIL(err, fake.finish_failure, "as the test wants it");
     return answer(err);
 }
 
@@ -204,8 +208,14 @@ static enum status queue_maintenance(struct store *store, const char *node,
     return answer(err);
 }
 
+static void pass_time(int64_t ms)
+{
+    fake.now_ms += ms;
+}
+
 const struct worker_system fake_system = {
     .now_ms = now,
+    .pause = pass_time,
     .fork = start_process,
     .kill = send_signal,
     .waitpid = reap,

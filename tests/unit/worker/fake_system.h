@@ -47,7 +47,10 @@ struct fake_system_state {
     int64_t heartbeat_running; /* what the last heartbeat said */
 
     int finishes, deaths;
+    enum status finish_failure; /* of a finish, finish_failures times; 0: always */
+    int finish_failures;
     enum store_outcome finished_as;
+    struct store_progress finish_progress; /* its texts and arrays are gone */
     int64_t finish_delay_ms;
     char evidence[600]; /* of the last finish or death */
     enum store_verdict verdict;

@@ -165,6 +165,7 @@ Test(renewal, goes_on_while_redis_is_away_for_less_than_the_lease)
     fake.failure = STATUS_OK;
     cr_assert(eq(int, (int)send(), STATUS_OK));
     cr_assert(eq(i64, renewal_end_ms(&renewal), fake.now_ms + LEASE_MS));
+    cr_assert(le(i64, renewal_due_ms(&renewal, false, true), fake.now_ms), "all is as before");
 }
 
 Test(renewal, asks_an_absent_redis_calmly_whatever_the_news)
