@@ -14,7 +14,7 @@ function Admin.note(job, actor, why)
     return { job = job.id, epoch = job.epoch, who = actor, why = why }
 end
 
--- A job by its own id, or by that of its backup or task.
+-- Finds a job by its own id, or by that of its backup or task.
 function Admin.find_job(id)
     local record = Subject.locate(id)
     local job = Jobs.load(id) or (record and Jobs.of(record))
@@ -24,7 +24,7 @@ function Admin.find_job(id)
     return job
 end
 
--- For what stays in its state: somebody has had a hand in it. record: nil when it is gone.
+-- Tells the journal that somebody has moved a job whose subject stays in its state. record: nil when it is gone.
 function Admin.journal_for(job, record, note)
     local state = record and record.state or ""
     Journal.write({ backup = record and Subject.of_job(job).told(record, "") or Backups.kinds[job.kind] and job.subject,
@@ -34,7 +34,7 @@ end
 
 -- Tried again ---------------------------------------------------------------------------------------------------------
 
--- What a job forgets when it begins anew; its epoch and its attempts go on counting.
+-- The fields with which a job begins anew; its epoch and its attempts go on counting.
 function Admin.fresh(job, why)
     return { kills = "0", failures = "0", deadline_ms = "0", cancel = "0", cancel_who = "", cancel_why = "",
         reason = why, node = Apps.node_of(job.app, job.node) }
@@ -116,8 +116,8 @@ function Admin.REQUEUE.delayed(job, actor, why)
     return string.format("job %s is in the queue of node %s", job.id, job.node)
 end
 
--- As if its worker had handed it back, but in the name of who asks. Its epoch is stale from here on: a job that is not
--- claimed has no writer.
+-- Takes a job back as if its worker had released it, but in the name of who asks. Its epoch is stale from here on: a job
+-- that is not claimed has no writer.
 function Admin.REQUEUE.claimed(job, actor, why, force)
     local subject = Subject.of_job(job)
     local record = subject:load(job.subject)
@@ -183,7 +183,7 @@ function Admin.each_named(kind, see)
     end
 end
 
--- By name or id; two accounts may have an app of the same name.
+-- Finds a node, app or bucket by its name or id. Two accounts may have an app of the same name.
 function Admin.find_named(kind, name)
     if kind == "node" then
         Nodes.require(name)
@@ -217,7 +217,7 @@ Call.define("pause", function(args)
     return string.format("%s %s is paused: what runs goes on, and nothing begins", kind, found.name)
 end)
 
--- By the id or the name it had then: what is paused may be defined no more.
+-- Finds a pause by the id or the name that was paused: what had it then may be defined no more.
 function Admin.find_pause(kind, name)
     local found = {}
     for _, pause in ipairs(Pauses.all()) do

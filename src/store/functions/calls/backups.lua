@@ -28,8 +28,8 @@ Call.define("backup_get", function(args)
     return record
 end)
 
--- Of one whose record is at hand already: what there is to add to its reasons, "" for nothing or when it does not wait
--- any more.
+-- For callers that have the record at hand already: a reason to add to those in it, "" when there is none or the backup
+-- does not wait any more.
 Call.define("backup_wait", function(args)
     local id = args.backup
     local known = redis.call("HMGET", Keys.backup(id), "state", "app", "job", "node", "bucket",
@@ -49,7 +49,7 @@ would pass over one for each that has gone.
 ]]
 local Pages = {}
 
--- As Redis orders the members of one score. Lua's own < follows the locale of the server.
+-- Is x before y among members of one score, as Redis orders them? Lua's own < follows the locale of the server.
 function Pages.is_text_before(x, y)
     for i = 1, math.min(#x, #y) do
         local of_x, of_y = x:byte(i), y:byte(i)
@@ -71,7 +71,7 @@ function Pages.score_text(score)
     return string.format("%.17g", score)
 end
 
--- nil: the beginning.
+-- The place that a cursor stands for; nil is the beginning.
 function Pages.read_cursor(text)
     if text == "" then
         return nil
@@ -125,7 +125,7 @@ function Pages.read(keys, cursor, count)
     return members, last and Pages.score_text(last.score) .. ":" .. last.member or ""
 end
 
--- Where the ids of these backups are, by creation time.
+-- The keys that have the ids of these backups by creation time.
 function Pages.keys_of(account, app)
     if app ~= "" then
         Apps.find(account, app)

@@ -12,7 +12,7 @@ function Claim.drop_leftover(id, job, node)
     redis.call("ZREM", Keys.queue(node), id)
 end
 
--- known remembers which apps and buckets are paused, which apps have a claimed job, and which buckets have as many as
+-- Does its app or its bucket keep a job waiting? known remembers which apps and buckets are paused, which apps have a claimed job, and which buckets have as many as
 -- they may.
 function Claim.is_kept_waiting(job, known)
     if known[job.app] == nil then
@@ -108,7 +108,8 @@ Call.define("job_died", function(args)
     if not job or job.state ~= "claimed" or tonumber(job.epoch) ~= args.epoch then
         return "none"
     end
-    return Subject.of_job(job):bury(job, { evidence = args.evidence, kills_max = args.kills_max, delay_ms = args.delay_ms })
+    return Subject.of_job(job):bury(job,
+        { evidence = args.evidence, kills_max = args.kills_max, delay_ms = args.delay_ms })
 end)
 
 Call.define("sweep", function(args)

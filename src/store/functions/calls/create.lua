@@ -2,7 +2,7 @@
 
 local Create = {}
 
--- Who has this name, id or job: somebody in Redis, or another request of this call.
+-- The backup that has this name: one in Redis, or another request of this call.
 function Create.name_holder(app, name, taken)
     return taken[app .. name] or redis.call("HGET", Keys.names(app), name)
 end
@@ -45,13 +45,13 @@ function Create.check_app_has_none(app, taken)
     end
 end
 
--- Of a request that is not refused; the others of the call are to see it.
+-- Notes what a request takes, so that the others of the call see it.
 function Create.take(request, taken)
     local id = request.id
     taken[request.app .. request.name], taken[id], taken[request.job], taken[request.app] = id, id, id, id
 end
 
--- What a backup takes from its app.
+-- The fields of an app that a new backup needs.
 function Create.find_app(request)
     local account, name, node, concurrent_backups = unpack(redis.call("HMGET", Keys.app(request.app), "account", "name",
         "node", "concurrent_backups"))
@@ -85,7 +85,7 @@ function Create.complete(request, call)
     return request
 end
 
--- What its caller cannot know of a backup that begins; he has said the rest himself.
+-- What the caller of a create cannot know of the backup; everything else comes from the request.
 function Create.assigned_to(backup)
     return { "name", backup.name, "bucket", backup.bucket, "app_name", backup.app_name, "node", backup.node,
         "created_ms", backup.created_ms }

@@ -43,7 +43,8 @@ function Apps.read(list)
     return apps
 end
 
--- The app has come from another host, or is defined again: what waits elsewhere would wait for ever.
+-- Moves the job of a record to another node. Its app has come from another host or is defined again, and what waits
+-- elsewhere would wait for ever.
 function Apps.move_waiting(key, to)
     local job = Jobs.load(redis.call("HGET", key, "job") or "")
     if not job or job.node == to or (job.state ~= "queued" and job.state ~= "delayed") then

@@ -75,7 +75,7 @@ Call.define("task_create", function(args)
     return redis.call("HGETALL", Keys.task(request.id))
 end)
 
--- As callers see it: with what it waits for, which is true only now.
+-- Adds to a task what it waits for, for callers. That is true only now, so it is not stored.
 function Tasks.visible(task, now)
     if task.state == "pending" then
         task.state_unready = Reasons.with_reason(task.state_unready, Waiting.added(task, now))
@@ -178,7 +178,7 @@ Call.define("verify_report", function(args)
     return Call.DONE
 end)
 
--- One entry of a report, checked; the record that it stands for is new.
+-- Checks one entry of a report, and makes a new record of it.
 function Tasks.read_entry(entry)
     local fields = Args.of(type(entry) == "table" and { tostring(entry.backup or ""),
         tostring(entry.name or ""), tostring(entry.snapshot or ""), Text.int(tonumber(entry.taken_ms) or -1),

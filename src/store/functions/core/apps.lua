@@ -14,7 +14,7 @@ function Apps.find(account, id)
     return app
 end
 
--- As callers see it: an app whose node has no living worker is unavailable.
+-- Makes of an app what callers see: one whose node has no living worker is unavailable.
 function Apps.visible(app, now)
     if not Nodes.is_alive(app.node, now) then
         app.state = "unavailable"
@@ -22,7 +22,7 @@ function Apps.visible(app, now)
     return app
 end
 
--- The node of an app today; of one that is no longer defined, what it was.
+-- The node of an app today, or `otherwise` when the app is no longer defined.
 function Apps.node_of(app, otherwise)
     return redis.call("HGET", Keys.app(app), "node") or otherwise
 end

@@ -27,7 +27,7 @@ function Args:some_text(name, max)
     return text
 end
 
--- What is not printable is replaced.
+-- A text in which everything that is not printable is replaced.
 function Args:line(name, max)
     return Text.clean(self:text(name, max), max)
 end
@@ -36,7 +36,7 @@ function Args:some_line(name, max)
     return Text.clean(self:some_text(name, max), max)
 end
 
--- For people; what is too long is cut.
+-- A reason for people; one that is too long is cut.
 function Args:sentence(name)
     return Text.clean(self:text(name, Limits.SENTENCE_MAX), Limits.REASON_MAX)
 end

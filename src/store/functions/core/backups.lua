@@ -2,7 +2,7 @@
 
 local Backups = Subject.define("backup", {
     key = Keys.backup, unknown = "UNKNOWN_BACKUP", canceled = "Backup canceled", name_field = "name",
-    -- What a record does not say; it makes the many that wait or are done small and quick to write.
+    -- Fields that a record need not have. That makes the many that wait or are done small and quick to write.
     defaults = { __index = {
         labels = "[]", snapshot = "", schedule = "", hook_state = "", state_unready = "[]", state_details = "[]",
         hook_state_details = "[]", taken_ms = "0", bytes_total = "-1", bytes_done = "-1", percent_done = "0",
@@ -14,13 +14,13 @@ function Backups.noun()
     return "backup"
 end
 
--- What a job does with it.
+-- What a job does with a backup, for sentences.
 function Backups.work(job)
     local names = redis.call("HMGET", Keys.backup(job.subject), "name", "app_name")
     return string.format("%s %s of app %s", Facts.kinds[job.kind].title, names[1] or job.subject, names[2] or job.app)
 end
 
--- Why others of its app wait meanwhile.
+-- Why other jobs of the app wait while a job works on this backup.
 function Backups.busy(_, id)
     return string.format("waiting for backup %s of the same app", redis.call("HGET", Keys.backup(id), "name") or id)
 end
@@ -49,7 +49,7 @@ function Backups.forget(backup)
     end
 end
 
--- What there is to write down of a backup that begins; the rest is in Backups.defaults. Flat, as Redis takes it.
+-- The fields of a backup that begins, flat, as Redis takes them. All others are in Backups.defaults.
 function Backups.new_record(backup)
     local record = {
         "id", backup.id, "account", backup.account, "app", backup.app, "app_name", backup.app_name, "name", backup.name,
@@ -143,9 +143,9 @@ function Backups.failure(job, backup, why, changes)
     return Jobs.event(job, "failed")
 end
 
--- A backup that is being deleted is not tried again: what it may have left in the bucket is the business of a delete job.
--- One that says that it leaves no data is believed, but not for an earlier attempt: that may have committed its snapshot
--- and died before it told.
+-- A backup that is being deleted is not tried again: what it may have left in the bucket is removed by a delete job. An
+-- attempt that ends for good says that it leaves no data, but it does not speak for an earlier attempt, which may have
+-- committed its snapshot and died before it told.
 function Backups.yields(job, backup, event)
     return backup.state == "deleting" and job.kind == "backup" and (event == "requeue" or tonumber(job.attempt) > 1)
 end
@@ -166,13 +166,13 @@ function Backups.settle(job, backup, event)
     end
 end
 
--- A delete that was in quarantine.
+-- A backup whose delete job leaves the quarantine is being deleted again.
 function Backups.release(backup, note)
     Tasks.refuse_delete(backup)
     Backups:transition(backup, "delete", note, { state_unready = "[]" })
 end
 
--- Those of an app that wait, or are being deleted.
+-- Shows the backups of an app that wait or are being deleted.
 function Backups.each_waiting(app, see)
     for _, state in ipairs({ "pending", "deleting" }) do
         for _, id in ipairs(redis.call("ZINTER", 2, Keys.state(state), Keys.backups(app))) do

@@ -7,7 +7,7 @@ function Call.refuse(code, text, ...)
     error({ refusal = code .. " " .. string.format(text, ...) })
 end
 
--- True and the result, or false and an error reply if it was refused.
+-- Runs the body. Returns true and its result, or false and an error reply when it was refused.
 function Call.attempt(body, ...)
     local ok, result = pcall(body, ...)
     if ok then

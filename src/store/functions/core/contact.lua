@@ -11,7 +11,7 @@ renewed, or told how its job has ended.
 ]]
 local Contact = { BREAK_MS = 5000 } -- between two heartbeats, which come every 2 s: Redis or the node was away
 
--- What the record of a node gets when it is heard.
+-- The fields that the record of a node gets when the node is heard.
 function Contact.note(node, now)
     local last = redis.call("HGET", Keys.node(node), "heartbeat_ms")
     local changes = { heartbeat_ms = Text.int(now) }
@@ -22,12 +22,12 @@ function Contact.note(node, now)
     return changes
 end
 
--- Since when a node has been heard without a break.
+-- The time since which a node has been heard without a break.
 function Contact.since(node)
     return math.max(tonumber(node.started_ms or "0"), tonumber(node.back_ms or "0"))
 end
 
--- Was Redis there all the time? Some node has been heard.
+-- Was Redis there all the time? It was if some node has been heard.
 function Contact.has_witness(now)
     for _, name in ipairs(redis.call("ZRANGEBYSCORE", Keys.NODES, Text.int(now - Contact.BREAK_MS), "+inf")) do
         local node = Hash.read(Keys.node(name))
@@ -38,7 +38,7 @@ function Contact.has_witness(now)
     return false
 end
 
--- Of a job whose lease has ended, what has become of its worker: "dead", "alive", or nil while that cannot be told.
+-- What has become of the worker of a job whose lease has ended: "dead", "alive", or nil while that cannot be told.
 function Contact.judge(job, now)
     local node = Hash.read(Keys.node(job.node)) or {}
     local last = tonumber(node.heartbeat_ms or "0")

@@ -13,7 +13,7 @@ function Jobs.load(id)
     return Hash.read(Keys.job(id), Jobs.DEFAULTS)
 end
 
--- What this outcome of a job does to its subject.
+-- The event of the subject that an outcome of this job stands for.
 function Jobs.event(job, outcome)
     return Facts.kinds[job.kind].outcomes[outcome]
 end
@@ -139,7 +139,7 @@ function Jobs.cancel_note(job, otherwise)
     return { job = job.id, epoch = job.epoch, who = job.cancel_who ~= "" and job.cancel_who or job.worker, why = why }
 end
 
--- A claimed job: its worker learns it with its next renewal. The first who asks counts.
+-- Asks the worker of a claimed job to stop, which learns it with its next renewal. The first who asks counts.
 function Jobs.ask_to_stop(job, actor, why)
     if job.cancel ~= "1" then
         job.cancel, job.cancel_who, job.cancel_why = "1", actor, why
@@ -147,7 +147,7 @@ function Jobs.ask_to_stop(job, actor, why)
     end
 end
 
--- Has it taken longer than a job of its node may, counted from its first claim?
+-- Has the job taken longer than a job of its node may, counted from its first claim?
 function Jobs.is_late(job, now)
     local deadline = tonumber(job.deadline_ms)
     return deadline > 0 and now > deadline
@@ -157,7 +157,7 @@ function Jobs.late_why(job, why)
     return string.format("not done by %s, the deadline of its job: %s", Time.text(job.deadline_ms), why)
 end
 
--- What a worker hears about its claim.
+-- The answer to a worker that renews its claim.
 function Jobs.answer(job, now)
     if job.cancel == "1" then
         return "cancel"

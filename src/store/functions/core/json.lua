@@ -15,7 +15,7 @@ function Json.text(value)
     return type(value) == "boolean" and tostring(value) or cjson.encode(value)
 end
 
--- fields: { name, value } each, in their order.
+-- An object of these fields, each { name, value }, in their order.
 function Json.object(fields)
     local parts = {}
     for _, field in ipairs(fields) do

@@ -1,6 +1,6 @@
 -- What holds everywhere ------------------------------------------------------------------------------------------------
 
--- Of the library as a whole.
+-- Facts about the library as a whole.
 local Library = {
     VERSION = "@VERSION@", -- becomes a hash of this text when a program loads it
     SCHEMA = "1",

@@ -16,7 +16,7 @@ function Pauses.read(field, text)
     return pause
 end
 
--- All of them, in the order of their names.
+-- All pauses, in the order of their names.
 function Pauses.all()
     local flat, pauses = redis.call("HGETALL", Keys.PAUSED), {}
     for i = 1, #flat, 2 do
@@ -28,7 +28,7 @@ function Pauses.all()
     return pauses
 end
 
--- Those that hold back a job, or the subject of one: node, app and bucket of it.
+-- The pauses that hold back a job or the subject of one: those of its node, its app and its bucket.
 function Pauses.of(job)
     local fields = { "node:" .. job.node, "app:" .. job.app, "bucket:" .. job.bucket }
     local pauses = {}
@@ -45,7 +45,7 @@ function Pauses.sentence(pause)
         pause.reason ~= "" and ": " .. pause.reason or "")
 end
 
--- Why a job is held back by a person; "" when it is not.
+-- The sentence that tells why a person holds back a job; "" when nobody does.
 function Pauses.reason(job)
     local pause = Pauses.of(job)[1]
     return pause and Pauses.sentence(pause) or ""

@@ -9,15 +9,15 @@ function Progress.percent(done, total)
     return math.min(99, math.floor(100 * done / total))
 end
 
--- The fields of the backup that a report changes: done never falls, total is never below it.
-function Progress.changes(backup, report)
-    local old_done, old_total = tonumber(backup.bytes_done), tonumber(backup.bytes_total)
+-- The fields of a record that a report changes: done never falls, total is never below it.
+function Progress.changes(record, report)
+    local old_done, old_total = tonumber(record.bytes_done), tonumber(record.bytes_total)
     local done = math.max(old_done, report.bytes_done or -1)
     local total = math.max(report.bytes_total or old_total, done)
     local wanted = {
-        taken_ms = report.taken_ms and Text.int(report.taken_ms), snapshot = report.snapshot, repository_snapshot = report.repository_snapshot,
-        hook_state = report.hook_state, hook_state_details = report.hook_state_details,
-        state_details = report.state_details,
+        taken_ms = report.taken_ms and Text.int(report.taken_ms), snapshot = report.snapshot,
+        repository_snapshot = report.repository_snapshot, hook_state = report.hook_state,
+        hook_state_details = report.hook_state_details, state_details = report.state_details,
     }
     if total >= 0 then -- from here on the record shows its progress, also while it is 0
         wanted.bytes_done, wanted.bytes_total = Text.int(done), Text.int(total)
@@ -25,7 +25,7 @@ function Progress.changes(backup, report)
     end
     local changes = {}
     for field, value in pairs(wanted) do
-        if rawget(backup, field) ~= value then
+        if rawget(record, field) ~= value then
             changes[field] = value
         end
     end

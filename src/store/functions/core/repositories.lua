@@ -24,8 +24,8 @@ function Repositories.on_completed(backup)
     Repositories.on_backup(backup.app)
 end
 
--- An app that was defined nowhere, and so had no record, may have a restore; and its repositories have dropped out of
--- verified: (Repositories.queue_due()): they are as after a first backup.
+-- An app that was defined nowhere, and so had no record, may be restored meanwhile. Its repositories have dropped out of the
+-- zset of those that are verified, see Repositories.queue_due(); now they are due as after a first backup.
 function Repositories.on_defined(app, node, now)
     Tasks.each_active(app, Tasks.mark_restoring)
     for _, id in ipairs(redis.call("ZRANGE", Keys.backups(app), 0, -1)) do
@@ -63,7 +63,7 @@ function Repositories.queue_due(set, node, members, kind, is_due, sample)
     return queued
 end
 
--- The details of a bucket: what its worker has found when it looked, and what verifications have.
+-- The details of a bucket: what its worker has found when it looked, and what verifications have found.
 function Repositories.bucket_details(bucket)
     local details = bucket.probe_details or "[]"
     if bucket.verify_ms then
@@ -78,7 +78,7 @@ function Repositories.bucket_details(bucket)
     return details
 end
 
--- damage: "" when what was read is sound.
+-- Writes down how a verification has ended. damage: "" when what was read is sound.
 function Repositories.note_verified(task, damage)
     local key = Keys.bucket(task.bucket)
     local damaged = Keys.damaged(task.bucket)

@@ -120,7 +120,7 @@ function Subject:allows(record, event)
     return events and events[event]
 end
 
--- To be called before the first write.
+-- Refuses an event for which the record is in no state. It is called before the first write.
 function Subject:require_event(record, event)
     if not self:allows(record, event) then
         Call.refuse("ILLEGAL_TRANSITION", "%s %s: cannot %s while %s", self.noun(record), record.id, event, record.state)
@@ -146,7 +146,7 @@ end
 
 -- Claims that go on ---------------------------------------------------------------------------------------------------
 
--- Is this queued job still what its record waits for?
+-- Does the record of this queued job still wait for it?
 function Subject:is_wanted(job)
     local record = self:load(job.subject)
     return record ~= nil and record.job == job.id and record.state == (self.waits_in and self.waits_in(job) or "pending")
@@ -204,8 +204,8 @@ function Subject.is_left(subject, job, record, event)
     return subject.yields ~= nil and subject.yields(job, record, event)
 end
 
--- Back to the queue, at once or at a time; after its deadline a job is not tried again. end_of_try: why, unready,
--- delay_ms, kills and perhaps failures.
+-- Puts the job back into its queue, at once or at a time; after its deadline a job is not tried again. end_of_try: why,
+-- unready, delay_ms, kills and perhaps failures.
 function Subject:requeue(job, record, end_of_try, changes)
     local now, why, is_left = Time.now_ms(), end_of_try.why, Subject.is_left(self, job, record, "requeue")
     if is_left then
@@ -228,7 +228,7 @@ function Subject:requeue(job, record, end_of_try, changes)
     end
 end
 
--- Somebody has asked for this end. job: nil when there is none any more.
+-- Ends a record because somebody has asked for that. job: its job, or nil when there is none any more.
 function Subject:cancel(record, job, note, changes)
     changes.state_unready = Reasons.of(note.why)
     changes.state_details = Reasons.with_detail(changes.state_details or record.state_details, "canceled", self.canceled,
@@ -239,7 +239,7 @@ function Subject:cancel(record, job, note, changes)
     end
 end
 
--- Asked to stop, it ends there, whatever made its worker stop; unless a successor does that.
+-- A job that was asked to stop ends there, whatever made its worker stop, unless a successor does that.
 function Subject.is_to_end(subject, job, record)
     return job.cancel == "1" and Jobs.event(job, "canceled") == "cancel"
         and not Subject.is_left(subject, job, record, "requeue")
@@ -286,7 +286,7 @@ function Subject.OUTCOMES.retry(subject, job, record, finish, changes)
     }, changes)
 end
 
--- Through no fault of its own: it does not count as a failure.
+-- The job comes back through no fault of its own, so that does not count as a failure.
 function Subject.OUTCOMES.released(subject, job, record, finish, changes)
     local why = finish.reason ~= "" and finish.reason or "the worker stopped"
     subject:requeue(job, record, { why = why, delay_ms = finish.delay_ms, kills = job.kills,
@@ -326,8 +326,8 @@ function Subject.quarantine(subject, job, record, death)
     Jobs.move(job, "quarantined", Text.int(Time.now_ms()), { reason = Text.clean(why, Limits.REASON_MAX), kills = kills })
 end
 
--- A claimed job without its worker. Returns "retry", "quarantined", "canceled" if that had been asked for, "failed" after
--- its deadline, or "none" if there was nothing left to do.
+-- Ends the claim of a job whose worker is gone. Returns "retry", "quarantined", "canceled" if that had been asked for,
+-- "failed" after its deadline, or "none" if there was nothing left to do.
 function Subject:bury(job, death)
     local record = self:load(job.subject)
     local again = death.spared or Subject.kills_after(job, death) < death.kills_max

@@ -25,13 +25,13 @@ function Tasks.describe(task)
         task.target == "" and "in place" or "to " .. task.target)
 end
 
--- What a job does with it.
+-- What a job does with a task, for sentences.
 function Tasks.work(job)
     local task = Tasks:load(job.subject)
     return task and Tasks.describe(task) or job.kind .. " " .. job.subject
 end
 
--- Why others of its app wait meanwhile.
+-- Why other jobs of the app wait while a job works on this task.
 function Tasks.busy(kind)
     return string.format("waiting for a %s of the same app", kind)
 end
@@ -58,7 +58,7 @@ function Tasks.on_begin(task)
     Tasks.mark_restoring(task)
 end
 
--- One that has ended is kept for a while, and has done something to its app or repository.
+-- A task that has ended is kept for a while. Its app or its repository is told how it has ended.
 function Tasks.on_end(task, now)
     redis.call("SREM", Keys.active_tasks(task.app), task.id)
     redis.call("EXPIRE", Keys.task(task.id), Tasks.KEPT_S)
@@ -92,7 +92,7 @@ function Tasks.moved(task, _, to, event, now)
     end
 end
 
--- Each waiting or running task of an app.
+-- Shows each waiting or running task of an app.
 function Tasks.each_active(app, see)
     for _, id in ipairs(redis.call("SMEMBERS", Keys.active_tasks(app))) do
         local task = Tasks:load(id)
@@ -113,7 +113,7 @@ function Tasks.refuse_delete(backup)
     end)
 end
 
--- Ids of those that have expired go from the front of the list.
+-- Puts a task into the list of its app. Ids of tasks that have expired go from the front of that list.
 function Tasks.index(task)
     local list = Keys.tasks(task.app)
     for _, id in ipairs(redis.call("ZRANGE", list, 0, 9)) do
@@ -138,7 +138,7 @@ function Tasks.queue(task, node, why)
     return record
 end
 
--- Is one of this kind on its way for this repository?
+-- Does a task of this kind wait or run for this repository?
 function Tasks.is_active(kind, bucket, app)
     local found = false
     Tasks.each_active(app, function(task)
@@ -147,7 +147,7 @@ function Tasks.is_active(kind, bucket, app)
     return found
 end
 
--- Those of an app that wait are among its active ones.
+-- Shows the tasks of an app that may wait: those that are active.
 function Tasks.each_waiting(app, see)
     Tasks.each_active(app, function(task)
         see(task.id)

@@ -17,7 +17,7 @@ function Text.character_shape(first)
     return length, low, high
 end
 
--- What a terminal would obey: C1 controls, and what turns the direction of writing.
+-- Is it a character that a terminal would obey: a C1 control, or one that turns the direction of writing?
 function Text.is_control(character)
     return character:find("^\194[\128-\159]$") or character:find("^\226\128[\170-\174]$")
         or character:find("^\226\129[\166-\169]$")
@@ -34,7 +34,8 @@ function Text.character_at(text, at)
     return whole and not Text.is_control(character) and character or nil
 end
 
--- Text of at most max bytes, fit for JSON: what is not a character becomes '?', what is not printable a space.
+-- Makes a text of at most max bytes that is fit for JSON: what is not a character becomes '?', what is not printable
+-- becomes a space.
 function Text.clean(text, max)
     if #text <= max and text:find("^[ -~]*$") then
         return text

@@ -2,7 +2,7 @@
 
 local Waiting = {}
 
--- Why a backup that looks idle is not running: true only now, so it is not stored.
+-- The reason why a backup that looks idle is not running. It is true only now, so it is not stored.
 function Waiting.reason(backup, now)
     local busy, subject, kind = Jobs.busy(backup.app)
     if busy and busy == backup.job then
@@ -25,8 +25,8 @@ function Waiting.reason(backup, now)
     return Buckets.wait(backup.bucket)
 end
 
--- What there is to add to the reasons that are written in a pending record: whatever it waits for when there are none,
--- and who holds it back in any case.
+-- A reason to add to those that are written in a pending record: whatever it waits for when none is written, and who holds
+-- it back in any case.
 function Waiting.added(record, now)
     if (record.state_unready or "[]") == "[]" then
         return Waiting.reason(record, now)

@@ -17,7 +17,7 @@ function Explain.node(say, name, now)
     end
 end
 
--- Those that the next claims look at before this one.
+-- Tells which jobs the next claims look at before this one.
 function Explain.ahead(say, queue, place)
     local ids = redis.call("ZRANGE", queue, 0, math.min(place, Explain.AHEAD_MAX) - 1)
     local works = {}

@@ -6,7 +6,7 @@ account only: these are for who looks after all of it.
 ]]
 local Reports = { ROWS_MAX = 1000, PER_STATE_MAX = 100, JOURNAL_PAGE = 2000, OUTCOMES_MAX = 10 }
 
--- say() collects lines.
+-- A list, and the function say() that adds lines to it.
 function Reports.lines()
     local lines = {}
     return lines, function(text, ...)
@@ -43,7 +43,7 @@ end)
 
 -- Jobs ----------------------------------------------------------------------------------------------------------------
 
--- What a job waits for, in a few words; "" when nothing is in its way.
+-- Says in a few words what a job waits for; "" when nothing is in its way.
 function Reports.wait_of(job, now)
     if job.state == "claimed" then
         if job.cancel == "1" then
@@ -92,7 +92,7 @@ function Reports.row_line(row)
         row.wait ~= "" and "  " .. row.wait or "")
 end
 
--- Those of a zset, of one node or of all, in its order; at most as many as there is still room for.
+-- Adds the jobs of a zset in its order, of one node or of all; at most as many as there is still room for.
 function Reports.add_rows(rows, zset, node, now, is_numbered)
     local ids = redis.call("ZRANGE", zset, 0, -1)
     for i, id in ipairs(ids) do
@@ -216,13 +216,13 @@ function Reports.failing_buckets()
     return failing
 end
 
--- Does a backup's end say something of its app? Not one that somebody wanted.
+-- Does the end of this backup say something about its app? One that somebody wanted does not.
 function Reports.is_outcome(backup)
     return backup and (backup.state == "completed"
         or backup.state == "failed" and not backup.state_details:find("/canceled\"", 1, true))
 end
 
--- Of the newest backups of an app the one that has ended last; nil: none of them has.
+-- The backup that has ended last among the newest of an app; nil when none of them has ended.
 function Reports.last_outcome(app)
     local last
     for _, id in ipairs(redis.call("ZREVRANGE", Keys.backups(app), 0, Reports.OUTCOMES_MAX - 1)) do
@@ -259,7 +259,7 @@ function Reports.failing_apps()
     return failing
 end
 
--- Of all nodes: within a priority the queue is in the order of age.
+-- The job of all nodes that waits longest. Within a priority the queue is in the order of age.
 function Reports.oldest_waiting(now)
     local oldest
     for _, name in ipairs(redis.call("ZRANGE", Keys.NODES, 0, -1)) do
@@ -288,7 +288,7 @@ function Reports.figures()
     return values, shown
 end
 
--- What does not get well without a person, a sentence each.
+-- A sentence for each thing that does not get well without a person.
 function Reports.problems(status)
     local problems, say = Reports.lines()
     if not status.figures.append_only then
@@ -485,7 +485,7 @@ end)
 
 -- History -------------------------------------------------------------------------------------------------------------
 
--- What entries about this id name: a backup itself, but of a task its job.
+-- The id by which entries of the journal are found: a backup's own, but that of the job of a task.
 function Reports.history_key(id)
     local record, subject = Subject.locate(id)
     return record and subject.told(record, "") ~= id and record.job or id
@@ -498,7 +498,7 @@ function Reports.history_page(id, before)
     local raw = redis.call("XREVRANGE", Keys.JOURNAL, before, "-", "COUNT", Reports.JOURNAL_PAGE)
     for _, item in ipairs(raw) do
         local fields = item[2]
-        if fields[2] == id or fields[4] == id then -- backup and job: journal() has them in front
+        if fields[2] == id or fields[4] == id then -- backup and job: Journal.write() has them in front
             local entry = Hash.unflatten(fields)
             entry.at = item[1]
             entries[#entries + 1] = entry
