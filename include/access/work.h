@@ -91,4 +91,9 @@ enum status work_open_store(const struct work *work, struct object_store **ret_s
 enum status work_open_repository(const struct work *work, struct object_store *store, bool create,
                                  struct repository **ret_repository, struct error *err) MUST_CHECK;
 
+/* Opens both. Where there is no repository, *ret_repository is NULL, which is no failure. Caller
+ * owns what it gets, *ret_store also on failure. */
+enum status work_open_existing(const struct work *work, struct object_store **ret_store,
+                               struct repository **ret_repository, struct error *err) MUST_CHECK;
+
 #endif

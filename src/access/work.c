@@ -83,3 +83,13 @@ enum status work_open_repository(const struct work *work, struct object_store *s
     know_distance(work->bucket, *ret_repository);
     return STATUS_OK;
 }
+
+enum status work_open_existing(const struct work *work, struct object_store **ret_store,
+                               struct repository **ret_repository, struct error *err)
+{
+    *ret_repository = NULL;
+    if (work_open_store(work, ret_store, err) != STATUS_OK)
+        return error_status(err);
+    enum status status = work_open_repository(work, *ret_store, false, ret_repository, err);
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}

@@ -73,17 +73,11 @@ static enum status on_snapshot(void *context, const struct repository_snapshot *
     return add_request(snapshot, entry, err);
 }
 
-static enum status read_all(const struct work *work, struct object_store *store,
-                            struct work_result *result, json_t *entries, struct error *err)
+static enum status read_all(struct repository *repository, struct work_result *result,
+                            json_t *entries, struct error *err)
 {
-    CLEANUP(repository_closep) struct repository *repository = NULL;
-    enum status status = work_open_repository(work, store, false, &repository, err);
-    if (status == STATUS_NOT_FOUND)
-        return STATUS_OK;
-    if (status != STATUS_OK || work_report_stage(work, "list", result, err) != STATUS_OK)
-        return error_status(err);
     point_pass("catalog");
-    status = repository_list_snapshots(repository, on_snapshot, entries, err);
+    enum status status = repository_list_snapshots(repository, on_snapshot, entries, err);
     if (!repository_snapshot_is_unreadable(status))
         return status;
     detail_add(result->state_details, REASON_SNAPSHOT_UNREADABLE, "Snapshot not readable",
@@ -95,9 +89,14 @@ enum status catalog_run(const struct work *work, struct work_result *result, jso
                         struct error *err)
 {
     CLEANUP(object_store_closep) struct object_store *store = NULL;
+    CLEANUP(repository_closep) struct repository *repository = NULL;
     if (work_report_stage(work, "open", result, err) != STATUS_OK ||
-        work_open_store(work, &store, err) != STATUS_OK ||
-        read_all(work, store, result, entries, err) != STATUS_OK)
+        work_open_existing(work, &store, &repository, err) != STATUS_OK)
+        return FAIL_IN(err, "catalog");
+    if (repository == NULL)
+        return STATUS_OK;
+    if (work_report_stage(work, "list", result, err) != STATUS_OK ||
+        read_all(repository, result, entries, err) != STATUS_OK)
         return FAIL_IN(err, "catalog");
     return STATUS_OK;
 }

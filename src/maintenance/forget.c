@@ -18,15 +18,6 @@ struct target {
     struct blob_id recorded;
 };
 
-static enum status open_existing(const struct forget_plan *plan, struct object_store *store,
-                                 struct repository **ret_repository, bool *ret_exists,
-                                 struct error *err)
-{
-    enum status status = work_open_repository(&plan->work, store, false, ret_repository, err);
-    *ret_exists = status == STATUS_OK;
-    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
-}
-
 /* The recorded one goes by its id, whatever is in it; then all that have the tag. One that cannot
  * be read is taken for another backup's: it may not keep this one from going. */
 static enum status find_next(const struct target *target, struct blob_id *ret_id, bool *ret_found,
@@ -101,11 +92,9 @@ enum status forget_run(const struct forget_plan *plan, struct error *err)
 {
     CLEANUP(object_store_closep) struct object_store *store = NULL;
     CLEANUP(repository_closep) struct repository *repository = NULL;
-    bool exists = false;
-    if (work_open_store(&plan->work, &store, err) != STATUS_OK ||
-        open_existing(plan, store, &repository, &exists, err) != STATUS_OK)
+    if (work_open_existing(&plan->work, &store, &repository, err) != STATUS_OK)
         return FAIL_IN(err, "delete");
-    if (exists && forget(repository, plan, err) != STATUS_OK)
+    if (repository != NULL && forget(repository, plan, err) != STATUS_OK)
         return FAIL_IN(err, "delete");
     return STATUS_OK;
 }

@@ -45,15 +45,10 @@ static enum status clear_locks(const struct work *work, bool *ret_exists, struct
 {
     CLEANUP(object_store_closep) struct object_store *store = NULL;
     CLEANUP(repository_closep) struct repository *repository = NULL;
-    if (work_open_store(work, &store, err) != STATUS_OK)
+    if (work_open_existing(work, &store, &repository, err) != STATUS_OK)
         return error_status(err);
-    enum status status = work_open_repository(work, store, false, &repository, err);
-    *ret_exists = status != STATUS_NOT_FOUND;
-    if (status == STATUS_NOT_FOUND)
-        return STATUS_OK;
-    if (status != STATUS_OK)
-        return status;
-    return repository_check_locks(repository, true, err);
+    *ret_exists = repository != NULL;
+    return *ret_exists ? repository_check_locks(repository, true, err) : STATUS_OK;
 }
 
 /* restic opens the descriptor through /proc: the memory behind it goes with us, whatever happens.
