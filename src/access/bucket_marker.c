@@ -112,7 +112,7 @@ static enum status open_seen(const struct bucket_definition *definition,
                              struct object_store **ret_seen, struct error *err)
 {
     if (file_make_directories(definition->seen_directory, 0700, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return object_store_open_directory(definition->bucket.name, definition->seen_directory, "",
                                        ret_seen, err);
 }

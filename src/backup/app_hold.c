@@ -28,7 +28,7 @@ enum status app_hold_pre_backup(void *owner, struct error *err)
     context->operation.record.owed[HOOK_POST_BACKUP] = true;
     if (operation_write_record(&context->operation, err) != STATUS_OK) {
         context->operation.record.owed[HOOK_POST_BACKUP] = false; /* nothing has run yet */
-        return err->status;
+        return error_status(err);
     }
     return operation_run_hooks(&context->operation, HOOK_PRE_BACKUP, HOOK_REASON_BACKUP, err);
 }
@@ -64,7 +64,7 @@ static enum status plan_volumes(struct backup_context *context, struct error *er
         if (check_volume(app->volumes[i], err) != STATUS_OK ||
             snapshot_plan(app->volumes[i], app->snapshot, id, &context->volumes[i], err) !=
                 STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     qsort(context->volumes, context->volume_count, sizeof(context->volumes[0]), compare_plans);
     context->is_planned = true;
@@ -78,7 +78,7 @@ enum status app_hold_pre_snapshot(void *owner, struct error *err)
 {
     struct backup_context *context = owner;
     if (plan_volumes(context, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     struct undo_record *record = &context->operation.record;
     memcpy(record->snapshots, context->volumes,
            context->volume_count * sizeof(context->volumes[0]));
@@ -87,7 +87,7 @@ enum status app_hold_pre_snapshot(void *owner, struct error *err)
     if (operation_write_record(&context->operation, err) != STATUS_OK) {
         record->snapshot_count = 0;
         record->owed[HOOK_POST_SNAPSHOT] = false;
-        return err->status;
+        return error_status(err);
     }
     return operation_run_hooks(&context->operation, HOOK_PRE_SNAPSHOT, HOOK_REASON_BACKUP, err);
 }
@@ -98,7 +98,7 @@ enum status app_hold_snapshot(void *owner, struct error *err)
     int64_t taken_ms = clock_wall_ms();
     for (size_t i = 0; i < context->volume_count; i++)
         if (snapshot_take(&context->volumes[i], context->operation.work->cancel, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     context->operation.result->taken_ms = taken_ms;
     return snapshot_warnings_tell(context, err);
 }

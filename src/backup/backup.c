@@ -18,7 +18,7 @@ static enum status start_upload(void *owner, struct error *err)
     struct backup_context *context = owner;
     context->state = BACKUP_RUNNING;
     if (operation_report(&context->operation, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return upload_run(context, err);
 }
 
@@ -102,7 +102,7 @@ static enum status open_repository(void *owner, struct error *err)
             STATUS_OK ||
         access_bucket_check(work->bucket, err) != STATUS_OK || /* a new one is marked by now */
         find_or_check_locks(context, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     repository_set_compression(operation->repository, compressions[work->bucket->compression]);
     repository_set_extra_verify(operation->repository,
                                 work->bucket->extra_verify == BUCKET_EXTRA_VERIFY_ALL
@@ -132,7 +132,7 @@ static enum status run_stages(struct backup_context *context, struct error *err)
 {
     struct operation *operation = &context->operation;
     if (pipeline_run(&opening, 1, operation, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (!context->is_found)
         return pipeline_run(stages, sizeof(stages) / sizeof(stages[0]), operation, err);
     clear_locks(context);
@@ -192,7 +192,7 @@ enum status backup_run(const struct backup_plan *plan, struct work_result *resul
         .warnings.details = result->state_details,
     };
     if (operation_init(&context.operation, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     operation_pay_predecessor(&context.operation);
     adopt_debt(&context);
     enum status status = prepare(&context, err);

@@ -50,7 +50,7 @@ enum status commit_run(void *owner, struct error *err)
 {
     struct backup_context *context = owner;
     if (repository_flush(context->operation.repository, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     /* A snapshot that nobody waits for would have no record. */
     if (operation_confirm(&context->operation, err) != STATUS_OK || save(context, err) != STATUS_OK)
         return error_status(err);

@@ -95,7 +95,7 @@ static enum status skip_zeros(struct stream *stream, struct error *err)
         if (!thread->has_zeros || !in_hole || upload_pool_is_stopped(thread))
             return STATUS_OK;
         if (upload_pool_reserve_id(thread, stream->entry, &index, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         upload_pool_set_id(thread, stream->entry, index, &thread->zeros, CHUNK_MIN_BYTES);
         size_t buffered = buffer->len < CHUNK_MIN_BYTES ? buffer->len : CHUNK_MIN_BYTES;
         buffer->len -= buffered;
@@ -145,7 +145,7 @@ static enum status save_here(struct stream *stream, size_t index, size_t len, st
     bool known = false;
     if (repository_save_blob(thread->repository, BLOB_DATA, buffer->bytes, len, &id, &known, err) !=
         STATUS_OK)
-        return err->status;
+        return error_status(err);
     upload_pool_set_id(thread, stream->entry, index, &id, len);
     if (zeros) {
         thread->zeros = id;
@@ -161,7 +161,7 @@ static enum status cut(struct stream *stream, size_t len, struct error *err)
     struct upload_thread *thread = stream->thread;
     size_t index = 0;
     if (upload_pool_reserve_id(thread, stream->entry, &index, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     struct chunk_buffer *next = wants_zeros(stream, len) ? NULL : upload_pool_find_buffer(thread);
     if (next == NULL)
         return save_here(stream, index, len, err);
@@ -190,11 +190,11 @@ static enum status read_large(struct upload_thread *thread, struct upload_entry 
     while (!upload_pool_is_stopped(thread)) {
         size_t len = 0;
         if (skip_zeros(&stream, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         if (find_chunk(&stream, &len, ret_lost) != STATUS_OK || len == 0)
             return STATUS_OK;
         if (cut(&stream, len, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     return STATUS_OK;
 }
@@ -241,7 +241,7 @@ static enum status read_small(struct upload_thread *thread, struct upload_entry 
         return STATUS_OK;
     if (repository_save_blob(thread->repository, BLOB_DATA, bytes, len, &content->one, &known,
                              err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     content->count = 1;
     content->size = len;
     entry->counted = (int64_t)len < entry->bytes ? (int64_t)len : entry->bytes;

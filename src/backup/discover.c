@@ -39,7 +39,7 @@ static enum status start(struct backup_context *context, struct error *err)
 {
     if (repository_start_lock(context->operation.repository, false, context->operation.work->cancel,
                               err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     context->operation.locked = true;
     start_loading(context);
     return STATUS_OK;
@@ -68,18 +68,18 @@ static enum status count_volume(struct backup_context *context, size_t volume, i
     struct walk_options options;
     CLEANUP(walk_closep) struct walk *walk = NULL;
     if (discover_walk(context, volume, false, &options, &walk, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     for (uint64_t items = 1;; items++) {
         struct walk_item item;
         if (walk_next(walk, &item, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         if (item.kind == WALK_END)
             return STATUS_OK;
         if (item.kind == WALK_ENTRY && S_ISREG(item.info.st_mode))
             *bytes += item.info.st_size;
         if (items % ITEMS_PER_REPORT == 0 &&
             operation_report(&context->operation, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
 }
 
@@ -103,7 +103,7 @@ enum status discover_run(void *owner, struct error *err)
 {
     struct backup_context *context = owner;
     if (start(context, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return count_volumes(context, err);
 }
 

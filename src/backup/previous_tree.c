@@ -125,7 +125,7 @@ enum status previous_tree_open(struct repository *repository, const struct blob_
     previous->repository = repository;
     previous->root = *tree;
     if (push(previous, tree, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     *ret_tree = STEAL(previous);
     return STATUS_OK;
 }
@@ -188,14 +188,14 @@ enum status previous_tree_move_to(struct previous_tree *previous, const char *pa
     while (previous->depth > 0)
         previous_tree_leave(previous);
     if (push(previous, &previous->root, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     const char *name = path + 1;
     for (const char *slash = strchr(name, '/'); slash != NULL; slash = strchr(name, '/')) {
         CLEANUP(freep) char *component = strndup(name, (size_t)(slash - name));
         if (component == NULL)
             return FAIL(err, STATUS_NO_MEMORY, "a path of %zu bytes", strlen(path));
         if (previous_tree_enter(previous, component, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         name = slash + 1;
     }
     return STATUS_OK;

@@ -44,7 +44,7 @@ static enum status tell_live_volumes(struct backup_context *context, const struc
     if (first == NULL || !expects_snapshot(context->operation.app))
         return STATUS_OK;
     if (mounts_find(mounts, first->volume, &mount, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     char others[40] = "";
     if (count > 1)
         (void)snprintf(others, sizeof(others), " and %zu other%s", count - 1,
@@ -105,7 +105,7 @@ static enum status tell_mounts(struct backup_context *context, const struct snap
 {
     struct mount around;
     if (mounts_find(mounts, plan->volume, &around, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     for (size_t i = 0; i < mounts->count; i++) {
         const struct mount *mount = &mounts->list[i];
         if (is_missing(plan, mount, &around) && !is_excluded(context, plan->volume, mount->path))
@@ -118,7 +118,7 @@ static enum status tell(struct backup_context *context, const struct mounts *mou
                         struct error *err)
 {
     if (tell_live_volumes(context, mounts, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     enum status status = STATUS_OK;
     for (size_t i = 0; status == STATUS_OK && i < context->volume_count; i++) {
         const struct snapshot_plan *plan = &context->volumes[i];
@@ -132,6 +132,6 @@ enum status snapshot_warnings_tell(struct backup_context *context, struct error 
 {
     CLEANUP(mounts_done) struct mounts mounts;
     if (mounts_read(&mounts, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return tell(context, &mounts, err);
 }

@@ -25,7 +25,7 @@ enum status tree_stack_enter(struct tree_stack *stack, struct error *err)
                       sizeof(struct tree_writer *), err) != STATUS_OK)
         return FAIL_IN(err, "the directories above a tree");
     if (tree_writer_new(stack->repository, &stack->writers[stack->depth], err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     stack->depth++;
     return STATUS_OK;
 }
@@ -53,7 +53,7 @@ static enum status finish_top(struct tree_stack *stack, struct blob_id *ret_id, 
 enum status tree_stack_leave(struct tree_stack *stack, struct tree_node *node, struct error *err)
 {
     if (finish_top(stack, &node->subtree, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     node->has_subtree = true;
     return tree_stack_add(stack, node, err);
 }

@@ -111,7 +111,7 @@ static enum status add_file(struct upload *upload, const struct upload_entry *en
     struct tree_node node;
     struct attributes_place place = {.fd = -1, .directory = -1};
     if (attributes_describe(&upload->attributes, &place, &entry->info, &node, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (entry->lost_attributes != NULL)
         warn(upload, entry, WARNING_ATTRIBUTES, entry->lost_attributes);
     node.xattrs = entry->xattrs;
@@ -196,11 +196,11 @@ static enum status leave_directory(struct upload *upload, const struct upload_en
         .name = entry->name,
     };
     if (attributes_read(&upload->attributes, &place, &entry->info, &node, &lost, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (lost.status != STATUS_OK)
         warn(upload, entry, WARNING_ATTRIBUTES, &lost);
     if (add_node(upload, entry, &node, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     bool is_same =
         entry->has_past && memcmp(&node.subtree, &entry->past_tree, sizeof(node.subtree)) == 0;
     upload->context->directories.all++;
@@ -245,9 +245,9 @@ static enum status settle_ready(struct upload *upload, bool wait, struct error *
 {
     struct upload_news news;
     if (upload_pool_look(upload->pool, wait, &news, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if ((wait || news.chunks > 0) && report(upload, &news, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     for (size_t i = 0; i < news.ready; i++) {
         const struct upload_entry *entry = upload_pool_next(upload->pool);
         if (settle(upload, entry, err) != STATUS_OK)
@@ -255,7 +255,7 @@ static enum status settle_ready(struct upload *upload, bool wait, struct error *
         upload_pool_drop(upload->pool);
         if (++upload->items % ITEMS_PER_REPORT == 0 &&
             operation_report(&upload->context->operation, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     return STATUS_OK;
 }
@@ -287,7 +287,7 @@ static enum status reuse_file(struct upload *upload, struct upload_entry *entry,
         !has_blobs(upload, past->content, past->content_count))
         return STATUS_OK;
     if (upload_entry_reuse(entry, past, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return upload_entry_reuse_xattrs(entry, past, err);
 }
 
@@ -303,7 +303,7 @@ static enum status match_file(struct upload *upload, struct upload_entry *entry,
     if (!entry->is_file || upload->previous == NULL)
         return STATUS_OK;
     if (attributes_describe(&upload->attributes, &place, &entry->info, &node, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     name_node(upload, entry, &node);
     if (!previous_tree_match(upload->previous, &node, &past))
         return STATUS_OK;
@@ -331,7 +331,7 @@ static enum status compare(struct upload *upload, struct upload_entry *entry, st
     find_origin(upload, entry);
     bool matched = false;
     if (match_file(upload, entry, &matched, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (matched)
         return STATUS_OK;
     if (entry->kind == WALK_LEAVE)
@@ -354,9 +354,9 @@ static enum status add_item(struct upload *upload, const struct walk_item *item,
     struct upload_entry *entry = NULL;
     while (upload_pool_is_full(upload->pool))
         if (settle_ready(upload, true, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     if (upload_pool_prepare(upload->pool, item, &entry, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     enum status status = compare(upload, entry, err);
     if (status != STATUS_OK)
         upload_entry_done(entry);
@@ -370,16 +370,16 @@ static enum status walk_volume(struct upload *upload, struct walk *walk, struct 
     for (uint64_t items = 1;; items++) {
         struct walk_item item;
         if (walk_next(walk, &item, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         if (item.kind == WALK_END)
             break;
         if (add_item(upload, &item, err) != STATUS_OK ||
             (items % ITEMS_PER_LOOK == 0 && settle_ready(upload, false, err) != STATUS_OK))
-            return err->status;
+            return error_status(err);
     }
     while (!upload_pool_is_empty(upload->pool))
         if (settle_ready(upload, true, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     return STATUS_OK;
 }
 
@@ -406,7 +406,7 @@ static enum status upload_volume(struct upload *upload, size_t volume, struct er
         previous_tree_move_to(upload->previous, plan->volume, err) != STATUS_OK ||
         find_devices(upload, plan, err) != STATUS_OK ||
         discover_walk(upload->context, volume, true, &options, &walk, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return walk_volume(upload, walk, err);
 }
 
@@ -414,12 +414,12 @@ static enum status upload_volumes(struct upload *upload, struct error *err)
 {
     for (size_t i = 0; i < upload->context->volume_count; i++)
         if (upload_volume(upload, i, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     if (upload->wanted > 0 && upload->lost == upload->wanted)
         return FAIL_REASON(err, STATUS_FORBIDDEN, REASON_NOTHING_READABLE,
                            "not one of %" PRIu64 " files could be read", upload->wanted);
     if (volume_ancestors_finish(&upload->ancestors, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return tree_stack_finish(&upload->stack, &upload->context->tree, err);
 }
 
@@ -468,7 +468,7 @@ static enum status upload_all(struct backup_context *context, struct error *err)
 enum status upload_run(struct backup_context *context, struct error *err)
 {
     if (discover_finish(context, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     struct rlimit before;
     walk_raise_descriptors(&before);
     enum status status = upload_all(context, err);

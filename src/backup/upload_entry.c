@@ -46,7 +46,7 @@ enum status upload_entry_init(struct upload_entry *entry, const struct walk_item
     if (item->kind == WALK_FAILED &&
         upload_entry_fail(entry, warning_of(item->failure), item->failure, err) != STATUS_OK) {
         upload_entry_done(entry);
-        return err->status;
+        return error_status(err);
     }
     entry->holder = walk_hold(item->holder);
     entry->self = walk_hold(item->self);

@@ -230,7 +230,7 @@ static enum status start_thread(struct upload_pool *pool, struct error *err)
 {
     if (thread_start(run, &pool->workers[pool->count], &pool->threads[pool->count], err) !=
         STATUS_OK)
-        return err->status;
+        return error_status(err);
     pool->count++;
     return STATUS_OK;
 }
@@ -273,7 +273,7 @@ enum status upload_pool_new(struct repository *repository, const struct upload_t
     while (pool->buffer_count < wanted) {
         if (prepare_thread(pool, &pool->workers[pool->buffer_count++], repository, err) !=
             STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     lock(pool); /* no thread runs before all are there */
     while (pool->count < wanted)
@@ -282,7 +282,7 @@ enum status upload_pool_new(struct repository *repository, const struct upload_t
     bool complete = pool->count == wanted;
     unlock(pool);
     if (!complete)
-        return err->status;
+        return error_status(err);
     *ret_pool = STEAL(pool);
     return STATUS_OK;
 }
@@ -336,7 +336,7 @@ enum status upload_pool_prepare(struct upload_pool *pool, const struct walk_item
 {
     struct upload_entry *entry = entry_at(pool, pool->end);
     if (upload_entry_init(entry, item, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     *ret_entry = entry;
     return STATUS_OK;
 }

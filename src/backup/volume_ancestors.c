@@ -41,7 +41,7 @@ static enum status leave(struct volume_ancestors *ancestors, struct error *err)
     node.name = slash + 1;
     node.name_len = strlen(node.name);
     if (tree_stack_leave(ancestors->stack, &node, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     *slash = '\0';
     return STATUS_OK;
 }
@@ -51,12 +51,12 @@ enum status volume_ancestors_move_to(struct volume_ancestors *ancestors, const c
 {
     while (!holds(ancestors->path, volume))
         if (leave(ancestors, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     size_t len = strlen(ancestors->path);
     const char *slash = strchr(volume + len + 1, '/');
     for (; slash != NULL; slash = strchr(slash + 1, '/')) {
         if (tree_stack_enter(ancestors->stack, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         len = (size_t)(slash - volume);
         memcpy(ancestors->path, volume, len);
         ancestors->path[len] = '\0';
@@ -68,6 +68,6 @@ enum status volume_ancestors_finish(struct volume_ancestors *ancestors, struct e
 {
     while (ancestors->path[0] != '\0')
         if (leave(ancestors, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     return STATUS_OK;
 }

@@ -66,7 +66,7 @@ static enum status read_names(struct attributes *attributes, const struct reach 
     buffer_clear(&attributes->names);
     size_t room = LIST_STEP;
     if (buffer_reserve(&attributes->names, room, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     for (;;) {
         ssize_t len = list_names(where, (char *)attributes->names.bytes, room);
         if (len >= 0) {
@@ -130,7 +130,7 @@ static enum status read_xattrs(struct attributes *attributes, const struct reach
     *ret_count = 0;
     buffer_clear(&attributes->values);
     if (read_names(attributes, where, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     enum status status = STATUS_OK;
     struct error failure;
     const char *name = (const char *)attributes->names.bytes;
@@ -156,7 +156,7 @@ static enum status read_link(struct attributes *attributes, const struct attribu
 {
     buffer_clear(&attributes->link_target);
     if (buffer_reserve(&attributes->link_target, LINK_TARGET_MAX, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     char *text = (char *)attributes->link_target.bytes;
     ssize_t len = readlinkat(place->directory, place->name, text, LINK_TARGET_MAX);
     if (len < 0)
@@ -191,7 +191,7 @@ enum status attributes_describe(struct attributes *attributes, const struct attr
         return FAIL(err, STATUS_UNSUPPORTED, "a kind of file that cannot be backed up");
     if (node.type == TREE_NODE_SYMLINK) {
         if (read_link(attributes, place, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         node.link_target = (const char *)attributes->link_target.bytes;
     }
     node.user = owner_user(&attributes->owners, info->st_uid);
@@ -252,9 +252,9 @@ enum status attributes_read_extended(struct attributes *attributes,
     *ret_xattrs = NULL;
     *ret_count = 0;
     if (read_extended(attributes, place, &count, ret_lost, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (count > 0 && copy_xattrs(attributes, count, ret_xattrs, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     *ret_count = count;
     return STATUS_OK;
 }
@@ -266,7 +266,7 @@ enum status attributes_read(struct attributes *attributes, const struct attribut
     struct tree_node node;
     if (attributes_describe(attributes, place, info, &node, err) != STATUS_OK ||
         read_extended(attributes, place, &node.xattr_count, ret_lost, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     node.xattrs = attributes->xattrs;
     *ret_node = node;
     return STATUS_OK;

@@ -38,7 +38,7 @@ static enum status add_xattrs(struct buffer *to, const struct tree_node *node, u
 {
     size_t at = to->len;
     if (add_number(to, node->xattr_count, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     for (size_t i = 0; i < node->xattr_count; i++) {
         const struct tree_node_xattr *xattr = &node->xattrs[i];
         size_t name_bytes = strlen(xattr->name) + 1;
@@ -73,7 +73,7 @@ enum status plain_attributes_from_node(const struct tree_node *node, struct buff
         .gid = node->gid,
     };
     if (node->xattr_count > 0 && add_xattrs(list, node, &attributes.xattrs, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     *ret_attributes = attributes;
     return STATUS_OK;
 }

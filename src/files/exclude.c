@@ -39,7 +39,7 @@ static enum status split(struct pattern *pattern, struct error *err)
     for (;;) {
         size_t len = strcspn(component, "/");
         if (check_component(component, len, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         pattern->components++;
         if (component[len] == '\0')
             return STATUS_OK;

@@ -22,7 +22,7 @@ static enum status add(struct listing *listing, size_t *capacity, const char *na
         return FAIL_IN(err, "a list of names");
     listing->offsets[listing->count] = (uint32_t)listing->text.len;
     if (buffer_add(&listing->text, name, strlen(name) + 1, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     listing->count++;
     return STATUS_OK;
 }
@@ -40,7 +40,7 @@ static enum status read_all(DIR *directory, struct listing *listing, struct erro
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
         if (add(listing, &capacity, entry->d_name, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
 }
 
@@ -53,14 +53,14 @@ enum status listing_read(int directory, struct listing *ret_listing, struct erro
     if (stream == NULL) {
         (void)FAIL_ERRNO(err, "open directory");
         (void)close(copy);
-        return err->status;
+        return error_status(err);
     }
 
     struct listing listing = {0};
     buffer_init(&listing.text, LISTING_BYTES_MAX);
     if (read_all(stream, &listing, err) != STATUS_OK) {
         listing_done(&listing);
-        return err->status;
+        return error_status(err);
     }
     if (listing.count > 1)
         qsort_r(listing.offsets, listing.count, sizeof(listing.offsets[0]), compare,

@@ -158,7 +158,7 @@ static enum status list(const struct walk *walk, int directory, struct level *le
                         struct error *err)
 {
     if (listing_read(directory, &level->names, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     level->end = level->names.count;
     size_t tag = 0;
     if (walk->options->exclude_caches && listing_find(&level->names, cache_tag_name, &tag) &&
@@ -177,10 +177,10 @@ static enum status push(struct walk *walk, int fd, const struct stat *info, bool
     struct level level = {.path_len = walk->path.len, .replays = replays, .info = *info};
     if (reserve_level(walk, err) != STATUS_OK ||
         (directory >= 0 && !replays && list(walk, directory, &level, err) != STATUS_OK))
-        return err->status;
+        return error_status(err);
     if (make_directory(walk, STEAL_FD(directory), &level.directory, err) != STATUS_OK) {
         listing_done(&level.names);
-        return err->status;
+        return error_status(err);
     }
     walk->levels[walk->depth++] = level;
     return STATUS_OK;
@@ -394,7 +394,7 @@ static enum status look_at(struct walk *walk, struct level *level,
     }
     if (buffer_add_text(&walk->path, "/", err) != STATUS_OK ||
         buffer_add_text(&walk->path, name, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     item->path = (const char *)walk->path.bytes;
 
     look(walk, step, item);
@@ -426,7 +426,7 @@ static enum status find_step(const struct walk *walk, struct level *level,
             return STATUS_OK;
         }
         if (stop_following(walk, level, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     ret_step->kind = level->next == level->end ? RECORDING_LEAVE : RECORDING_LOOK;
     if (ret_step->kind == RECORDING_LOOK)
@@ -460,14 +460,14 @@ enum status walk_next(struct walk *walk, struct walk_item *ret_item, struct erro
         struct level *level = &walk->levels[walk->depth - 1];
         struct recording_step step;
         if (find_step(walk, level, &step, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         if (step.kind == RECORDING_LEAVE) {
             leave(walk, ret_item);
             return STATUS_OK;
         }
         bool skipped = false;
         if (look_at(walk, level, &step, ret_item, &skipped, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         if (skipped)
             continue;
         if (ret_item->kind == WALK_ENTRY && ret_item->is_directory)

@@ -27,7 +27,7 @@ static enum status find_next(const struct target *target, struct blob_id *ret_id
     *ret_id = target->recorded;
     if (target->is_recorded &&
         repository_has_snapshot(target->repository, &target->recorded, ret_found, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (*ret_found)
         return STATUS_OK;
     enum status status =
@@ -44,12 +44,12 @@ static enum status remove_all(const struct target *target, const struct forget_p
         if (cancel_check(plan->work.cancel, err) != STATUS_OK ||
             repository_refresh_lock(target->repository, err) != STATUS_OK ||
             find_next(target, &id, &found, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         if (!found)
             return STATUS_OK;
         point_pass("delete");
         if (repository_remove_snapshot(target->repository, &id, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     return FAIL(err, STATUS_CONFLICT, "more than %d snapshots have the tag '%s'",
                 DELETE_SNAPSHOTS_MAX, target->tag);
@@ -75,11 +75,11 @@ static enum status forget(struct repository *repository, const struct forget_pla
     bool found = false;
     if (set_target(plan, &target, err) != STATUS_OK ||
         find_next(&target, &id, &found, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (!found)
         return STATUS_OK;
     if (repository_lock(repository, true, plan->work.cancel, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     enum status status = remove_all(&target, plan, err);
     struct error second = {0};
     if (repository_unlock(repository, &second) == STATUS_OK || status != STATUS_OK)

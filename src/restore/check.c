@@ -37,7 +37,7 @@ static enum status make_checker(struct restore *restore, void *shared UNUSED, vo
     restore_directories_init(&checker->directories, &restore->tree);
     if (pack_reader_new(restore->operation.repository, 0, &checker->reader, err) != STATUS_OK) {
         release_checker(checker);
-        return err->status;
+        return error_status(err);
     }
     *ret_state = checker;
     return STATUS_OK;
@@ -84,7 +84,7 @@ static enum status check_pieces(struct restore *restore, struct checker *checker
         struct restore_want *want = &restore->tree.wants[file->first_want + i];
         bool same = false;
         if (check_piece(checker, fd, want, &same, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         if (!same)
             continue;
         atomic_fetch_add(&restore->bytes_done, blob_place_plain_bytes(want->place));
@@ -133,7 +133,7 @@ static enum status start_anew(struct restore *restore, struct restore_file *file
         return STATUS_OK; /* made with its content */
     CLEANUP(fd_closep) int fd = -1;
     if (restore_create(restore, file, directory, &fd, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return ftruncate(fd, (off_t)file->size) == 0 ? STATUS_OK : FAIL_ERRNO(err, "give it its size");
 }
 
@@ -149,7 +149,7 @@ static enum status check_open(struct restore *restore, struct checker *checker,
     for (uint32_t i = 0; i < file->wants; i++)
         places[i] = restore->tree.wants[file->first_want + i].place;
     if (check_pieces(restore, checker, fd, file, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (file->left > 0 && (!is_in_the_making(info) || file->left == file->wants))
         forget_pieces(restore, file, places);
     else if (file->left > 0)
@@ -164,11 +164,11 @@ static enum status check_file(struct restore *restore, struct checker *checker,
     struct stat info;
     if (restore_directories_open(&checker->directories, file->directory, &directory, err) !=
         STATUS_OK)
-        return err->status;
+        return error_status(err);
     CLEANUP(fd_closep)
     int fd = open_candidate(directory, restore_tree_name(&restore->tree, file->name), file, &info);
     if (fd >= 0 && check_open(restore, checker, file, fd, &info, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (file->left == 0)
         return restore_complete(restore, file, fd, err);
     if ((file->flags & FILE_PARTIAL) != 0)

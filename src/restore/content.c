@@ -95,7 +95,7 @@ static enum status write_sparse(int fd, const unsigned char *bytes, size_t len, 
     while (len > 0) {
         size_t data = stretch(bytes, len, offset, false);
         if (write_at(fd, bytes, data, offset, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         size_t used = data + stretch(bytes + data, len - data, offset + data, true);
         bytes += used;
         offset += used;
@@ -112,7 +112,7 @@ static enum status write_small(struct writer *writer, struct restore_file *file,
     if (restore_directories_open(&writer->directories, file->directory, &directory, err) !=
             STATUS_OK ||
         restore_create(writer->restore, file, directory, &fd, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     bool may_have_holes = piece->len >= BLOCK_BYTES;
     enum status status = may_have_holes ? write_sparse(fd, piece->bytes, piece->len, 0, err)
                                         : write_at(fd, piece->bytes, piece->len, 0, err);
@@ -142,7 +142,7 @@ static enum status open_file(struct writer *writer, uint32_t number, struct erro
     close_file(writer);
     if (restore_directories_open(&writer->directories, file->directory, &directory, err) !=
         STATUS_OK)
-        return err->status;
+        return error_status(err);
     int fd = openat(directory, restore_tree_name(&restore->tree, file->name),
                     O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd < 0)
@@ -157,7 +157,7 @@ static enum status write_piece(struct writer *writer, const struct restore_want 
 {
     const struct restore_file *file = &writer->restore->tree.files[want->file];
     if (open_file(writer, want->file, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if ((file->flags & FILE_PARTIAL) != 0 &&
         fallocate(writer->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)want->offset,
                   (off_t)piece->len) != 0)
@@ -174,11 +174,11 @@ static enum status serve(struct writer *writer, const struct restore_want *want,
     if (file->wants == 1)
         return write_small(writer, file, piece, err);
     if (piece->len > 0 && write_piece(writer, want, piece, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (atomic_fetch_sub(&file->left, 1) > 1)
         return STATUS_OK;
     if (open_file(writer, want->file, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     enum status status = restore_complete(writer->restore, file, writer->fd, err);
     close_file(writer);
     return status;
@@ -212,7 +212,7 @@ static enum status on_blob(void *context, size_t index, const void *bytes, size_
     for (uint32_t i = writer->first[index]; i < writer->first[index + 1]; i++) {
         const struct restore_want *want = &tree->wants[writer->packs->order[i]];
         if (serve_or_note(writer, want, &piece, damage, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     return STATUS_OK;
 }
@@ -256,7 +256,7 @@ static enum status restore_pack(struct restore *restore, void *state, size_t ite
     uint32_t end = packs->starts[packs->jobs[item] + 1];
     size_t count = 0;
     if (make_room(writer, end - start, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     qsort_r(packs->order + start, end - start, sizeof(*packs->order), compare_wants,
             restore->tree.wants);
     for (uint32_t i = start; i < end; i++) {
@@ -305,7 +305,7 @@ static enum status make_writer(struct restore *restore, void *shared, void **ret
     if (pack_reader_new(restore->operation.repository, run_bytes(restore), &writer->reader, err) !=
         STATUS_OK) {
         release_writer(writer);
-        return err->status;
+        return error_status(err);
     }
     *ret_state = writer;
     return STATUS_OK;

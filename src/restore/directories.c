@@ -60,7 +60,7 @@ enum status restore_directories_open(struct restore_directories *directories, ui
     int fd = find(directories, directory);
     for (; fd < 0; fd = find(directories, directory)) {
         if (note(directories, count++, directory, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         directory = tree->directories[directory].parent;
     }
     while (count > 0) {

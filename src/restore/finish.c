@@ -23,7 +23,7 @@ static enum status remove_failed(struct restore *restore, struct restore_directo
         if (!file->failed || (file->flags & (FILE_MADE | FILE_PARTIAL)) == 0)
             continue;
         if (report_now_and_then(restore, i, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         if (restore_directories_open(directories, file->directory, &directory, &ignored) ==
             STATUS_OK)
             (void)unlinkat(directory, restore_tree_name(&restore->tree, file->name), 0);
@@ -39,7 +39,7 @@ static enum status link_at(int from_directory, const char *from, int directory, 
     if (errno != EEXIST)
         return FAIL_ERRNO(err, "hard link");
     if (restore_clear(directory, name, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (linkat(from_directory, from, directory, name, 0) != 0)
         return FAIL_ERRNO(err, "hard link");
     return STATUS_OK;
@@ -56,7 +56,7 @@ static enum status make_link(struct restore *restore, struct restore_directories
                     restore_tree_name(&restore->tree, link->from_name));
     if (restore_directories_open(from, link->from_directory, &from_directory, err) != STATUS_OK ||
         restore_directories_open(to, link->directory, &directory, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return link_at(from_directory, restore_tree_name(&restore->tree, link->from_name), directory,
                    restore_tree_name(&restore->tree, link->name), err);
 }
@@ -94,7 +94,7 @@ static enum status finish_directory(struct restore *restore,
     if (entry->parent == directory_none)
         parent = restore->tree.roots[entry->name].fd;
     else if (restore_directories_open(directories, entry->parent, &parent, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     else
         name = restore_tree_name(&restore->tree, entry->name);
     CLEANUP(fd_closep)
@@ -114,12 +114,12 @@ static enum status finish_directories(struct restore *restore,
         if ((flags & DIRECTORY_MADE) == 0 || (flags & DIRECTORY_PLAIN) != 0)
             continue;
         if (report_now_and_then(restore, i, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         if (finish_directory(restore, directories, (uint32_t)i, &lost, &cause) == STATUS_OK)
             cause = lost;
         if (cause.status != STATUS_OK &&
             restore_note(restore, PROBLEM_ATTRIBUTES, (uint32_t)i, NULL, &cause, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     return STATUS_OK;
 }

@@ -70,7 +70,7 @@ enum status inplace_take_over(struct restore *restore, bool *ret_swapped, struct
     *ret_swapped = false;
     operation_pay_predecessor(&restore->operation);
     if (check_left(restore, ret_swapped, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return init_record(restore, err);
 }
 
@@ -81,7 +81,7 @@ enum status inplace_pre_restore(void *owner, struct error *err)
     operation->record.owed[HOOK_POST_RESTORE] = true;
     if (operation_write_record(operation, err) != STATUS_OK) {
         operation->record.owed[HOOK_POST_RESTORE] = false; /* nothing has run yet */
-        return err->status;
+        return error_status(err);
     }
     return operation_run_hooks(operation, HOOK_PRE_RESTORE, HOOK_REASON_RESTORE, err);
 }
@@ -105,17 +105,17 @@ static enum status plan_places(struct restore *restore, struct error *err)
     struct undo_record *record = &restore->operation.record;
     size_t count = 0;
     if (operation_check_volumes(&restore->operation, &count, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     CLEANUP(free_any) struct undo_place *places = calloc(count, sizeof(*places));
     if (places == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "%zu volumes", count);
     for (size_t i = 0; i < count; i++)
         if (undo_place_plan(restore->operation.app->volumes[i], &places[i], err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     if (same_places(record, places, count))
         return STATUS_OK;
     if (unwind_places(record, true, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     free(record->places);
     record->places = STEAL(places);
     record->place_count = count;
@@ -128,14 +128,14 @@ enum status inplace_plan(struct restore *restore, struct error *err)
     struct undo_record *record = &restore->operation.record;
     if (plan_places(restore, err) != STATUS_OK ||
         operation_write_record(&restore->operation, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     restore->place_fds = calloc(record->place_count, sizeof(*restore->place_fds));
     if (restore->place_fds == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "%zu volumes", record->place_count);
     for (size_t i = 0; i < record->place_count; i++) {
         struct undo_place *place = &record->places[i];
         if (undo_place_open(place, record->job, &restore->place_fds[i], err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         restore->place_fd_count++;
         if (restore_plan_tree(restore, restore->place_fds[i], place->volume, err) != STATUS_OK)
             return FAIL_IN(err, "volume '%s'", place->volume);
@@ -148,7 +148,7 @@ static enum status sync_places(struct restore *restore, struct error *err)
 {
     for (size_t i = 0; i < restore->place_fd_count; i++) {
         if (operation_report(&restore->operation, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         if (syncfs(restore->place_fds[i]) != 0)
             return FAIL_ERRNO(err, "sync volume '%s'", restore->operation.record.places[i].volume);
     }
@@ -161,7 +161,7 @@ static enum status swap_places(struct restore *restore, struct error *err)
     for (size_t i = 0; i < record->place_count; i++) {
         point_pass("exchange");
         if (undo_place_swap(&record->places[i], record->job, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     point_pass("exchanged");
     return STATUS_OK;
@@ -196,7 +196,7 @@ enum status inplace_swap(void *owner, struct error *err)
     struct undo_record *record = &restore->operation.record;
     if (restore_problems_check(&restore->problems, err) != STATUS_OK ||
         sync_places(restore, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     record->phase = RESTORE_SWAP;
     if (operation_write_record(&restore->operation, err) != STATUS_OK ||
         operation_confirm(&restore->operation, err) != STATUS_OK) {
@@ -204,11 +204,11 @@ enum status inplace_swap(void *owner, struct error *err)
         return error_status(err);
     }
     if (swap_places(restore, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     record->phase = RESTORE_SWAPPED;
     if (operation_write_record(&restore->operation, err) != STATUS_OK) {
         record->phase = RESTORE_SWAP; /* whoever reads the record will take it back: so do we */
-        return err->status;
+        return error_status(err);
     }
     restore->operation.committed = true;
     return STATUS_OK;

@@ -59,7 +59,7 @@ enum status restore_create(struct restore *restore, struct restore_file *file, i
     int fd = openat(directory, name, flags, mode);
     if (fd < 0 && errno == EEXIST) {
         if (restore_clear(directory, name, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         fd = openat(directory, name, flags, mode);
     }
     if (fd < 0)
@@ -76,7 +76,7 @@ enum status restore_complete(struct restore *restore, const struct restore_file 
 {
     struct error lost;
     if (attributes_set(&file->attributes, &restore->tree.xattrs, fd, &lost, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (lost.status == STATUS_OK)
         return STATUS_OK;
     return restore_note(restore, PROBLEM_ATTRIBUTES, file->directory,

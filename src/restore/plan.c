@@ -85,12 +85,12 @@ static enum status make_directory(struct planning *planning, uint32_t directory,
     bool made = true;
     int parent = -1;
     if (restore_directories_open(&planning->directories, entry->parent, &parent, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (mkdirat(parent, name, S_IRWXU) != 0) {
         if (errno != EEXIST)
             return FAIL_ERRNO(err, "make directory");
         if (use_directory(parent, name, &made, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     bool fresh_parent = (directory_at(planning, entry->parent)->flags & DIRECTORY_FRESH) != 0;
     if (made && !fresh_parent)
@@ -109,7 +109,7 @@ static enum status ensure_directory(struct planning *planning, uint32_t director
                 DIRECTORY_MADE) == 0)
             top = directory_at(planning, top)->parent;
         if (make_directory(planning, top, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     return STATUS_OK;
 }
@@ -120,7 +120,7 @@ static enum status add_directory(struct planning *planning, const struct tree_no
     uint32_t directory = 0;
     if (restore_tree_add_directory(&planning->restore->tree, planning->now.directory, node,
                                    &directory, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     struct error cause = {0};
     if (included && ensure_directory(planning, directory, &cause) != STATUS_OK)
         return restore_note(planning->restore, PROBLEM_FILE, directory, NULL, &cause, err);
@@ -140,7 +140,7 @@ static enum status make_link(int directory, const struct tree_node *node, struct
     if (errno != EEXIST)
         return FAIL_ERRNO(err, "make symbolic link");
     if (restore_clear(directory, node->name, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (symlinkat(node->link_target, directory, node->name) != 0)
         return FAIL_ERRNO(err, "make symbolic link");
     return STATUS_OK;
@@ -164,7 +164,7 @@ static enum status make_special(int directory, const struct tree_node *node, str
     if (errno != EEXIST)
         return FAIL_ERRNO(err, "make %s", node->type == TREE_NODE_FIFO ? "fifo" : "device");
     if (restore_clear(directory, node->name, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (mknodat(directory, node->name, mode, (dev_t)node->device) != 0)
         return FAIL_ERRNO(err, "make %s", node->type == TREE_NODE_FIFO ? "fifo" : "device");
     return STATUS_OK;
@@ -180,7 +180,7 @@ static enum status make_other(struct planning *planning, const struct tree_node 
     int directory = -1;
     if (restore_directories_open(&planning->directories, planning->now.directory, &directory,
                                  err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     struct special_entry special = {
         .directory = directory, .name = node->name, .type = type_of(node)};
     enum status status = node->type == TREE_NODE_SYMLINK ? make_link(directory, node, err)
@@ -189,7 +189,7 @@ static enum status make_other(struct planning *planning, const struct tree_node 
     if (status != STATUS_OK ||
         plain_attributes_from_node(node, &tree->xattrs, &attributes, err) != STATUS_OK ||
         attributes_set_at(&attributes, &tree->xattrs, &special, &lost, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     tree->xattrs.len = xattrs; /* not needed any more */
     if (lost.status == STATUS_OK)
         return STATUS_OK;
@@ -205,7 +205,7 @@ static enum status add_other(struct planning *planning, const struct tree_node *
     if (node->links > 1 &&
         restore_tree_add_linked(&planning->restore->tree, planning->now.directory, directory_none,
                                 node, &known, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (known || make_other(planning, node, &cause) == STATUS_OK)
         return STATUS_OK;
     bool not_root =
@@ -229,7 +229,7 @@ static enum status add_wants(struct planning *planning, const struct tree_node *
             return FAIL(damage, STATUS_CORRUPT, "blob %s: in no index", text);
         }
         if (restore_tree_add_want(&restore->tree, place, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     return STATUS_OK;
 }
@@ -244,7 +244,7 @@ static enum status make_file(struct planning *planning, struct restore_file *fil
     if (restore_directories_open(&planning->directories, file->directory, &directory, err) !=
             STATUS_OK ||
         restore_create(planning->restore, file, directory, &fd, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (file->size == 0)
         return restore_complete(planning->restore, file, fd, err);
     if (ftruncate(fd, (off_t)file->size) != 0)
@@ -273,12 +273,12 @@ static enum status add_file(struct planning *planning, const struct tree_node *n
     bool known = false;
     if (node->links > 1 && restore_tree_add_linked(&restore->tree, planning->now.directory, number,
                                                    node, &known, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (known)
         return STATUS_OK;
     if (restore_tree_add_file(&restore->tree, planning->now.directory, node, &number, err) !=
         STATUS_OK)
-        return err->status;
+        return error_status(err);
     enum status status = add_wants(planning, node, &damage, err);
     struct restore_file *file = &restore->tree.files[number];
     restore->bytes_total += file->size;
@@ -298,7 +298,7 @@ static enum status is_included(struct planning *planning, const struct tree_node
         return STATUS_OK;
     if (buffer_add_text(path, "/", err) != STATUS_OK ||
         buffer_add(path, node->name, node->name_len, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     *ret_included = exclude_matches(planning->restore->include, (const char *)path->bytes, 0,
                                     node->type == TREE_NODE_DIR);
     path->len = len;
@@ -311,7 +311,7 @@ static enum status add_node(struct planning *planning, const struct tree_node *n
 {
     bool included = false;
     if (is_included(planning, node, &included, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (node->type == TREE_NODE_DIR)
         return add_directory(planning, node, included, err);
     if (!included || node->type == TREE_NODE_SOCKET)
@@ -346,7 +346,7 @@ static enum status open_tree(struct planning *planning, struct tree_reader **ret
         return FAIL(err, STATUS_CORRUPT, "tree %s: in no index", text);
     }
     if (pack_reader_load(planning->reader, place, &planning->text, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return tree_reader_new(planning->text.bytes, planning->text.len, ret_reader, err);
 }
 
@@ -361,7 +361,7 @@ static enum status read_nodes(struct planning *planning, struct error *damage, s
         if (tree_reader_next(reader, &node, &more, damage) != STATUS_OK || !more)
             return STATUS_OK;
         if (add_node(planning, &node, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
 }
 
@@ -371,10 +371,10 @@ static enum status read_tree(struct planning *planning, struct error *err)
     planning->now = planning->stack[--planning->count];
     if (planning->trees++ % REPORT_TREES == 0 &&
         operation_report(&planning->restore->operation, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if ((!planning->now.included && set_path(planning, err) != STATUS_OK) ||
         read_nodes(planning, &damage, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (damage.status == STATUS_OK)
         return STATUS_OK;
     return restore_note(planning->restore, PROBLEM_DAMAGED, planning->now.directory, NULL, &damage,
@@ -388,12 +388,12 @@ static enum status find_directory(struct planning *planning, const char *name, s
     struct restore *restore = planning->restore;
     CLEANUP(tree_reader_freep) struct tree_reader *reader = NULL;
     if (open_tree(planning, &reader, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     for (;;) {
         struct tree_node node;
         bool more = false;
         if (tree_reader_next(reader, &node, &more, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         if (!more)
             return FAIL_REASON(err, STATUS_NOT_FOUND, REASON_VOLUME_NOT_IN_BACKUP,
                                "it is not in the backup");
@@ -430,10 +430,10 @@ static enum status plan(struct planning *planning, int fd, const char *path, str
             STATUS_OK ||
         descend(planning, path == NULL ? "" : path, root, err) != STATUS_OK ||
         push(planning, &planning->now.tree, root, restore->include == NULL, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     while (planning->count > 0)
         if (read_tree(planning, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     return STATUS_OK;
 }
 

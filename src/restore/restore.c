@@ -43,7 +43,7 @@ static enum status open_store(struct restore *restore, struct error *err)
     if (work_open_store(operation->work, &operation->store, err) != STATUS_OK ||
         work_open_repository(operation->work, operation->store, false, &operation->repository,
                              err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return start_lock(restore, err);
 }
 
@@ -97,7 +97,7 @@ static enum status find_by_tag(struct restore *restore, bool *ret_found, struct 
     tag_write(TAG_BACKUP, restore->plan->backup, tag);
     if (repository_find_snapshot(restore->operation.repository, tag, &id, ret_found, err) !=
         STATUS_OK)
-        return err->status;
+        return error_status(err);
     return *ret_found ? find_by_id(restore, &id, ret_found, err) : STATUS_OK;
 }
 
@@ -106,9 +106,9 @@ static enum status find_snapshot(struct restore *restore, struct error *err)
 {
     bool found = false;
     if (find_recorded(restore, &found, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (!found && find_by_tag(restore, &found, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (found)
         return STATUS_OK;
     const char *recorded = restore->plan->snapshot;
@@ -125,16 +125,16 @@ static enum status open_stage(void *owner, struct error *err)
     size_t volumes = 0;
     if (restore->plan->target == NULL &&
         operation_check_volumes(&restore->operation, &volumes, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (open_store(restore, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     enum status status = find_snapshot(restore, &failure);
     if (status == STATUS_OK)
         status = repository_load_index(restore->operation.repository, cancel, &failure);
     /* A prune that goes on beside us is the better reason for what is missing. */
     if (restore->operation.locked &&
         repository_finish_lock(restore->operation.repository, cancel, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (status != STATUS_OK)
         *err = failure;
     return status;
@@ -196,7 +196,7 @@ static enum status restore_in_place(struct restore *restore, struct error *err)
 {
     bool swapped = false;
     if (inplace_take_over(restore, &swapped, err) != STATUS_OK)
-        return err->status; /* its record stays as it is */
+        return error_status(err); /* its record stays as it is */
     if (swapped) {
         restore->operation.committed = true;
         restore->operation.stage = "cleanup";
@@ -258,7 +258,7 @@ enum status restore_run(const struct restore_plan *plan, struct work_result *res
         .target_fd = -1,
     };
     if (operation_init(&restore.operation, err) != STATUS_OK || check_plan(plan, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     restore_tree_init(&restore.tree);
     restore_problems_init(&restore.problems);
     enum status status = make_include(&restore, err);

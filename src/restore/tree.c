@@ -70,9 +70,9 @@ enum status restore_tree_add_root(struct restore_tree *tree, int fd, const char 
                                   uint32_t *ret_directory, struct error *err)
 {
     if (!HAS_ROOM(tree, root, roots, err))
-        return err->status;
+        return error_status(err);
     if (!HAS_ROOM(tree, directory, directories, err))
-        return err->status;
+        return error_status(err);
     char *copy = strdup(path);
     if (copy == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "a path");
@@ -94,7 +94,7 @@ enum status restore_tree_add_directory(struct restore_tree *tree, uint32_t paren
     if (!HAS_ROOM(tree, directory, directories, err) ||
         restore_tree_add_name(tree, node->name, &directory.name, err) != STATUS_OK ||
         plain_attributes_from_node(node, &tree->xattrs, &directory.attributes, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     tree->directories[tree->directory_count] = directory;
     *ret_directory = (uint32_t)tree->directory_count++;
     return STATUS_OK;
@@ -109,7 +109,7 @@ enum status restore_tree_add_file(struct restore_tree *tree, uint32_t directory,
     if (!HAS_ROOM(tree, file, files, err) ||
         restore_tree_add_name(tree, node->name, &name, err) != STATUS_OK ||
         plain_attributes_from_node(node, &tree->xattrs, &attributes, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     struct restore_file *file = &tree->files[tree->file_count];
     *file = (struct restore_file){
         .attributes = attributes,
@@ -126,7 +126,7 @@ enum status restore_tree_add_want(struct restore_tree *tree, const struct blob_e
 {
     struct restore_file *file = &tree->files[tree->file_count - 1];
     if (!HAS_ROOM(tree, want, wants, err))
-        return err->status;
+        return error_status(err);
     tree->wants[tree->want_count++] = (struct restore_want){
         .place = place,
         .offset = file->size,
@@ -181,7 +181,7 @@ static enum status add_link(struct restore_tree *tree, const struct restore_name
     };
     if (!HAS_ROOM(tree, link, links, err) ||
         restore_tree_add_name(tree, name, &link.name, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     tree->links[tree->link_count++] = link;
     return STATUS_OK;
 }
@@ -199,7 +199,7 @@ enum status restore_tree_add_linked(struct restore_tree *tree, uint32_t director
         .type = node->type,
     };
     if (make_slots(tree, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     size_t slot = named_slot(tree, &named);
     if (tree->named_slots[slot] != 0) {
         const struct restore_named *first = &tree->named[tree->named_slots[slot] - 1];
@@ -209,7 +209,7 @@ enum status restore_tree_add_linked(struct restore_tree *tree, uint32_t director
     }
     if (!HAS_ROOM(tree, named, named, err) ||
         restore_tree_add_name(tree, node->name, &named.name, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     tree->named[tree->named_count++] = named;
     tree->named_slots[slot] = (uint32_t)tree->named_count;
     *ret_known = false;

@@ -83,7 +83,7 @@ static enum status read_level(const struct carry *carry, struct level *level, st
     if (level->new_fd >= 0)
         keep_times(level, &info);
     if (listing_read(level->old_fd, &level->names, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (carry->options->exclude_caches && walk_is_cache(level->old_fd))
         level->all = true;
     level->path_len = carry->path.len;
@@ -128,7 +128,7 @@ static enum status enter(struct carry *carry, const char *name, bool all, struct
         if (!level.blocked) {
             (void)FAIL_ERRNO(err, "open what was restored");
             level_done(&level);
-            return err->status;
+            return error_status(err);
         }
     }
     return push(carry, &level, err);
@@ -188,7 +188,7 @@ static enum status make_parents(const struct carry *carry, struct error *err)
     for (; missing < carry->depth; missing++) {
         struct level *level = &carry->levels[missing];
         if (make_directory(carry, level - 1, level, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     return STATUS_OK;
 }
@@ -202,7 +202,7 @@ static enum status move(const struct carry *carry, const char *name, bool *ret_t
     if (level->blocked)
         return FAIL(err, STATUS_CONFLICT, "its directory is not one in the backup");
     if (level->new_fd < 0 && make_parents(carry, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (renameat2(level->old_fd, name, level->new_fd, name, RENAME_NOREPLACE) != 0) {
         *ret_there = errno == EEXIST;
         return *ret_there ? STATUS_OK : FAIL_ERRNO(err, "move");
@@ -226,7 +226,7 @@ static enum status look_at(struct carry *carry, const char *name, struct error *
     const struct level *level = top(carry);
     struct stat info;
     if (set_path(carry, name, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (fstatat(level->old_fd, name, &info, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) != 0)
         return errno == ENOENT ? STATUS_OK : FAIL_ERRNO(err, "look at");
     bool is_directory = S_ISDIR(info.st_mode);
@@ -237,7 +237,7 @@ static enum status look_at(struct carry *carry, const char *name, struct error *
                                       carry->volume_len, is_directory);
     bool there = true;
     if (excluded && move(carry, name, &there, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return is_directory && there ? enter(carry, name, excluded, err) : STATUS_OK;
 }
 

@@ -131,9 +131,9 @@ enum status hooks_run(const struct hooks_request *request, struct hooks_result *
     struct hooks_result result = {0};
     for (size_t i = 0; i < request->hooks->count; i++) {
         if (cancel_check(request->cancel, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         if (run_one(request, &request->hooks->items[i], &result, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         if (before && result.aborted)
             break;
     }

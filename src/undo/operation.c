@@ -51,7 +51,7 @@ enum status operation_report(struct operation *operation, struct error *err)
         return error_status(err);
     }
     if (cancel_check(work->cancel, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return operation->locked ? repository_refresh_lock(operation->repository, err) : STATUS_OK;
 }
 
@@ -89,10 +89,10 @@ static enum status check_volume(const struct operation *operation, size_t volume
         return FAIL(err, STATUS_INVALID, "volume '%s': an absolute path is expected", path);
     for (size_t i = 0; i < volume; i++)
         if (check_pair(volumes[i], path, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     if (check_apart(path, operation->work->bucket->path, "the bucket's directory", err) !=
         STATUS_OK)
-        return err->status;
+        return error_status(err);
     return check_apart(path, operation->undo_directory, "the undo directory", err);
 }
 
@@ -103,7 +103,7 @@ enum status operation_check_volumes(const struct operation *operation, size_t *r
     size_t count = 0;
     for (; app->volumes != NULL && app->volumes[count] != NULL; count++)
         if (check_volume(operation, count, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     if (count == 0)
         return FAIL(err, STATUS_INVALID, "app '%s' has no volume", app->app.name);
     *ret_count = count;
@@ -142,7 +142,7 @@ enum status operation_run_hooks(struct operation *operation, enum hook_stage sta
     };
     struct hooks_result hooks;
     if (hooks_run(&request, &hooks, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     note_hooks(operation, &hooks);
     if (!hooks.aborted)
         return STATUS_OK;

@@ -60,7 +60,7 @@ static enum status check_mounts(const char *volume, struct error *err)
 {
     CLEANUP(mounts_done) struct mounts mounts;
     if (mounts_read(&mounts, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     for (size_t i = 0; i < mounts.count; i++) {
         if (path_is_inside(mounts.list[i].path, volume))
             return FAIL_REASON(err, STATUS_CONFLICT, REASON_MOUNT_BELOW,
@@ -121,7 +121,7 @@ static enum status open_new(struct undo_place *place, const struct open_place *o
     CLEANUP(fd_closep) int fd = -1;
     struct stat info;
     if (make_closed(open->around, open->beside, &fd, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (place->inside) {
         CLEANUP(fd_closep) int place_fd = STEAL_FD(fd);
         return make_closed(place_fd, place_new, ret_fd, err);
@@ -217,7 +217,7 @@ static enum status move_out(int volume, int place_fd, const char *name, struct e
 {
     CLEANUP(fd_closep) int fd = -1;
     if (make_closed(place_fd, name, &fd, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return move_all(volume, fd, err);
 }
 
@@ -234,11 +234,11 @@ static enum status swap_inside(int volume, int place_fd, struct error *err)
     if (exists(place_fd, place_new) &&
         (move_out(volume, place_fd, place_old, err) != STATUS_OK ||
          rename_in(place_fd, place_new, place_in, RENAME_NOREPLACE, err) != STATUS_OK))
-        return err->status;
+        return error_status(err);
     if (exists(place_fd, place_in) &&
         (move_in(volume, place_fd, place_in, err) != STATUS_OK ||
          rename_in(place_fd, place_in, place_done, RENAME_NOREPLACE, err) != STATUS_OK))
-        return err->status;
+        return error_status(err);
     return exists(place_fd, place_done) ? STATUS_OK
                                         : FAIL(err, STATUS_CONFLICT, "nothing is restored there");
 }
@@ -247,15 +247,15 @@ static enum status back_inside(int volume, int place_fd, struct error *err)
 {
     if (exists(place_fd, place_done) &&
         rename_in(place_fd, place_done, place_in, RENAME_NOREPLACE, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (exists(place_fd, place_in) &&
         (move_out(volume, place_fd, place_in, err) != STATUS_OK ||
          rename_in(place_fd, place_in, place_new, RENAME_NOREPLACE, err) != STATUS_OK))
-        return err->status;
+        return error_status(err);
     if (!exists(place_fd, place_old))
         return STATUS_OK;
     if (move_in(volume, place_fd, place_old, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return unlinkat(place_fd, place_old, AT_REMOVEDIR) == 0 ? STATUS_OK : FAIL_ERRNO(err, "remove");
 }
 
@@ -285,7 +285,7 @@ static enum status open_live(const struct undo_place *place, const struct open_p
     CLEANUP(fd_closep) int fd = -1;
     struct stat info = {0};
     if (open_if_there(open->around, open->live, &fd, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (fd < 0 || fstat(fd, &info) != 0 || info.st_ino != place->inode)
         return FAIL(err, STATUS_CONFLICT, "it is not what was restored");
     *ret_fd = STEAL_FD(fd);
@@ -298,17 +298,17 @@ static enum status open_both(const struct undo_place *place, struct open_place *
     CLEANUP(fd_closep) int beside = -1;
     CLEANUP(fd_closep) int old = -1;
     if (open_if_there(open->around, open->beside, &beside, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (!place->inside)
         old = STEAL_FD(beside);
     else if (beside >= 0 && open_if_there(beside, place_old, &old, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (old < 0)
         return STATUS_OK;
     if (place->inside)
         *ret_new_fd = STEAL_FD(open->around);
     else if (open_live(place, open, ret_new_fd, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     *ret_old_fd = STEAL_FD(old);
     return STATUS_OK;
 }
@@ -336,7 +336,7 @@ static enum status remove_place(const struct open_place *open, struct error *err
     if (fd < 0)
         return FAIL_ERRNO(err, "open '%s'", open->beside);
     if (tree_remove_contents(fd, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (unlinkat(open->around, open->beside, AT_REMOVEDIR) != 0)
         return FAIL_ERRNO(err, "remove '%s'", open->beside);
     return STATUS_OK;

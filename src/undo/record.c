@@ -185,7 +185,7 @@ enum status undo_record_write(const struct undo_record *record, const char *dire
 {
     char path[PATH_MAX];
     if (undo_record_path(directory, record->job, path, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     json_auto_t *json =
         json_pack("{s:i, s:s, s:s, s:s, s:o, s:o}", "version", RECORD_VERSION, "job", record->job,
                   "backup", record->backup, "app", record->app, "hooks", owed_to_json(record),
@@ -206,7 +206,7 @@ static enum status copy_text(const json_t *object, const char *field, char *text
 {
     const char *value = NULL;
     if (json_get_text(object, field, &value, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     size_t len = strlen(value);
     if (len >= size)
         return FAIL(err, STATUS_INVALID, "'%s' is longer than %zu bytes", field, size - 1);
@@ -240,7 +240,7 @@ static enum status texts_from_json(const json_t *list, const char *field, char *
         if (text == NULL)
             return FAIL(err, STATUS_INVALID, "'%s' must be an array of strings", field);
         if (duplicate(text, &texts[i], err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     return STATUS_OK;
 }
@@ -250,7 +250,7 @@ static enum status command_from_json(const json_t *list, char ***ret_command, st
     if (json_array_size(list) == 0)
         return FAIL(err, STATUS_INVALID, "'command' must be an array of strings");
     if (texts_from_json(list, "command", ret_command, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if ((*ret_command)[0][0] != '/')
         return FAIL(err, STATUS_INVALID, "'command' must begin with an absolute path");
     return STATUS_OK;
@@ -264,10 +264,10 @@ static enum status hook_from_json(const json_t *json, struct app_hook *hook, str
         duplicate(name, &hook->name, err) != STATUS_OK ||
         command_from_json(json_object_get(json, "command"), &hook->command, err) != STATUS_OK ||
         json_get_integer(json, "timeout_ms", &hook->timeout_ms, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (!json_is_null(json_object_get(json, "user")) &&
         json_get_optional_text(json, "user", &user, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (hook->timeout_ms <= 0)
         return FAIL(err, STATUS_INVALID, "'timeout_ms' must be above 0");
     hook->abort_on_failure = json_is_true(json_object_get(json, "abort"));
@@ -309,7 +309,7 @@ static enum status driver_from_json(const json_t *json, enum app_snapshot_driver
 {
     const char *name = NULL;
     if (json_get_text(json, "driver", &name, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
 
     enum app_snapshot_driver driver = app_snapshot_driver_from_name(name);
     if (driver != APP_SNAPSHOT_AUTO) {
@@ -325,7 +325,7 @@ static enum status snapshot_from_json(const json_t *json, struct snapshot_plan *
     if (driver_from_json(json, &plan->driver, err) != STATUS_OK ||
         copy_text(json, "volume", plan->volume, sizeof(plan->volume), err) != STATUS_OK ||
         copy_text(json, "path", plan->path, sizeof(plan->path), err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return copy_text(json, "root", plan->root, sizeof(plan->root), err);
 }
 
@@ -351,7 +351,7 @@ static enum status place_from_json(const json_t *json, struct undo_place *place,
     int64_t inode = 0;
     if (copy_text(json, "volume", place->volume, sizeof(place->volume), err) != STATUS_OK ||
         json_get_integer(json, "inode", &inode, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (place->volume[0] != '/')
         return FAIL(err, STATUS_INVALID, "'volume' must be an absolute path");
     place->inside = json_is_true(json_object_get(json, "inside"));
@@ -364,7 +364,7 @@ static enum status phase_from_json(const json_t *json, enum restore_phase *ret_p
 {
     const char *name = NULL;
     if (json_get_text(json, "phase", &name, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     for (int phase = 0; phase < RESTORE_PHASE_COUNT; phase++) {
         if (strcmp(name, phase_names[phase]) == 0) {
             *ret_phase = (enum restore_phase)phase;
@@ -412,7 +412,7 @@ static enum status tries_from_json(const json_t *json, struct undo_record *recor
         return STATUS_OK;
     if (json_get_integer(json, "tries", &record->tries, err) != STATUS_OK ||
         json_get_integer(json, "tried_ms", &record->tried_ms, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return record->tries < 0 ? FAIL(err, STATUS_INVALID, "'tries' must not be negative")
                              : STATUS_OK;
 }
@@ -424,7 +424,7 @@ static enum status record_from_json(const json_t *json, struct undo_record *reco
     if (!json_is_object(json))
         return FAIL(err, STATUS_INVALID, "not an object");
     if (json_get_integer(json, "version", &version, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (version != RECORD_VERSION)
         return FAIL(err, STATUS_INVALID, "'version' must be %d", RECORD_VERSION);
     if (copy_text(json, "job", record->job, sizeof(record->job), err) != STATUS_OK ||
@@ -433,7 +433,7 @@ static enum status record_from_json(const json_t *json, struct undo_record *reco
         owed_from_json(json_object_get(json, "hooks"), record, err) != STATUS_OK ||
         restore_from_json(json_object_get(json, "restore"), record, err) != STATUS_OK ||
         tries_from_json(json, record, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return snapshots_from_json(json_object_get(json, "snapshots"), record, err);
 }
 
@@ -442,11 +442,11 @@ enum status undo_record_parse(const char *bytes, size_t len, struct undo_record 
 {
     json_auto_t *json = NULL;
     if (json_read(bytes, len, &json, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     struct undo_record record = {.owns_hooks = true};
     if (record_from_json(json, &record, err) != STATUS_OK) {
         undo_record_done(&record);
-        return err->status;
+        return error_status(err);
     }
     *ret_record = record;
     return STATUS_OK;
@@ -457,11 +457,11 @@ enum status undo_record_read(const char *directory, const char *job, struct undo
 {
     char path[PATH_MAX];
     if (undo_record_path(directory, job, path, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     CLEANUP(buffer_done) struct buffer buffer;
     buffer_init(&buffer, RECORD_BYTES_MAX);
     if (file_read(path, &buffer, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
 
     struct undo_record record = {0};
     if (undo_record_parse((const char *)buffer.bytes, buffer.len, &record, err) != STATUS_OK)

@@ -78,7 +78,7 @@ static enum status keep_or_remove(const struct undo_record *record, const char *
     if (unwind_is_kept(record))
         return undo_record_write(record, directory, err);
     if (undo_record_path(directory, record->job, path, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return file_remove(path, err);
 }
 
@@ -86,7 +86,7 @@ static enum status undo_one(const char *directory, const char *job, bool all, st
 {
     char path[PATH_MAX];
     if (undo_record_path(directory, job, path, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     struct undo_record record = {0};
     enum status status = undo_record_read(directory, job, &record, err);
     if (status == STATUS_NOT_FOUND)
@@ -112,7 +112,7 @@ enum status undo_job(const char *undo_directory, const char *job, struct error *
 {
     bool exists = false;
     if (check_directory(undo_directory, &exists, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return exists ? undo_one(undo_directory, job, false, err) : STATUS_OK;
 }
 
@@ -120,7 +120,7 @@ enum status undo_discard(const char *undo_directory, const char *job, struct err
 {
     bool exists = false;
     if (check_directory(undo_directory, &exists, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return exists ? undo_one(undo_directory, job, true, err) : STATUS_OK;
 }
 
@@ -142,7 +142,7 @@ static enum status each_entry(const char *undo_directory, entry_fn *on_entry, vo
 {
     bool exists = false;
     if (check_directory(undo_directory, &exists, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     CLEANUP(dir_closep) DIR *directory = exists ? opendir(undo_directory) : NULL;
     if (exists && directory == NULL)
         return FAIL_ERRNO(err, "open undo directory '%s'", undo_directory);
@@ -233,10 +233,10 @@ enum status undo_all(const char *undo_directory, undo_wanted_fn *wanted, void *c
 {
     struct sweep sweep = {.directory = undo_directory, .wanted = wanted, .context = context};
     if (each_entry(undo_directory, sweep_entry, &sweep, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (sweep.first.status != STATUS_OK) {
         *err = sweep.first;
-        return err->status;
+        return error_status(err);
     }
     *ret_count = sweep.count;
     return STATUS_OK;

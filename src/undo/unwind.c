@@ -53,7 +53,7 @@ static enum status carry_place(const struct undo_record *record, size_t i,
     CLEANUP(fd_closep) int old_fd = -1;
     CLEANUP(fd_closep) int new_fd = -1;
     if (undo_place_open_both(place, record->job, &old_fd, &new_fd, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (old_fd < 0 || carry_excluded(&options, old_fd, new_fd, err) == STATUS_OK)
         return STATUS_OK;
     char kept[UNDO_PLACE_SHOWN_MAX];
@@ -66,7 +66,7 @@ static enum status carry_places(const struct undo_record *record, struct error *
     CLEANUP(exclude_freep) struct exclude *exclude = NULL;
     size_t failed = 0;
     if (exclude_new((const char *const *)record->excludes, &exclude, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     for (size_t i = 0; i < record->place_count; i++) {
         struct error failure = {0};
         if (carry_place(record, i, exclude, &failure) != STATUS_OK && failed++ == 0)
