@@ -28,21 +28,22 @@ enum status store_reply_text(const redisReply *reply, const char **ret_text, str
 /* Caller owns what *ret holds: backup_done(), bucket_done(). */
 enum status store_reply_backup(const redisReply *reply, struct backup *ret_backup,
                                struct error *err) MUST_CHECK;
-/* Of store_call_backup_record(). NOT_FOUND, "unknown_backup", also for one of another account or
- * app (NULL: any). */
+/* Reads the reply to store_call_backup_record(). NOT_FOUND, "unknown_backup", also for a backup of
+ * another account or app (NULL: any). */
 enum status store_reply_backup_record(const redisReply *reply, const char *account, const char *app,
                                       struct backup *ret_backup, struct error *err) MUST_CHECK;
-/* Of a create: adds what the store has assigned to the backup that was asked for (see
- * store_backup_wanted()). */
+/* Reads the reply to a create: adds what the store has assigned to the backup that was asked for,
+ * which store_backup_wanted() has begun. */
 enum status store_reply_backup_created(const redisReply *reply, struct backup *backup,
                                        struct error *err) MUST_CHECK;
-/* Of a create with a key. *ret_repeated: it was made by an earlier one, and is now that one. */
+/* Reads the reply to a create with a key. *ret_repeated: an earlier call with that key has made it,
+ * and backup is that one now. */
 enum status store_reply_backup_once(const redisReply *reply, struct backup *backup,
                                     bool *ret_repeated, struct error *err) MUST_CHECK;
 
 enum { STORE_CURSOR_SIZE = 96 };
 
-/* Of a list. */
+/* What a list of backups is answered with. */
 struct store_backup_page {
     char next[STORE_CURSOR_SIZE]; /* "after" of the next page; "": there is none */
     const redisReply *backups;    /* a list: see store_reply_count(). Borrowed from the reply */
@@ -52,10 +53,10 @@ struct store_backup_page {
 enum status store_reply_backup_page(const redisReply *reply, struct store_backup_page *ret_page,
                                     struct error *err) MUST_CHECK;
 
-/* For a list: the number of elements, each decoded by the function for one. */
+/* How many elements a list has; each is read by the function for one. */
 enum status store_reply_count(const redisReply *reply, size_t *ret_count, struct error *err)
     MUST_CHECK;
-/* Digits as text. */
+/* Reads a whole number, which comes as a text of digits. */
 enum status store_reply_number(const redisReply *reply, int64_t *ret_number, struct error *err)
     MUST_CHECK;
 

@@ -299,7 +299,9 @@ def argument_words(document):
 
 def signature(name, given):
     """The head of a function, in lines of at most 100 columns."""
-    return textwrap.fill(f"{name}({', '.join(given)})", 100, subsequent_indent="    ", break_long_words=False)
+    whole = [parameter.replace(" ", "\0") for parameter in given]  # no line ends inside of one
+    text = textwrap.fill(f"{name}({', '.join(whole)})", 100, subsequent_indent="    ", break_long_words=False)
+    return text.replace("\0", " ")
 
 
 def builder(function):

@@ -85,7 +85,7 @@ static void lose(struct link *link, const char *why)
     link->events.on_down(link->events.context);
 }
 
-/* Ours to free: see the top of this file. */
+/* The context is ours to free here: the top of this file says when. */
 static void drop(struct link *link, const char *why)
 {
     redisAsyncContext *redis = link->redis;

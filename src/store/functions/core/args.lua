@@ -150,7 +150,7 @@ function Args:pairs(readers)
     return values
 end
 
--- The same arguments once or several times over: how often, and what reads one set of them. So one that is refused does
+-- One set of arguments, or several of them: how many, and what reads one of them. So one that is refused does
 -- not touch the others.
 function Args:sets(read, size, most, noun)
     local count = #self.list / size
