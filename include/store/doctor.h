@@ -5,6 +5,7 @@
  *
  * Library   The functions are a library of their own, which is in Redis only while a doctor is at
  *           work: load it first, make the calls with store_doctor_run(), and unload it in the end.
+ * Calls     store/functions.h, store_call_doctor_...(); they are for store_doctor_run() only.
  * Flow      look, page by page, for places where something is wrong; of each, plan: what a repair
  *           will change; keep that; repair, with the token of the plan. An undo gives back what was
  *           kept.
@@ -56,10 +57,6 @@ struct store_page {
     size_t large_count; /* keys whose members are to be looked at page by page */
 };
 
-/* cursor: "0" for the first page. */
-void store_call_doctor_look(struct store_call *call, const char *cursor);
-void store_call_doctor_look_in(struct store_call *call, const struct store_bytes *key,
-                               const char *cursor);
 enum status store_reply_page(const redisReply *reply, struct store_page *ret_page,
                              struct error *err) MUST_CHECK;
 enum status store_page_finding(const struct store_page *page, size_t index,
@@ -84,7 +81,6 @@ struct store_plan {
     size_t part_count; /* 0: nothing to do now; another place is in the way */
 };
 
-void store_call_doctor_plan(struct store_call *call, const struct store_place *place);
 enum status store_reply_plan(const redisReply *reply, struct store_plan *ret_plan,
                              struct error *err) MUST_CHECK;
 enum status store_plan_part(const struct store_plan *plan, size_t index,
@@ -96,13 +92,7 @@ struct store_trace {
     const char *digest;
 };
 
-void store_call_doctor_repair(struct store_call *call, const struct store_place *place,
-                              const struct store_plan *plan, const char *who);
 enum status store_reply_traces(const redisReply *reply, size_t count, struct error *err) MUST_CHECK;
 struct store_trace store_trace_of(const redisReply *reply, size_t index);
-
-/* trace NULL: it is not known whether the repair came to happen; whatever is there is replaced. */
-void store_call_doctor_undo(struct store_call *call, const struct store_part *part,
-                            const struct store_trace *trace);
 
 #endif

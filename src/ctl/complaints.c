@@ -2,6 +2,7 @@
 
 #include "core/array.h"
 #include "core/cleanup.h"
+#include "store/functions.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -18,8 +18,8 @@ import states
 
 KINDS_FACTS, STATES_FACTS = (f"{facts.ROOT}/src/model/{name}.yaml" for name in ("job_kinds", "states"))
 TEXTS = ("id", "digest", "name", "line", "sentence", "text")
-KINDS = TEXTS + ("integer", "flag", "word", "json", "list")
-LIMITED = ("name", "line", "text", "json", "list")
+KINDS = TEXTS + ("integer", "flag", "word", "json", "list", "bytes")
+LIMITED = ("name", "line", "text", "json", "list", "bytes")
 PROGRAMS = ("api", "worker", "ctl")
 REPLY = r"nothing|text|number|lines|(word|records) \w+|record \w+( or none)?|own \w+(, borrowed)?"
 ARGUMENTS_MAX, NUMBERS_MAX, OWNED_MAX = 64, 16, 4  # as include/store/call.h has them
@@ -122,7 +122,7 @@ class Reader:
         return types.SimpleNamespace(
             name=name, kind=kind, max=self.limit(raw.max, where),
             low=getattr(raw, "from"), high=self.limit(raw.to, where),
-            words=self.document.words.get(raw.words), empty=raw.empty or kind in ("sentence", "json", "list"),
+            words=self.document.words.get(raw.words), empty=raw.empty or kind in ("sentence", "json", "list", "bytes"),
             optional=raw.optional, always=raw.always, label=raw.label or name, means=raw.means,
             path=raw.c or name, spelt=raw.spelt,
             members=None, pairs=False)
@@ -194,7 +194,7 @@ def read(path, kinds_path=KINDS_FACTS, states_path=STATES_FACTS):
 
 
 def called(document):
-    return [function for function in document.functions.values() if function.callers and function.library == "core"]
+    return [function for function in document.functions.values() if function.callers]
 
 
 def blocking(document):
@@ -217,8 +217,8 @@ def c_type(argument):
         return argument.type + " "
     if argument.kind == "word" and argument.words.c != "text":
         return f"enum {argument.words.c or 'store_' + argument.words.name} "
-    return {"integer": "int64_t ", "flag": "bool ", "json": "const json_t *", "list": "const json_t *"}.get(
-        argument.kind, "const char *")
+    return {"integer": "int64_t ", "flag": "bool ", "json": "const json_t *", "list": "const json_t *",
+            "bytes": "const struct store_bytes *"}.get(argument.kind, "const char *")
 
 
 def parameters(function):
@@ -349,7 +349,8 @@ RECORDS_CONTRACT = """/*
 def functions_h(document):
     functions = called(document)
     foreign = {group.type for function in functions for group in function.arguments
-               if group.kind == "group" and not group.is_made}
+               if group.kind == "group" and not group.is_made} | {
+        "struct store_bytes" for function in functions for argument in function.arguments if argument.kind == "bytes"}
     headers = {"core/error.h", "store/call.h"} | {words.header for words in document.words.values() if words.header}
     limits = "".join(f"    STORE_{name}_MAX = {value},\n".upper() for name, value in document.limits.items()
                      if value < 2 ** 31)
@@ -394,6 +395,9 @@ def additions(argument, value, indent="    "):
         return [line for member in argument.members for line in additions(member, inside(value, member), indent)]
     if argument.kind in ("json", "list"):
         return [f"{indent}if (call_add_json(call, {value}, err) != STATUS_OK)", f"{indent}    return err->status;"]
+    if argument.kind == "bytes":
+        at = value + ("->" if value == argument.name else ".")  # a parameter of its own, or a member
+        return [f"{indent}call_add_bytes(call, {at}bytes, {at}len);"]
     if argument.kind in ("integer", "flag"):
         return [f"{indent}call_add_{'number' if argument.kind == 'integer' else 'flag'}(call, {value});"]
     lines = [f"{indent}call_add_text(call, {spelling(argument, value)});"]
@@ -402,6 +406,8 @@ def additions(argument, value, indent="    "):
 
 def inside(value, member):
     """A member of a group's value, which ends in "->" or "."."""
+    if member.path.startswith("="):
+        return member.path[1:].strip()
     return f"{value}{member.path}" + ("." if member.kind == "group" else "")
 
 
@@ -585,6 +591,8 @@ def lua_read(argument):
     kind, most = argument.kind, argument.max
     if kind in ("id", "name") and argument.empty:
         kind = "optional_" + kind
+    elif kind == "bytes":
+        kind = "text"
     elif kind in ("line", "text") and not argument.empty:
         kind = "some_" + kind
     kind = {"integer": "number", "word": "choice", "json": "json_array", "list": "decoded"}.get(kind, kind)

@@ -1,69 +1,11 @@
 #include "store/doctor.h"
 
-#include "arguments.h"
 #include "refusal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    PAGE = 16, /* keys or members: a call of a few ms, between which Redis serves others */
-    FINDING_FIELDS = 6,
-    PART_FIELDS = 7
-};
-
-static void add_place(struct store_call *call, const struct store_place *place)
-{
-    call_add_bytes(call, place->key.bytes, place->key.len);
-    call_add_bytes(call, place->member.bytes, place->member.len);
-}
-
-void store_call_doctor_look(struct store_call *call, const char *cursor)
-{
-    call_begin(call, "FCALL_RO", "appbackup_doctor_look");
-    call_add_text(call, cursor);
-    call_add_number(call, PAGE);
-}
-
-void store_call_doctor_look_in(struct store_call *call, const struct store_bytes *key,
-                               const char *cursor)
-{
-    call_begin(call, "FCALL_RO", "appbackup_doctor_look_in");
-    call_add_bytes(call, key->bytes, key->len);
-    call_add_text(call, cursor);
-    call_add_number(call, PAGE);
-}
-
-void store_call_doctor_plan(struct store_call *call, const struct store_place *place)
-{
-    call_begin(call, "FCALL_RO", "appbackup_doctor_plan");
-    add_place(call, place);
-}
-
-void store_call_doctor_repair(struct store_call *call, const struct store_place *place,
-                              const struct store_plan *plan, const char *who)
-{
-    call_begin(call, "FCALL", "appbackup_doctor_repair");
-    add_place(call, place);
-    call_add_number(call, plan->now_ms);
-    call_add_text(call, plan->token);
-    call_add_text(call, who);
-}
-
-void store_call_doctor_undo(struct store_call *call, const struct store_part *part,
-                            const struct store_trace *trace)
-{
-    call_begin(call, "FCALL", "appbackup_doctor_undo");
-    call_add_text(call, part->kind);
-    add_place(call, &part->place);
-    call_add_flag(call, part->existed);
-    call_add_bytes(call, part->content.bytes, part->content.len);
-    call_add_number(call, part->expires_ms);
-    call_add_text(call, part->digest);
-    call_add_flag(call, trace != NULL);
-    call_add_flag(call, trace != NULL && trace->exists);
-    call_add_text(call, trace != NULL ? trace->digest : "");
-}
+enum { FINDING_FIELDS = 6, PART_FIELDS = 7 };
 
 static enum status wrong_shape(struct error *err)
 {
