@@ -12,8 +12,8 @@ function Claim.drop_leftover(id, job, node)
     redis.call("ZREM", Keys.queue(node), id)
 end
 
--- Does its app or its bucket keep a job waiting? known remembers which apps and buckets are paused, which apps have a claimed job, and which buckets have as many as
--- they may.
+-- Does its app or its bucket keep a job waiting? known remembers which apps and buckets are paused, which apps have a
+-- claimed job, and which buckets have as many as they may.
 function Claim.is_kept_waiting(job, known)
     if known[job.app] == nil then
         known[job.app] = Jobs.busy(job.app) ~= nil or Pauses.holds("app", job.app)

@@ -14,7 +14,8 @@ function Health.info(section)
     return values
 end
 
--- The time since which the oldest job in a node's queue waits; nil when the queue is empty. Within a priority, the score orders by age.
+-- The time since which the oldest job in a node's queue waits; nil when the queue is empty. Within a priority, the score
+-- orders by age.
 function Health.oldest_queued(node)
     local oldest
     for _, kind in pairs(Facts.kinds) do

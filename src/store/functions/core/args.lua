@@ -176,6 +176,7 @@ function Call.define(name, body)
         function_name = "appbackup_" .. name,
         flags = Functions.READS[name] and { "no-writes" } or {},
         callback = function(_, list)
+            Time.of_call = nil
             local _, reply = Call.attempt(Call.run, read, body, list)
             return reply
         end,

@@ -27,7 +27,8 @@ function Buckets.choose(account, id)
     return default
 end
 
--- The reason why a bucket takes no further job now; "" when it does take one. Whatever the set says, only a claimed job counts.
+-- The reason why a bucket takes no further job now; "" when it does take one. Whatever the set says, only a claimed job
+-- counts.
 function Buckets.wait(bucket)
     local known = redis.call("HMGET", Keys.bucket(bucket), "jobs_max", "name")
     local max, count = tonumber(known[1] or "0"), 0

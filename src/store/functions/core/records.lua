@@ -2,8 +2,8 @@
 
 local Hash = {}
 
--- The record that a list of fields and values stands for; nil when the list is empty. defaults: metatable with what a field
--- is when the record does not have it.
+-- The record that a list of fields and values stands for; nil when the list is empty. defaults: metatable with what a
+-- field is when the record does not have it.
 function Hash.unflatten(flat, defaults)
     if #flat == 0 then
         return nil

@@ -24,8 +24,8 @@ function Repositories.on_completed(backup)
     Repositories.on_backup(backup.app)
 end
 
--- An app that was defined nowhere, and so had no record, may be restored meanwhile. Its repositories have dropped out of the
--- zset of those that are verified, see Repositories.queue_due(); now they are due as after a first backup.
+-- An app that was defined nowhere, and so had no record, may be restored meanwhile. Its repositories have dropped out of
+-- the zset of those that are verified, see Repositories.queue_due(); now they are due as after a first backup.
 function Repositories.on_defined(app, node, now)
     Tasks.each_active(app, Tasks.mark_restoring)
     for _, id in ipairs(redis.call("ZRANGE", Keys.backups(app), 0, -1)) do

@@ -2,9 +2,17 @@
 
 local Time = {}
 
-function Time.now_ms()
+function Time.read_ms()
     local time = redis.call("TIME")
     return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- The time of this call: all that it does happens at one moment, and Redis is asked for it once.
+function Time.now_ms()
+    if not Time.of_call then
+        Time.of_call = Time.read_ms()
+    end
+    return Time.of_call
 end
 
 -- The parts of a time, by days since 0000-03-01: leap days are at the end of that year.

@@ -25,8 +25,8 @@ function Waiting.reason(backup, now)
     return Buckets.wait(backup.bucket)
 end
 
--- A reason to add to those that are written in a pending record: whatever it waits for when none is written, and who holds
--- it back in any case.
+-- A reason to add to those that are written in a pending record: whatever it waits for when none is written, and who
+-- holds it back in any case.
 function Waiting.added(record, now)
     if (record.state_unready or "[]") == "[]" then
         return Waiting.reason(record, now)
