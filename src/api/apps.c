@@ -15,7 +15,7 @@ static enum status read_app(const struct exchange *exchange, const redisReply *r
     (void)exchange;
     struct app app;
     if (store_reply_app(reply, &app, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return app_to_json(&app, ret_json, err);
 }
 
@@ -76,7 +76,7 @@ static enum status on_restoring(struct exchange *exchange, const redisReply *rep
         return STATUS_OK;
     }
     if (!error_is(err, REASON_UNKNOWN_BACKUP))
-        return err->status;
+        return error_status(err);
     CLEANUP(problem_done) struct problem problem = {.number = PROBLEM_NONE};
     problem_set(&problem, PROBLEM_BACKUP_NOT_FOUND);
     exchange_refuse(exchange, &problem);

@@ -21,7 +21,7 @@ static enum status read_backup(const struct exchange *exchange, const redisReply
     (void)exchange;
     CLEANUP(backup_done) struct backup backup = {.state = BACKUP_STATE_UNSET};
     if (store_reply_backup(reply, &backup, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return backup_to_json(&backup, ret_json, err);
 }
 
@@ -36,7 +36,7 @@ static enum status answer_created(struct exchange *exchange, struct error *err)
     const struct backup *backup = exchange->record;
     json_auto_t *json = NULL;
     if (backup_to_json(backup, &json, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (!exchange->is_repetition)
         exchange_log(exchange, EVENT_BACKUP_REQUESTED, "backup", backup->id);
     char path[LOCATION_SIZE - LOCATION_HOST_MAX - 8];
@@ -48,7 +48,7 @@ static enum status answer_created(struct exchange *exchange, struct error *err)
 static enum status on_created(struct exchange *exchange, const redisReply *reply, struct error *err)
 {
     if (store_reply_backup_created(reply, exchange->record, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return answer_created(exchange, err);
 }
 
@@ -57,7 +57,7 @@ static enum status on_created_once(struct exchange *exchange, const redisReply *
 {
     if (store_reply_backup_once(reply, exchange->record, &exchange->is_repetition, err) !=
         STATUS_OK)
-        return err->status;
+        return error_status(err);
     return answer_created(exchange, err);
 }
 
@@ -147,7 +147,7 @@ static enum status on_page(struct exchange *exchange, const redisReply *reply, s
 {
     struct store_backup_page page;
     if (store_reply_backup_page(reply, &page, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return exchange_page(exchange, page.backups, page.next, read_backup, err);
 }
 
@@ -164,7 +164,7 @@ static enum status answer_backup(struct exchange *exchange, const struct backup 
 {
     json_auto_t *json = NULL;
     if (backup_to_json(backup, &json, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return exchange_resource(exchange, json, err);
 }
 
@@ -172,7 +172,7 @@ static enum status on_wait(struct exchange *exchange, const redisReply *reply, s
 {
     const char *reason = NULL;
     if (store_reply_text(reply, &reason, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     const struct backup *backup = exchange->record;
     json_t *unready = backup->state_unready;
     if (*reason != '\0' && json_array_append_new(unready, json_string(reason)) != 0)
@@ -199,7 +199,7 @@ static enum status on_record(struct exchange *exchange, const redisReply *reply,
     CLEANUP(backup_done) struct backup backup = {.state = BACKUP_STATE_UNSET};
     if (store_reply_backup_record(reply, exchange->account, exchange_app(exchange), &backup, err) !=
         STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (backup.state == BACKUP_PENDING)
         return ask_wait(exchange, &backup, err);
     return answer_backup(exchange, &backup, err);
@@ -217,7 +217,7 @@ static void start_get(struct exchange *exchange)
 static enum status on_deleted(struct exchange *exchange, const redisReply *reply, struct error *err)
 {
     if (store_reply_nothing(reply, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     exchange_log(exchange, EVENT_BACKUP_DELETE_REQUESTED, "backup", exchange_id(exchange));
     exchange_deleted(exchange);
     return STATUS_OK;
@@ -236,7 +236,7 @@ static enum status on_canceled(struct exchange *exchange, const redisReply *repl
 {
     json_auto_t *json = NULL;
     if (read_backup(exchange, reply, &json, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     exchange_log(exchange, EVENT_BACKUP_CANCEL_REQUESTED, "backup", exchange_id(exchange));
     return exchange_accepted(exchange, json, err);
 }

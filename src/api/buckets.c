@@ -15,7 +15,7 @@ static enum status read_bucket(const struct exchange *exchange, const redisReply
     (void)exchange;
     CLEANUP(bucket_done) struct bucket bucket = {.state = BUCKET_STATE_UNSET};
     if (store_reply_bucket(reply, &bucket, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return bucket_to_json(&bucket, ret_json, err);
 }
 
@@ -23,13 +23,13 @@ enum status buckets_find_default(const redisReply *reply, char ret_id[ID_SIZE], 
 {
     size_t count = 0;
     if (store_reply_count(reply, &count, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     char own[ID_SIZE] = "";
     char shared[ID_SIZE] = "";
     for (size_t i = 0; i < count; i++) {
         CLEANUP(bucket_done) struct bucket bucket = {.state = BUCKET_STATE_UNSET};
         if (store_reply_bucket(reply->element[i], &bucket, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         if (bucket.is_default)
             memcpy(bucket.account[0] == '\0' ? shared : own, bucket.id, ID_SIZE);
     }

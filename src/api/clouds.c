@@ -11,7 +11,7 @@ static enum status read_cloud(struct exchange *exchange, const redisReply *bucke
                               json_t **ret_json, struct error *err)
 {
     if (buckets_find_default(buckets, exchange->default_bucket, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return cloud_to_json(exchange->account, exchange->default_bucket, ret_json, err);
 }
 
@@ -20,7 +20,7 @@ static enum status on_list(struct exchange *exchange, const redisReply *reply, s
     json_auto_t *row = NULL;
     if (read_cloud(exchange, reply, &row, err) != STATUS_OK ||
         list_add(&exchange->list, row, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return exchange_list(exchange, err);
 }
 
@@ -35,7 +35,7 @@ static enum status on_one(struct exchange *exchange, const redisReply *reply, st
 {
     json_auto_t *json = NULL;
     if (read_cloud(exchange, reply, &json, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return exchange_resource(exchange, json, err);
 }
 

@@ -22,7 +22,7 @@ static enum status read_node(const struct exchange *exchange, const redisReply *
 {
     struct node node;
     if (store_reply_node(reply, &node, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return node_json(exchange, &node, ret_json, err);
 }
 
@@ -35,18 +35,18 @@ static enum status on_node(struct exchange *exchange, const redisReply *reply, s
 {
     size_t count = 0;
     if (store_reply_count(reply, &count, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     for (size_t i = 0; i < count; i++) {
         struct node node;
         char id[ID_SIZE];
         if (store_reply_node(reply->element[i], &node, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         node_id(node.name, id);
         if (strcmp(id, exchange_id(exchange)) != 0)
             continue;
         json_auto_t *json = NULL;
         if (node_json(exchange, &node, &json, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         return exchange_resource(exchange, json, err);
     }
     exchange_refuse(exchange, &(struct problem){.number = PROBLEM_COLLECTION_NOT_FOUND});
@@ -56,7 +56,7 @@ static enum status on_node(struct exchange *exchange, const redisReply *reply, s
 static enum status on_buckets(struct exchange *exchange, const redisReply *reply, struct error *err)
 {
     if (buckets_find_default(reply, exchange->default_bucket, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     struct store_call call = {.argc = 0};
     store_call_node_list(&call);
     exchange_call(exchange, &call, exchange->operation->is_list ? on_nodes : on_node);

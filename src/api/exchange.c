@@ -140,7 +140,7 @@ static enum status on_rows(struct exchange *exchange, const redisReply *reply, s
     if (operation->row != NULL)
         return exchange_row(exchange, reply, operation->row, err);
     if (store_reply_nothing(reply, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     exchange_deleted(exchange);
     return STATUS_OK;
 }
@@ -308,7 +308,7 @@ enum status exchange_resource(struct exchange *exchange, const json_t *json, str
 {
     CLEANUP(document_done) struct document document = {.text = NULL};
     if (write_document(exchange, json, &document, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     while (exchange != NULL) {
         struct exchange *follower = exchange->followers; /* with the answer the exchange is gone */
         answer(exchange, HTTP_CODE_OK, &document, NULL);
@@ -322,7 +322,7 @@ enum status exchange_created(struct exchange *exchange, const json_t *json, cons
 {
     CLEANUP(document_done) struct document document = {.text = NULL};
     if (write_document(exchange, json, &document, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     char location[LOCATION_SIZE];
     location_write(http_request_is_tls(exchange->request), header(exchange, "Host"), path,
                    location);
@@ -334,7 +334,7 @@ enum status exchange_accepted(struct exchange *exchange, const json_t *json, str
 {
     CLEANUP(document_done) struct document document = {.text = NULL};
     if (write_document(exchange, json, &document, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     answer(exchange, HTTP_CODE_ACCEPTED, &document, NULL);
     return STATUS_OK;
 }
@@ -342,7 +342,7 @@ enum status exchange_accepted(struct exchange *exchange, const json_t *json, str
 enum status exchange_list(struct exchange *exchange, struct error *err)
 {
     if (list_finish(&exchange->list, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     char media[MEDIA_SIZE];
     media_write(exchange->media, exchange->operation->type, media);
     const struct buffer *text = &exchange->list.text;
@@ -355,12 +355,12 @@ static enum status add_rows(struct exchange *exchange, const redisReply *reply,
 {
     size_t count = 0;
     if (store_reply_count(reply, &count, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     for (size_t i = 0; i < count && !list_is_full(&exchange->list); i++) {
         json_auto_t *row = NULL;
         if (read(exchange, reply->element[i], &row, err) != STATUS_OK ||
             list_add(&exchange->list, row, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     return STATUS_OK;
 }
@@ -369,7 +369,7 @@ enum status exchange_rows(struct exchange *exchange, const redisReply *reply, ex
                           struct error *err)
 {
     if (add_rows(exchange, reply, read, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return exchange_list(exchange, err);
 }
 
@@ -377,7 +377,7 @@ enum status exchange_page(struct exchange *exchange, const redisReply *rows, con
                           exchange_row_fn *read, struct error *err)
 {
     if (add_rows(exchange, rows, read, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (*next == '\0' || list_is_full(&exchange->list))
         return exchange_list(exchange, err);
     (void)snprintf(exchange->after, sizeof(exchange->after), "%s", next);
@@ -390,7 +390,7 @@ enum status exchange_row(struct exchange *exchange, const redisReply *reply, exc
 {
     json_auto_t *json = NULL;
     if (read(exchange, reply, &json, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return exchange_resource(exchange, json, err);
 }
 

@@ -36,7 +36,7 @@ static enum status add_values(struct list *list, const json_t *row, struct error
         const json_t *value = json_object_getn(row, field->text, field->len);
         if (buffer_add_text(&list->text, i == 0 ? "[" : ",", err) != STATUS_OK ||
             add_json(list, value == NULL ? json_null() : value, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     return buffer_add_text(&list->text, "]", err);
 }
@@ -46,7 +46,7 @@ enum status list_add(struct list *list, const json_t *row, struct error *err)
     if (list_is_full(list) || !filter_matches(&list->query->filter, row))
         return STATUS_OK;
     if (buffer_add_text(&list->text, list->count == 0 ? opening : ",", err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     list->count++;
     return list->query->field_count == 0 ? add_json(list, row, err) : add_values(list, row, err);
 }
@@ -54,6 +54,6 @@ enum status list_add(struct list *list, const json_t *row, struct error *err)
 enum status list_finish(struct list *list, struct error *err)
 {
     if (list->count == 0 && buffer_add_text(&list->text, opening, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return buffer_add_text(&list->text, closing, err);
 }

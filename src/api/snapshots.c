@@ -8,7 +8,7 @@ static enum status on_app(struct exchange *exchange, const redisReply *reply, st
 {
     struct app app;
     if (store_reply_app(reply, &app, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return exchange_list(exchange, err);
 }
 

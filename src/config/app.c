@@ -77,7 +77,7 @@ static enum status read_identity(const struct document *document, const struct r
     memcpy(app->node, config->node, strlen(config->node) + 1);
     app->state = APP_READY;
     if (read_account(document, raw, config, app, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     app_id(app->account, app->name, app->id);
     return STATUS_OK;
 }
@@ -114,7 +114,7 @@ static enum status read_volumes(const struct document *document, const struct ra
                                    raw->items[i]);
         }
         if (check_volume_is_apart(document, app->volumes, i, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     return STATUS_OK;
 }
@@ -129,7 +129,7 @@ static enum status read_hook(const struct document *document, const char *key,
                              const struct raw_hook *raw, struct app_hook *hook, struct error *err)
 {
     if (copy_texts(document, &raw->command, &hook->command, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     const char *program = raw->command.items[0]; /* the schema wants one at least */
     if (*program != '/')
         return document_refuse(document, KEY("%s.command[0]", key), err,
@@ -141,7 +141,7 @@ static enum status read_hook(const struct document *document, const char *key,
     int64_t timeout_s = 0;
     if (number_read(document, KEY("%s.timeout_s", key), raw->timeout_s, &number_hook_timeout_s,
                     &timeout_s, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     hook->timeout_ms = timeout_s * 1000;
     hook->abort_on_failure = raw_choice(raw->on_failure, DEFAULT_HOOK_ON_FAILURE) != 0;
     return STATUS_OK;
@@ -160,7 +160,7 @@ static enum status read_hooks(const struct document *document, const char *key,
         hooks->count++; /* before it is read: a half-read one is released with the others */
         if (read_hook(document, KEY("%s[%zu]", key, i), &raw->items[i], &hooks->items[i], err) !=
             STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     return STATUS_OK;
 }
@@ -172,7 +172,7 @@ static enum status read_stages(const struct document *document, const struct raw
         struct raw_hook_list hooks;
         memcpy(&hooks, (const char *)raw + stages[i].offset, sizeof(hooks));
         if (read_hooks(document, stages[i].key, &hooks, &app->hooks[i], err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     return STATUS_OK;
 }
@@ -185,13 +185,13 @@ enum status app_read(const struct document *document, const struct raw_app *raw,
     if (app == NULL)
         return no_memory(document, err);
     if (read_identity(document, raw, default_name, config, &app->app, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (read_volumes(document, &raw->volumes, app, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (copy_texts(document, &raw->excludes, &app->excludes, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (read_stages(document, raw->hooks, app, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     app->app.refuses_second =
         raw_choice(raw->concurrent_backups, DEFAULT_APP_CONCURRENT_BACKUPS) != 0;
     app->exclude_caches = raw_choice(raw->exclude_caches, DEFAULT_APP_EXCLUDE_CACHES) != 0;

@@ -42,11 +42,11 @@ static enum status read_config(const struct document *document, const struct raw
     if (config->path == NULL)
         return FAIL_ERRNO(err, "%s: absolute path", document->path);
     if (settings_read(document, raw, config, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (tenants_read(document, raw, config, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (!document->options.without_tokens && tokens_read(config, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     *ret_config = STEAL(config);
     return STATUS_OK;
 }
@@ -56,7 +56,7 @@ static enum status load_document(const struct document *document, struct config 
 {
     void *raw = NULL;
     if (schema_load(document, &raw_config_schema, &raw, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     enum status status = read_config(document, raw, ret_config, err);
     schema_free(&raw_config_schema, raw);
     return status;
@@ -68,13 +68,13 @@ static enum status load(const char *path, struct document_options options,
 {
     CLEANUP(fd_closep) int fd = -1;
     if (trusted_open(AT_FDCWD, path, S_IFREG, path, &fd, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     CLEANUP(document_freep) struct document *document = NULL;
     if (document_read(fd, path, &document, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     document->options = options;
     if (load_document(document, ret_config, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     document_forget_text(document);
     (*ret_config)->document = STEAL(document);
     return STATUS_OK;

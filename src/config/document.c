@@ -102,7 +102,7 @@ static enum status add_place(struct walk *walk, size_t line, struct error *err)
 {
     struct document *document = walk->document;
     if (grow_places(document, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     struct document_place place = {.key = strdup(walk->path), .line = line};
     if (place.key == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "%s", document->path);
@@ -162,7 +162,7 @@ static enum status on_node(struct walk *walk, const yaml_event_t *event, struct 
     if (level != NULL && level->is_mapping)
         level->has_key = false;
     if (level != NULL && !level->is_mapping && on_entry(walk, level, event, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return event->type == YAML_SCALAR_EVENT ? STATUS_OK : open_level(walk, event, err);
 }
 
@@ -235,7 +235,7 @@ static enum status walk_events(struct walk *walk, struct error *err)
         enum status status = on_event(walk, &event, err);
         yaml_event_delete(&event);
         if (status != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     return STATUS_OK;
 }
@@ -255,7 +255,7 @@ static enum status find_places(struct document *document, struct error *err)
 static enum status read_text(int fd, struct document *document, struct error *err)
 {
     if (buffer_reserve(&document->text, DOCUMENT_BYTES_MAX, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return file_read_all(fd, document->text.bytes, DOCUMENT_BYTES_MAX, &document->text.len, err);
 }
 
@@ -272,7 +272,7 @@ enum status document_read(int fd, const char *path, struct document **ret_docume
     if (read_text(fd, document, err) != STATUS_OK)
         return FAIL_IN(err, "%s", path);
     if (find_places(document, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     *ret_document = STEAL(document);
     return STATUS_OK;
 }

@@ -47,7 +47,7 @@ enum status numbers_read(const struct document *document, const struct number *n
             memcpy(&text, section + numbers[i].raw_offset, sizeof(text));
         int64_t value = 0;
         if (number_read(document, numbers[i].key, text, &numbers[i], &value, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         memcpy((char *)target + numbers[i].offset, &value, sizeof(value));
     }
     return STATUS_OK;

@@ -54,10 +54,10 @@ static enum status read_token(const struct document *document, size_t account,
     struct token *token = &owner->tokens[index];
     if (read_label(document, KEY("accounts[%zu].tokens[%zu].name", account, index), raw->name,
                    token->name, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (token_read_hash(document, KEY("accounts[%zu].tokens[%zu].sha256", account, index),
                         raw->sha256, token, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     token->role = (enum role)raw_choice(raw->role, ROLE_NONE);
     token_id(owner->id, token->name, token->id);
     return check_token_is_new(document, account, owner->tokens, index, err);
@@ -74,7 +74,7 @@ static enum status read_tokens(const struct document *document, size_t account,
         return FAIL(err, STATUS_NO_MEMORY, "%s", document->path);
     for (size_t i = 0; i < raw->tokens.count; i++)
         if (read_token(document, account, &raw->tokens.items[i], owner, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     return STATUS_OK;
 }
 
@@ -111,9 +111,9 @@ static enum status read_account(const struct document *document, const struct ra
     memcpy(account->id, raw->id, ID_SIZE);
     if (read_label(document, KEY("accounts[%zu].name", index), raw->name, account->name, err) !=
         STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (check_account_is_new(document, config, index, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return read_tokens(document, index, raw, account, err);
 }
 
@@ -171,9 +171,9 @@ static enum status read_bucket(const struct document *document, const struct raw
     struct bucket *bucket = &definition->bucket;
     if (read_label(document, KEY("buckets[%zu].name", index), raw->name, bucket->name, err) !=
         STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (read_bucket_account(document, index, raw->account, config, bucket, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     bool is_only_one = raw_config->buckets.count == 1;
     bucket->provider = (enum bucket_provider)raw_choice(raw->provider, BUCKET_PROVIDER_UNSET);
     bucket->is_default = raw_choice(raw->is_default, is_only_one) != 0;
@@ -183,7 +183,7 @@ static enum status read_bucket(const struct document *document, const struct raw
     definition->extra_verify =
         (enum bucket_extra_verify)raw_choice(raw->extra_verify, DEFAULT_BUCKET_EXTRA_VERIFY);
     if (bucket_place_read(document, index, raw, config, definition, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     bucket_id(bucket->account, bucket->name, bucket->id);
     return check_bucket_is_new(document, config, index, err);
 }
@@ -198,9 +198,9 @@ enum status tenants_read(const struct document *document, const struct raw_confi
         return FAIL(err, STATUS_NO_MEMORY, "%s", document->path);
     for (size_t i = 0; i < raw->accounts.count; i++)
         if (read_account(document, &raw->accounts.items[i], config, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     for (size_t i = 0; i < raw->buckets.count; i++)
         if (read_bucket(document, raw, config, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     return STATUS_OK;
 }

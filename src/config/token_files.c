@@ -119,12 +119,12 @@ enum status config_token_create(const struct config *config, const struct accoun
     CLEANUP(freep) char *text = NULL;
     gid_t group = FILE_GROUP_KEPT;
     if (check_room(config, account, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (file_of(config, account, name, &path, err) != STATUS_OK ||
         make_token(role, ret_token, &text, err) != STATUS_OK ||
         front_end_group(&group, err) != STATUS_OK ||
         make_directory(config->tokens_directory, group, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return file_replace_in_group(path, text, strlen(text), 0640, group, err);
 }
 
@@ -135,7 +135,7 @@ enum status config_token_revoke(const struct config *config, const struct accoun
     if (!name_is_label(name))
         return FAIL(err, STATUS_NOT_FOUND, "account '%s' has no token '%s'", account->name, name);
     if (file_of(config, account, name, &path, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     struct stat info;
     if (lstat(path, &info) == 0)
         return file_remove(path, err);

@@ -72,7 +72,7 @@ static enum status add_token(const struct document *document, struct account *ac
                              const struct token *token, struct error *err)
 {
     if (check_is_new(document, account, token, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (account->token_count >= ACCOUNT_TOKENS_MAX)
         return document_refuse(document, "", err, "at most %d tokens are expected",
                                ACCOUNT_TOKENS_MAX);
@@ -91,10 +91,10 @@ static enum status read_document(const struct document *document, const char *fi
     struct account *account = NULL;
     struct token token = {0};
     if (read_file_name(file, document, config, &account, &token, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     void *data = NULL;
     if (schema_load(document, &raw_token_file_schema, &data, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     const struct raw_token_file *raw = data;
     token.role = (enum role)raw_choice(raw->role, ROLE_NONE);
     token_id(account->id, token.name, token.id);
@@ -110,7 +110,7 @@ static enum status read_token_file(int directory, const char *file, struct confi
 {
     CLEANUP(document_freep) struct document *document = NULL;
     if (yaml_listing_open(directory, config->tokens_directory, file, &document, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return read_document(document, file, config, err);
 }
 
@@ -130,6 +130,6 @@ enum status tokens_read(struct config *config, struct error *err)
         return FAIL_IN(err, "%s", path);
     for (size_t i = 0; i < listing->count; i++)
         if (read_token_file(directory, listing->names[i], config, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     return STATUS_OK;
 }

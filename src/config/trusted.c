@@ -34,7 +34,7 @@ enum status trusted_open(int directory, const char *name, mode_t type, const cha
     if (fd < 0)
         return FAIL_ERRNO(err, "%s: open", path);
     if (check(fd, type, path, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     *ret_fd = STEAL_FD(fd);
     return STATUS_OK;
 }

@@ -28,7 +28,7 @@ enum status admin_action_prepare_for_id(const struct session *session, const cha
 {
     const char *id = NULL;
     if (session_read_id(session, 0, noun, &id, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return admin_action_prepare(session, ret_action, err);
 }
 
@@ -44,7 +44,7 @@ enum status admin_action_begin(struct session *session, struct store_call *call,
     CLEANUP(reply_freep) redisReply *reply = NULL;
     if (session_run(session, call, &reply, err) != STATUS_OK ||
         store_reply_nothing(reply, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (session->arguments->output == OUTPUT_JSON) {
         json_auto_t *json = json_pack("{s:s, s:s}", "id", begun->id, "state", begun->state);
         return output_json(json, err);
@@ -58,7 +58,7 @@ static enum status run_retry(struct session *session, struct error *err)
     struct store_lever action = {0};
     struct store_call call = {0};
     if (admin_action_prepare_for_id(session, "backup or task", &action, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     store_call_retry(&call, session->arguments->values[0], &action);
     return admin_action_run(session, &call, err);
 }
@@ -69,7 +69,7 @@ static enum status run_requeue(struct session *session, struct error *err)
     struct store_lever action = {0};
     struct store_call call = {0};
     if (admin_action_prepare_for_id(session, "job", &action, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     store_call_job_requeue(&call, arguments->values[0], action.actor, arguments->force,
                            action.reason);
     enum status status = admin_action_run(session, &call, err);
@@ -90,7 +90,7 @@ static enum status cancel_backup(struct session *session, const struct store_lev
                              action->actor, action->reason);
     if (session_run(session, &call, &reply, err) != STATUS_OK ||
         store_reply_backup(reply, &backup, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     *ret_ended = backup.state == BACKUP_FAILED;
     return STATUS_OK;
 }
@@ -106,11 +106,11 @@ static enum status cancel_task(struct session *session, const struct store_lever
     store_call_task_cancel(&call, session->account, id, action->actor, action->reason);
     if (session_run(session, &call, &reply, err) != STATUS_OK ||
         store_reply_nothing(reply, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     store_call_task_get(&call, session->account, id);
     if (session_run(session, &call, &record, err) != STATUS_OK ||
         store_reply_task(record, &task, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     *ret_ended = task.state == BACKUP_FAILED;
     return STATUS_OK;
 }
@@ -133,17 +133,17 @@ static enum status run_cancel(struct session *session, struct error *err)
     struct store_lever action = {0};
     bool ended = false;
     if (admin_action_prepare_for_id(session, "backup or task", &action, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (cancel_backup(session, &action, &ended, err) == STATUS_OK)
         return print_canceled(session, "backup", ended, err);
     if (!error_is(err, REASON_UNKNOWN_BACKUP))
-        return err->status;
+        return error_status(err);
     if (cancel_task(session, &action, &ended, err) == STATUS_OK)
         return print_canceled(session, "task", ended, err);
     if (error_is(err, REASON_UNKNOWN_TASK))
         return FAIL_REASON(err, STATUS_NOT_FOUND, REASON_UNKNOWN_BACKUP,
                            "no backup and no task has the id %s", session->arguments->values[0]);
-    return err->status;
+    return error_status(err);
 }
 
 /* --- pause, resume --- */
@@ -160,7 +160,7 @@ static enum status hold(struct session *session, call_fn *build, struct error *e
     if (strcmp(kind, "node") != 0 && strcmp(kind, "app") != 0 && strcmp(kind, "bucket") != 0)
         return FAIL(err, STATUS_INVALID, "'%s': node, app or bucket is expected", kind);
     if (admin_action_prepare(session, &action, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     build(&call, kind, name, &action);
     json_auto_t *ids = json_pack("{s:s, s:s}", "kind", kind, "name", name);
     return report_done(session, &call, ids, err);

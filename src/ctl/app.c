@@ -10,11 +10,11 @@ static enum status add_app(struct listing *listing, const redisReply *record, st
     struct app app = {0};
     char age[TEXT_SIZE];
     if (store_reply_app(record, &app, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (listing->is_json) {
         json_auto_t *json = NULL;
         if (app_to_json(&app, &json, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         return listing_add_json(listing, json, err);
     }
     clock_describe(clock_wall_ms() - app.created_ms, age);

@@ -124,7 +124,7 @@ static enum status read_words(struct reading *reading, struct error *err)
             options_end = true;
         } else if (!options_end && word[0] == '-' && word[1] != '\0') {
             if (read_option(reading, word, err) != STATUS_OK)
-                return err->status;
+                return error_status(err);
         } else if (reading->word_count == WORDS_MAX) {
             return FAIL(err, STATUS_INVALID, "too many arguments at '%s'", word);
         } else {
@@ -177,13 +177,13 @@ enum status arguments_read(int argc, char *const *argv, struct arguments *ret_ar
 {
     struct reading reading = {.next = 1, .argc = argc, .argv = argv};
     if (read_words(&reading, err) != STATUS_OK || read_output(&reading, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     bool general = reading.arguments.help || reading.arguments.version;
     if (reading.word_count == 0 && !general)
         return FAIL(err, STATUS_INVALID, "a command is expected");
     bool is_group = general && reading.word_count == 1 && !command_find(reading.words[0], NULL);
     if (reading.word_count > 0 && !is_group && choose_command(&reading, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     *ret_arguments = reading.arguments;
     return STATUS_OK;
 }

@@ -21,7 +21,7 @@ static enum status get(struct session *session, struct store_call *call, struct 
 {
     CLEANUP(reply_freep) redisReply *reply = NULL;
     if (session_run(session, call, &reply, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return store_reply_backup(reply, ret_backup, err);
 }
 
@@ -29,7 +29,7 @@ static enum status print_json(const struct backup *backup, struct error *err)
 {
     json_auto_t *json = NULL;
     if (backup_to_json(backup, &json, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return output_json(json, err);
 }
 
@@ -63,10 +63,10 @@ static enum status run_backup_show(struct session *session, struct error *err)
     CLEANUP(backup_done) struct backup backup = {0};
     const char *id = NULL;
     if (session_read_id(session, 0, "backup", &id, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     store_call_backup_get(&call, session->account, NULL, id);
     if (get(session, &call, &backup, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (session->arguments->output == OUTPUT_JSON)
         return print_json(&backup, err);
     print_backup(&backup);
@@ -92,12 +92,12 @@ static enum status add_backup(struct listing *listing, const redisReply *record,
 {
     CLEANUP(backup_done) struct backup backup = {0};
     if (store_reply_backup(record, &backup, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (!listing->is_json)
         return add_row(listing, &backup, err);
     json_auto_t *json = NULL;
     if (backup_to_json(&backup, &json, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return listing_add_json(listing, json, err);
 }
 
@@ -110,7 +110,7 @@ static enum status list_page(struct session *session, const char *app, struct li
     store_call_backup_list(&call, session->account, app, page->next, PAGE);
     if (session_run(session, &call, &reply, err) != STATUS_OK ||
         store_reply_backup_page(reply, page, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return listing_add_records(listing, page->backups, add_backup, err);
 }
 
@@ -124,12 +124,12 @@ static enum status run_backup_list(struct session *session, struct error *err)
     struct app app = {0};
     bool of_one = session->arguments->count > 0;
     if (of_one && session_find_app(session, session->arguments->values[0], &app, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     CLEANUP(listing_done) struct listing listing;
     listing_init(&listing, session, titles, RIGHT);
     do {
         if (list_page(session, of_one ? app.id : NULL, &listing, &page, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     } while (*page.next != '\0');
     listing_end(&listing);
     return STATUS_OK;
@@ -143,11 +143,11 @@ static enum status run_backup_cancel(struct session *session, struct error *err)
     struct store_call call = {0};
     CLEANUP(backup_done) struct backup backup = {0};
     if (admin_action_prepare_for_id(session, "backup", &action, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     store_call_backup_cancel(&call, session->account, NULL, session->arguments->values[0],
                              action.actor, action.reason);
     if (get(session, &call, &backup, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (session->arguments->output == OUTPUT_JSON)
         return print_json(&backup, err);
     bool ended = backup.state == BACKUP_FAILED;
@@ -160,7 +160,7 @@ static enum status run_backup_delete(struct session *session, struct error *err)
     struct admin_begun begun = {.noun = "backup", .participle = "deleted", .state = "deleting"};
     struct store_call call = {0};
     if (session_read_id(session, 0, "backup", &begun.id, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     store_call_backup_delete(&call, session->account, NULL, begun.id, session->actor);
     return admin_action_begin(session, &call, &begun, err);
 }
@@ -179,7 +179,7 @@ static enum status read_request(struct session *session, struct backup_request *
         (void)snprintf(request->name, sizeof(request->name), "%.63s", arguments->name);
     if (arguments->bucket != NULL &&
         session_find_bucket(session, arguments->bucket, request->bucket, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     request->labels = json_array();
     if (request->labels == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "request");
@@ -192,7 +192,7 @@ static enum status create(struct session *session, const struct backup_request *
     struct app app = {0};
     char id[ID_SIZE];
     if (session_find_app(session, session->arguments->values[0], &app, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     id_random(id);
     const struct store_backup_create parameters = {
         .id = id,
@@ -203,12 +203,12 @@ static enum status create(struct session *session, const struct backup_request *
         .request = request,
     };
     if (store_backup_wanted(&parameters, ret_backup, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     CLEANUP(reply_freep) redisReply *reply = NULL;
     CLEANUP(store_call_done) struct store_call call = {0};
     if (store_call_backup_create(&call, &parameters, err) != STATUS_OK ||
         store_run(session->store, &call, &reply, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return store_reply_backup_created(reply, ret_backup, err);
 }
 
@@ -231,7 +231,7 @@ static enum status await(struct session *session, const struct backup *created, 
     struct backup backup = {0};
     bool interrupted = false;
     if (wait_for_backup(session, created->id, job, &backup, &interrupted, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     enum status status = STATUS_OK;
     if (interrupted) {
         (void)fprintf(stderr, "The backup goes on. To see it: appbackupctl backup show %s\n",

@@ -29,7 +29,7 @@ static enum status run(struct session *session, struct store_call *call, redisRe
                        size_t *ret_count, struct error *err)
 {
     if (session_run(session, call, ret_reply, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return store_reply_count(*ret_reply, ret_count, err);
 }
 
@@ -43,7 +43,7 @@ static enum status note(struct rebuild *rebuild, const struct task *task, const 
     if (rebuild->session->arguments->output == OUTPUT_JSON) {
         json_auto_t *json = NULL;
         if (task_to_json(task, &json, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         return output_array_add(&rebuild->array, json, err);
     }
     (void)printf("catalog %s of %s in bucket %s: %s\n", task->id, task->app_name, bucket,
@@ -73,7 +73,7 @@ static enum status ask(struct rebuild *rebuild, const struct app *app, const str
     CLEANUP(task_done) struct task task = {.state = BACKUP_STATE_UNSET};
     if (store_call_task_create(&call, &create, err) != STATUS_OK ||
         store_run(rebuild->session->store, &call, &reply, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (store_reply_task(reply, &task, err) == STATUS_OK)
         return note(rebuild, &task, bucket->name, err);
     return error_is(err, REASON_TASK_EXISTS) ? STATUS_OK : err->status;
@@ -85,7 +85,7 @@ static enum status ask_for_buckets(struct rebuild *rebuild, const struct app *ap
     for (size_t i = 0; i < buckets->elements; i++) {
         struct bucket bucket = {.state = BUCKET_STATE_UNSET};
         if (store_reply_bucket(buckets->element[i], &bucket, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         bool meant = (rebuild->bucket == NULL || strcmp(bucket.id, rebuild->bucket) == 0) &&
                      (bucket.account[0] == '\0' || strcmp(bucket.account, app->account) == 0);
         enum status status = meant ? ask(rebuild, app, &bucket, err) : STATUS_OK;
@@ -104,17 +104,17 @@ static enum status ask_for_all(struct rebuild *rebuild, struct error *err)
     size_t count = 0;
     store_call_bucket_list(&call, rebuild->account);
     if (run(rebuild->session, &call, &buckets, &count, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     store_call_app_list(&call, rebuild->account);
     if (run(rebuild->session, &call, &apps, &count, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     for (size_t i = 0; i < count; i++) {
         struct app app = {.state = APP_STATE_UNSET};
         if (store_reply_app(apps->element[i], &app, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         bool meant = rebuild->app == NULL || strcmp(app.id, rebuild->app) == 0;
         if (meant && ask_for_buckets(rebuild, &app, buckets, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     return STATUS_OK;
 }
@@ -127,7 +127,7 @@ static enum status await(struct rebuild *rebuild, struct error *err)
     for (size_t i = 0; i < rebuild->task_count && !interrupted; i++) {
         CLEANUP(task_done) struct task task = {.state = BACKUP_STATE_UNSET};
         if (wait_for_task(session, rebuild->tasks[i], &task, &interrupted, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         if (!interrupted && task.state != BACKUP_COMPLETED)
             session->exit_code = CTL_EXIT_FAILED;
     }
@@ -142,7 +142,7 @@ enum status catalog_ask(struct session *session, const char *app, size_t *ret_co
     static struct rebuild rebuild; /* large, and there is one at a time */
     rebuild = (struct rebuild){.session = session, .app = app, .quiet = true};
     if (ask_for_all(&rebuild, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     *ret_count = rebuild.task_count;
     return STATUS_OK;
 }
@@ -157,16 +157,16 @@ static enum status run_catalog_rebuild(struct session *session, struct error *er
     rebuild.account = session->account;
     if (arguments->count > 0) {
         if (session_find_app(session, arguments->values[0], &app, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         rebuild.app = app.id;
     }
     if (arguments->bucket != NULL) {
         if (session_find_bucket(session, arguments->bucket, bucket, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         rebuild.bucket = bucket;
     }
     if (ask_for_all(&rebuild, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (arguments->output == OUTPUT_JSON)
         output_array_end(&rebuild.array);
     return arguments->wait ? await(&rebuild, err) : STATUS_OK;

@@ -67,7 +67,7 @@ static enum status keep_page(struct complaints *complaints, const struct store_p
         struct store_finding finding = {0};
         if (store_page_finding(page, i, &finding, err) != STATUS_OK ||
             keep(complaints, &finding, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     return STATUS_OK;
 }
@@ -87,7 +87,7 @@ static enum status look_at_page(struct store *store, const struct store_bytes *k
     if (store_doctor_run(store, &call, &reply, err) != STATUS_OK ||
         store_reply_page(reply, &page, err) != STATUS_OK ||
         keep_page(complaints, &page, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (strlen(page.cursor) >= CURSOR_SIZE)
         return FAIL(err, STATUS_CORRUPT, "redis: a cursor of %zu digits", strlen(page.cursor));
     memcpy(cursor, page.cursor, strlen(page.cursor) + 1);
@@ -102,7 +102,7 @@ static enum status look_at_members(struct store *store, const struct store_bytes
     do {
         CLEANUP(reply_freep) redisReply *reply = NULL;
         if (look_at_page(store, key, cursor, complaints, &reply, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     } while (strcmp(cursor, "0") != 0);
     return STATUS_OK;
 }
@@ -121,11 +121,11 @@ enum status complaints_look(struct store *store, struct complaints *complaints, 
         struct store_page page = {0};
         if (look_at_page(store, NULL, cursor, complaints, &reply, err) != STATUS_OK ||
             store_reply_page(reply, &page, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         for (size_t i = 0; i < page.large_count; i++) {
             struct store_bytes key = store_page_large(&page, i);
             if (look_at_members(store, &key, complaints, err) != STATUS_OK)
-                return err->status;
+                return error_status(err);
         }
     } while (strcmp(cursor, "0") != 0);
     if (complaints->count > 0)

@@ -20,7 +20,7 @@ static enum status run_config_check(struct session *session, struct error *err)
     const struct config *config = session->config;
     CLEANUP(config_apps_freep) struct config_apps *apps = NULL;
     if (read_rest(session, &apps, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (session->arguments->output == OUTPUT_JSON) {
         json_auto_t *json =
             json_pack("{s:s, s:I, s:I, s:I}", "config", config->path, "accounts",

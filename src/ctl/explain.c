@@ -20,7 +20,7 @@ static enum status print_lines(const redisReply *reply, struct error *err)
     for (size_t i = 0; i < reply->elements; i++) {
         const char *line = "";
         if (store_reply_text(reply->element[i], &line, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         (void)puts(line);
     }
     return STATUS_OK;
@@ -32,7 +32,7 @@ static enum status print_json(const char *id, const redisReply *reply, struct er
     for (size_t i = 0; i < reply->elements; i++) {
         const char *line = "";
         if (store_reply_text(reply->element[i], &line, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         if (json_array_append_new(lines, json_string(line)) != 0)
             return FAIL(err, STATUS_NO_MEMORY, "output");
     }
@@ -47,12 +47,12 @@ static enum status run_explain(struct session *session, struct error *err)
     CLEANUP(reply_freep) redisReply *reply = NULL;
     size_t count = 0;
     if (check_id(id, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     store_call_explain(&call, id);
     enum status status = store_run(session->store, &call, &reply, err);
     store_call_done(&call);
     if (status != STATUS_OK || store_reply_count(reply, &count, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (session->arguments->output == OUTPUT_JSON)
         return print_json(id, reply, err);
     return print_lines(reply, err);
@@ -84,7 +84,7 @@ static enum status read_all(struct session *session, const char *id, json_t *ent
         store_call_history(&call, id, before);
         if (report_get(session, &call, &page, err) != STATUS_OK ||
             take_page(entries, page, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         (void)snprintf(before, sizeof(before), "%s", report_text(page, "before"));
     }
     return STATUS_OK;
@@ -101,7 +101,7 @@ static enum status run_history(struct session *session, struct error *err)
     const char *id = session->arguments->values[0];
     json_auto_t *entries = json_array();
     if (check_id(id, err) != STATUS_OK || read_all(session, id, entries, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (json_array_size(entries) == 0)
         return FAIL_REASON(err, STATUS_NOT_FOUND, REASON_UNKNOWN_BACKUP,
                            "the journal has nothing of %s (any more)", id);

@@ -37,10 +37,10 @@ enum status listing_add_records(struct listing *listing, const redisReply *recor
 {
     size_t count = 0;
     if (store_reply_count(records, &count, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     for (size_t i = 0; i < count; i++)
         if (add(listing, records->element[i], err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     listing_print(listing);
     return STATUS_OK;
 }
@@ -57,11 +57,11 @@ enum status listing_run(struct session *session, struct store_call *call, const 
 {
     CLEANUP(reply_freep) redisReply *reply = NULL;
     if (session_run(session, call, &reply, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     CLEANUP(listing_done) struct listing listing;
     listing_init(&listing, session, titles, right);
     if (listing_add_records(&listing, reply, add, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     listing_end(&listing);
     return STATUS_OK;
 }

@@ -12,7 +12,7 @@ static enum status dump(const json_t *json, struct error *err)
 enum status output_json(const json_t *json, struct error *err)
 {
     if (dump(json, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     (void)fputc('\n', stdout);
     return STATUS_OK;
 }

@@ -19,7 +19,7 @@ static enum status run_quarantine_list(struct session *session, struct error *er
     struct store_call call = {0};
     store_call_quarantine(&call);
     if (report_get(session, &call, &rows, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (session->arguments->output == OUTPUT_JSON)
         return output_json(rows, err);
     return report_table(rows, columns, sizeof(columns) / sizeof(columns[0]), clock_wall_ms(),
@@ -31,7 +31,7 @@ static enum status run_quarantine_release(struct session *session, struct error 
     struct store_lever action = {0};
     struct store_call call = {0};
     if (admin_action_prepare_for_id(session, "job", &action, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     store_call_quarantine_release(&call, session->arguments->values[0], &action);
     return admin_action_run(session, &call, err);
 }
@@ -41,7 +41,7 @@ static enum status run_quarantine_drop(struct session *session, struct error *er
     struct store_lever action = {0};
     struct store_call call = {0};
     if (admin_action_prepare_for_id(session, "job", &action, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     store_call_quarantine_drop(&call, session->arguments->values[0], &action);
     return admin_action_run(session, &call, err);
 }

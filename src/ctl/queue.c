@@ -24,13 +24,13 @@ static enum status run_queue(struct session *session, struct error *err)
 
     json_auto_t *queue = NULL;
     if (get_queue(session, &queue, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (session->arguments->output == OUTPUT_JSON)
         return output_json(queue, err);
     int64_t now_ms = report_number(queue, "now_ms");
     if (report_table(json_object_get(queue, "jobs"), columns, sizeof(columns) / sizeof(columns[0]),
                      now_ms, stdout, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (report_number(queue, "left_out") > 0)
         (void)printf("and %lld more\n", (long long)report_number(queue, "left_out"));
     report_pauses(json_object_get(queue, "paused"), now_ms, stdout);

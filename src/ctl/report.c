@@ -14,7 +14,7 @@ static enum status ask(struct session *session, struct store_call *call, redisRe
                        const char **ret_text, struct error *err)
 {
     if (session_run(session, call, ret_reply, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return store_reply_text(*ret_reply, ret_text, err);
 }
 
@@ -25,7 +25,7 @@ enum status report_get(struct session *session, struct store_call *call, json_t 
     const char *function = call->argv[1];
     const char *text = "";
     if (ask(session, call, &reply, &text, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (json_read(text, strlen(text), ret_json, err) != STATUS_OK)
         return FAIL(err, STATUS_CORRUPT, "redis: %s answered with what is no JSON", function);
     return STATUS_OK;
@@ -37,7 +37,7 @@ enum status report_done(struct session *session, struct store_call *call, json_t
     CLEANUP(reply_freep) redisReply *reply = NULL;
     const char *text = "";
     if (ask(session, call, &reply, &text, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (session->arguments->output == OUTPUT_JSON) {
         if (json_object_set_new(ids, "message", json_string(text)) != 0)
             return FAIL(err, STATUS_NO_MEMORY, "output");
@@ -146,7 +146,7 @@ static enum status add_rows(struct table *table, const json_t *rows,
         for (size_t i = 0; i < table->columns; i++)
             cells[i] = cell(row, &columns[i], now_ms, buffers[i]);
         if (table_add(table, cells, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     return STATUS_OK;
 }

@@ -89,14 +89,14 @@ static enum status run_repository_key(struct session *session, struct error *err
 
     session_app_id(session, arguments->values[0], id);
     if (session_bucket_definition(session, arguments->bucket, &bucket, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (bucket_location(bucket, id, location, sizeof(location), err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (check_exists(session, arguments->values[0], id, location, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (config_repository_passphrase(session->config, id, &passphrase, err) != STATUS_OK) {
         error_set_code(err, REASON_CONFIGURATION_INVALID); /* the master key's file */
-        return err->status;
+        return error_status(err);
     }
     return print_key(arguments->output, location, secret_text(passphrase), err);
 }

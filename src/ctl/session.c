@@ -65,7 +65,7 @@ enum status session_open(struct session *session, const struct arguments *argume
     if (status != STATUS_OK)
         return FAIL_AS(err, REASON_CONFIGURATION_INVALID);
     if (choose_account(session, arguments->account, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return open_store(session, err);
 }
 
@@ -123,7 +123,7 @@ static enum status match_bucket(const redisReply *reply, const char *argument, c
 {
     struct bucket bucket = {0};
     if (store_reply_bucket(reply, &bucket, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     *ret_found = strcmp(bucket.id, argument) == 0 || strcmp(bucket.name, argument) == 0;
     if (*ret_found)
         memcpy(id, bucket.id, ID_SIZE);
@@ -140,11 +140,11 @@ enum status session_find_bucket(struct session *session, const char *argument, c
     store_call_bucket_list(&call, session->account);
     enum status status = session_run(session, &call, &reply, err);
     if (status != STATUS_OK || store_reply_count(reply, &count, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     for (size_t i = 0; i < count; i++) {
         bool found = false;
         if (match_bucket(reply->element[i], argument, id, &found, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         if (found)
             return STATUS_OK;
     }

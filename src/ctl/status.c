@@ -32,7 +32,7 @@ static enum status measure(struct session *session, int64_t *ret_us, struct erro
         enum status status = store_run(session->store, &call, &reply, err);
         store_call_done(&call);
         if (status != STATUS_OK || store_reply_health(reply, &health, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         samples[i] = clock_mono_us() - started_us;
     }
     qsort(samples, LATENCY_SAMPLES, sizeof(samples[0]), compare);
@@ -48,7 +48,7 @@ static enum status get_status(struct session *session, json_t **ret_status, stru
     store_call_status(&call);
     if (report_get(session, &call, &json, err) != STATUS_OK ||
         measure(session, &latency_us, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     json_t *redis = json_object_get(json, "redis");
     if (json_object_set_new(redis, "latency_us", json_integer(latency_us)) != 0)
         return FAIL(err, STATUS_NO_MEMORY, "status");
@@ -132,7 +132,7 @@ static enum status print_status(const json_t *status, struct error *err)
     (void)puts("");
     if (report_table(json_object_get(status, "nodes"), columns,
                      sizeof(columns) / sizeof(columns[0]), now_ms, stdout, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     print_problems(json_object_get(status, "problems"));
     return STATUS_OK;
 }
@@ -141,7 +141,7 @@ static enum status run_status(struct session *session, struct error *err)
 {
     json_auto_t *status = NULL;
     if (get_status(session, &status, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (json_array_size(json_object_get(status, "problems")) > 0)
         session->exit_code = CTL_EXIT_FAILED;
     if (session->arguments->output == OUTPUT_JSON)

@@ -20,7 +20,7 @@ static enum status run_for_task(struct session *session, struct store_call *call
 {
     CLEANUP(reply_freep) redisReply *reply = NULL;
     if (session_run(session, call, &reply, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return store_reply_task(reply, ret_task, err);
 }
 
@@ -59,7 +59,7 @@ static enum status print_json(const struct task *task, struct error *err)
 {
     json_auto_t *json = NULL;
     if (task_to_json(task, &json, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return output_json(json, err);
 }
 
@@ -69,10 +69,10 @@ static enum status run_task_show(struct session *session, struct error *err)
     struct store_call call = {0};
     const char *id = NULL;
     if (session_read_id(session, 0, "task", &id, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     store_call_task_get(&call, session->account, id);
     if (run_for_task(session, &call, &task, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (session->arguments->output == OUTPUT_JSON)
         return print_json(&task, err);
     print_task(&task);
@@ -100,12 +100,12 @@ static enum status add_task(struct listing *listing, const redisReply *record, s
 {
     CLEANUP(task_done) struct task task = {0};
     if (store_reply_task(record, &task, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (!listing->is_json)
         return add_row(listing, &task, err);
     json_auto_t *json = NULL;
     if (task_to_json(&task, &json, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return listing_add_json(listing, json, err);
 }
 
@@ -120,7 +120,7 @@ static enum status run_task_list(struct session *session, struct error *err)
     struct store_call call = {0};
     bool of_one = session->arguments->count > 0;
     if (of_one && session_find_app(session, session->arguments->values[0], &app, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     store_call_task_list(&call, session->account, of_one ? app.id : NULL);
     return listing_run(session, &call, titles, RIGHT, add_task, err);
 }
@@ -132,7 +132,7 @@ static enum status run_task_cancel(struct session *session, struct error *err)
     struct admin_begun begun = {.noun = "task", .participle = "canceled", .state = "canceling"};
     struct store_call call = {0};
     if (session_read_id(session, 0, "task", &begun.id, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     store_call_task_cancel(&call, session->account, begun.id, session->actor, NULL);
     return admin_action_begin(session, &call, &begun, err);
 }
@@ -144,7 +144,7 @@ static enum status await(struct session *session, const char *id, struct error *
     CLEANUP(task_done) struct task task = {0};
     bool interrupted = false;
     if (wait_for_task(session, id, &task, &interrupted, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (interrupted) {
         (void)fprintf(stderr, "It goes on. To see it: appbackupctl task show %s\n", id);
         session->exit_code = CTL_EXIT_INTERRUPTED;
@@ -174,10 +174,10 @@ static enum status ask(struct session *session, struct store_task_create *create
     create->created_by = session->actor;
     if (store_call_task_create(&call, create, err) != STATUS_OK) {
         store_call_done(&call);
-        return err->status;
+        return error_status(err);
     }
     if (run_for_task(session, &call, &task, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (session->arguments->wait)
         return await(session, id, err);
     if (session->arguments->output == OUTPUT_JSON)
@@ -208,7 +208,7 @@ static enum status run_restore(struct session *session, struct error *err)
     const char *backup = NULL;
     if (session_read_id(session, 0, "backup", &backup, err) != STATUS_OK ||
         check_restore(arguments, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     json_auto_t *includes = json_array();
     for (size_t i = 0; i < arguments->include_count; i++) {
         if (json_array_append_new(includes, json_string(arguments->includes[i])) != 0)
@@ -231,10 +231,10 @@ static enum status maintain(struct session *session, struct store_task_create *c
     struct app app = {0};
     char bucket[ID_SIZE] = "";
     if (session_find_app(session, arguments->values[0], &app, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (arguments->bucket != NULL &&
         session_find_bucket(session, arguments->bucket, bucket, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     create->app = app.id;
     create->bucket = bucket;
     return ask(session, create, err);

@@ -65,7 +65,7 @@ enum status screen_open(struct screen *screen, struct error *err)
 {
     *screen = (struct screen){.is_open = true};
     if (catch_end(err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (isatty(STDIN_FILENO) == 1 && tcgetattr(STDIN_FILENO, &screen->before) == 0) {
         struct termios raw = screen->before;
         raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);

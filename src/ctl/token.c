@@ -45,7 +45,7 @@ static enum status run_token_create(struct session *session, struct error *err)
         config_token_create(session->config, account_of(session), arguments->values[0], role, token,
                             err) != STATUS_OK ||
         print_token(arguments->output, arguments->values[0], role, token, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     (void)fputs(hint, stderr);
     return STATUS_OK;
 }
@@ -54,7 +54,7 @@ static enum status run_token_revoke(struct session *session, struct error *err)
 {
     if (config_token_revoke(session->config, account_of(session), session->arguments->values[0],
                             err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     (void)fputs(hint, stderr);
     return STATUS_OK;
 }
@@ -79,7 +79,7 @@ static enum status run_token_list(struct session *session, struct error *err)
     listing_init(&listing, session, titles, 0);
     for (size_t i = 0; i < account->token_count; i++)
         if (add_token(&listing, &account->tokens[i], err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     listing_end(&listing);
     return STATUS_OK;
 }

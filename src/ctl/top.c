@@ -123,12 +123,12 @@ enum status top_print(json_t *queue, FILE *out, struct error *err)
     };
 
     if (fill_stages(queue, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     int64_t now_ms = report_number(queue, "now_ms");
     print_totals(queue, out);
     if (report_table(json_object_get(queue, "jobs"), columns, sizeof(columns) / sizeof(columns[0]),
                      now_ms, out, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     report_pauses(json_object_get(queue, "paused"), now_ms, out);
     return STATUS_OK;
 }
@@ -143,7 +143,7 @@ static enum status look(struct session *session, json_t **queue, struct error *e
     store_call_queue(&call, NULL);
     if (report_get(session, &call, &seen, err) != STATUS_OK ||
         top_measure(seen, *queue, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     json_decref(*queue);
     *queue = json_incref(seen);
     return STATUS_OK;
@@ -152,10 +152,10 @@ static enum status look(struct session *session, json_t **queue, struct error *e
 static enum status look_once(struct session *session, json_t **queue, struct error *err)
 {
     if (look(session, queue, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     (void)nanosleep(&(struct timespec){.tv_sec = LOOK_MS / 1000}, NULL);
     if (look(session, queue, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (session->arguments->output == OUTPUT_JSON)
         return output_json(*queue, err);
     return top_print(*queue, stdout, err);
@@ -189,10 +189,10 @@ static enum status live(struct session *session, json_t **queue, struct error *e
 {
     CLEANUP(screen_close) struct screen screen = {.is_open = false};
     if (screen_open(&screen, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     do {
         if (draw(session, queue, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     } while (screen_wait(&screen, LOOK_MS));
     return STATUS_OK;
 }

@@ -91,13 +91,13 @@ enum status undo_file_add(struct undo_file *file, const struct store_finding *fi
     json_auto_t *parts = json_array();
     char where[PLACE_TEXT_SIZE];
     if (make(file, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     file->repairs++;
     for (size_t i = 0; i < plan->part_count; i++) {
         struct store_part part = {0};
         if (store_plan_part(plan, i, &part, err) != STATUS_OK ||
             describe_part(&part, parts, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     complaint_place_text(&finding->place, where);
     json_auto_t *line = json_pack("{s:I, s:s, s:s, s:O}", "repair", (json_int_t)file->repairs,
@@ -194,7 +194,7 @@ static enum status check_lines(const char *path, struct text lines, struct error
     while (lines.len > 0) {
         json_auto_t *line = NULL;
         if (cut_line(path, &lines, &line, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     return STATUS_OK;
 }
@@ -254,7 +254,7 @@ static enum status replay_repair(const struct replay *replay, const json_t *part
     for (size_t i = count; i-- > 0;) {
         const json_t *trace = json_array_get(done, i);
         if (replay_part(replay, json_array_get(parts, i), trace, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     return STATUS_OK;
 }
@@ -265,10 +265,10 @@ static enum status replay_lines(const struct replay *replay, struct text lines, 
     while (lines.len > 0) {
         json_auto_t *line = NULL;
         if (cut_line(replay->path, &lines, &line, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         const json_t *parts = json_object_get(line, "parts");
         if (parts != NULL && replay_repair(replay, parts, done, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         json_decref(done);
         done = parts == NULL ? json_incref(json_object_get(line, "done")) : NULL;
     }
@@ -281,9 +281,9 @@ enum status undo_file_replay(const char *path, undo_part_fn *on_part, void *cont
     const struct replay replay = {.path = path, .on_part = on_part, .context = context};
     CLEANUP(text_unmap) struct text text = {0};
     if (map_file(path, &text, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     struct text lines = whole_lines(&text);
     if (check_lines(path, lines, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return replay_lines(&replay, lines, err);
 }

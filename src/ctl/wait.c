@@ -73,7 +73,7 @@ static enum status look_at_backup(struct follow *follow, struct progress_sample 
     store_call_backup_get(&call, follow->session->account, NULL, follow->id);
     if (session_run(follow->session, &call, &reply, err) != STATUS_OK ||
         store_reply_backup(reply, &now, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     backup_done(follow->record);
     memcpy(follow->record, &now, sizeof(now));
     *ret_sample = (struct progress_sample){
@@ -97,7 +97,7 @@ static enum status look_at_task(struct follow *follow, struct progress_sample *r
     store_call_task_get(&call, follow->session->account, follow->id);
     if (session_run(follow->session, &call, &reply, err) != STATUS_OK ||
         store_reply_task(reply, &now, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     task_done(follow->record);
     memcpy(follow->record, &now, sizeof(now));
     *ret_sample = (struct progress_sample){
@@ -149,7 +149,7 @@ static enum status run(struct follow *follow, bool *ret_interrupted, struct erro
 {
     struct progress progress;
     if (catch_interrupt(err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     progress_init(&progress, stderr);
     enum status status = look_until_it_ends(follow, &progress, ret_interrupted, err);
     progress_end(&progress);

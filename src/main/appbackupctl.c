@@ -6,7 +6,7 @@ static enum status check(const struct config *config, const struct config_apps *
                          struct error *err)
 {
     if (listener_check(config, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return worker_check_loaded(config, apps, err);
 }
 

@@ -158,7 +158,7 @@ static enum status start(struct children *children, struct event_base *base, str
     if (process_init(&children->redis, base, err) != STATUS_OK ||
         process_init(&children->recovery, base, err) != STATUS_OK ||
         process_init(&children->worker, base, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     children->on_child = evsignal_new(base, SIGCHLD, on_child_signal, children);
     children->probe = event_new(base, -1, EV_PERSIST, on_probe, children);
     if (children->on_child == NULL || children->probe == NULL ||
@@ -180,7 +180,7 @@ enum status children_new(struct event_base *base, const struct standalone *stand
     children->drain_ms = drain_ms;
     children->events = *events;
     if (start(children, base, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     *ret_children = STEAL(children);
     return STATUS_OK;
 }

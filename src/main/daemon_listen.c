@@ -28,13 +28,13 @@ static enum status listen_on(struct http_server *server, const struct listen_pla
 {
     int fd = 0;
     if (find_socket(&plan->sockets, wanted->address, &fd, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     const struct http_listener listener = {.address = wanted->address,
                                            .certificate = wanted->certificate,
                                            .key = wanted->key,
                                            .socket = fd};
     if (http_server_listen(server, &listener, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     log_text(LOG_LEVEL_NOTICE, "listening", LOG_TEXT("address", wanted->address),
              LOG_TEXT("scheme", wanted->certificate == NULL ? "http" : "https"),
              LOG_TEXT("socket", fd > 0 ? "service manager's" : "own"));
@@ -57,7 +57,7 @@ static enum status check_all_used(const struct listen_plan *plan, struct error *
         bool used = false;
         for (size_t k = 0; !used && k < plan->http->listener_count; k++)
             if (http_socket_is_at(fd, plan->http->listeners[k].address, &used, err) != STATUS_OK)
-                return err->status;
+                return error_status(err);
         if (!used) {
             return FAIL(err, STATUS_INVALID,
                         "socket %d of the service manager has the address of none of "
@@ -72,10 +72,10 @@ enum status listen_on_all(struct http_server *server, const struct listen_plan *
                           struct error *err)
 {
     if (check_all_used(plan, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     for (size_t i = 0; i < plan->http->listener_count; i++)
         if (listen_on(server, plan, &plan->http->listeners[i], err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     char address[256];
     if (plan->extra == NULL || is_listener(plan->http, plan->extra))
         return STATUS_OK;

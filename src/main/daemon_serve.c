@@ -171,11 +171,11 @@ static enum status open_store(struct daemon *daemon, struct error *err)
                                           .database = (int)redis->database,
                                           .timeout_ms = redis->timeout_ms};
     if (store_async_open(daemon->base, &options, &daemon->store, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     const struct redis_monitor_listener listener = {.on_news = on_news, .context = &daemon->pulse};
     if (redis_monitor_init(&daemon->monitor, daemon->base, daemon->store, &listener, err) !=
         STATUS_OK)
-        return err->status;
+        return error_status(err);
     return pulse_init(&daemon->pulse, daemon->base, &daemon->monitor, err);
 }
 
@@ -187,7 +187,7 @@ static enum status open_server(struct daemon *daemon, struct error *err)
                                     .account_count = config->account_count,
                                     .store = daemon->store};
     if (api_new(&api, &daemon->api, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
 
     struct http_options http = {.refuse = api_refuse,
                                 .context = daemon->api,
@@ -198,7 +198,7 @@ static enum status open_server(struct daemon *daemon, struct error *err)
                                            .request_timeout_ms = config->http.request_timeout_ms}};
     http.routes = api_routes(daemon->api, &http.route_count);
     if (http_server_new(daemon->base, &http, &daemon->server, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     const struct listen_plan plan = {.http = &config->http,
                                      .extra = daemon->options->listen,
                                      .sockets = daemon->options->sockets};
@@ -249,11 +249,11 @@ static enum status open_loop(struct daemon *daemon, struct error *err)
 static enum status open_all(struct daemon *daemon, struct error *err)
 {
     if (open_loop(daemon, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     /* Listeners before children: whoever cannot listen leaves no trace. */
     if (open_store(daemon, err) != STATUS_OK || open_server(daemon, err) != STATUS_OK ||
         open_signals(daemon, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return open_children(daemon, err);
 }
 

@@ -21,6 +21,6 @@ enum status listener_check(const struct config *config, struct error *err)
 {
     for (size_t i = 0; i < config->http.listener_count; i++)
         if (check_one(config, i, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     return STATUS_OK;
 }

@@ -17,7 +17,7 @@ static enum status read_request(const json_t *body, struct app_restore_request *
         request_read_version(body, versions, version, err) != STATUS_OK ||
         request_read_id(body, "backupID", request->backup, err) != STATUS_OK ||
         request_read_id(body, "snapshotID", request->snapshot, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if ((request->backup[0] == '\0') == (request->snapshot[0] == '\0'))
         return FAIL(err, STATUS_INVALID, "one of 'backupID' and 'snapshotID' is expected");
     const json_t *filter = json_object_get(body, "restoreFilter");

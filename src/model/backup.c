@@ -99,7 +99,7 @@ enum status backup_from_request(const struct backup_request *request, struct bac
 {
     struct backup backup = {.state = BACKUP_STATE_UNSET};
     if (backup_init(&backup, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     backup.state = BACKUP_PENDING;
     memcpy(backup.version, request->version, sizeof(backup.version));
     memcpy(backup.name, request->name, sizeof(backup.name));

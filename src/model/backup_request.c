@@ -21,7 +21,7 @@ static enum status check_label_text(const json_t *label, const char *field, size
 {
     const char *text = NULL;
     if (json_get_text(label, field, &text, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     size_t count = utf8_count(text);
     if (count < min || count > LABEL_TEXT_MAX)
         return FAIL(err, STATUS_INVALID, "'%s' must have %zu to %d characters, not %zu", field, min,
@@ -35,9 +35,9 @@ static enum status check_label(const json_t *label, struct error *err)
     if (!json_is_object(label))
         return FAIL(err, STATUS_INVALID, "an object with 'name' and 'value' is expected");
     if (json_refuse_unknown(label, known, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (check_label_text(label, "name", 1, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return check_label_text(label, "value", 0, err);
 }
 
@@ -64,7 +64,7 @@ static bool is_servers(const json_t *label)
 static enum status read_label(json_t *label, json_t *labels, struct error *err)
 {
     if (check_label(label, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (is_servers(label))
         return STATUS_OK;
     if (has_equal(labels, label))
@@ -113,17 +113,17 @@ static enum status read_request(const json_t *body, struct backup_request *reque
     if (!json_is_object(body))
         return FAIL(err, STATUS_INVALID, "the body must be an object");
     if (json_refuse_unknown(body, known, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (request_read_type(body, BACKUP_TYPE, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (request_read_version(body, versions, request->version, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (request_read_name(body, request->name, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (request_read_id(body, "bucketID", request->bucket, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (request_read_id(body, "snapshotID", request->snapshot, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return read_metadata(body, request->labels, err);
 }
 

@@ -25,7 +25,7 @@ enum status request_read_type(const json_t *body, const char *wanted, struct err
     const char *type = NULL;
     char expected[64];
     if (json_get_text(body, "type", &type, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     (void)snprintf(expected, sizeof(expected), "\"%s\"", wanted);
     return strcmp(type, wanted) == 0 ? STATUS_OK
                                      : request_refuse_value("type", expected, type, err);
@@ -47,7 +47,7 @@ enum status request_read_version(const json_t *body, const char *const *versions
     const char *text = NULL;
     char expected[64];
     if (json_get_text(body, "version", &text, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     for (size_t i = 0; versions[i] != NULL; i++) {
         if (strcmp(versions[i], text) == 0) {
             memcpy(version, text, strlen(text) + 1);
@@ -62,7 +62,7 @@ enum status request_read_name(const json_t *body, char name[NAME_SIZE], struct e
 {
     const char *text = NULL;
     if (json_get_optional_text(body, "name", &text, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (text == NULL)
         return STATUS_OK;
     if (!name_is_label(text))
@@ -77,7 +77,7 @@ enum status request_read_id(const json_t *body, const char *field, char id[ID_SI
 {
     const char *text = NULL;
     if (json_get_optional_text(body, field, &text, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (text == NULL)
         return STATUS_OK;
     if (!id_is_valid(text))

@@ -98,7 +98,7 @@ enum status task_to_json(const struct task *task, json_t **ret_json, struct erro
     if (json == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "task '%s' as JSON", task->id);
     if (task->kind == JOB_RESTORE && add_restore(task, json, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     *ret_json = STEAL(json);
     return STATUS_OK;
 }

@@ -268,7 +268,7 @@ static enum status init(struct store_async *async, struct event_base *base,
     TAILQ_INIT(&async->failing);
     TAILQ_INIT(&async->open);
     if (settings_init(&async->settings, options, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     async->deadline = event_new(base, -1, 0, on_deadline, async);
     async->failure = event_new(base, -1, 0, on_failure, async);
     async->creates = merge_new(async, send_command);
@@ -286,7 +286,7 @@ enum status store_async_open(struct event_base *base, const struct store_options
         return FAIL(err, STATUS_NO_MEMORY, "store");
     if (init(async, base, options, err) != STATUS_OK) {
         store_async_close(async);
-        return err->status;
+        return error_status(err);
     }
     link_start(async->link);
     *ret_async = async;

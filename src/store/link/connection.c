@@ -49,7 +49,7 @@ enum status redis_connection_open(const struct settings *settings, redisContext 
     if (settings->path == NULL && redisEnableKeepAlive(redis) != REDIS_OK)
         return redis_connection_failure(redis, err);
     if (greet(redis, settings, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     *ret_redis = STEAL(redis);
     return STATUS_OK;
 }

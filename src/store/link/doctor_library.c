@@ -28,12 +28,12 @@ enum status store_doctor_run(struct store *store, const struct store_call *call,
 {
     CLEANUP(reply_freep) redisReply *reply = NULL;
     if (store_run(store, call, &reply, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     for (int i = 0; library_is_missing(reply) && i < LOADS_MAX; i++) {
         freeReplyObject(STEAL(reply)); /* nothing was executed */
         if (store_doctor_load(store, err) != STATUS_OK ||
             store_run(store, call, &reply, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     *ret_reply = STEAL(reply);
     return STATUS_OK;
@@ -44,7 +44,7 @@ enum status store_doctor_unload(struct store *store, struct error *err)
     const struct store_call call = {.argv = {"FUNCTION", "DELETE", "appbackup_doctor"}, .argc = 3};
     CLEANUP(reply_freep) redisReply *reply = NULL;
     if (store_run(store, &call, &reply, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (reply->type == REDIS_REPLY_ERROR && strcmp(reply->str, "ERR Library not found") == 0)
         return STATUS_OK; /* another doctor has removed it */
     return refusal_check(reply, err);

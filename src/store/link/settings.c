@@ -76,7 +76,7 @@ enum status settings_init(struct settings *settings, const struct store_options 
     *settings = (struct settings){0};
     if (fill(settings, options, err) != STATUS_OK) {
         settings_done(settings);
-        return err->status;
+        return error_status(err);
     }
     return STATUS_OK;
 }

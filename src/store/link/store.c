@@ -22,7 +22,7 @@ enum status store_open(const struct store_options *options, struct store **ret_s
     if (store == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "store");
     if (settings_init(&store->settings, options, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     *ret_store = STEAL(store);
     return STATUS_OK;
 }
@@ -79,7 +79,7 @@ static enum status ensure_library(struct store *store, struct error *err)
 
     CLEANUP(reply_freep) redisReply *reply = NULL;
     if (command(store, LIBRARY_VERSION_ARGC, argv, NULL, &reply, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (library_is_current(reply))
         return STATUS_OK;
     if (reply->type == REDIS_REPLY_ERROR && !library_is_missing(reply))
@@ -101,10 +101,10 @@ static enum status connect_to_redis(struct store *store, struct error *err)
     if (store->redis != NULL)
         return STATUS_OK;
     if (redis_connection_open(&store->settings, &store->redis, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (ensure_library(store, err) != STATUS_OK) {
         disconnect(store);
-        return err->status;
+        return error_status(err);
     }
     return STATUS_OK;
 }
@@ -121,16 +121,16 @@ enum status store_run(struct store *store, const struct store_call *call, redisR
     }
 
     if (connect_to_redis(store, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     CLEANUP(reply_freep) redisReply *reply = NULL;
     if (command(store, (int)call->argc, argv, lengths, &reply, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (library_is_missing(reply)) { /* FUNCTION FLUSH: nothing was executed, so once more */
         freeReplyObject(STEAL(reply));
         if (load_library(store, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         if (command(store, (int)call->argc, argv, lengths, &reply, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     if (refusal_is_of_replica(reply))
         disconnect(store);

@@ -41,7 +41,7 @@ enum status store_wake_open(const struct store_options *options, const char *nod
     if (wake == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "wake-up channel");
     if (settings_init(&wake->settings, options, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (redis_connection_open(&wake->settings, &wake->redis, err) != STATUS_OK)
         return FAIL_IN(err, "wake-up channel");
     if (subscribe(wake->redis, node, err) != STATUS_OK)
@@ -92,13 +92,13 @@ enum status store_wake_drain(struct store_wake *wake, bool *ret_woken, struct er
         char bytes[4096];
         size_t len = 0;
         if (receive(wake, bytes, sizeof(bytes), &len, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         if (len == 0)
             break;
         if (redisReaderFeed(wake->redis->reader, bytes, len) != REDIS_OK)
             return FAIL(err, STATUS_NO_MEMORY, "wake-up channel");
         if (parse(wake, &woken, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     *ret_woken = woken;
     return STATUS_OK;

@@ -6,7 +6,7 @@ enum status store_backup_wanted(const struct store_backup_create *create, struct
                                 struct error *err)
 {
     if (backup_from_request(create->request, ret_backup, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     (void)snprintf(ret_backup->id, sizeof(ret_backup->id), "%s", create->id);
     (void)snprintf(ret_backup->account, sizeof(ret_backup->account), "%s", create->account);
     (void)snprintf(ret_backup->app, sizeof(ret_backup->app), "%s", create->app);

@@ -34,7 +34,7 @@ enum status store_reply_page(const redisReply *reply, struct store_page *ret_pag
                              struct error *err)
 {
     if (refusal_check(reply, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (!is_array(reply, 3) || reply->element[0]->type != REDIS_REPLY_STRING ||
         reply->element[1]->type != REDIS_REPLY_ARRAY ||
         reply->element[2]->type != REDIS_REPLY_ARRAY ||
@@ -76,7 +76,7 @@ enum status store_reply_plan(const redisReply *reply, struct store_plan *ret_pla
                              struct error *err)
 {
     if (refusal_check(reply, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (!is_array(reply, 3) || !are_strings(reply, 0, 2) ||
         reply->element[2]->type != REDIS_REPLY_ARRAY)
         return wrong_shape(err);
@@ -109,7 +109,7 @@ enum status store_plan_part(const struct store_plan *plan, size_t index,
 enum status store_reply_traces(const redisReply *reply, size_t count, struct error *err)
 {
     if (refusal_check(reply, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (!is_array(reply, count))
         return wrong_shape(err);
     for (size_t i = 0; i < count; i++)

@@ -43,11 +43,11 @@ enum status store_reply_backup(const redisReply *reply, struct backup *ret_backu
 {
     CLEANUP(backup_done) struct backup backup = {0};
     if (backup_init(&backup, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (reply_record(reply, set_backup, &backup, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (reply_require(backup.id, "a backup", err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     settle_modified(&backup);
     give_backup(&backup, ret_backup);
     return STATUS_OK;
@@ -57,7 +57,7 @@ enum status store_reply_backup_created(const redisReply *reply, struct backup *b
                                        struct error *err)
 {
     if (reply_record(reply, set_backup, backup, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (*backup->name == '\0' || *backup->bucket == '\0' || backup->created_ms == 0)
         return FAIL(err, STATUS_CORRUPT, "redis: a new backup without a name, bucket or time");
     settle_modified(backup);
@@ -75,10 +75,10 @@ enum status store_reply_backup_record(const redisReply *reply, const char *accou
 {
     CLEANUP(backup_done) struct backup backup = {0};
     if (refusal_check(reply, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     bool is_there = reply->type != REDIS_REPLY_ARRAY || reply->elements > 0;
     if (is_there && store_reply_backup(reply, &backup, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (!is_there || !belongs_to(&backup, account, app))
         return FAIL_REASON(err, STATUS_NOT_FOUND, REASON_UNKNOWN_BACKUP,
                            "there is no such backup here");
@@ -91,7 +91,7 @@ static enum status replace_backup(const redisReply *reply, struct backup *backup
 {
     struct backup earlier = {0};
     if (store_reply_backup(reply, &earlier, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     backup_done(backup);
     give_backup(&earlier, backup);
     return STATUS_OK;
@@ -102,11 +102,11 @@ enum status store_reply_backup_once(const redisReply *reply, struct backup *back
 {
     const char *repeated = NULL;
     if (refusal_check(reply, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2)
         return reply_wrong_shape(reply, "a flag and a record", err);
     if (store_reply_text(reply->element[0], &repeated, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     *ret_repeated = strcmp(repeated, "1") == 0;
     return *ret_repeated ? replace_backup(reply->element[1], backup, err)
                          : store_reply_backup_created(reply->element[1], backup, err);
@@ -117,11 +117,11 @@ enum status store_reply_backup_page(const redisReply *reply, struct store_backup
 {
     const char *next = NULL;
     if (refusal_check(reply, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2)
         return reply_wrong_shape(reply, "a cursor and a list", err);
     if (store_reply_text(reply->element[0], &next, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (strlen(next) >= sizeof(ret_page->next))
         return FAIL(err, STATUS_CORRUPT, "redis: the cursor of a page has %zu bytes", strlen(next));
     (void)snprintf(ret_page->next, sizeof(ret_page->next), "%s", next);
@@ -132,7 +132,7 @@ enum status store_reply_backup_page(const redisReply *reply, struct store_backup
 enum status store_reply_count(const redisReply *reply, size_t *ret_count, struct error *err)
 {
     if (refusal_check(reply, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (reply->type != REDIS_REPLY_ARRAY)
         return reply_wrong_shape(reply, "a list", err);
     *ret_count = reply->elements;
@@ -155,7 +155,7 @@ enum status store_reply_number(const redisReply *reply, int64_t *ret_number, str
 {
     const char *text = NULL;
     if (store_reply_text(reply, &text, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return read_number("a reply", text, ret_number, err);
 }
 
@@ -192,7 +192,7 @@ enum status store_reply_health(const redisReply *reply, struct store_health *ret
 {
     struct store_health health = {0};
     if (reply_record(reply, set_health, &health, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     *ret_health = health;
     return STATUS_OK;
 }

@@ -20,7 +20,7 @@ static bool is_text(const redisReply *reply)
 enum status reply_text(const redisReply *reply, const char **ret_text, struct error *err)
 {
     if (refusal_check(reply, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (!is_text(reply))
         return reply_wrong_shape(reply, "a text", err);
     *ret_text = reply->str;
@@ -31,7 +31,7 @@ enum status reply_record(const redisReply *reply, reply_set_field_fn *set_field,
                          struct error *err)
 {
     if (refusal_check(reply, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0 || reply->elements % 2 != 0)
         return reply_wrong_shape(reply, "a record", err);
     for (size_t i = 0; i < reply->elements; i += 2) {
@@ -40,7 +40,7 @@ enum status reply_record(const redisReply *reply, reply_set_field_fn *set_field,
         if (!is_text(field) || !is_text(value))
             return reply_wrong_shape(value, "a record of texts", err);
         if (set_field(record, field->str, value->str, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     return STATUS_OK;
 }
@@ -55,7 +55,7 @@ enum status reply_word(const redisReply *reply, const char *const *words, size_t
 {
     const char *text = "";
     if (reply_text(reply, &text, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     for (size_t i = 0; i < count; i++) {
         if (strcmp(words[i], text) != 0)
             continue;
