@@ -89,6 +89,26 @@ Test(config_load_apps, gives_an_app_the_name_of_its_file_and_the_only_account)
     cr_expect(eq(ptr, (void *)config_apps_find(apps, ID1), NULL));
 }
 
+Test(config_load_apps, takes_every_driver_that_is_declared)
+{
+    char text[256], names[128] = "";
+    for (int driver = 0; driver < APP_SNAPSHOT_DRIVER_COUNT; driver++) {
+        const char *name = app_snapshot_driver_name((enum app_snapshot_driver)driver);
+        (void)snprintf(text, sizeof(text), "volumes: [/srv/shop]\nsnapshot: %s\n", name);
+        scratch_write(&scratch, "apps.d/shop.yaml", text, 0644);
+
+        CLEANUP(config_apps_freep) struct config_apps *apps = load();
+
+        cr_expect(eq(int, (int)apps->items[0]->snapshot, driver));
+        size_t len = strlen(names);
+        (void)snprintf(names + len, sizeof(names) - len, "%s%s", driver == 0 ? "" : ", ", name);
+    }
+
+    (void)snprintf(text, sizeof(text), ":2: snapshot: expected one of: %s", names);
+    scratch_write(&scratch, "apps.d/shop.yaml", "volumes: [/srv/shop]\nsnapshot: zfs\n", 0644);
+    expect_refused(STATUS_INVALID, "apps.d/shop.yaml", text);
+}
+
 Test(config_load_apps, takes_every_key)
 {
     configure("  - {id: " ID2 ", name: other}\n");
@@ -208,7 +228,6 @@ static const struct {
     {V "name: My Shop\n",
      ":2: name: 1 to 63 characters of a-z, 0-9 and '-', with no '-' at either end, not 'My Shop'"},
     {V "account: nobody\n", ":2: account: the name or id of an account is expected, not 'nobody'"},
-    {V "snapshot: zfs\n", ":2: snapshot: expected one of: auto, btrfs, reflink, none"},
     {V "concurrent_backups: two\n", ":2: concurrent_backups: expected one of: queue, refuse"},
     {V "exclude_caches: 1\n", ":2: exclude_caches: expected one of: false, true"},
     {V "excludes: ['']\n", ":2: excludes[0]: text of 1 to 1024 bytes is expected"},
