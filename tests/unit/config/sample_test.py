@@ -66,7 +66,7 @@ class SampleTest(unittest.TestCase):
         for name in SAMPLES:
             for key in config_keys.every_key(DOCUMENTS[name].keys):
                 shown = re.sub(r"^hooks\.\w+\[\]", "hooks.pre_snapshot[]", key.path)
-                self.assertIn(shown, self.places[name], "it does not stand in the sample")
+                self.assertTrue(shown in self.places[name], f"{SAMPLES[name]} does not have {shown}")
                 if key.type in kind:
                     found.append((key, self.places[name][shown]))
         self.assertGreater(len(found), 0)
