@@ -1,6 +1,8 @@
-/* Shapes and limits of names that several nouns share. */
+/* Names: the shapes and limits that several nouns share, and the ids that follow from names. */
 #ifndef MODEL_NAMES_H
 #define MODEL_NAMES_H
+
+#include "core/id.h"
 
 #include <stdbool.h>
 
@@ -16,5 +18,9 @@ bool name_is_label(const char *text);
 
 /* Is it the name of a host? Labels joined by '.', 1-253 characters. */
 bool name_is_host(const char *text);
+
+/* The id of what has this name, which is the same after a reinstall: version 5 of (namespace_id,
+ * "<kind>/<name>"). namespace_id "" is the whole installation. */
+void stable_id(const char *namespace_id, const char *kind, const char *name, char id[ID_SIZE]);
 
 #endif

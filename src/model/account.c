@@ -1,7 +1,6 @@
 #include "model/account.h"
 
 #include "fields.h"
-#include "stable_id.h"
 
 #include <stdlib.h>
 

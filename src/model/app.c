@@ -4,7 +4,6 @@
 #include "model/detail.h"
 #include "model/node.h"
 #include "resource_json.h"
-#include "stable_id.h"
 
 #include <stdlib.h>
 

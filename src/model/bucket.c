@@ -2,7 +2,6 @@
 
 #include "fields.h"
 #include "resource_json.h"
-#include "stable_id.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,9 @@
 #include "model/names.h"
 
 #include <stddef.h>
+#include <stdio.h>
 
-enum { LABEL_MAX = NAME_SIZE - 1, HOST_MAX = NODE_NAME_SIZE - 1 };
+enum { LABEL_MAX = NAME_SIZE - 1, HOST_MAX = NODE_NAME_SIZE - 1, KIND_SIZE = 16 };
 
 static bool is_letter_or_digit(char c)
 {
@@ -39,4 +40,11 @@ bool name_is_host(const char *text)
             return true;
         at++;
     }
+}
+
+void stable_id(const char *namespace_id, const char *kind, const char *name, char id[ID_SIZE])
+{
+    char text[KIND_SIZE + NODE_NAME_SIZE];
+    (void)snprintf(text, sizeof(text), "%s/%s", kind, name);
+    id_from_name(*namespace_id == '\0' ? ID_NIL : namespace_id, text, id);
 }

@@ -4,7 +4,6 @@
 #include "fields.h"
 #include "model/detail.h"
 #include "resource_json.h"
-#include "stable_id.h"
 
 #include <stdio.h>
 
