@@ -1,4 +1,4 @@
-#include "address.h"
+#include "config/address.h"
 
 #include "model/names.h"
 

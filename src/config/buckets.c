@@ -1,6 +1,6 @@
 #include "buckets.h"
 
-#include "address.h"
+#include "config/address.h"
 #include "paths.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 #include "settings.h"
 
-#include "address.h"
+#include "config/address.h"
 #include "core/cleanup.h"
 #include "paths.h"
 

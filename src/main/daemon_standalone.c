@@ -1,5 +1,6 @@
 #include "daemon_standalone.h"
 
+#include "config/address.h"
 #include "core/cleanup.h"
 #include "core/clock.h"
 #include "core/file.h"
@@ -26,8 +27,6 @@ enum {
     LOCK_POLL_MS = 50,
     CONFIG_TEXT_MAX = 4 * PATH_MAX
 };
-
-#define DEFAULT_LISTEN "127.0.0.1:8080"
 
 static enum status join(char path[PATH_MAX], const char *directory, const char *name,
                         struct error *err)
@@ -191,18 +190,13 @@ static enum status find_apps(const struct standalone *standalone,
     return STATUS_OK;
 }
 
-/* What may listen without TLS; the configuration says the same of its listeners. */
+/* The configuration refuses the same of its own listeners without a certificate. */
 static enum status check_listen(const char *address, struct error *err)
 {
-    static const char *const prefixes[] = {"127.", "[::1]:", "unix:/"};
-    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
-        if (strncmp(address, prefixes[i], strlen(prefixes[i])) != 0)
-            continue;
-        const char *colon = strrchr(address, ':');
-        long number = colon == NULL ? 0 : strtol(colon + 1, NULL, 10);
-        if (fits_yaml(address) && (prefixes[i][0] == 'u' || (number > 0 && number <= 65535)))
-            return STATUS_OK;
-    }
+    bool is_local =
+        address_is_unix(address) || (address_is_numeric(address) && address_is_loopback(address));
+    if (is_local && fits_yaml(address))
+        return STATUS_OK;
     return FAIL(err, STATUS_INVALID,
                 "--listen: '127.0.0.1:PORT', '[::1]:PORT' or 'unix:/PATH' is expected, not '%s'; "
                 "other addresses need TLS and belong into the configuration",
@@ -212,7 +206,7 @@ static enum status check_listen(const char *address, struct error *err)
 static enum status write_config(const struct standalone *standalone,
                                 const struct standalone_options *options, struct error *err)
 {
-    const char *listen = options->listen == NULL ? DEFAULT_LISTEN : options->listen;
+    const char *listen = options->listen == NULL ? DEFAULT_HTTP_LISTENERS : options->listen;
     char apps[PATH_MAX];
     char hash[2 * TOKEN_HASH_SIZE + 1];
     char account[ID_SIZE];

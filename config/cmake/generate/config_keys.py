@@ -156,7 +156,7 @@ def _own_sections(document):
 
 
 def public_header(document):
-    """What config/types.h is made of: the members that are numbers, and the most entries of lists."""
+    """What config/types.h is made of: the members that are numbers, and the most entries of lists. The defaults."""
     text = "#include <stddef.h>\n#include <stdint.h>\n\n"
     text += "/* The most entries that a list may have. */\nenum {\n"
     text += "".join(f"    {name} = {number},\n" for name, number in _maxima(document)) + "};\n"
@@ -165,6 +165,11 @@ def public_header(document):
         text += f"\n/* Members of struct config_{section.name}. */\n#define CONFIG_{section.name.upper()}_NUMBERS \\\n"
         text += " \\\n".join(f"    {'size_t' if key.type == 'size' else 'int64_t'} {key.name}; {facts.c_comment(key.help)}"
                              for key in numbers) + "\n"
+    text += "\n/* What holds without a key, but for numbers. */\n"
+    for name, keys in _structs(document):
+        for key in keys.values():
+            if _default(key) is not None:
+                text += f"#define DEFAULT_{_constant(name, key)} {_default(key)}\n"
     return text
 
 
@@ -176,11 +181,6 @@ def private_header(document):
         text += f"\nstruct raw_{name} {{\n" + "".join(f"    {_declare(key)}\n" for key in keys.values()) + "};\n"
         if name in lists:
             text += f"\nstruct raw_{name}_list {{\n    struct raw_{name} *items;\n    uint32_t count;\n}};\n"
-    text += "\n"
-    for name, keys in _structs(document):
-        for key in keys.values():
-            if _default(key) is not None:
-                text += f"#define DEFAULT_{_constant(name, key)} {_default(key)}\n"
     text += "\n/* Each of a pointer to the struct with the name. */\n"
     text += "".join(f"extern const cyaml_schema_value_t raw_{name}_schema;\n" for name in document.documents)
     text += "\n/* All numbers in sections of appbackup.yaml. */\n"
