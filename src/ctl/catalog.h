@@ -7,8 +7,8 @@
 
 #include <stddef.h>
 
-/* A task for each bucket that the app may use, whatever its account; app NULL: for all apps. Tasks
- * that wait or run already are not counted. */
+/* A task for each bucket that the app may use, whatever its account; none for an app that no worker
+ * defines. Tasks that wait or run already are not counted. */
 enum status catalog_ask(struct session *session, const char *app, size_t *ret_count,
                         struct error *err) MUST_CHECK;
 

@@ -60,8 +60,8 @@ class DoctorLibraryTest(unittest.TestCase):
     def test_several_at_once_see_the_same(self):
         """The first that is done takes the library from the others."""
         self.patient.send(("SET", PREFIX + "mine", "x"))
-        with concurrent.futures.ThreadPoolExecutor(6) as pool:
-            results = list(pool.map(lambda _: self.doctor(), range(24)))
+        with concurrent.futures.ThreadPoolExecutor(3) as pool:
+            results = list(pool.map(lambda _: self.doctor(), range(15)))
         self.assertEqual({(1, "")}, {(result.returncode, result.stderr) for result in results})
         self.assertEqual(1, len({result.stdout for result in results}))
         self.assertEqual(["appbackup"], self.libraries())

@@ -67,7 +67,7 @@ class Patient:
         self.config = self.scratch.join("appbackup.yaml")
         pathlib.Path(self.config).write_text(json.dumps({
             "node": "node1", "state_directory": self.scratch.join("state"), "apps_directory": "apps.d",
-            "master_key_file": "master.key", "redis": {"address": "unix:" + self.redis.socket},
+            "master_key_file": "master.key", "redis": {"address": "unix:" + self.redis.socket, "timeout_ms": 10000},
             "accounts": [{"id": id_, "name": f"account{i}"} for i, id_ in enumerate(ACCOUNTS)],
             "buckets": [{"name": "main", "provider": "directory", "path": self.scratch.join("bucket")}]}))
 

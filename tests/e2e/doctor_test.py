@@ -1,5 +1,5 @@
-"""The doctor against random corruptions: each is found, all are mended, no backup is lost, and the undo file puts
-everything back. Redis and the tool are real; the records are made by the library (doctor_world.py).
+"""The doctor against random corruptions: each is found, all are mended, no backup that a bucket has is lost, and the undo file
+puts everything back. Redis and the tool are real; the records are made by the library (doctor_world.py).
 
 Default: 160 corruptions. SEED=random takes other ones each time, and prints which. By hand, the long way (10,000 take some minutes):
 
@@ -16,9 +16,9 @@ import unittest
 
 from doctor_corruptions import GARBAGE, Corruptor, kind_of, rest_of
 from doctor_patient import Patient
-from doctor_world import PREFIX
-from support import seed, wait_until
-from worker_support import Node
+from doctor_world import ACCOUNTS, PREFIX
+from resp import ErrorReply
+from support import seed
 
 CORRUPTIONS = int(os.environ.get("CORRUPTIONS", "160"))
 SEED = seed()
@@ -95,7 +95,7 @@ class DoctorTest(unittest.TestCase):
         result, findings = self.patient.examine()
         self.assertEqual((0, []), (result.returncode, findings), "mended")
         mended = self.patient.look()
-        self.assert_no_backup_is_lost(mended)
+        self.assert_no_backup_is_lost(sick, mended)
         self.assert_epochs_do_not_fall(mended, corruptions)
 
         self.drop_catalog_tasks()
@@ -109,15 +109,21 @@ class DoctorTest(unittest.TestCase):
                        if expected.get(key) != world.get(key)}
         self.assertEqual({}, differences)
 
-    def assert_no_backup_is_lost(self, world):
+    def assert_no_backup_is_lost(self, sick, world):
+        """Of each that a bucket has, the record is as it was; or it is gone, so that the catalogue brings it back. That is asked
+        for where an index has told the app, and app and bucket are there to be asked for."""
+        asked = {dict(task)["app"] for at, (_, task, _, _) in world.items() if kind_of(at) == "task"
+                 and dict(task)["kind"] == "catalog" and dict(task)["state"] == "pending"}
         for key, (_, content, _, _) in self.patient.healthy.items():
-            if kind_of(key) == "backup" and key not in world:
-                asked = [dict(task)["app"] for at, (_, task, _, _) in world.items() if kind_of(at) == "task"
-                         and dict(task)["kind"] == "catalog" and dict(task)["state"] == "pending"]
-                self.assertIn(dict(content)["app"], asked, f"{key} is lost, and nobody looks for it")
-            elif kind_of(key) == "backup":
+            old = dict(content) if kind_of(key) == "backup" else {}
+            if "repository_snapshot" in old and key in world:
                 new = dict(world[key][1])
-                self.assertTrue(new.get("job") and new.get("state"), new)
+                for field in ("account", "app", "name", "state", "bucket", "repository_snapshot"):
+                    self.assertEqual(old[field], new.get(field), f"{key} {field}: this hides what the bucket has")
+            elif "repository_snapshot" in old and {f"{PREFIX}app:{old['app']}", f"{PREFIX}bucket:{old['bucket']}"} <= world.keys():
+                index = sick.get(f"{PREFIX}backups:{old['app']}", ("none", ()))
+                if index[0] == "zset" and rest_of(key) in dict(index[1]):
+                    self.assertIn(old["app"], asked, f"{key} is lost, and nobody looks for it")
 
     def assert_epochs_do_not_fall(self, world, corruptions):
         changed = {(command[1], word) for commands in corruptions for command in commands for word in command[2:]}
@@ -150,7 +156,7 @@ class DoctorTest(unittest.TestCase):
         self.assertEqual(1, result.returncode)
         lines = result.stdout.splitlines()
         self.assertEqual(["WHERE", "WHAT", "REPAIR"], lines[0].split())
-        self.assertEqual(["appbackup:counters kills  no number              count from 0 again",
+        self.assertEqual(["appbackup:counters kills  it cannot be there     remove it",
                           "appbackup:mine            nobody knows this key  remove it"], sorted(lines[1:]))
         self.assertEqual(files, self.undo_files())
 
@@ -159,47 +165,87 @@ class DoctorTest(unittest.TestCase):
         self.repair()
         self.assertEqual("stream", self.patient.world.must("TYPE", PREFIX + "journal"))
 
-    def test_a_lost_record_is_made_again_from_its_indexes(self):
+    def a_key(self, kind, is_meant):
+        """The first key of such a record."""
+        return next(key for key, (_, content, _, _) in sorted(self.patient.healthy.items())
+                    if kind_of(key) == kind and is_meant(dict(content)))
+
+    def test_a_lost_backup_leaves_its_indexes_and_is_looked_for_in_its_buckets(self):
         backup = self.completed()
         old = dict(self.patient.healthy[f"{PREFIX}backup:{backup}"][1])
         self.patient.send(("DEL", f"{PREFIX}backup:{backup}"))
         self.repair()
-        new = dict(self.patient.look()[f"{PREFIX}backup:{backup}"][1])
-        for field in ("id", "account", "app", "app_name", "name", "state", "bucket", "node", "created_ms"):
-            self.assertEqual(old[field], new[field], field)
-        self.assertIn("record_rebuilt", new["state_details"])
-        self.assertNotIn("repository_snapshot", new)
-        tasks = [dict(content) for key, (_, content, _, _) in self.patient.look().items() if kind_of(key) == "task"]
+        world = self.patient.look()
+        self.assertEqual([], [key for key, (_, content, _, _) in world.items() if backup in str(content)
+                              and kind_of(key) not in ("task", "job")])
+        tasks = [dict(content) for key, (_, content, _, _) in world.items() if kind_of(key) == "task"]
         self.assertEqual({self.patient.world.shared, self.patient.world.own},
                          {task["bucket"] for task in tasks if task["kind"] == "catalog"
                           and task["app"] == old["app"] and task["state"] == "pending"})
 
-    def test_a_live_claim_stays_with_its_worker(self):
-        jobs = [key for key, (_, content, _, _) in sorted(self.patient.healthy.items())
-                if kind_of(key) == "job" and dict(content)["state"] == "claimed" and dict(content)["kind"] == "backup"]
-        for field, value in (("state", "queued"), ("worker", ""), ("lease_until_ms", "1"),
-                             ("app", self.patient.world.app("wiki"))):
+    def test_a_damaged_claim_is_given_up_and_its_backup_begins_anew(self):
+        job = self.a_key("job", lambda job: job["state"] == "claimed" and job["kind"] == "backup" and "cancel" not in job)
+        old = dict(self.patient.healthy[job][1])
+        for command in (("HSET", job, "state", "queued"), ("HSET", job, "worker", ""), ("HDEL", job, "epoch"),
+                        ("HSET", job, "app", self.patient.world.app("wiki"))):
             self.patient.heal()
-            self.patient.send(("HSET", jobs[0], field, value))
+            self.patient.send(command)
             self.repair()
-            old, new = dict(self.patient.healthy[jobs[0]][1]), dict(self.patient.look()[jobs[0]][1])
-            self.assertEqual(("claimed", old["epoch"], old["app"]), (new["state"], new["epoch"], new["app"]))
-            self.patient.world.call("job_renew", rest_of(jobs[0]), old["epoch"], 1000)
+            world = self.patient.look()
+            self.assertNotIn(job, world, command)
+            backup = dict(world[f"{PREFIX}backup:{old['subject']}"][1])
+            new = dict(world[f"{PREFIX}job:{backup['job']}"][1])
+            self.assertEqual(("pending", "delayed", old["subject"]), (backup["state"], new["state"], new["subject"]))
+            reply, = self.patient.connection.send(
+                ("FCALL", "appbackup_job_renew", "0", rest_of(job), old["epoch"], 1000))
+            self.assertEqual("LEASE_LOST", reply.code)
 
-    def test_a_claim_whose_epoch_is_lost_is_given_up(self):
-        job = next(key for key, (_, content, _, _) in sorted(self.patient.healthy.items())
-                   if kind_of(key) == "job" and dict(content)["state"] == "claimed")
-        old = int(dict(self.patient.healthy[job][1])["epoch"])
-        self.patient.send(("HDEL", job, "epoch"))
+    def test_a_damaged_task_fails_with_a_reason(self):
+        restore = self.a_key("task", lambda task: task["kind"] == "restore" and task["state"] in ("pending", "running"))
+        for command, why in ((("HSET", restore, "target", GARBAGE), "target is '  garbage!'"),
+                             (("HSET", restore, "state", "completed"), "it is completed, and its job is not"),
+                             (("HDEL", restore, "state"), "state is missing")):
+            self.patient.heal()
+            self.patient.send(command)
+            self.repair()
+            world = self.patient.look()
+            task = dict(world[restore][1])
+            self.assertEqual(("failed", [f"its record was damaged: {why}"]), (task["state"], json.loads(task["state_unready"])))
+            self.assertNotIn(f"{PREFIX}job:{task['job']}", world)
+        self.patient.heal()
+        self.patient.send(("HDEL", restore, "app"))
         self.repair()
-        self.assertGreater(int(dict(self.patient.look()[job][1])["epoch"]), old + 1000)
-        reply, = self.patient.connection.send(("FCALL", "appbackup_job_renew", "0", rest_of(job), old, 1000))
-        self.assertEqual("LEASE_LOST", reply.code)
+        self.assertNotIn(restore, self.patient.look())
+
+    def test_what_a_bucket_has_is_not_deleted_for_a_damaged_state(self):
+        """It is to be deleted, or made, when its job says so, or both its record and an index."""
+        backup = self.completed()
+        key = f"{PREFIX}backup:{backup}"
+        for state in ("deleting", "pending", "running", "failed", "removed"):
+            for index in (("ZREM", PREFIX + "state:completed", backup), ("DEL", PREFIX + "state:completed"), ("PING",)):
+                self.patient.heal()
+                self.patient.send(("HSET", key, "state", state), index)
+                self.repair()
+                world = self.patient.look()
+                self.assertFalse(key in world, (state, index))
+                self.assertEqual([], [at for at, (_, job, _, _) in world.items() if kind_of(at) == "job"
+                                      and dict(job)["subject"] == backup and dict(job)["state"] != "done"])
+
+    def test_what_workers_register_is_removed_until_they_do_so_again(self):
+        world = self.patient.world
+        app, bucket = f"{PREFIX}app:{world.app('shop')}", f"{PREFIX}bucket:{world.shared}"
+        before = {key for key in self.patient.healthy if kind_of(key) == "backup"}
+        self.patient.send(("HSET", app, "name", "other"), ("HSET", bucket, "account", ACCOUNTS[1]),
+                          ("HDEL", PREFIX + "node:node2", "slots"))
+        self.repair()
+        after = self.patient.look()
+        self.assertEqual(set(), {app, bucket, PREFIX + "node:node2"} & after.keys())
+        self.assertEqual(before, {key for key in after if kind_of(key) == "backup"})
+        world.register()
+        self.assertEqual([], self.patient.findings())
 
     def test_a_new_job_waits_until_whoever_had_the_lost_one_has_stopped(self):
-        job = next(key for key, (_, content, _, _) in sorted(self.patient.healthy.items())
-                   if kind_of(key) == "job" and dict(content)["state"] == "claimed" and dict(content)["kind"] == "backup"
-                   and dict(content).get("cancel") != "1")
+        job = self.a_key("job", lambda job: job["state"] == "claimed" and job["kind"] == "backup" and "cancel" not in job)
         backup = f"{PREFIX}backup:{dict(self.patient.healthy[job][1])['subject']}"
         self.patient.send(("DEL", job))
         self.repair()
@@ -223,7 +269,7 @@ class DoctorTest(unittest.TestCase):
 
     def test_an_undo_leaves_alone_what_has_changed_since(self):
         backup = f"{PREFIX}backup:{self.completed()}"
-        self.patient.send(("HSET", backup, "labels", GARBAGE), ("SET", PREFIX + "mine", "x"))
+        self.patient.send(("HSET", backup, "hook_state", GARBAGE), ("SET", PREFIX + "mine", "x"))
         undo = self.repair()
         self.patient.send(("HSET", backup, "labels", "[]"))
         result = self.patient.ctl("doctor", "--undo", str(undo))
@@ -248,15 +294,6 @@ class DoctorTest(unittest.TestCase):
         result = self.patient.ctl("doctor", "--undo", str(undo))
         self.assertEqual((0, ""), (result.returncode, re.sub("^.*values are.*\n", "", result.stderr)))
         self.assertEqual(sick, self.patient.look())
-
-    def test_a_job_without_a_kind_of_a_backup_without_a_state(self):
-        job = next(key for key, (_, content, _, _) in sorted(self.patient.healthy.items())
-                   if kind_of(key) == "job" and dict(content)["state"] == "queued" and dict(content)["kind"] == "backup")
-        backup = f"{PREFIX}backup:{dict(self.patient.healthy[job][1])['subject']}"
-        self.patient.send(("HDEL", job, "kind"), ("HDEL", backup, "state"))
-        self.repair()
-        self.assertEqual(["backup", "pending"], [self.patient.world.must("HGET", job, "kind"),
-                                                 self.patient.world.must("HGET", backup, "state")])
 
     def test_a_large_key_is_left_to_a_person(self):
         """A copy of it for an undo would hold up Redis."""
@@ -293,29 +330,6 @@ class DoctorTest(unittest.TestCase):
         self.assertEqual(2, result.returncode)
         self.assertIn("no undo file", result.stderr)
         self.assertEqual(2, self.patient.ctl("doctor", "--undo", "x", "--repair").returncode)
-
-    def test_with_workers_at_work_nothing_is_found_and_the_buckets_tell_what_is_lost(self):
-        with Node() as node:
-            node.start_worker()
-            backups = [node.create("--name", f"b{i}") for i in range(3)]
-
-            def have_ended():
-                looked = node.ctl("doctor", check=False)
-                self.assertEqual((0, ""), (looked.returncode, looked.stdout))
-                return all(node.get(backup)["state"] == "completed" for backup in backups)
-            wait_until(have_ended, 60, "all are completed")
-
-            old = node.get(backups[1])
-            node.redis_cli("DEL", f"appbackup:backup:{backups[1]}")
-            self.assertIsNone(node.get(backups[1]))
-            node.ctl("doctor", "--repair")
-            key = f"appbackup:backup:{backups[1]}"
-            wait_until(lambda: node.redis_cli("HGET", key, "repository_snapshot"), 30, "the catalogue has been read")
-            new = node.get(backups[1])
-            for field in ("id", "name", "state", "bucketID", "totalBytes", "percentDone"):
-                self.assertEqual(old[field], new[field], field)
-            self.assertEqual("", node.ctl("doctor").stdout)
-            node.restic("check", "--read-data")
 
     # --- the page ---
 

@@ -105,7 +105,7 @@ class RedisAclTest(NodeTest):
             self.assertEqual(0, node.ctl(*words).returncode, words)
         node.ctl("backup", "delete", backups[1])
         wait_until(lambda: node.get(backups[1]) is None, 20, "it is gone")
-        node.redis_cli("HDEL", "appbackup:backup:" + backups[0], "name")
+        node.redis_cli("HSET", "appbackup:backup:" + backups[0], "hook_state", "garbage")
         node.redis_cli("SET", "appbackup:mine", "x")
         node.ctl("doctor", "--repair")
         state = pathlib.Path(node.path("state"))

@@ -5,10 +5,13 @@ refused raises Refused before it changes anything; any other answers what the ca
 world afterwards tells enough. expected() is the world as it should be, every key of it.
 """
 
+import uuid
+
 ACCOUNT = "aaaaaaaa-0000-4000-8000-000000000001"
-APPS = [f"bbbbbbbb-0000-5000-8000-00000000000{number}" for number in range(4)]
+APP_NAMES = {str(uuid.uuid5(uuid.UUID(ACCOUNT), f"app/app{number}")): f"app{number}" for number in range(4)}
+BUCKET_NAMES = {str(uuid.uuid5(uuid.UUID(int=0), f"bucket/bucket{number}")): f"bucket{number}" for number in range(2)}
+APPS, BUCKETS = list(APP_NAMES), list(BUCKET_NAMES)
 REFUSING = APPS[3]  # takes one backup at a time
-BUCKETS = [f"cccccccc-0000-5000-8000-00000000000{number}" for number in range(2)]
 JOBS_MAX = {BUCKETS[0]: 0, BUCKETS[1]: 1}  # the first one is the default
 NODES = ["node0", "node1"]
 PREFIX = "appbackup:"
@@ -20,7 +23,7 @@ ENDED = ("completed", "failed", "removed")
 
 
 def bucket_name(bucket):
-    return "bucket" + bucket[-1]
+    return BUCKET_NAMES[bucket]
 
 
 class Refused(Exception):
@@ -32,7 +35,7 @@ class Refused(Exception):
 
 
 def app_name(app):
-    return "app" + app[-1]
+    return APP_NAMES[app]
 
 
 class Record:

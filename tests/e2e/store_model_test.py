@@ -493,7 +493,7 @@ class Driver:
     def assert_doctor_finds_nothing(self):
         """Whatever has been called, and in whatever order: but for tasks that only this test makes expire early."""
         _, flat, _ = self.world.must("FCALL_RO", "appbackup_doctor_look", "0", "0", "1000")
-        found = [flat[i:i + 6] for i in range(0, len(flat), 6) if "of a task that is lost" not in flat[i + 3]]
+        found = [flat[i:i + 6] for i in range(0, len(flat), 6) if "the task that it leads to is lost" not in flat[i + 3]]
         assert not found, found
 
     def do_wait(self):

@@ -191,19 +191,7 @@ function Tasks.read_entry(entry)
         version = fields:name("version", 7), labels = (fields:json_array("labels", Limits.JSON_MAX)) }
 end
 
--- A record that the doctor has made again does not know where its data is: it is told that now. True if it is one.
-function Tasks.tell_found(job, backup, found, now)
-    if backup.state ~= "completed" or backup.repository_snapshot ~= "" or backup.app ~= job.app then
-        return false
-    end
-    Backups:update(backup, { bucket = job.bucket, repository_snapshot = found.repository_snapshot,
-        taken_ms = found.taken_ms, bytes_total = found.bytes_total, bytes_done = found.bytes_total,
-        percent_done = "100", created_by = found.created_by, version = found.version, labels = found.labels }, now)
-    Repositories.on_completed(backup)
-    return true
-end
-
--- Any other backup that has a record, in whatever state, keeps it. One that was deleted has nothing in the bucket to be
+-- A backup that has a record, in whatever state, keeps it. One that was deleted has nothing in the bucket to be
 -- found by: its delete job, which no task of the app runs beside, removes that before the record.
 Call.define("catalog_report", function(args)
     local id, epoch, list = args.job, args.epoch, args.backups
@@ -216,10 +204,7 @@ Call.define("catalog_report", function(args)
         entries[i] = Tasks.read_entry(entry)
     end
     for _, found in ipairs(entries) do
-        local known = Backups:load(found.id)
-        if known then
-            count = count + (Tasks.tell_found(job, known, found, now) and 1 or 0)
-        else
+        if not Backups:load(found.id) then
             found.account, found.app, found.app_name, found.bucket = task.account, task.app, task.app_name, task.bucket
             found.node, found.job = task.node, job.id
             found.created_ms, found.bytes_done = found.taken_ms, found.bytes_total

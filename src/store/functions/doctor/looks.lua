@@ -1,0 +1,376 @@
+-- The doctor: looking at places -----------------------------------------------------------------------------------------
+
+-- What comes first is mended first. A damaged record goes before what is judged by it: an app and a bucket before a backup
+-- or task, and that before its job; then what is made again from records, and last what belongs to nothing.
+local RANKS = { key = 1, backup = 3, task = 3, job = 4, rest = 5, stray = 6 } -- 2: other kinds of records
+local SIZES = { hash = "HLEN", set = "SCARD", zset = "ZCARD", list = "LLEN", stream = "XLEN", string = "STRLEN" }
+local REMOVE = { hash = "HDEL", set = "SREM", zset = "ZREM" }
+
+-- What is wrong, in words, what is done about it, and the commands that do it.
+function Doctor.find(place, rank, what, todo, ...)
+    local finding = { rank = RANKS[rank] or 2, what = what, todo = todo, commands = { ... } }
+    place.found[#place.found + 1] = finding
+    return finding
+end
+
+-- A field of the record at this place; the rest of the look goes on with the new value.
+function Doctor.set(place, record, field, value, why)
+    local old = rawget(record, field)
+    record[field] = value
+    Doctor.find(place, "rest", string.format("%s is %s, %s", Text.clean(field, 40),
+        old and "'" .. Text.clean(old, 80) .. "'" or "missing", why),
+        value and string.format("set it to '%s'", Text.clean(value, 80)) or "remove it",
+        value and { "HSET", place.key, field, value } or { "HDEL", place.key, field })
+end
+
+function Doctor.stray(place, what, todo)
+    return Doctor.find(place, "stray", what, todo or "remove it", { REMOVE[place.known.type], place.key, place.member })
+end
+
+-- seconds: how long the key may live at most; nil: it is kept until it is removed.
+function Doctor.check_life(place, seconds)
+    local ttl = redis.call("TTL", place.key)
+    if not seconds and ttl ~= -1 then
+        Doctor.find(place, "rest", "it would expire", "keep it", { "PERSIST", place.key })
+    elseif seconds and (ttl == -1 or ttl > seconds) then
+        Doctor.find(place, "rest", "it would expire too late or never", "let it expire",
+            { "EXPIRE", place.key, Text.int(seconds) })
+    end
+end
+
+-- Out of service --------------------------------------------------------------------------------------------------------
+
+-- The commands by which a task fails; none when its record does not say what it was.
+function Doctor.failure_of(task, id, what)
+    task.state, task.modified_ms = "failed", Text.int(Doctor.now)
+    for _, field in ipairs(Doctor.fields("task")) do
+        local value = rawget(task, field.name)
+        if value and not field.needed and not field.is(value) then
+            task[field.name] = nil -- found by itself, once the task has ended
+        end
+    end
+    if not Doctor.damage("task", task, id) then
+        return { "HSET", Keys.task(id), "state", task.state, "modified_ms", task.modified_ms, "state_unready",
+            Reasons.of("its record was damaged: " .. what) }, { "EXPIRE", Keys.task(id), Text.int(Tasks.KEPT_S) }
+    end
+end
+
+local COMES_BACK = {
+    backup = "; a catalog task makes it again if its bucket has it", job = "; its backup gets a new one, its task fails",
+    app = "; its worker registers it again", bucket = "; its workers register it again",
+    node = "; its worker registers it again",
+}
+
+-- Takes a record out of service, which is damaged or which everything else contradicts.
+function Doctor.retire(place, kind, id, record, what)
+    local told = place.member and string.format("%s %s: %s", kind, id, what) or what
+    local commands = kind == "task" and { Doctor.failure_of(record, id, what) } or {}
+    if commands[1] then
+        Doctor.find(place, kind, told, "let it fail; it may be asked for again", unpack(commands))
+        return
+    end
+    place.backup = kind == "backup" and id or nil
+    Doctor.find(place, kind, told, "remove it" .. (COMES_BACK[kind] or ""), { "DEL", Keys.PREFIX .. kind .. ":" .. id })
+end
+
+-- Records ---------------------------------------------------------------------------------------------------------------
+
+-- Can the record do without this value, which cannot be? A completed backup gets its labels back from its bucket, and a
+-- task that has not ended must not do something else.
+function Doctor.can_do_without(kind, record, field)
+    if kind == "backup" then
+        return field ~= "labels" or record.state ~= "completed"
+    end
+    return kind == "repository" or (kind == "task" and (Facts.subjects.task.ended[record.state]))
+end
+
+function Doctor.check_fields(place, kind, record)
+    local fields, wrong = Doctor.fields(kind), {}
+    for name, value in pairs(record) do
+        local field = fields[name]
+        if not field or (not field.needed and not field.is(value) and Doctor.can_do_without(kind, record, name)) then
+            wrong[#wrong + 1] = name
+        end
+    end
+    table.sort(wrong) -- the same commands in the same order each time
+    for _, name in ipairs(wrong) do
+        Doctor.set(place, record, name, nil, fields[name] and "which cannot be" or "which is no field of it")
+    end
+    local own = fields.id and "id" or (kind == "node" and "name")
+    if own and record[own] ~= place.id then
+        Doctor.set(place, record, own, place.id, "not as its key has it")
+    end
+end
+
+-- Of fields that go together and do not, none is kept.
+function Doctor.check_together(place, kind, record)
+    for _, group in ipairs(TOGETHER) do
+        local there = {}
+        for _, name in ipairs(Doctor.fields(kind)[group[2]] and group or {}) do
+            there[#there + 1] = rawget(record, name) and name
+        end
+        if #there > 0 and (#there < #group or (group[3] and not Doctor.has_sound_progress(kind, record))) then
+            for _, name in ipairs(there) do
+                Doctor.set(place, record, name, nil, "which does not go with the others")
+            end
+        end
+    end
+end
+
+-- The lost job had been claimed, as far as anyone knows, and may have left data: so this is not the first attempt.
+function Doctor.give_job(place, backup)
+    local kind, state, now = "backup", "pending", Text.int(Doctor.now)
+    if backup.state == "deleting" then
+        kind, state = "delete", "deleting"
+    end
+    local id = Ids.derived("doctor" .. place.id .. now)
+    local node = Doctor.ask("HGET", Keys.app(backup.app), "node") or backup.node
+    Doctor.find(place, "rest", string.format("it is %s, and has no job that will end it", backup.state),
+        "give it a new one",
+        { "HSET", Keys.job(id), "id", id, "kind", kind, "subject", place.id, "account", backup.account, "app", backup.app,
+            "bucket", backup.bucket, "node", node, "state", "delayed", "created_ms",
+            kind == "backup" and backup.created_ms or now, "attempt", "1", "epoch", "1", "reason",
+            "made again by the doctor" },
+        { "ZADD", Keys.DELAYED, Text.int(Doctor.now + Doctor.GRACE_MS), id },
+        { "HSET", place.key, "job", id, "node", node, "state", state })
+    backup.job, backup.node, backup.state = id, node, state
+end
+
+-- The repository of a completed backup is verified now and then by the node of its app; its entry follows an app that moves.
+function Doctor.check_verified(place, backup)
+    local node = Doctor.ask("HGET", Keys.app(backup.app), "node")
+    local member = backup.bucket .. ":" .. backup.app
+    local found = not node or not Doctor.read("bucket", backup.bucket) or Doctor.score(Keys.verified(node), member)
+    for _, other in ipairs(found and {} or Doctor.ask("ZRANGE", Keys.NODES, 0, -1) or {}) do
+        found = found or Doctor.score(Keys.verified(other), member)
+    end
+    if not found then
+        Doctor.find(place, "rest", "its repository is not in " .. Keys.verified(node), "add it",
+            { "ZADD", Keys.verified(node), Text.int(Doctor.now), member })
+    end
+end
+
+-- What one kind of record has besides fields and entries. The text that a function returns says why the record goes out of
+-- service.
+local CHECK = {}
+
+function CHECK.backup(place, backup)
+    local by_app = Doctor.score(Keys.backups(backup.app), place.id)
+    if by_app and by_app == Doctor.score(Keys.account_backups(backup.account), place.id)
+        and by_app ~= tonumber(backup.created_ms) and is.number(Text.int(by_app)) then
+        Doctor.set(place, backup, "created_ms", Text.int(by_app), "not as both indexes have it")
+    end
+    local job = Doctor.job_of(backup, place.id)
+    if Doctor.is_unfinished("backup", backup) and not (job and Doctor.goes_with(job, backup, "backup")) then
+        if not Doctor.score(Keys.state(backup.state), place.id) then
+            return "no job and no index say that it is " .. backup.state
+        end
+        Doctor.give_job(place, backup)
+    end
+    if backup.state == "completed" then
+        Doctor.check_verified(place, backup)
+    end
+    return nil
+end
+
+function CHECK.task(_, task, id)
+    local job = Doctor.job_of(task, id)
+    if Doctor.is_unfinished("task", task) then
+        return not (job and Doctor.goes_with(job, task, "task")) and "it has no job that will end it" or nil
+    end
+    local entry = job and task.state == "completed" and ENTRIES.job(job, job.id)[1]
+    return entry and Doctor.value(entry[1], entry[2]) and "it is completed, and its job is not" or nil
+end
+
+-- A subject that is damaged is found by itself, and mended before. The task of a job in quarantine may have expired.
+function CHECK.job(_, job)
+    local kind = Facts.kinds[job.kind].subject
+    local subject = job.state ~= "done" and Doctor.read(kind, job.subject)
+    if job.state == "done" or (not subject and kind == "task" and job.state == "quarantined") then
+        return nil
+    elseif not subject then
+        return "its " .. kind .. " is gone"
+    end
+    return not Doctor.damage(kind, subject, job.subject) and not Doctor.goes_with(job, subject, kind)
+        and "it does not go with its " .. kind or nil
+end
+
+-- A restore in place that is not there any more has changed nothing, or all.
+function CHECK.app(place, app)
+    local details = rawget(app, "state_details") or "[]"
+    local state = app.state == "failed" and details ~= "[]" and "failed" or "ready"
+    for _, id in ipairs(Doctor.ask("SMEMBERS", Keys.active_tasks(place.id)) or {}) do
+        local task = Doctor.read("task", id) or {}
+        if task.kind == "restore" and task.target == "" and not Facts.subjects.task.ended[task.state] then
+            state = "restoring"
+        end
+    end
+    if app.state ~= state or (state == "ready" and details ~= "[]") then
+        Doctor.find(place, "rest", string.format("it is %s, which does not go with its restores and details", app.state),
+            "it becomes " .. state,
+            { "HSET", place.key, "state", state, "state_details", state == "ready" and "[]" or details })
+    end
+end
+
+function CHECK.repository(place, record, id)
+    local bucket, app = id:match("^(.-):(.+)$")
+    local told = not record.damage and Doctor.value(Keys.damaged(bucket), app)
+    if told then
+        Doctor.set(place, record, "damage", told:match("^app [^:]*: (.*)$") or told, "though its bucket has one")
+    end
+end
+
+-- Does another sound record hold the place of this entry in a hash?
+function Doctor.is_held_by_other(kind, entry, have)
+    local known = Doctor.describe(entry[1])
+    if not have or known.type ~= "hash" or have == entry[3] or kind == "repository" or not is.id(have) then
+        return false
+    end
+    local other = Doctor.read(kind, have)
+    return other ~= nil and Doctor.find_entry(kind, other, have, entry[1], entry[2]) ~= nil
+        and not Doctor.damage(kind, other, have)
+end
+
+function Doctor.check_entry(place, entry, have)
+    local key, member, value, least, greatest = unpack(entry)
+    local type, score = Doctor.describe(key).type, tonumber(have)
+    local is_right = have == (type == "hash" and value or "1")
+    local command = { type == "hash" and "HSET" or "SADD", key, member, type == "hash" and value or nil }
+    if type == "zset" then
+        is_right = score and score % 1 == 0 and score >= (least or tonumber(value)) and score <= (greatest or tonumber(value))
+        command = { "ZADD", key, value, member }
+    end
+    if not is_right then
+        Doctor.find(place, "rest", string.format(have and "%s has another value for it" or "it is not in %s", key),
+            "correct that", command)
+    end
+end
+
+local KEPT_S = { job = Limits.JOB_KEPT_S, task = Tasks.KEPT_S, ["create-key"] = Limits.CREATE_KEY_KEPT_S }
+
+function Doctor.check_record(place, kind, record)
+    local why = Doctor.damage(kind, record, place.id)
+    if not why then
+        Doctor.check_together(place, kind, record)
+        why = CHECK[kind] and CHECK[kind](place, record, place.id)
+    end
+    local entries, values = not why and ENTRIES[kind] and ENTRIES[kind](record, place.id) or {}, {}
+    for i, entry in ipairs(entries) do
+        values[i] = Doctor.value(entry[1], entry[2]) or false
+        why = why or (Doctor.is_held_by_other(kind, entry, values[i]) and entry[1] .. " has another in its place")
+    end
+    if why then
+        return Doctor.retire(place, kind, place.id, record, why)
+    end
+    for i, entry in ipairs(entries) do
+        Doctor.check_entry(place, entry, values[i])
+    end
+    if kind ~= "snapshot" then
+        local is_kept = kind ~= "create-key" and not (kind == "job" and record.state == "done")
+            and not (kind == "task" and not Doctor.is_unfinished(kind, record))
+        Doctor.check_life(place, not is_kept and KEPT_S[kind] or nil)
+    end
+end
+
+-- Members ---------------------------------------------------------------------------------------------------------------
+
+-- An entry of an index that its record does not have. If the record lacks the one that it should have instead, it is the
+-- record that is wrong.
+function Doctor.look_at_entry(place, value)
+    local kind, id = INDEXES[place.word], place.known.type == "hash" and value or place.member
+    if kind == "repository" then
+        id = place.id .. ":" .. place.member
+    end
+    local record = Doctor.are_arguments(":" .. id, Keys.all[kind].arguments) and Doctor.read(kind, id)
+    if not record then
+        local has_expired = place.word == "tasks" and Doctor.now - tonumber(value) >= Tasks.KEPT_S * 1000 and is.id(id)
+        local is_of_app = place.word == "backups" or place.word == "names"
+        local finding = not has_expired and Doctor.stray(place, string.format("the %s that it leads to is lost", kind),
+            "remove it" .. (kind ~= "job" and COMES_BACK[kind] or ""))
+        if finding and is_of_app then
+            finding.catalog = place.id
+        end
+        return
+    end
+    local entry, instead = Doctor.find_entry(kind, record, id, place.key, place.member)
+    if entry or Doctor.damage(kind, record, id) then
+        return
+    elseif instead and not Doctor.value(instead[1], instead[2]) then
+        Doctor.retire(place, kind, id, record, "this contradicts it, and no other index agrees with it")
+    else
+        Doctor.stray(place, string.format("the %s that it leads to does not say so", kind))
+    end
+end
+
+local function is_pause(member, text)
+    local ok, pause = pcall(Pauses.read, member, text)
+    return ok and Pauses.KINDS[pause.kind] and (pause.kind == "node" and is.node or is.id)(pause.id)
+        and type(pause.name) == "string" and type(pause.who) == "string" and type(pause.since_ms) == "number"
+        and type(pause.reason) == "string"
+end
+
+local COUNTERS = { stale_writes = true, expired_leases = true, kills = true, retries = true, quarantined = true }
+
+-- Keys of many members that lead to no record: what a member and its value must be.
+local MEMBERS = {
+    accounts = is.id,
+    paused = is_pause,
+    counters = function(member, value) return COUNTERS[member] and is.number(value) end,
+    verified = function(member) return Doctor.are_arguments(":" .. member, Keys.all.repository.arguments) end,
+    unreferenced = function(member) return Doctor.are_arguments(":" .. member, Keys.all.repository.arguments) end,
+}
+
+-- A score that cannot be becomes one that says as little as possible.
+function Doctor.look_at_member(place, value)
+    local score, least, greatest = tonumber(value), "1", 1e12
+    if place.word == "verified" then
+        least, greatest = Text.int(Doctor.now), Doctor.now + Doctor.CLOCK_SLACK_MS
+    end
+    if not MEMBERS[place.word](place.member, value) then
+        Doctor.stray(place, "it cannot be there")
+    elseif place.known.type == "zset" and (score < 1 or score > greatest or score % 1 ~= 0) then
+        Doctor.find(place, "rest", "its score cannot be", "set it to " .. least, { "ZADD", place.key, least, place.member })
+    end
+end
+
+-- Places ----------------------------------------------------------------------------------------------------------------
+
+-- What is removed is kept for an undo. A copy of much would hold up all others, and so that is left to a person.
+function Doctor.remove(place, type, what)
+    local size = SIZES[type] and Doctor.ask(SIZES[type], place.key) or 0
+    if size > (type == "string" and Doctor.COPY_BYTES_MAX or Doctor.COPY_MEMBERS_MAX) then
+        Doctor.find(place, "key", what,
+            "too large to keep a copy of: RENAME it to a name that does not begin with " .. Keys.PREFIX)
+    else
+        Doctor.find(place, "key", what, "remove it" .. (place.known and "; what can be told from the rest is made again" or ""),
+            { "DEL", place.key })
+    end
+end
+
+-- A key as a whole, or with a member, not "", that one. A record that is not there is nobody's mistake: what lacks it is
+-- found there.
+function Doctor.look(key, member)
+    local known, word, id = Doctor.describe(key)
+    local place = { key = key, member = member ~= "" and member or nil, known = known, word = word, id = id, found = {} }
+    local type = redis.call("TYPE", key).ok
+    if place.member then
+        local value = known and type == known.type and Doctor.value(key, member)
+        if value and INDEXES[word] then
+            Doctor.look_at_entry(place, value)
+        elseif value and MEMBERS[word] then
+            Doctor.look_at_member(place, value)
+        end
+    elseif type ~= "none" and (not known or type ~= known.type) then
+        Doctor.remove(place, type, known and string.format("it is a %s, and should be a %s", type, known.type)
+            or "nobody knows this key")
+    elseif key == Keys.SCHEMA and Doctor.ask("GET", key) ~= Library.SCHEMA and redis.call("EXISTS", Keys.NODES) == 1 then
+        Doctor.find(place, "rest", "it is not " .. Library.SCHEMA, "correct that", { "SET", key, Library.SCHEMA })
+    elseif type ~= "none" and FIELDS[word] then
+        local record = Doctor.read(word, id)
+        Doctor.check_fields(place, word, record)
+        Doctor.check_record(place, word, record)
+    elseif REMOVE[type] then
+        Doctor.check_life(place)
+    end
+    return place
+end
