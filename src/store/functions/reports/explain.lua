@@ -1,4 +1,4 @@
--- Functions for people with a bare redis-cli: one record in sentences ----------------------------------------------------
+-- Reports for people with a bare redis-cli: one record in sentences ---------------------------------------------------
 
 local Explain = { JOB = {}, AHEAD_MAX = 3 }
 
