@@ -1,9 +1,9 @@
 /*
- * Stage fixture: an app with one volume, a bucket and a node's state in a scratch directory, and
+ * Backup fixture: an app with one volume, a bucket and a node's state in a scratch directory, and
  * the plan of its backup; hooks that write down that they ran; the stock restic on its repository.
  */
-#ifndef TESTS_SUPPORT_STAGE_FIXTURE_H
-#define TESTS_SUPPORT_STAGE_FIXTURE_H
+#ifndef TESTS_SUPPORT_BACKUP_FIXTURE_H
+#define TESTS_SUPPORT_BACKUP_FIXTURE_H
 
 #include "backup/backup.h"
 #include "tests/support/scratch.h"
