@@ -24,12 +24,12 @@ static enum status read_page(const struct walk *walk, struct store_backup_page *
     if (store_run(walk->store, &call, &reply, err) != STATUS_OK ||
         store_reply_backup_page(reply, page, err) != STATUS_OK ||
         store_reply_count(page->backups, &count, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     for (size_t i = 0; i < count; i++) {
         CLEANUP(backup_done) struct backup backup = {0};
         if (store_reply_backup(page->backups->element[i], &backup, err) != STATUS_OK ||
             walk->on_backup(walk->context, &backup, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     return STATUS_OK;
 }
@@ -42,7 +42,7 @@ enum status backups_each(struct store *store, const struct job *job, backups_fn 
     struct store_backup_page page = {.next = ""};
     do {
         if (read_page(&walk, &page, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     } while (*page.next != '\0');
     return STATUS_OK;
 }

@@ -16,7 +16,7 @@ static enum status check_start(const struct config *config, const struct config_
                                struct error *err)
 {
     if (config_check_volumes(config, apps, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return check_key(config, err);
 }
 
@@ -49,13 +49,13 @@ enum status worker_check_loaded(const struct config *config, const struct config
                                 struct error *err)
 {
     if (check_start(config, apps, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     for (size_t i = 0; i < apps->count; i++)
         if (check_excludes(apps, i, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     for (size_t i = 0; i < config->bucket_count; i++)
         if (check_bucket(config, i, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     return STATUS_OK;
 }
 
@@ -69,7 +69,7 @@ static enum status load_and_check(const char *config_path, check_fn *check, stru
     enum status status = config_may_read_secrets() ? config_load(config_path, &config, err)
                                                    : config_load_public(config_path, &config, err);
     if (status != STATUS_OK || config_load_apps(config, &apps, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return check(config, apps, err);
 }
 

@@ -35,7 +35,7 @@ static enum status tell_return(struct supervisor *supervisor, const struct slot 
         .progress = STORE_PROGRESS_NONE,
     };
     if (supervisor->system->job_finish(supervisor->store, &slot->job, &finish, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     log_event(LOG_LEVEL_WARNING, EVENT_JOB_RELEASED, JOB_FIELDS(&slot->job),
               LOG_TEXT("reason", slot->exit.evidence));
     return STATUS_OK;
@@ -52,7 +52,7 @@ static enum status tell_killed(struct supervisor *supervisor, struct slot *slot,
     };
     struct job job = {0}; /* what Redis knows last: the stage */
     if (supervisor->system->job_get(supervisor->store, slot->job.id, &job, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     struct job_exit end = slot->exit;
     job_exit_add_stage(&end, job.stage);
     job_exit_add_output(&end, slot->output.tail, slot->output.len);
@@ -64,7 +64,7 @@ static enum status tell_killed(struct supervisor *supervisor, struct slot *slot,
     enum store_verdict verdict = STORE_VERDICT_NONE;
     if (supervisor->system->job_died(supervisor->store, &slot->job, &report, &verdict, err) !=
         STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (verdict != STORE_VERDICT_NONE && verdict != STORE_VERDICT_RETRY)
         kind_give_up(&supervisor->node.directories, &slot->job);
     slot->exit = end;
@@ -94,7 +94,7 @@ enum status supervisor_report_ends(struct supervisor *supervisor, struct error *
     for (size_t i = 0; i < supervisor->slots.count; i++) {
         struct slot *slot = &supervisor->slots.items[i];
         if (slot->phase == SLOT_TELLING && tell(supervisor, slot, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     return STATUS_OK;
 }

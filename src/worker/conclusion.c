@@ -42,13 +42,13 @@ static enum status say_once(struct run *run, const struct store_finish *finish, 
     bool announce =
         run->kind->first_state == BACKUP_DISCOVERING && finish->outcome == STORE_OUTCOME_COMPLETED;
     if (announce && lease_announce_running(run->lease, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     enum status status = run->system->job_finish(run->store, &run->job, finish, err);
     if (!announce || status != STATUS_CONFLICT)
         return status;
     /* A Redis that was killed may have lost the end of its log, and with it that the job runs. */
     if (lease_announce_again(run->lease, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return run->system->job_finish(run->store, &run->job, finish, err);
 }
 

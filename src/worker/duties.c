@@ -47,7 +47,7 @@ enum status supervisor_heartbeat(struct supervisor *supervisor, struct error *er
         return STATUS_OK;
     supervisor_sweep_groups(supervisor);
     if (renew_unwinding(supervisor, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     enum status status =
         supervisor->system->node_heartbeat(supervisor->store, supervisor->node.config->node,
                                            (int64_t)slots_used(&supervisor->slots), err);
@@ -106,7 +106,7 @@ enum status supervisor_claim(struct supervisor *supervisor, struct error *err)
     if (supervisor->stopping || !supervisor_is_due(supervisor, &supervisor->claim_ms, CLAIM_MS))
         return STATUS_OK;
     if (supervisor->system->sweep(supervisor->store, config->worker.kills_max, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     const struct store_claim_terms terms = {
         .lease_ms = config->worker.lease_ms,
         .kills_max = config->worker.kills_max,
@@ -120,7 +120,7 @@ enum status supervisor_claim(struct supervisor *supervisor, struct error *err)
             break;
         if (supervisor->system->job_claim(supervisor->store, config->node, supervisor->name, &terms,
                                           &job, &found, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         if (!found)
             break;
         start_claimed(supervisor, slot, &job);

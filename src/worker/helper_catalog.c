@@ -24,7 +24,7 @@ static enum status has_backups(struct store *store, const struct app *app, bool 
     if (store_run(store, &call, &reply, err) != STATUS_OK ||
         store_reply_backup_page(reply, &page, err) != STATUS_OK ||
         store_reply_count(page.backups, &count, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     *ret_has = count > 0;
     return STATUS_OK;
 }
@@ -68,7 +68,7 @@ static enum status look_at_app(struct store *store, const struct config *config,
 {
     bool found = false;
     if (has_backups(store, app, &found, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     for (size_t i = 0; i < config->bucket_count && !found; i++) {
         const struct bucket_definition *bucket = &config->buckets[i];
         bool exists = false;

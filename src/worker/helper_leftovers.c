@@ -75,11 +75,11 @@ static enum status discard(struct settling *settling, const char *job, struct er
     struct job_lock lock = JOB_LOCK_NONE;
     bool has_next = true;
     if (has_next_attempt(settling->store, job, &has_next, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (has_next || !is_due(settling, job))
         return STATUS_OK;
     if (job_lock_try(&lock, settling->directories->locks, job, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     enum status status = undo_discard(settling->directories->undo, job, err);
     job_lock_release(&lock);
     settling->settled++;
@@ -129,10 +129,10 @@ static enum status settle_all(const struct node_config *node, struct settling *s
     settling->directories = &node->directories;
     if (undo_each(node->directories.undo, pay, settling, err) != STATUS_OK ||
         store_open(&options, &store, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     settling->store = store;
     if (undo_each(node->directories.undo, settle, settling, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (settling->first.status == STATUS_OK)
         return STATUS_OK;
     *err = settling->first;

@@ -29,7 +29,7 @@ static enum status tell(const struct node_config *node, const struct bucket_defi
     CLEANUP(store_closep) struct store *store = NULL;
     struct store_options options = node_config_store_options(node);
     if (store_open(&options, &store, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return registration_tell_bucket(store, definition, state, cause, err);
 }
 

@@ -30,12 +30,13 @@ enum { HELPER_START_AGAIN_MS = 10000 };
 
 /* Does the work of a helper; the result is the exit code of its process. */
 typedef int helper_main_fn(const struct node_config *node);
+/* Is there anything to do? */
 typedef bool helper_needed_fn(const struct node_config *node, const struct slots *slots);
 
 struct helper_kind {
     const char *name; /* of its log lines, and of its group */
     helper_main_fn *main;
-    helper_needed_fn *is_needed; /* is there anything to do? NULL: there may always be */
+    helper_needed_fn *is_needed; /* NULL: there may always be something to do */
     int64_t routine_ms;          /* HELPER_NEVER: only when it is asked for */
     int64_t again_ms;            /* HELPER_NEVER: it is not repeated */
     int64_t deadline_ms;         /* HELPER_NEVER: it may take its time */

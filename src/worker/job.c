@@ -57,11 +57,11 @@ static enum status fetch(struct run *run, const char *job, int64_t epoch, struct
 {
     struct store_options options = node_config_store_options(&run->node);
     if (store_open(&options, &run->store, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (store_job_get(run->store, job, &run->job, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (check_claim(&run->job, epoch, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     run->kind = kind_of(run->job.kind);
     if (run->kind == NULL)
         return FAIL(err, STATUS_UNSUPPORTED, "job '%s' is of no kind that is known here", job);
@@ -93,7 +93,7 @@ static enum status make_room(struct run *run, struct error *err)
 {
     if (job_lock_take(&run->lock, run->node.directories.locks, run->job.id, LOCK_PATIENCE_MS,
                       err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (undo_job(run->node.directories.undo, run->job.id, &run->unwound) != STATUS_OK)
         log_event(LOG_LEVEL_WARNING, EVENT_UNWIND_FAILED, LOG_TEXT("code", run->unwound.reason),
                   LOG_TEXT("reason", run->unwound.text));
@@ -135,7 +135,7 @@ static enum status run_stages(struct run *run, const char *passphrase, struct wo
     CLEANUP(limits_freep) struct limits *limits = NULL;
     if (check_needs(run, bucket, err) != STATUS_OK ||
         limits_start(run->config_path, bucket, &limits, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     const struct work work = {
         .bucket = bucket,
         .app_id = run->job.app,
@@ -153,9 +153,9 @@ static enum status do_job(struct run *run, struct error *err)
 {
     CLEANUP(secret_freep) struct secret *passphrase = NULL;
     if (make_room(run, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (cancel_check(&cancel, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (config_repository_passphrase(run->node.config, run->job.app, &passphrase, err) != STATUS_OK)
         return FAIL_IN(err, "passphrase of the repository");
     struct work_key known;

@@ -50,7 +50,7 @@ enum status job_lock_try(struct job_lock *lock, const char *directory, const cha
     for (int i = 0; i < REMOVED_MAX; i++) {
         bool current = false;
         if (lock_file(taken.path, &taken.fd, &current, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         if (current) {
             *lock = taken;
             return STATUS_OK;
@@ -93,7 +93,7 @@ enum status job_lock_wait(struct job_lock *lock, const char *directory, const ch
         if (status != STATUS_LOCKED || clock_left_ms(deadline_ms) == 0)
             return status;
         if (cancel_check(cancel, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         /* A record lock cannot be waited for with a deadline other than by a signal. */
         (void)nanosleep(&(struct timespec){.tv_nsec = RETRY_MS * 1000000L}, NULL);
     }

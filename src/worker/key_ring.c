@@ -29,7 +29,7 @@ enum status key_ring_new(struct key_ring **ret_ring, struct error *err)
         madvise(ring, sizeof(*ring), MADV_WIPEONFORK) != 0) {
         (void)FAIL_ERRNO(err, "a ring of keys: madvise");
         key_ring_free(ring);
-        return err->status;
+        return error_status(err);
     }
     (void)mlock(ring, sizeof(*ring)); /* where the limit forbids it, swap is as safe as the rest */
     *ret_ring = ring;

@@ -49,10 +49,10 @@ static enum status tell(struct run *run, enum status status, const struct error 
         json_auto_t *page = json_array();
         int64_t created = 0;
         if (fill_page(run->findings, sent, page, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         sent += json_array_size(page);
         if (store_catalog_report(run->store, &run->job, page, &created, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         missing += created;
     }
     char text[96];

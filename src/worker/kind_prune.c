@@ -25,7 +25,7 @@ static enum status look_once(struct forgetting *forgetting, struct error *err)
     struct run *run = forgetting->run;
     if (!forgetting->looked &&
         catalog_run(&forgetting->plan.work, &run->result, run->findings, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     forgetting->looked = true;
     return STATUS_OK;
 }
@@ -40,7 +40,7 @@ static enum status forget_failed(void *context, const struct backup *backup, str
         strcmp(backup->bucket, run->job.bucket) != 0)
         return STATUS_OK;
     if (look_once(forgetting, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (!backups_have(run->findings, backup->id))
         return STATUS_OK;
     forgetting->plan.backup = backup->id;
@@ -54,7 +54,7 @@ static enum status forget_all_failed(struct run *run, const struct work *work, s
     struct store_options options = node_config_store_options(&run->node);
     struct forgetting forgetting = {.run = run, .plan = {.work = *work}};
     if (store_open(&options, &store, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return backups_each(store, &run->job, forget_failed, &forgetting, err);
 }
 
@@ -65,7 +65,7 @@ static enum status run_prune(struct run *run, const struct work *work, struct er
         .timeout_ms = run->node.config->worker.prune_timeout_s * 1000,
     };
     if (forget_all_failed(run, work, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return prune_run(&plan, &run->result, err);
 }
 

@@ -69,7 +69,7 @@ static enum status send_verdicts(struct run *run, const char *damage, struct err
             .damage = damage,
         };
         if (store_verify_report(run->store, &run->job, &verdicts, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     } while (sent < count);
     return STATUS_OK;
 }
@@ -85,7 +85,7 @@ static enum status tell(struct run *run, enum status status, const struct error 
         backups_each(run->store, &run->job, judge_absent, &absence, err) != STATUS_OK)
         return FAIL_IN(err, "backups of the app");
     if (send_verdicts(run, damaged ? cause->text : "", err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (damaged || absence.count == 0)
         return STATUS_OK;
     return FAIL_REASON(err, STATUS_CORRUPT, REASON_DATA_DAMAGED,

@@ -37,7 +37,7 @@ static enum status fetch_backup(struct store *store, const char *id, void **ret_
         return FAIL(err, STATUS_NO_MEMORY, "backup '%s'", id);
     if (store_backup_get(store, NULL, NULL, id, backup, err) != STATUS_OK) {
         free_backup(backup);
-        return err->status;
+        return error_status(err);
     }
     *ret_subject = backup;
     return STATUS_OK;
@@ -60,7 +60,7 @@ static enum status read_bytes_of_backup(struct store *store, const char *id, int
 {
     CLEANUP(backup_done) struct backup backup = {0};
     if (store_backup_get(store, NULL, NULL, id, &backup, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     *ret_bytes = backup.bytes_done;
     return STATUS_OK;
 }
@@ -89,7 +89,7 @@ static enum status fetch_task(struct store *store, const char *id, void **ret_su
         return FAIL(err, STATUS_NO_MEMORY, "task '%s'", id);
     if (store_task_get(store, NULL, id, task, err) != STATUS_OK) {
         free_task(task);
-        return err->status;
+        return error_status(err);
     }
     *ret_subject = task;
     return STATUS_OK;
@@ -112,7 +112,7 @@ static enum status read_bytes_of_task(struct store *store, const char *id, int64
 {
     CLEANUP(task_done) struct task task = {0};
     if (store_task_get(store, NULL, id, &task, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     *ret_bytes = task.bytes_done;
     return STATUS_OK;
 }

@@ -161,7 +161,7 @@ enum status lease_start(const struct lease_options *options, struct lease **ret_
     lease->news =
         (struct lease_news){.state = options->first_state, .bytes_done = -1, .bytes_total = -1};
     if (lease_init(lease, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     CLEANUP(lease_freep) struct lease *ready = STEAL(lease);
 
     if (renew(ready, err) != STATUS_OK)

@@ -84,7 +84,7 @@ enum status limits_start(const char *config_path, const struct bucket_definition
     limits->stop = -1;
     if (bandwidth_new(&limits->bandwidth, err) != STATUS_OK ||
         open_descriptors(limits, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     bandwidth_set(limits->bandwidth, bucket->upload_limit, bucket->download_limit);
     int failed = pthread_create(&limits->thread, NULL, limits_main, limits);
     if (failed != 0) {

@@ -31,11 +31,11 @@ enum status node_config_load(const char *config_path, struct node_config *ret_no
     struct node_config node = {0};
 
     if (config_load(config_path, &config, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (config_load_apps(config, &apps, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (node_directories_init(&node.directories, config->state_directory, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     node.config = STEAL(config);
     node.apps = STEAL(apps);
     *ret_node = node;

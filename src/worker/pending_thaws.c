@@ -39,7 +39,7 @@ static enum status add(const struct search *search, const char *job, struct erro
                       search->cancel, err) != STATUS_OK) {
         if (err->status == STATUS_LOCKED)
             err->status = STATUS_UNAVAILABLE; /* to be tried again */
-        return err->status;
+        return error_status(err);
     }
     (void)snprintf(thaw->job, sizeof(thaw->job), "%s", job);
     thaws->count++;
@@ -70,7 +70,7 @@ enum status pending_thaws_pay(struct pending_thaws *thaws,
     struct search search = {
         .thaws = thaws, .directories = directories, .app = app, .job = job, .cancel = cancel};
     if (undo_each(directories->undo, pay, &search, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (search.failure.status == STATUS_OK)
         return STATUS_OK;
     *err = search.failure;

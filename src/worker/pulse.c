@@ -25,11 +25,11 @@ static enum status look_at_job(const struct supervisor *supervisor, struct slot 
     struct job job = {0};
     int64_t bytes = slot->watch.bytes;
     if (supervisor->system->job_get(supervisor->store, slot->job.id, &job, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     const struct kind *kind = kind_of(slot->job.kind);
     if (kind != NULL && stall_watch_expects_bytes(job.stage) &&
         kind->subject->read_bytes(supervisor->store, slot->job.subject, &bytes, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     stall_watch_note(&slot->watch, job.stage, bytes, supervisor->system->now_ms());
     return STATUS_OK;
 }
@@ -69,7 +69,7 @@ enum status supervisor_sample_jobs(struct supervisor *supervisor, struct error *
     struct store_health health = {0};
     int64_t asked_us = clock_mono_us();
     if (store_health(supervisor->store, supervisor->node.config->node, &health, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     tell_load(supervisor, &health, clock_mono_us() - asked_us);
     return look_at_jobs(supervisor, err);
 }

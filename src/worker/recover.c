@@ -34,7 +34,7 @@ static enum status find_directories(const char *config_path,
         return node_directories_init(ret_directories, config->state_directory, err);
     const char *directory = getenv("STATE_DIRECTORY"); /* NOLINT(concurrency-mt-unsafe) */
     if (directory == NULL || *directory == '\0')
-        return err->status;
+        return error_status(err);
     log_text(LOG_LEVEL_WARNING, "configuration not usable, recovering in the unit's directory",
              LOG_TEXT("directory", directory), LOG_TEXT("reason", err->text));
     return node_directories_init(ret_directories, directory, err);
@@ -45,7 +45,7 @@ enum status worker_recover(const char *config_path, struct error *err)
     struct node_directories directories;
     job_log_hooks();
     if (find_directories(config_path, &directories, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
 
     size_t count = 0;
     if (unwind_what_is_left(&directories, &count, err) != STATUS_OK)

@@ -48,7 +48,7 @@ static enum status register_apps(struct store *store, const struct node_config *
         apps[i] = &node->apps->items[i]->app;
     json_auto_t *list = NULL;
     if (store_apps_list(apps, count, &list, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return store_apps_register(store, node->config->node, list, err);
 }
 

@@ -22,9 +22,9 @@ static enum status load_again(struct supervisor *supervisor, struct node_config 
 {
     if (check_reload(&supervisor->node, new, err) != STATUS_OK ||
         config_check_volumes(new->config, new->apps, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (slots_grow(&supervisor->slots, (size_t) new->config->worker.slots, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     struct store_options options = node_config_store_options(new);
     return store_open(&options, ret, err);
 }

@@ -36,7 +36,7 @@ static enum status call(struct renewal *renewal, const struct lease_news *news,
                                           &progress, ret_answer, err);
     if (options->system->job_advance(options->store, options->job, news->state, options->lease_ms,
                                      &progress, ret_answer, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     renewal->announced = news->state;
     return STATUS_OK;
 }

@@ -38,7 +38,7 @@ enum status signals_to_descriptor(int *ret_fd, struct error *err)
     if (sigprocmask(SIG_BLOCK, &blocked, NULL) != 0)
         return FAIL_ERRNO(err, "block signals");
     if (handle(SIGPIPE, on_nothing, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (fd < 0)
         return FAIL_ERRNO(err, "signalfd");
@@ -56,7 +56,7 @@ enum status signals_to_cancel(struct cancel *cancel, struct error *err)
     to_cancel = cancel;
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
         if (handle(table[i].number, table[i].handler, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     sigset_t blocked;
     (void)sigemptyset(&blocked);
     (void)sigaddset(&blocked, SIGUSR1);

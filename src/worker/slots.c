@@ -109,12 +109,12 @@ enum status slot_start_job(struct slot *slot, const struct worker_system *system
 {
     int channel[2];
     if (key_channel_open(key, channel, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     CLEANUP(fd_closep) int ours = channel[0];
     CLEANUP(fd_closep) int jobs = channel[1];
     CLEANUP(fd_closep) int words = -1;
     if (job_output_open(&slot->output, &words, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     pid_t supervisor = getpid();
     pid_t pid = system->fork();
     if (pid < 0) {

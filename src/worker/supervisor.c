@@ -147,7 +147,7 @@ static enum status loop(struct supervisor *supervisor, struct error *err)
             break;
     } while (wait_for_news(supervisor, err) == STATUS_OK);
     if (!supervisor->stopping)
-        return err->status;
+        return error_status(err);
     log_event(LOG_LEVEL_NOTICE, EVENT_WORKER_STOPPED,
               LOG_NUMBER("jobs_left", (int64_t)slots_used(&supervisor->slots)));
     return STATUS_OK;
@@ -158,7 +158,7 @@ static enum status start(struct supervisor *supervisor, struct error *err)
     for (size_t i = 0; i < HELPER_COUNT; i++)
         helper_init(&supervisor->helpers[i], &helper_kinds[i]);
     if (node_config_load(supervisor->config_path, &supervisor->node, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     const struct config *config = supervisor->node.config;
     enum status alone =
         job_lock_try(&supervisor->lock, supervisor->node.directories.locks, "supervisor", err);
@@ -167,19 +167,19 @@ static enum status start(struct supervisor *supervisor, struct error *err)
     if (alone != STATUS_OK)
         return FAIL_IN(err, "another worker runs on state directory '%s'", config->state_directory);
     if (signals_to_descriptor(&supervisor->signals, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (slots_grow(&supervisor->slots, (size_t)config->worker.slots, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (cgroups_open(&supervisor->cgroups, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     supervisor_sweep_groups(supervisor); /* what a predecessor left */
     if (key_ring_new(&supervisor->keys, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     (void)snprintf(supervisor->name, sizeof(supervisor->name), "%.40s:%d:%lld", config->node,
                    (int)getpid(), (long long)clock_wall_ms());
     struct store_options options = node_config_store_options(&supervisor->node);
     if (store_open(&options, &supervisor->store, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     log_event(LOG_LEVEL_NOTICE, EVENT_WORKER_STARTED, LOG_TEXT("version", APPBACKUP_VERSION),
               LOG_TEXT("node", config->node), LOG_NUMBER("slots", config->worker.slots),
               LOG_NUMBER("apps", (int64_t)supervisor->node.apps->count));
