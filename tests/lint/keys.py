@@ -17,14 +17,18 @@ def files():
             yield from (os.path.relpath(os.path.join(directory, name), ROOT) for name in sorted(names))
 
 
+def spelt(text):
+    """The lines that spell a key, with their numbers."""
+    return [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if KEY.search(line)]
+
+
 def main():
     complaints = []
     for path in files():
         if path == DECLARATION:
             continue
         with open(os.path.join(ROOT, path), encoding="utf-8") as file:
-            complaints += [f"{path}:{number}: a key of Redis is spelt here: {line.strip()}"
-                           for number, line in enumerate(file, 1) if KEY.search(line)]
+            complaints += [f"{path}:{number}: a key of Redis is spelt here: {line}" for number, line in spelt(file.read())]
     print("\n".join(complaints), end="\n" if complaints else "")
     return 1 if complaints else 0
 

@@ -25,29 +25,33 @@ def libraries():
         subprocess.run(["cmake", "-S", ROOT, "-B", BUILD, "-G", "Ninja", "-DCMAKE_C_COMPILER=clang", "-DBUILD_TESTING=OFF"],
                        check=True, stdout=subprocess.DEVNULL)
     subprocess.run(["cmake", "--build", BUILD, "--target", "embedded_texts"], check=True, stdout=subprocess.DEVNULL)
-    return sorted(path for path in glob.glob(os.path.join(BUILD, "generated/*/*.lua")) if first_line(path).startswith("#!lua"))
+    return sorted(path for path in glob.glob(os.path.join(BUILD, "generated/*/*.lua")) if read(path).startswith("#!lua"))
 
 
-def first_line(path):
+def read(path):
     with open(path, encoding="utf-8") as file:
-        return file.readline()
+        return file.read()
 
 
-def listing(path):
+def listing(text):
     """What the compiler makes of it. The first line is Redis' own; an empty one keeps the others' numbers."""
-    with open(path, encoding="utf-8") as file:
-        text = "\n" + file.read().split("\n", 1)[1]
+    text = "\n" + text.split("\n", 1)[1]
     return subprocess.run(["luac5.1", "-l", "-p", "-"], input=text, check=True, capture_output=True, text=True).stdout
 
 
-def check(path):
-    """Complaints; prints the counts."""
-    name, code = os.path.basename(path), listing(path)
+def counts(code):
+    """(top-level locals, the most upvalues, line of the function that has them) of a listing."""
     functions = [(first, int(upvalues), int(count)) for first, upvalues, count in re.findall(
         r"^(?:main|function) <\S*?:(\d+),\d+>.*\n.*?(\d+) upvalues?, (\d+) locals?", code, re.M)]
     count = functions[0][2]
     first, upvalues, _ = max(functions, key=lambda function: function[1])
-    print(f"{name}: {count} top-level locals of {LOCALS_MAX}, at most {upvalues} upvalues of {UPVALUES_MAX}")
+    return count, upvalues, first
+
+
+def check(name, text):
+    """Complaints about a library."""
+    code = listing(text)
+    count, upvalues, first = counts(code)
     if count > LOCALS_MAX:
         yield f"{name}: {count} locals at the top level, at most {LOCALS_MAX} leave room for twice as much"
     if upvalues > UPVALUES_MAX:
@@ -59,7 +63,9 @@ def check(path):
 
 def main():
     paths = libraries()
-    complaints = [complaint for path in paths for complaint in check(path)]
+    complaints = [complaint for path in paths for complaint in check(os.path.basename(path), read(path))]
+    for path in paths:
+        print("%s: %d top-level locals, at most %d upvalues" % (os.path.basename(path), *counts(listing(read(path)))[:2]))
     if not paths:
         complaints = ["the build has made no library for Redis"]
     print("\n".join(complaints), end="\n" if complaints else "")

@@ -10,7 +10,9 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../../lint")
 import includes
+import keys
 import labels
+import lua
 
 CMAKE = """add_module(core LIBRARIES Threads::Threads)
 # add_module(ghost NEEDS core)
@@ -94,6 +96,42 @@ class Labels(unittest.TestCase):
     def test_text_that_is_no_table(self):
         self.assertEqual([], self.broken("/* Errors are logged once.  Two spaces. Keys are bytes. */\n"
                                          "/* Everything that comes later\n * begins at the margin. */\n"))
+
+
+class Lua(unittest.TestCase):
+    HEAD = "#!lua name=test\n"
+
+    def complaints(self, text):
+        return list(lua.check("test.lua", self.HEAD + text))
+
+    def test_half_of_the_locals_may_be_in_use(self):
+        text = "".join(f"local name{i} = {i}\n" for i in range(lua.LOCALS_MAX))
+        self.assertEqual([], self.complaints(text))
+        self.assertEqual(1, len(self.complaints(text + "local one_more = 1\n")))
+
+    def test_half_of_the_upvalues_may_be_in_use(self):
+        names = [f"name{i}" for i in range(lua.UPVALUES_MAX + 1)]
+        text = "".join(f"local {name} = 1\n" for name in names)
+        self.assertEqual([], self.complaints(f"{text}redis.call(function() return {' + '.join(names[1:])} end)\n"))
+        found, = self.complaints(f"{text}redis.call(function() return {' + '.join(names)} end)\n")
+        self.assertIn(f"line {len(names) + 2}: {len(names)} upvalues", found)
+
+    def test_a_name_that_nobody_knows(self):
+        found, = self.complaints("local Jobs = {}\nreturn Job.load()\n")
+        self.assertIn("line 3: Job is no local", found)
+
+
+class Keys(unittest.TestCase):
+    def lines(self, text):
+        return [number for number, _ in keys.spelt(text)]
+
+    def test_a_key_in_c_and_in_lua(self):
+        self.assertEqual([1, 2, 3], self.lines('"appbackup:job:%s"\nredis.call("GET", "appbackup:schema")\n'
+                                               'Keys.PREFIX .. "job:" .. id\n'))
+
+    def test_what_is_no_key(self):
+        self.assertEqual([], self.lines('printf("appbackup: %s", text)\nbelow "appbackup:" are keys\n'
+                                        'MATCH, Keys.PREFIX .. "*"\n'))
 
 
 if __name__ == "__main__":
