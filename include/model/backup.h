@@ -22,8 +22,6 @@
 
 #define BACKUP_TYPE "application/astra-appBackup"
 
-enum hook_state { HOOK_STATE_UNSET = 0, HOOK_STATE_SUCCESS, HOOK_STATE_FAILED, HOOK_STATE_COUNT };
-
 enum { RESTIC_ID_SIZE = 65 }; /* 64 hex digits and the NUL */
 
 struct backup {

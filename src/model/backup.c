@@ -7,12 +7,6 @@
 
 #define TRIGGER_LABEL "astra.netapp.io/labels/read-only/triggerType"
 
-static const char *const hook_state_names[HOOK_STATE_COUNT] = {
-    [HOOK_STATE_UNSET] = "",
-    [HOOK_STATE_SUCCESS] = "success",
-    [HOOK_STATE_FAILED] = "failed",
-};
-
 static const struct field fields[] = {
     FIELD(FIELD_ID, struct backup, id),
     FIELD(FIELD_ID, struct backup, account),

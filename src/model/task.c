@@ -6,12 +6,6 @@
 
 #include <string.h>
 
-static const char *const hook_state_names[HOOK_STATE_COUNT] = {
-    [HOOK_STATE_UNSET] = "",
-    [HOOK_STATE_SUCCESS] = "success",
-    [HOOK_STATE_FAILED] = "failed",
-};
-
 static const struct field fields[] = {
     FIELD(FIELD_ID, struct task, id),
     CHOICE_FIELD(struct task, kind, job_kind_names),

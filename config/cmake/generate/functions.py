@@ -54,7 +54,7 @@ MEMBERS = facts.table(ARGUMENT)
 GROUP = facts.record(struct=facts.name(None), of=facts.text(None), header=facts.text(None), pairs=facts.flag(False),
                      arguments=MEMBERS)
 WORDS = facts.record(c=facts.name(None), header=facts.text(None), are=late("ARE", None), states_of=facts.name(None),
-                     kinds_of=facts.name(None))
+                     kinds_of=facts.name(None), as_declared=facts.flag(False))
 RECORD = facts.record(owns=facts.flag(False), init=facts.flag(False), identity=facts.name("id"))
 FUNCTION = facts.record(
     does=facts.choice("reads", "writes"), library=facts.choice("core", "doctor", default="core"),
@@ -74,16 +74,19 @@ def ARE(node, place):
     return {word: None for word in facts.listing(facts.name())(node, place)}
 
 
-def declared_words(words, subjects, kinds):
-    """Those that are declared elsewhere, by the name of a subject: its states, or the kinds of jobs that work on it."""
+def declared_words(words, declared, kinds):
+    """Those that are declared elsewhere: the states of a subject, the kinds of jobs that work on it, or other words."""
     where, subject = f"words.{words.name}:", words.states_of or words.kinds_of
-    need((words.are is None) == (subject is not None), where,
-         "it says none or more of 'are', 'states_of' and 'kinds_of'")
-    need(subject is None or subject in subjects, where, f"there is no subject '{subject}'")
+    need([words.are, words.states_of, words.kinds_of, words.as_declared or None].count(None) == 3, where,
+         "it needs one of 'are', 'states_of', 'kinds_of' and 'as_declared'")
+    need(subject is None or subject in declared.subjects, where, f"there is no subject '{subject}'")
+    need(not words.as_declared or words.name in declared.words, where, "states.yaml has no such words")
     if words.states_of:
-        words.are = dict.fromkeys(subjects[subject].states)
+        words.are = dict.fromkeys(declared.subjects[subject].states)
     elif words.kinds_of:
         words.are = {kind.name: None for kind in kinds.values() if kind.subject == subject}
+    elif words.as_declared:
+        words.are = dict.fromkeys(declared.words[words.name])
 
 
 def need(condition, *texts):
@@ -175,9 +178,9 @@ def check_by_hand(function, flat, where):
 
 def read(path, kinds_path=KINDS_FACTS, states_path=STATES_FACTS):
     document = facts.read(path, SCHEMA)
-    subjects, kinds = states.read(states_path).subjects, job_kinds.read(kinds_path, states_path)
+    declared, kinds = states.read(states_path), job_kinds.read(kinds_path, states_path)
     for words in document.words.values():
-        declared_words(words, subjects, kinds)
+        declared_words(words, declared, kinds)
     reader = Reader(document)
     for function in document.functions.values():
         function.arguments = [reader.argument(name, raw, f"functions.{function.name}")

@@ -11,6 +11,7 @@ SCHEMA = facts.record(
         ended=facts.listing(facts.name()),
     )),
     jobs=facts.table(facts.choice("queue", "delayed", "leases", "quarantine", "nowhere")),
+    words=facts.table(facts.listing(facts.name())),
 )
 
 
@@ -37,13 +38,18 @@ def transitions(subject):
     return {NONE: subject.begin, **subject.states}
 
 
+def _enum(tag, prefix, words):
+    """(tag, names of the constants, their texts, name of their count)"""
+    unset, count = f"{tag.upper()}_UNSET", f"{tag.upper()}_COUNT"
+    return tag, [unset, *(f"{prefix}_{word.upper()}" for word in words)], ["", *words], count
+
+
 def _enums(document):
-    """(tag, names of the constants, texts) of the subjects that have an enum of their own."""
     for subject in document.subjects.values():
         if not subject.enum_of:
-            prefix = subject.name.upper()
-            constants = [f"{prefix}_STATE_UNSET", *(f"{prefix}_{state.upper()}" for state in subject.states)]
-            yield f"{subject.name}_state", constants, ["", *subject.states], f"{prefix}_STATE_COUNT"
+            yield _enum(f"{subject.name}_state", subject.name.upper(), subject.states)
+    for tag, words in document.words.items():
+        yield _enum(tag, tag.upper(), words)
 
 
 def header(document):
