@@ -283,7 +283,8 @@ function Doctor.look_at_entry(place, value)
     end
     local record = Doctor.are_arguments(":" .. id, Keys.all[kind].arguments) and Doctor.read(kind, id)
     if not record then
-        local has_expired = place.word == "tasks" and Doctor.now - tonumber(value) >= Tasks.KEPT_S * 1000 and is.id(id)
+        local has_expired = place.word == "tasks" and is.id(id) and tonumber(value) >= 1
+            and Doctor.now - tonumber(value) >= Tasks.KEPT_S * 1000
         local is_of_app = place.word == "backups" or place.word == "names"
         local finding = not has_expired and Doctor.stray(place, string.format("the %s that it leads to is lost", kind),
             "remove it" .. (kind ~= "job" and COMES_BACK[kind] or ""))
