@@ -1,6 +1,6 @@
 /*
  * Doctor: the functions that look for what must not be in Redis, mend it, and put it back
- * (src/store/functions/doctor/doctor.lua says how). Keys and members are bytes here, not texts: what
+ * (src/store/functions/doctor/library.lua says how). Keys and members are bytes here, not texts: what
  * should not be there may have any name.
  *
  * Library   The functions are a library of their own, which is in Redis only while a doctor is at
@@ -47,7 +47,7 @@ struct store_finding {
     int64_t rank;        /* what comes first is mended first: the rest may depend on it */
     const char *what;    /* a sentence */
     const char *todo;    /* another one: what a repair does */
-    const char *catalog; /* id of the app whose catalogue must be read, "*" all; "" none */
+    const char *catalog; /* id of the app whose catalogue must be read; "" none */
 };
 
 struct store_page {

@@ -1,13 +1,14 @@
 /*
  * Undo file: what the doctor's repairs replaced, so that it can be put back.
  *
- * Shape     JSON, one object per line; "part" lines are on disk before the repair, "done" after it:
- *             {"repair": 1, "where": "...", "what": "...", "parts": [{"kind": "key",
- *              "key": "<base64>", "member": "", "existed": true, "content": "<base64>",
- *              "expires_ms": -1, "digest": "<SHA-1>"}]}
+ * Shape     JSON, one object per line. A line with "parts" is on disk before the repair, one with
+ *           "done" after it:
+ *             {"repair": 1, "where": "...", "what": "...", "parts": [
+ *               {"kind": "key", "key": "<base64>", "member": "", "existed": true,
+ *                "content": "<base64>", "expires_ms": -1, "digest": "<SHA-1>"}]}
  *             {"repair": 1, "done": [{"exists": true, "digest": "<SHA-1>"}]}
- *           kind "key": the content is what DUMP gives, for RESTORE; "life": only when it expires;
- *           hash, set, zset: a member of such a key, and its value or score.
+ *           Of kind "key" the content is what DUMP gives, for RESTORE; kind "life" is only when a
+ *           key expires; hash, set and zset are a member of such a key, and its value or score.
  * Mode      0600: it holds what the keys held.
  */
 #ifndef CTL_UNDO_FILE_H
