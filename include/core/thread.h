@@ -1,5 +1,6 @@
 /*
  * Thread: one more beside the calling thread, to which all signals are left.
+ *
  * Ownership the caller joins it
  * Source    pthread_create(3), pthread_sigmask(3)
  */

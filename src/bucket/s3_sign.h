@@ -1,5 +1,6 @@
 /*
  * AWS Signature Version 4, in the Authorization header.
+ *
  * Source    "Authenticating Requests: Using the Authorization Header", Amazon S3 API Reference
  */
 #ifndef BUCKET_S3_SIGN_H

@@ -1,6 +1,7 @@
 /*
  * Router: finds the route of a path. The table is walked from its start and the first route that
  * fits wins, so that a literal segment goes before a parameter in its place.
+ *
  * Errors    INVALID: a pattern without '/' in front, with too many segments or parameters
  */
 #ifndef HTTP_ROUTER_H

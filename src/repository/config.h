@@ -1,5 +1,6 @@
 /*
  * Config: the object that says that a repository is there, and with which polynomial.
+ *
  * Shapes    {"version":2,"id":"<64 digits>","chunker_polynomial":"<hex>"}, sealed, uncompressed.
  *           Other members are skipped, but a chunker that is not ours forbids writing.
  */

@@ -3,6 +3,7 @@
  *
  * The contexts are made once and used for every blob; random IVs come from a buffer. The streaming
  * form exists because a large tree is sealed piece by piece, in place.
+ *
  * Errors    CORRUPT: the tag does not fit: other bytes or another key
  * Threads   one thread
  */

@@ -1,5 +1,6 @@
 /*
  * Index files: the lists of packs and their blobs that a repository keeps in index/.
+ *
  * Shapes    {"packs":[{"id":"<pack>","blobs":[{"id":"<blob>","type":"data","offset":0,"length":42,
  *             "uncompressed_length":1}]}]}
  *           Other members ("supersedes", "packs_to_delete") are skipped: they never add a blob.

@@ -4,6 +4,7 @@
  *
  * A slice is what stands between a string's quotation marks, escapes and all. White space is
  * skipped; keys with escapes in them are seen as unknown.
+ *
  * Errors    CORRUPT, with the byte at which the text stops making sense
  */
 #ifndef REPOSITORY_JSON_SCANNER_H

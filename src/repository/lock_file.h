@@ -1,5 +1,6 @@
 /*
  * Lock files, as restic has them.
+ *
  * Shapes    {"time","exclusive","hostname","username","pid","uid"?,"gid"?}
  */
 #ifndef REPOSITORY_LOCK_FILE_H

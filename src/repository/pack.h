@@ -1,5 +1,6 @@
 /*
  * Packs: the files that hold blobs.
+ *
  * Shapes    sealed blob || … || sealed header || length of the sealed header (u32, little endian)
  *           header: per blob its type (u8), sealed length (u32), for compressed blobs the plaintext
  *           length (u32), and its id (32 bytes), in the order of the blobs

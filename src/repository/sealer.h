@@ -1,5 +1,6 @@
 /*
  * Sealer: what turns plaintext into stored bytes and back: hash, zstd and keys in one hand.
+ *
  * Threads   one thread; a second thread takes a second sealer
  */
 #ifndef REPOSITORY_SEALER_H

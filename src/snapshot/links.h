@@ -1,5 +1,6 @@
 /*
  * Links: which hard-linked files have been copied already, and where to.
+ *
  * Limits    the memory of one path per file whose other names are still to come
  */
 #ifndef SNAPSHOT_LINKS_H

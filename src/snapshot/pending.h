@@ -1,6 +1,7 @@
 /*
  * Pending: the directories that a walk has still to enter or to leave, newest first: a depth-first
  * walk without recursion and without a descriptor for each level.
+ *
  * Limits    paths of PATH_MAX bytes; the memory of the directories seen and not yet entered
  */
 #ifndef SNAPSHOT_PENDING_H
