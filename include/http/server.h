@@ -122,7 +122,8 @@ struct http_response {
     size_t header_count;
 };
 
-/* Exactly once per request; the request is gone afterwards. A client that has left is no error. */
+/* Replies, exactly once per request; the request is gone afterwards. A client that has left is no
+ * error. */
 void http_reply(struct http_request *request, const struct http_response *response);
 
 #endif

@@ -17,11 +17,11 @@ enum { NOTIFY_STATUS_MAX = 256 }; /* bytes of a status; longer ones are cut */
 
 bool notify_is_on(void);
 
-/* Up, or up again after notify_reloading(). */
+/* We are up, or up again after notify_reloading(). */
 void notify_ready(void);
 void notify_reloading(void);
 
-/* Ends soon; patience_ms as below. */
+/* We end soon; patience_ms is that of notify_patience(). */
 void notify_stopping(int64_t patience_ms);
 
 /* The start or the stop may take so much longer, from now on. To be said again before that is over.

@@ -35,8 +35,7 @@ enum status address_parse(const char *text, struct address *address, struct erro
 enum status address_listen(const struct address *address, int *ret_fd, struct error *err)
     MUST_CHECK;
 
-/* Is it the one that the socket listens at? Errors: INVALID: it is no stream socket that listens.
- */
+/* Does the socket listen at this address? Errors: INVALID: it is no stream socket that listens. */
 enum status address_is_of(const struct address *address, int fd, bool *ret_is, struct error *err)
     MUST_CHECK;
 

@@ -31,7 +31,7 @@ enum status index_part_add_to(const struct index_part *part, struct blob_index *
                               struct error *err) MUST_CHECK;
 void index_part_done(struct index_part *part);
 
-/* Both at once. After a failure of memory the index holds a part of it. */
+/* Reads a file into the index. After a failure of memory the index holds a part of it. */
 enum status index_file_read(const void *text, size_t len, struct blob_index *index,
                             struct error *err) MUST_CHECK;
 

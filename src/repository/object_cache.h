@@ -29,12 +29,12 @@ struct object_cache {
     int folders[OBJECT_CACHE_FOLDERS]; /* directories of the copies; -1: none are kept */
 };
 
-/* Without copies. */
+/* Makes a cache that has no copies and takes none. */
 void object_cache_init(struct object_cache *cache);
-/* Makes what is missing of the directories. */
+/* Copies are kept from here on, in directories that are made if need be. */
 void object_cache_open(struct object_cache *cache, const char *directory,
                        const char *repository_id);
-/* No copies from here on. */
+/* No copies are read or kept from here on. */
 void object_cache_close(struct object_cache *cache);
 
 /* Replaces the buffer's contents. False: not there. */

@@ -41,7 +41,7 @@ enum status sealer_seal(struct sealer *sealer, const void *bytes, size_t len, st
 enum status sealer_digest(struct sealer *sealer, const struct segment *segments, size_t count,
                           size_t skip, unsigned char digest[HASH_BYTES], struct error *err)
     MUST_CHECK;
-/* Undoes it in the same way, and compares with the plaintext that was sealed. */
+/* Opens and expands what was sealed, piece by piece, and compares it with the plaintext. */
 enum status sealer_compare(struct sealer *sealer, const struct segment *sealed, bool compressed,
                            const void *bytes, size_t len, struct error *err) MUST_CHECK;
 

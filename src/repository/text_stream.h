@@ -31,11 +31,11 @@ DEFINE_CLEANUP(struct text_stream *, text_stream_free)
 enum status text_stream_add(struct text_stream *stream, const void *bytes, size_t len,
                             struct error *err) MUST_CHECK;
 
-/* No more text; SHA-256 of what was added. */
+/* Ends the text, and gives the SHA-256 of what was added. */
 enum status text_stream_finish(struct text_stream *stream, unsigned char digest[HASH_BYTES],
                                struct error *err) MUST_CHECK;
 
-/* After finish: encrypts and authenticates in place. */
+/* To be called after text_stream_finish(): encrypts and authenticates in place. */
 enum status text_stream_seal(struct text_stream *stream, struct crypto *crypto, struct error *err)
     MUST_CHECK;
 
