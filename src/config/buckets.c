@@ -204,7 +204,7 @@ static enum status read_s3(const struct place *place, struct error *err)
     place->definition->s3.path_style = raw_choice(place->raw->path_style, !is_aws) != 0;
     if (read_names(place, err) != STATUS_OK || read_server(place, err) != STATUS_OK ||
         read_bucket_name(place, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return read_files(place, err);
 }
 
@@ -215,13 +215,13 @@ enum status bucket_place_read(const struct document *document, size_t index,
     const struct place place = {document, index, raw, config, definition};
     bool is_s3 = bucket_provider_is_s3(definition->bucket.provider);
     if (refuse_foreign(&place, is_s3, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (number_read(document, KEY("buckets[%zu].upload_limit", index), raw->upload_limit,
                     &number_bucket_upload_limit, &definition->upload_limit, err) != STATUS_OK ||
         number_read(document, KEY("buckets[%zu].download_limit", index), raw->download_limit,
                     &number_bucket_download_limit, &definition->download_limit, err) != STATUS_OK ||
         number_read(document, KEY("buckets[%zu].jobs_max", index), raw->jobs_max,
                     &number_bucket_jobs_max, &definition->bucket.jobs_max, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return is_s3 ? read_s3(&place, err) : read_directory(&place, err);
 }

@@ -54,7 +54,7 @@ static enum status read_node(const struct document *document, const struct raw_c
     if (raw->node == NULL && read_host_name(host, err) != STATUS_OK)
         return FAIL_IN(err, "%s", document->path);
     if (read_text(document, raw->node, host, &config->node, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (!name_is_host(config->node)) {
         return document_refuse(document, "node", err,
                                "a host name of a-z, 0-9, '-' and '.' is expected, not '%s'",
@@ -72,13 +72,13 @@ static enum status read_directories(const struct document *document, const struc
     const char *key = raw->master_key_file;
     if (read_path(document, config, state == NULL ? DEFAULT_CONFIG_STATE_DIRECTORY : state,
                   &config->state_directory, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (read_path(document, config, apps == NULL ? DEFAULT_CONFIG_APPS_DIRECTORY : apps,
                   &config->apps_directory, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (read_path(document, config, tokens == NULL ? DEFAULT_CONFIG_TOKENS_DIRECTORY : tokens,
                   &config->tokens_directory, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return read_path(document, config, key == NULL ? DEFAULT_CONFIG_MASTER_KEY_FILE : key,
                      &config->master_key_file, err);
 }
@@ -90,7 +90,7 @@ static enum status read_password(const struct document *document, const char *fi
         return STATUS_OK;
     CLEANUP(freep) char *path = NULL;
     if (read_path(document, config, file, &path, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (secret_read(path, &config->redis.password, err) != STATUS_OK)
         return document_refuse_in(document, "redis.password_file", err);
     return STATUS_OK;
@@ -107,7 +107,7 @@ static enum status read_username(const struct document *document, const char *na
     CLEANUP(freep) char *path = NULL;
     CLEANUP(secret_freep) struct secret *text = NULL;
     if (read_path(document, config, name, &path, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (secret_read(path, &text, err) != STATUS_OK)
         return document_refuse_in(document, "redis.username", err);
     return read_text(document, secret_text(text), NULL, &config->redis.username, err);
@@ -121,12 +121,12 @@ static enum status read_redis(const struct document *document, const struct raw_
     if (raw == NULL)
         raw = &none;
     if (read_text(document, raw->address, DEFAULT_REDIS_ADDRESS, &redis->address, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (!address_is_unix(redis->address) && !address_is_host(redis->address))
         return document_refuse(document, "redis.address", err,
                                "'unix:/path' or 'host:port' is expected, not '%s'", redis->address);
     if (read_username(document, raw->username, config, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (raw->username != NULL && raw->password_file == NULL)
         return document_refuse(document, "redis.password_file", err,
                                "required with redis.username, but missing");
@@ -178,13 +178,13 @@ static enum status read_listener(const struct document *document, const struct r
     size_t index = config->http.listener_count++;
     struct config_listener *listener = &config->http.listeners[index];
     if (read_text(document, raw->address, NULL, &listener->address, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (read_path(document, config, raw->certificate, &listener->certificate, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (read_path(document, config, raw->key, &listener->key, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (check_listener(document, index, listener, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return check_listener_is_new(document, &config->http, index, err);
 }
 
@@ -202,7 +202,7 @@ static enum status read_listeners(const struct document *document, const struct 
         return no_memory(document, err);
     for (size_t i = 0; i < count; i++)
         if (read_listener(document, &listeners[i], config, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     return STATUS_OK;
 }
 
@@ -220,7 +220,7 @@ static enum status read_retry_delays(const struct document *document, const stru
         if (number_read(document, KEY("worker.retry_delays_s[%zu]", i),
                         raw->retry_delays_s.items[i], &number_worker_retry_delays_s,
                         &worker->retry_delays_s[i], err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     return STATUS_OK;
 }
@@ -251,15 +251,15 @@ enum status settings_read(const struct document *document, const struct raw_conf
                           struct config *config, struct error *err)
 {
     if (read_node(document, raw, config, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (read_directories(document, raw, config, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (numbers_read(document, config_numbers, CONFIG_NUMBER_COUNT, raw, config, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (read_retry_delays(document, raw->worker, &config->worker, err) != STATUS_OK ||
         read_restore_directories(document, raw->worker, config, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (read_redis(document, raw->redis, config, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return read_listeners(document, raw->http, config, err);
 }

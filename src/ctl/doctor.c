@@ -45,7 +45,7 @@ static enum status print_json(const struct complaints *complaints, struct error 
         if (json == NULL)
             return FAIL(err, STATUS_NO_MEMORY, "a finding");
         if (output_array_add(&array, json, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     output_array_end(&array);
     return STATUS_OK;
@@ -62,7 +62,7 @@ static enum status print_table(const struct complaints *complaints, struct error
         complaint_place_text(&finding->place, where);
         if (table_add(&table, (const char *const[]){where, finding->what, finding->todo}, err) !=
             STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     if (complaints->count > 0)
         table_print(&table, stdout);
@@ -87,7 +87,7 @@ static enum status plan(struct repair *repair, const struct store_finding *findi
     store_call_doctor_plan(&call, &finding->place);
     if (store_doctor_run(repair->session->store, &call, &reply, err) != STATUS_OK ||
         store_reply_plan(reply, ret_plan, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     *ret_reply = STEAL(reply);
     return STATUS_OK;
 }
@@ -101,7 +101,7 @@ static enum status carry_out(struct repair *repair, const struct store_finding *
     CLEANUP(reply_freep) redisReply *reply = NULL;
     store_call_doctor_repair(&call, &finding->place, planned, repair->session->actor);
     if (store_doctor_run(repair->session->store, &call, &reply, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (store_reply_traces(reply, planned->part_count, err) != STATUS_OK) {
         *ret_outdated = error_is(err, REASON_PLAN_OUTDATED);
         return *ret_outdated ? STATUS_OK : err->status;
@@ -119,12 +119,12 @@ static enum status mend(struct repair *repair, const struct store_finding *findi
         CLEANUP(reply_freep) redisReply *reply = NULL;
         struct store_plan planned = {0};
         if (plan(repair, finding, &reply, &planned, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         if (planned.part_count == 0)
             return STATUS_OK;
         if (undo_file_add(&repair->undo, finding, &planned, err) != STATUS_OK ||
             carry_out(repair, finding, &planned, &outdated, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     return STATUS_OK; /* still outdated: the next look finds it again, or not */
 }
@@ -138,7 +138,7 @@ static enum status mend_all(struct repair *repair, const struct complaints *comp
         if (app[0] != '\0' && json_object_set_new(repair->apps, app, json_true()) != 0)
             return FAIL(err, STATUS_NO_MEMORY, "catalog of app '%s'", app);
         if (mend(repair, finding, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
     }
     return STATUS_OK;
 }
@@ -154,7 +154,7 @@ static enum status ask_catalogs(const struct repair *repair, struct error *err)
     {
         size_t tasks = 0;
         if (catalog_ask(repair->session, app, &tasks, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         sum += tasks;
     }
     if (json_object_size(repair->apps) > 0) {
@@ -173,13 +173,13 @@ static enum status mend_until_well(struct repair *repair, struct complaints *fir
 {
     size_t left = first->count, before = 0;
     if (mend_all(repair, first, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     for (int i = 1; i < ROUNDS_MAX && left > 0 && repair->mended > before; i++) {
         CLEANUP(complaints_done) struct complaints others = {0};
         before = repair->mended;
         if (complaints_look(repair->session->store, &others, err) != STATUS_OK ||
             mend_all(repair, &others, err) != STATUS_OK)
-            return err->status;
+            return error_status(err);
         left = others.count;
     }
     if (repair->mended > 0)
@@ -198,7 +198,7 @@ static enum status look_and_mend(struct session *session, struct error *err)
     struct repair repair = {.session = session};
     if (complaints_look(session->store, &complaints, err) != STATUS_OK ||
         print(session, &complaints, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (complaints.count == 0)
         return STATUS_OK;
     if (!session->arguments->repair) {
@@ -228,13 +228,13 @@ static enum status put_back(void *context, const struct store_part *part,
     CLEANUP(reply_freep) redisReply *reply = NULL;
     store_call_doctor_undo(&call, part, trace);
     if (store_doctor_run(putting->session->store, &call, &reply, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (store_reply_nothing(reply, err) == STATUS_OK) {
         putting->done++;
         return STATUS_OK;
     }
     if (err->status != STATUS_CONFLICT)
-        return err->status;
+        return error_status(err);
     putting->refused++;
     char where[PLACE_TEXT_SIZE];
     complaint_place_text(&part->place, where);
@@ -246,7 +246,7 @@ static enum status undo(struct session *session, struct error *err)
 {
     struct putting putting = {.session = session};
     if (undo_file_replay(session->arguments->undo, put_back, &putting, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     (void)fprintf(stderr, "%zu values are as before the repair, %zu were left as they are\n",
                   putting.done, putting.refused);
     if (putting.refused > 0)
@@ -268,7 +268,7 @@ static enum status run_doctor(struct session *session, struct error *err)
     if (arguments->load + arguments->repair + (arguments->undo != NULL) > 1)
         return FAIL(err, STATUS_INVALID, "--repair, --undo or --load: one of them");
     if (store_doctor_load(session->store, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (arguments->load)
         return STATUS_OK;
     enum status status = arguments->undo != NULL ? undo(session, err) : look_and_mend(session, err);

@@ -70,7 +70,7 @@ static enum status make_directories(const char *path, struct standalone *standal
     char apps[PATH_MAX];
     char bucket[PATH_MAX];
     if (file_make_directories(path, 0700, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (realpath(path, standalone->directory) == NULL)
         return FAIL_ERRNO(err, "state directory '%s'", path);
     const char *directory = standalone->directory;
@@ -80,13 +80,13 @@ static enum status make_directories(const char *path, struct standalone *standal
         join(standalone->token, directory, "token", err) != STATUS_OK ||
         join(standalone->redis_directory, directory, "redis", err) != STATUS_OK ||
         join(standalone->redis_socket, directory, "redis/redis.sock", err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (check_directory(standalone, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     (void)snprintf(standalone->redis_address, sizeof(standalone->redis_address), "unix:%.*s",
                    PATH_MAX - 8, standalone->redis_socket);
     if (make_directory(apps, err) != STATUS_OK || make_directory(bucket, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return make_directory(standalone->redis_directory, err);
 }
 
@@ -95,7 +95,7 @@ static enum status take_lock(const char *directory, const char *name, int64_t wa
 {
     char path[PATH_MAX];
     if (join(path, directory, name, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     CLEANUP(fd_closep) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return FAIL_ERRNO(err, "open '%s'", path);
@@ -129,7 +129,7 @@ static enum status make_random_file(const char *path, struct error *err)
         return STATUS_OK;
     char text[RANDOM_SIZE + 1];
     if (draw_random(text, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     text[RANDOM_SIZE - 1] = '\n';
     enum status status = file_replace(path, text, RANDOM_SIZE, 0600, err);
     explicit_bzero(text, sizeof(text));
@@ -141,7 +141,7 @@ static enum status hash_token(const char *path, char hash_text[2 * TOKEN_HASH_SI
 {
     CLEANUP(secret_freep) struct secret *token = NULL;
     if (secret_read(path, &token, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     const char *text = secret_text(token);
     if (*text == '\0')
         return FAIL(err, STATUS_INVALID, "'%s': a token is expected in the file", path);
@@ -212,7 +212,7 @@ static enum status write_config(const struct standalone *standalone,
     char account[ID_SIZE];
     if (find_apps(standalone, options, apps, err) != STATUS_OK ||
         hash_token(standalone->token, hash, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     id_random(account);
 
     CLEANUP(freep) char *text = NULL;
@@ -235,7 +235,7 @@ static enum status make_files(const struct standalone *standalone,
     if (join(key, standalone->directory, "master.key", err) != STATUS_OK ||
         make_random_file(key, err) != STATUS_OK ||
         make_random_file(standalone->token, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return write_config(standalone, options, err);
 }
 
@@ -291,14 +291,14 @@ static enum status open_directory(const struct standalone_options *options,
                                   struct standalone *standalone, struct error *err)
 {
     if (make_directories(options->directory, standalone, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (take_lock(standalone->directory, "lock", 0, &standalone->lock_fd, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (take_lock(standalone->redis_directory, "lock", LOCK_WAIT_MS, &standalone->redis_lock_fd,
                   err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (make_files(standalone, options, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     return find_programs(standalone, err);
 }
 
@@ -307,7 +307,7 @@ enum status standalone_open(const struct standalone_options *options,
 {
     *ret_standalone = (struct standalone){.lock_fd = -1, .redis_lock_fd = -1};
     if (options->listen != NULL && check_listen(options->listen, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (open_directory(options, ret_standalone, err) != STATUS_OK) {
         standalone_close(ret_standalone);
         return FAIL_IN(err, "standalone");
@@ -337,7 +337,7 @@ enum status standalone_check(const struct standalone *standalone,
     char wanted[PATH_MAX];
     char configured[PATH_MAX];
     if (find_apps(standalone, options, wanted, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     if (realpath(config->apps_directory, configured) == NULL || strcmp(wanted, configured) != 0) {
         return FAIL(err, STATUS_INVALID,
                     "%s: apps_directory: it is '%s', while --app-directory says '%s'",
