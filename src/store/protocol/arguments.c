@@ -5,6 +5,14 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+void store_call_done(struct store_call *call)
+{
+    for (size_t i = 0; i < call->owned_count; i++)
+        free(call->owned[i]);
+    call->owned_count = 0;
+}
 
 void call_begin_raw(struct store_call *call, const char *command)
 {
