@@ -11,7 +11,7 @@ from support import BIN, Redis, Scratch
 ROOT = pathlib.Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "config/cmake/generate"))
 
-import functions
+import functions_table as functions
 
 ID = "aaaaaaaa-0000-4000-8000-000000000001"
 GOOD = {"id": ID, "digest": "0" * 64, "name": "n", "line": "x", "sentence": "x", "text": "x", "flag": "1", "json": "[]",

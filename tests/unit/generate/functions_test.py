@@ -10,6 +10,7 @@ sys.path.insert(0, str(ROOT / "config/cmake/generate"))
 
 import facts
 import functions
+import functions_table
 
 HEAD = """
 limits: {name: 63}
@@ -78,7 +79,7 @@ class FunctionsTest(unittest.TestCase):
             self.assertIn(line, reader)
         self.assertIn("struct app *ret_app, bool *ret_found, struct error *err)", functions.blocking_h(document))
         self.assertEqual("| `appbackup_paint` | paints | `JOB COLOUR NAME [NOTE]` |",
-                         functions.row(document.functions["paint"]))
+                         functions_table.row(document.functions["paint"]))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import unittest
 ROOT = pathlib.Path(__file__).parents[3]
 sys.path.insert(0, str(ROOT / "config/cmake/generate"))
 
-import functions  # noqa: E402: it stands in the folder of the generators
+import functions_table as functions  # noqa: E402: it stands in the folder of the generators
 
 USERS = {"api": "api", "worker": "worker", "ctl": "admin"}  # a program, and the user of Redis that it is
 
