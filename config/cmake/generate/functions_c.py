@@ -199,11 +199,11 @@ def additions(argument, value, indent="    "):
     if argument.kind == "group" and argument.pairs:
         given = value[:-2] if value.endswith("->") else f"&{value[:-1]}"
         return [f"{indent}if (add_{argument.group}(call, {given}, err) != STATUS_OK)",
-                f"{indent}    return err->status;"]
+                f"{indent}    return error_status(err);"]
     if argument.kind == "group":
         return [line for member in argument.members for line in additions(member, inside(value, member), indent)]
     if argument.kind in ("json", "list"):
-        return [f"{indent}if (call_add_json(call, {value}, err) != STATUS_OK)", f"{indent}    return err->status;"]
+        return [f"{indent}if (call_add_json(call, {value}, err) != STATUS_OK)", f"{indent}    return error_status(err);"]
     if argument.kind == "bytes":
         at = value + ("->" if value == argument.name else ".")  # a parameter of its own, or a member
         return [f"{indent}call_add_bytes(call, {at}bytes, {at}len);"]
@@ -228,7 +228,7 @@ def pair_adder(group):
         field = facts.c_string(member.name)
         if member.kind in ("json", "list"):
             lines += [f"    if (call_add_json_field(call, {field}, {value}, err) != STATUS_OK)",
-                      "        return err->status;"]
+                      "        return error_status(err);"]
         elif member.kind == "integer":
             lines.append(f"    call_add_number_field(call, {field}, {value});")
         else:
@@ -259,7 +259,7 @@ def word_reader(words):
     size_t found = 0;
     const size_t count = sizeof({words.name}_names) / sizeof({words.name}_names[0]);
     if (reply_word(reply, {words.name}_names, count, &found, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     *ret_{words.name} = (enum store_{words.name})found;
     return STATUS_OK;
 }}
@@ -326,7 +326,7 @@ def blocking_c(document):
                       f"        {sent})"]
         else:
             lines += [f"    store_call_{function.name}({', '.join(given)});", f"    if ({sent})"]
-        lines += ["        return err->status;", f"    return {reader}({', '.join(['reply', *said, 'err'])});", "}", ""]
+        lines += ["        return error_status(err);", f"    return {reader}({', '.join(['reply', *said, 'err'])});", "}", ""]
         parts.append("\n".join(lines))
     return "\n".join(parts)
 
@@ -367,7 +367,7 @@ def record_reader(record):
     {hold}struct {name} {name} = {{0}};
     {start}reply_record(reply, set_{name}, &{name}, err) != STATUS_OK ||
         reply_require({name}.{record.identity}, "{article} {name}", err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     *ret_{name} = {name};
 {release}    return STATUS_OK;
 }}
@@ -383,7 +383,7 @@ def records_c(document):
 {{
     bool is_none = reply != NULL && reply->type == REDIS_REPLY_NIL;
     if (!is_none && store_reply_{record.name}(reply, ret_{record.name}, err) != STATUS_OK)
-        return err->status;
+        return error_status(err);
     *ret_found = !is_none;
     return STATUS_OK;
 }}
