@@ -75,13 +75,13 @@ end
 
 -- Records ---------------------------------------------------------------------------------------------------------------
 
--- Can the record do without this value, which cannot be? A completed backup gets its labels back from its bucket, and a
--- task that has not ended must not do something else.
+-- Can the record do without this value, which cannot be? What its bucket has, a backup gets back from there, and a task that
+-- has not ended must not do something else.
 function Doctor.can_do_without(kind, record, field)
     if kind == "backup" then
-        return field ~= "labels" or record.state ~= "completed"
+        return field ~= "repository_snapshot" and (field ~= "labels" or record.state ~= "completed")
     end
-    return kind == "repository" or (kind == "task" and (Facts.subjects.task.ended[record.state]))
+    return kind == "repository" or (kind == "task" and Facts.subjects.task.ended[record.state])
 end
 
 function Doctor.check_fields(place, kind, record)
