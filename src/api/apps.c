@@ -139,7 +139,7 @@ const struct operation apps_operations[] = {
      .role = ROLE_MEMBER,
      .is_mute = true,
      .failed = PROBLEM_RESOURCE_NOT_UPDATED,
-     .unknown = "unknown_app",
+     .unknown = REASON_UNKNOWN_APP,
      .absent = PROBLEM_RESOURCE_NOT_FOUND,
      .start = start_restore},
     OPERATIONS_END,

@@ -445,7 +445,7 @@ void exchange_refuse(struct exchange *exchange, const struct problem *problem)
 
 static enum problem_number number_of(const struct operation *operation, const struct error *err)
 {
-    if (operation->unknown != NULL && strcmp(err->reason, operation->unknown) == 0)
+    if (operation->unknown != REASON_UNSET && error_is(err, operation->unknown))
         return operation->absent;
     enum problem_number number = problem_from_reason(err->reason);
     if (number != PROBLEM_NONE)

@@ -74,7 +74,7 @@ struct operation {
     bool is_mute;                           /* answers without a body: Accept does not matter */
     unsigned query;                         /* QUERY_… */
     enum problem_number failed;             /* when the store fails for no reason of the caller's */
-    const char *unknown;        /* the reason "unknown_…" about the resource itself, or NULL, */
+    enum reason unknown;        /* REASON_UNKNOWN_… about the resource itself, if there is one, */
     enum problem_number absent; /* and the problem it is here */
     exchange_start_fn *start;   /* NULL: the row says it all, by: */
     exchange_ask_fn *ask;       /* the call, */

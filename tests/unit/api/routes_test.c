@@ -59,8 +59,8 @@ Test(api_routes, have_operations_that_say_all_that_is_needed)
         cr_expect(operation->start != NULL || operation->row != NULL || operation->is_mute, "%s",
                   pattern);
         cr_expect(operation->query == 0 || operation->is_list, "%s", pattern);
-        cr_expect(eq(int, operation->unknown == NULL, operation->absent == PROBLEM_NONE), "%s",
-                  pattern);
+        cr_expect(eq(int, operation->unknown == REASON_UNSET, operation->absent == PROBLEM_NONE),
+                  "%s", pattern);
         cr_expect(operation->method == HTTP_METHOD_GET || operation->role >= ROLE_MEMBER, "%s",
                   pattern);
     }
