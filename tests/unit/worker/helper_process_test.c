@@ -235,9 +235,9 @@ Test(helper_kinds, are_complete_and_told_apart)
         const struct helper_kind *row = &helper_kinds[i];
         cr_assert(ne(ptr, (void *)(uintptr_t)row->name, NULL));
         cr_expect(row->main != NULL, "%s", row->name);
-        cr_expect(gt(i64, row->routine_ms, 0), "%s", row->name);
-        cr_expect(gt(i64, row->again_ms, 0), "%s", row->name);
-        cr_expect(gt(i64, row->deadline_ms, 0), "%s", row->name);
+        cr_expect(lt(i64, 0, row->routine_ms), "%s", row->name);
+        cr_expect(lt(i64, 0, row->again_ms), "%s", row->name);
+        cr_expect(lt(i64, 0, row->deadline_ms), "%s", row->name);
         for (size_t k = 0; k < i; k++)
             cr_expect(
                 ne(str, (char *)(uintptr_t)row->name, (char *)(uintptr_t)helper_kinds[k].name));
