@@ -119,10 +119,11 @@ static void send_create(struct exchange *exchange, const struct backup_request *
     struct store_call call = {.argc = 0};
     struct error err = {.status = STATUS_OK};
     enum status status = keep_wanted(exchange, &create, &err);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = has_key ? store_call_backup_create_once(&call, key->digest, key->fingerprint,
                                                          &create, &err)
                          : store_call_backup_create(&call, &create, &err);
+    }
     if (status != STATUS_OK) {
         store_call_done(&call);
         exchange_fail(exchange, &err);

@@ -159,24 +159,26 @@ static enum status run(struct follow *follow, bool *ret_interrupted, struct erro
 enum status wait_for_backup(struct session *session, const char *id, const char *job,
                             struct backup *ret_backup, bool *ret_interrupted, struct error *err)
 {
-    CLEANUP(backup_done) struct backup backup = {0};
+    struct backup backup = {0};
     struct follow follow = {
         .session = session, .id = id, .job = job, .record = &backup, .look = look_at_backup};
-    if (run(&follow, ret_interrupted, err) != STATUS_OK)
+    if (run(&follow, ret_interrupted, err) != STATUS_OK) {
+        backup_done(&backup);
         return FAIL_IN(err, "wait for backup %s", id);
+    }
     *ret_backup = backup;
-    backup = (struct backup){0};
     return STATUS_OK;
 }
 
 enum status wait_for_task(struct session *session, const char *id, struct task *ret_task,
                           bool *ret_interrupted, struct error *err)
 {
-    CLEANUP(task_done) struct task task = {0};
+    struct task task = {0};
     struct follow follow = {.session = session, .id = id, .record = &task, .look = look_at_task};
-    if (run(&follow, ret_interrupted, err) != STATUS_OK)
+    if (run(&follow, ret_interrupted, err) != STATUS_OK) {
+        task_done(&task);
         return FAIL_IN(err, "wait for task %s", id);
+    }
     *ret_task = task;
-    task = (struct task){0};
     return STATUS_OK;
 }
