@@ -1,5 +1,6 @@
 #include "core/array.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,9 @@ enum status array_reserve(void *slot, size_t *capacity, size_t needed, size_t it
         room = needed;
     void *items = NULL;
     memcpy(&items, slot, sizeof(items)); /* a pointer to some type is no void * to the compiler */
-    void *grown = reallocarray(items, room, item_size);
+    size_t bytes;
+    bool is_too_much = __builtin_mul_overflow(room, item_size, &bytes);
+    void *grown = is_too_much ? NULL : realloc(items, bytes);
     if (grown == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "an array of %zu items", room);
     memcpy(slot, &grown, sizeof(grown));
