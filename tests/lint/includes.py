@@ -2,7 +2,7 @@
 """Who includes whom: a module only what CMakeLists.txt says that it needs, and no file itself by way of others.
 
 A module is a folder of src and include, with all that is below it, and the headers that the build makes
-for it (<build>/generated/<module>). What stands behind NEEDS in its add_module() is all that it may
+for it (build/clang/generated/<module>). What stands behind NEEDS in its add_module() is all that it may
 include besides itself. The programs in src/main may include every module.
 
 A file is the pair x.c and x.h, wherever in its module each of the two is. Files that include each other,
@@ -12,6 +12,9 @@ import os
 import re
 import sys
 from pathlib import Path
+
+# Where tests/lint/prepare has the headers made.
+GENERATED = "build/clang/generated"
 
 # Circles that may stay: for each a set of the names of its files, without folders. There is none.
 KNOWN_CIRCLES = []
@@ -40,7 +43,7 @@ class Tree:
     def __init__(self, root):
         self.root = Path(root)
         self.needs = read_needs((self.root / "CMakeLists.txt").read_text())
-        self.generated = [str(p.relative_to(self.root)) for p in sorted(self.root.glob("build/*/generated"))]
+        self.generated = [GENERATED] if (self.root / GENERATED).is_dir() else []
         self.texts = {}
         for top in ["src", "include"] + self.generated:
             for path in sorted((self.root / top).glob("**/*.[ch]")):
@@ -144,6 +147,8 @@ def check_circles(tree, known):
 
 def main():
     tree = Tree(Path(__file__).resolve().parents[2])
+    if not tree.generated:
+        sys.exit(f"{GENERATED} is not there: run tests/lint/prepare first")
     problems = check_directions(tree) + check_circles(tree, KNOWN_CIRCLES)
     for problem in problems:
         print(problem)

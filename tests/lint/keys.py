@@ -8,7 +8,7 @@ import sys
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
 DECLARATION = "src/store/protocol/keys.yaml"
-KEY = re.compile(r'appbackup:(?![\s"])|\bKeys\.PREFIX\s*\.\.\s*"[a-z]')
+KEY = re.compile(r'appbackup:(?![\s"])|"appbackup:"\s*(?:\.\.|"|[A-Z_]{2,})|\bKeys\.PREFIX\s*\.\.\s*"[a-z]')
 
 
 def files():

@@ -49,7 +49,7 @@ class Directions(unittest.TestCase):
     def test_a_generated_header_is_of_its_module(self):
         files = {"src/core/log.c": ["store/calls.h"]}
         self.assertEqual(1, len(problems(files)), "not made yet")
-        files["build/dev/generated/store/calls.h"] = []
+        files["build/clang/generated/store/calls.h"] = []
         self.assertEqual(1, len(problems(files)))
 
     def test_a_folder_needs_a_line_in_cmake(self):
