@@ -6,6 +6,7 @@ Default: 160 corruptions. SEED=random takes other ones each time, and prints whi
     CORRUPTIONS=10000 SEED=7 python3 -B tests/e2e/doctor_test.py DoctorTest.test_random_corruptions
 """
 
+import hashlib
 import json
 import os
 import pathlib
@@ -58,6 +59,13 @@ class DoctorTest(unittest.TestCase):
         states = {dict(content)["state"] for key, (_, content, _, _) in self.patient.healthy.items()
                   if kind_of(key) == "backup"}
         self.assertEqual({"pending", "running", "completed", "failed", "removed", "deleting"}, states)
+
+    def test_an_undo_file_of_an_older_doctor_is_understood(self):
+        """What it compares with are digests of these lines, in this order."""
+        self.patient.send(("HSET", PREFIX + "mine", "b", "", "a", "xyz"), ("SADD", PREFIX + "other", "two", "one"))
+        for name, lines in (("mine", "1 0 b1 3 axyz"), ("other", "3 one3 two")):
+            part = self.patient.look_at("doctor_plan", PREFIX + name, "")[2][0]
+            self.assertEqual(hashlib.sha1(lines.encode()).hexdigest(), part[-1])
 
     def test_random_corruptions(self):
         print(f"CORRUPTIONS={CORRUPTIONS} SEED={SEED}", flush=True)

@@ -98,18 +98,24 @@ function Doctor.parts_of(commands)
 end
 
 -- Of what a key holds, whatever order Redis keeps a hash or a set in: that is another one after each RESTORE, and while a
--- table grows or shrinks.
+-- table grows or shrinks. Undo files keep these digests, so this must not change.
 function Doctor.digest_of(key, dump)
     local type, lines = redis.call("TYPE", key).ok, {}
     if type ~= "hash" and type ~= "set" then
         return redis.sha1hex(dump or "")
     end
-    local flat, step = redis.call(type == "hash" and "HGETALL" or "SMEMBERS", key), type == "hash" and 2 or 1
-    for i = 1, #flat, step do
-        lines[#lines + 1] = #flat[i] .. " " .. table.concat(flat, "", i, i + step - 1)
+    local flat = redis.call(type == "hash" and "HGETALL" or "SMEMBERS", key)
+    if type == "hash" then
+        for i = 1, #flat, 2 do
+            lines[#lines + 1] = string.format("%d %d %s%s", #flat[i], #flat[i + 1], flat[i], flat[i + 1])
+        end
+    else
+        for i, member in ipairs(flat) do
+            lines[i] = string.format("%d %s", #member, member)
+        end
     end
     table.sort(lines)
-    return redis.sha1hex(table.concat(lines, "\0"))
+    return redis.sha1hex(table.concat(lines))
 end
 
 -- A part as it is: kind, key, member, whether it is there, content, when it expires (-1: never, -2: it is not there), digest.
