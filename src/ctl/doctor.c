@@ -135,10 +135,10 @@ static enum status mend_all(struct repair *repair, const struct complaints *comp
     for (size_t i = 0; i < complaints->count; i++) {
         const struct store_finding *finding = &complaints->items[i].finding;
         const char *app = finding->catalog;
-        if (app[0] != '\0' && json_object_set_new(repair->apps, app, json_true()) != 0)
-            return FAIL(err, STATUS_NO_MEMORY, "catalog of app '%s'", app);
         if (mend(repair, finding, err) != STATUS_OK)
             return error_status(err);
+        if (app[0] != '\0' && json_object_set_new(repair->apps, app, json_true()) != 0)
+            return FAIL(err, STATUS_NO_MEMORY, "catalog of app '%s'", app);
     }
     return STATUS_OK;
 }
@@ -168,8 +168,8 @@ static enum status ask_catalogs(const struct repair *repair, struct error *err)
 }
 
 /* Rounds, until a look finds nothing or a round changes nothing. */
-static enum status mend_until_well(struct repair *repair, struct complaints *first,
-                                   struct error *err)
+static enum status mend_in_rounds(struct repair *repair, const struct complaints *first,
+                                  struct error *err)
 {
     size_t left = first->count, before = 0;
     if (mend_all(repair, first, err) != STATUS_OK)
@@ -189,7 +189,24 @@ static enum status mend_until_well(struct repair *repair, struct complaints *fir
         (void)fprintf(stderr, "%zu places are not mended: \"appbackupctl doctor\" says why\n",
                       left);
     repair->session->exit_code = left > 0 ? CTL_EXIT_FAILED : CTL_EXIT_OK;
-    return ask_catalogs(repair, err);
+    return STATUS_OK;
+}
+
+/* What was taken out of service is asked for also when the repair fails later: no other doctor finds
+ * that it is missing. */
+static enum status mend_until_well(struct repair *repair, const struct complaints *first,
+                                   struct error *err)
+{
+    struct error unasked = {0};
+    enum status mended = mend_in_rounds(repair, first, err);
+    enum status asked = ask_catalogs(repair, &unasked);
+    if (asked != STATUS_OK)
+        (void)fprintf(stderr, "Records were taken out of service, and no catalog task could be "
+                              "asked for: run \"appbackupctl catalog rebuild\"\n");
+    if (mended != STATUS_OK || asked == STATUS_OK)
+        return mended;
+    *err = unasked;
+    return asked;
 }
 
 static enum status look_and_mend(struct session *session, struct error *err)
@@ -262,17 +279,21 @@ static void unload(struct session *session)
         (void)fprintf(stderr, "the doctor's functions stay in Redis: %s\n", err.text);
 }
 
+/* Who may only read looks with the functions that somebody else has loaded. */
 static enum status run_doctor(struct session *session, struct error *err)
 {
     const struct arguments *arguments = session->arguments;
     if (arguments->load + arguments->repair + (arguments->undo != NULL) > 1)
         return FAIL(err, STATUS_INVALID, "--repair, --undo or --load: one of them");
-    if (store_doctor_load(session->store, err) != STATUS_OK)
+    bool only_looks = !arguments->load && !arguments->repair && arguments->undo == NULL;
+    bool is_loaded = store_doctor_load(session->store, err) == STATUS_OK;
+    if (!is_loaded && !only_looks)
         return error_status(err);
     if (arguments->load)
         return STATUS_OK;
     enum status status = arguments->undo != NULL ? undo(session, err) : look_and_mend(session, err);
-    unload(session);
+    if (is_loaded)
+        unload(session);
     return status;
 }
 

@@ -66,22 +66,40 @@ class DoctorLibraryTest(unittest.TestCase):
         self.assertEqual(1, len({result.stdout for result in results}))
         self.assertEqual(["appbackup"], self.libraries())
 
-    def test_a_replica_is_no_patient_but_answers_by_hand(self):
+    def test_on_a_replica_it_looks_with_what_the_primary_has_loaded_and_mends_nothing(self):
         self.doctor("--load")
         self.patient.send(("REPLICAOF", "127.0.0.1", "1"))
-        result = self.doctor()
-        self.assertEqual((4, ""), (result.returncode, result.stdout))
-        self.assertIn("load the doctor's functions: ", result.stderr)
-        self.assertIn("read only replica", result.stderr)
+        self.assertEqual((0, "", ""), self.said(self.doctor()))
+        for words in (("--repair",), ("--load",)):
+            result = self.doctor(*words)
+            self.assertEqual((4, ""), (result.returncode, result.stdout))
+            self.assertIn("load the doctor's functions: ", result.stderr)
+            self.assertIn("read only replica", result.stderr)
         self.assertEqual(3, len(self.look_by_hand()))
 
-    def test_who_may_not_remove_it_is_told_so(self):
-        self.patient.send(("ACL", "SETUSER", "admin", "on", ">secret", "~*", "&*", "+@all", "-function|delete"))
+    @staticmethod
+    def said(result):
+        return result.returncode, result.stdout, result.stderr
+
+    def become(self, *rights):
+        self.patient.send(("ACL", "SETUSER", "somebody", "on", ">secret", "~*", "&*", *rights))
         config = json.loads(pathlib.Path(self.patient.config).read_text())
         pathlib.Path(self.patient.scratch.join("password")).write_text("secret")
         os.chmod(self.patient.scratch.join("password"), 0o600)
-        config["redis"].update(username="admin", password_file="password")
+        config["redis"].update(username="somebody", password_file="password")
         pathlib.Path(self.patient.config).write_text(json.dumps(config))
+
+    def test_who_may_only_read_looks_with_what_is_loaded(self):
+        self.doctor("--load")
+        self.become("+@all", "-@write", "-function|load", "-function|delete")
+        self.assertEqual((0, "", ""), self.said(self.doctor()))
+        self.patient.send(("FUNCTION", "DELETE", "appbackup_doctor"))
+        result = self.doctor()
+        self.assertNotEqual(0, result.returncode)
+        self.assertIn("'function|load'", result.stderr)
+
+    def test_who_may_not_remove_it_is_told_so(self):
+        self.become("+@all", "-function|delete")
         result = self.doctor()
         self.assertEqual((0, ""), (result.returncode, result.stdout))
         self.assertIn("the doctor's functions stay in Redis: ", result.stderr)

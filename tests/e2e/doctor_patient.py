@@ -102,9 +102,9 @@ class Patient:
         self.send(("FLUSHDB",))
         self.original.send(*[("COPY", key, key, "DB", "0") for key in self.keys])
 
-    def ctl(self, *words):
+    def ctl(self, *words, **options):
         return subprocess.run([os.path.join(BIN, "appbackupctl"), "--config", self.config, "--account", ACCOUNTS[0],
-                               *words], capture_output=True, text=True)
+                               *words], capture_output=True, text=True, **options)
 
     def load(self):
         """Both libraries."""

@@ -12,6 +12,7 @@ import os
 import pathlib
 import random
 import re
+import resource
 import subprocess
 import unittest
 
@@ -59,6 +60,26 @@ class DoctorTest(unittest.TestCase):
         states = {dict(content)["state"] for key, (_, content, _, _) in self.patient.healthy.items()
                   if kind_of(key) == "backup"}
         self.assertEqual({"pending", "running", "completed", "failed", "removed", "deleting"}, states)
+
+    def test_what_is_lost_is_asked_for_even_if_the_repair_fails_later(self):
+        """The undo file has no room for the last of the names that lead to no backup."""
+        completed = [key for key, (_, content, _, _) in self.patient.healthy.items()
+                     if kind_of(key) == "backup" and dict(content)["state"] == "completed"]
+        names = [key for key in self.patient.healthy if kind_of(key) == "names"]
+        self.patient.send(("DEL", *completed), *[("HSET", key, "nowhere", "x") for key in names])
+        places = [finding["where"] for finding in self.patient.examine()[1]]
+        last = next(key for place in reversed(places) for key in names if key in place and "nowhere" in place)
+        self.patient.send(("HSET", last, "nowhere", os.urandom(1 << 17).hex()))
+
+        def limit_files():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16))
+        result = self.patient.ctl("doctor", "--repair", preexec_fn=limit_files, restore_signals=False)
+
+        self.assertEqual(1, result.returncode, result.stderr)
+        self.assertIn("File too large", result.stderr)
+        self.assertRegex(result.stderr, "[1-9][0-9]* catalog tasks read from the buckets")
+        for path in self.undo_files():
+            path.unlink()
 
     def test_an_undo_file_of_an_older_doctor_is_understood(self):
         """What it compares with are digests of these lines, in this order."""
