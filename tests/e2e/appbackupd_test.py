@@ -114,7 +114,7 @@ class Configuration(unittest.TestCase):
             wait_until(lambda: "stopping" in daemon.log, 5, "it has the signal")
             redis.send(signal.SIGCONT)
             self.assertEqual(client.connection.getresponse().status, 200)
-        self.assertEqual(daemon.stop(15), 0)
+        self.assertEqual(daemon.end(15), 0)
 
 
 class Standalone(unittest.TestCase):
