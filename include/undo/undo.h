@@ -30,7 +30,8 @@
 #include <stdint.h>
 
 /* Unwind one job's record, if there is one, and remove it. Failures do not stop it; the first one
- * is returned: "hook_failed", "excluded_left", or that of a snapshot. */
+ * is returned: "hook_failed", "excluded_left", or that of a snapshot. Where nothing was owed, *err
+ * tells of no failure. */
 enum status undo_job(const char *undo_directory, const char *job, struct error *err) MUST_CHECK;
 
 /* For a job that will not be tried again: undo_job(), and what a restore has restored beside

@@ -88,15 +88,16 @@ static enum status undo_one(const char *directory, const char *job, bool all, st
     if (undo_record_path(directory, job, path, err) != STATUS_OK)
         return error_status(err);
     struct undo_record record = {0};
-    enum status status = undo_record_read(directory, job, &record, err);
+    struct error first = {0};
+    enum status status = undo_record_read(directory, job, &record, &first);
     if (status == STATUS_NOT_FOUND)
         return STATUS_OK;
+    *err = first;
     if (status == STATUS_INVALID || status == STATUS_TOO_LARGE)
         return set_aside(path, err);
     if (status != STATUS_OK)
         return status;
 
-    struct error first = {0};
     unwind(&record, all, &first);
     struct error failure = {0};
     if (keep_or_remove(&record, directory, &failure) != STATUS_OK)

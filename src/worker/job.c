@@ -94,9 +94,7 @@ static enum status make_room(struct run *run, struct error *err)
     if (job_lock_take(&run->lock, run->node.directories.locks, run->job.id, LOCK_PATIENCE_MS,
                       err) != STATUS_OK)
         return error_status(err);
-    if (undo_job(run->node.directories.undo, run->job.id, &run->unwound) == STATUS_OK)
-        run->unwound = (struct error){0}; /* it may hold that there was no record to be paid */
-    else
+    if (undo_job(run->node.directories.undo, run->job.id, &run->unwound) != STATUS_OK)
         log_event(LOG_LEVEL_WARNING, EVENT_UNWIND_FAILED, LOG_TEXT("code", run->unwound.reason),
                   LOG_TEXT("reason", run->unwound.text));
     if (!job_kind_table[run->job.kind].holds_app)

@@ -62,6 +62,7 @@ Test(undo_job, does_nothing_where_there_is_nothing)
     snprintf(nowhere, sizeof(nowhere), "%s/nowhere", undo);
     cr_expect(eq(int, (int)undo_job(undo, FIXTURE_JOB, &err), STATUS_OK));
     cr_expect(eq(int, (int)undo_job(nowhere, FIXTURE_JOB, &err), STATUS_OK));
+    cr_expect(eq(int, (int)err.status, STATUS_OK), "no debt, no error: %s", err.text);
 }
 
 Test(undo_job, goes_on_after_a_hook_that_fails_and_tells_of_it)
