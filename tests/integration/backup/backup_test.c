@@ -35,7 +35,7 @@ Test(backup_run, keeps_every_kind_of_file_to_the_last_attribute)
      * their targets: that one is looked at in the repository, and taken out of the comparison. */
     char *listed =
         backup_fixture_restic(&fixture, "dump latest %s | tar -tf - | wc -l", fixture.volumes[0]);
-    cr_expect(gt(int, atoi(listed), 90), "%s", listed);
+    cr_expect(lt(int, 90, atoi(listed)), "%s", listed);
     free(listed);
     scratch_shell(&fixture.scratch,
                   "touch -r volume stamp; rm volume/badlink; touch -r stamp volume");
@@ -44,7 +44,7 @@ Test(backup_run, keeps_every_kind_of_file_to_the_last_attribute)
                   "d=out$PWD/volume; touch -r $d stamp; rm $d/badlink; touch -r stamp $d");
     char actual[512];
     snprintf(actual, sizeof(actual), "%s/out%s", fixture.scratch.path, fixture.volumes[0]);
-    cr_expect(gt(sz, tree_compare(fixture.volumes[0], actual), 90));
+    cr_expect(lt(sz, 90, tree_compare(fixture.volumes[0], actual)));
 }
 
 Test(backup_run, stores_nothing_twice_and_lives_beside_the_stock_restic)
@@ -77,7 +77,11 @@ Test(backup_run, stores_nothing_twice_and_lives_beside_the_stock_restic)
     json_t *json = json_loads(summary, 0, NULL);
     cr_expect(eq(i64, json_integer_value(json_object_get(json, "data_blobs")), 0), "%s", summary);
     cr_expect(le(i64, json_integer_value(json_object_get(json, "tree_blobs")), 3), "%s", summary);
-    cr_expect(gt(i64, json_integer_value(json_object_get(json, "total_files_processed")), 20));
+    char *files = scratch_output(&fixture.scratch, "find volume -type f -printf . | wc -c");
+    cr_expect(
+        eq(i64, json_integer_value(json_object_get(json, "total_files_processed")), atoll(files)),
+        "%s", summary);
+    free(files);
     json_decref(json);
     free(summary);
     expect_restore("out", fixture.volumes[0]);
@@ -295,7 +299,7 @@ static enum status watch(void *context, const struct work_report *report, struct
         cr_assert(eq(i64, report->bytes_total, last->bytes_total));
     if (report->state == BACKUP_RUNNING) {
         cr_assert(ge(i64, report->bytes_total, 0));
-        cr_assert(gt(i64, report->taken_ms, 0));
+        cr_assert(lt(i64, 0, report->taken_ms));
     }
     *last = *report;
     return STATUS_OK;
