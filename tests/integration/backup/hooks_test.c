@@ -378,7 +378,7 @@ Test(hooks, are_undone_together_with_the_snapshot)
     loop_device_open(&device, LOOP_DEVICE_XFS);
     scratch_shell(&fixture.scratch, "mv volume %s/", device.path);
     free(fixture.volumes[0]);
-    cr_assert(gt(int, asprintf(&fixture.volumes[0], "%s/volume", device.path), 0));
+    cr_assert(lt(int, 0, asprintf(&fixture.volumes[0], "%s/volume", device.path)));
     fixture.app.snapshot = APP_SNAPSHOT_REFLINK;
     add_all_hooks();
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {

@@ -89,7 +89,7 @@ Test(prune_run, gives_back_first_what_needs_no_room_when_the_bucket_is_full)
 
     prune(STATUS_OK, "");
 
-    cr_expect(gt(long, free_kib(), (25000000 + 20 * 200000) / 1024), "%ld KiB", free_kib());
+    cr_expect(lt(long, (25000000 + 20 * 200000) / 1024, free_kib()), "%ld KiB", free_kib());
     backup_fixture_check(&fixture);
 }
 

@@ -33,7 +33,7 @@ Test(restore, brings_back_every_kind_of_file_to_the_last_attribute)
 
     restore();
 
-    cr_expect(gt(sz, compare_target(), 90));
+    cr_expect(lt(sz, 90, compare_target()));
     cr_expect(eq(sz, json_array_size(result.state_details), 0), "%s", details());
     cr_expect(eq(sz, strlen(result.repository_snapshot), 64));
     expect_clean();
@@ -48,7 +48,7 @@ Test(restore, writes_holes_where_there_are_zeros)
 
     expect_output("few", "d=out$PWD/volume; for f in sparse hole zeros; do"
                          " test $(stat -c %b $d/$f) -le 64 || echo many $f; done; echo few");
-    cr_expect(gt(sz, compare_target(), 90));
+    cr_expect(lt(sz, 90, compare_target()));
 }
 
 Test(restore, reads_what_the_stock_restic_wrote)
@@ -66,7 +66,7 @@ Test(restore, reads_what_the_stock_restic_wrote)
 
     restore();
 
-    cr_expect(gt(sz, compare_target(), 90));
+    cr_expect(lt(sz, 90, compare_target()));
     free(id);
 }
 
@@ -88,7 +88,7 @@ Test(restore, finds_a_snapshot_that_was_stored_anew_by_its_tag)
 
     restore();
 
-    cr_expect(gt(sz, compare_target(), 0));
+    cr_expect(lt(sz, 0, compare_target()));
     cr_expect(ne(str, result.repository_snapshot, recorded));
     free(backup_fixture_restic(&fixture, "forget %s", result.repository_snapshot));
     fail_restore(STATUS_NOT_FOUND, "snapshot_missing");
@@ -107,7 +107,7 @@ Test(restore, takes_the_latest_with_the_tag_when_the_recorded_one_cannot_be_read
 
     restore();
 
-    cr_expect(gt(sz, compare_target(), 0));
+    cr_expect(lt(sz, 0, compare_target()));
     cr_expect(eq(str, result.repository_snapshot, second));
 }
 
@@ -119,7 +119,7 @@ Test(restore, with_one_thread_gives_the_same)
 
     restore();
 
-    cr_expect(gt(sz, compare_target(), 90));
+    cr_expect(lt(sz, 90, compare_target()));
 }
 
 Test(restore, with_many_threads_gives_the_same)
@@ -130,7 +130,7 @@ Test(restore, with_many_threads_gives_the_same)
 
     restore();
 
-    cr_expect(gt(sz, compare_target(), 90));
+    cr_expect(lt(sz, 90, compare_target()));
 }
 
 Test(restore, makes_the_parents_of_what_is_included_and_nothing_else)
@@ -190,7 +190,7 @@ Test(restore, fetches_nothing_that_is_there_already)
 
     restore(); /* the packs with the content are gone */
 
-    cr_expect(gt(sz, compare_target(), 90));
+    cr_expect(lt(sz, 90, compare_target()));
 }
 
 Test(restore, puts_right_what_has_changed_since)
@@ -204,7 +204,7 @@ Test(restore, puts_right_what_has_changed_since)
 
     restore();
 
-    cr_expect(gt(sz, compare_target(), 90));
+    cr_expect(lt(sz, 90, compare_target()));
 }
 
 Test(restore, goes_on_where_it_was_killed)
@@ -217,7 +217,7 @@ Test(restore, goes_on_where_it_was_killed)
 
     restore();
 
-    cr_expect(gt(sz, compare_target(), 90));
+    cr_expect(lt(sz, 90, compare_target()));
 }
 
 Test(restore, names_the_pack_and_the_file_of_a_flipped_bit_and_restores_the_rest)

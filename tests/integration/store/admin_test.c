@@ -173,7 +173,7 @@ Test(retry, queues_a_failed_task_again)
     struct job job = claim();
     MUST(advance(&job, BACKUP_RUNNING, err));
     MUST(finish(&job, STORE_OUTCOME_FAILED, "damaged", err));
-    cr_assert(gt(int, atoi(look("TTL appbackup:task:%s", made.id)), 0));
+    cr_assert(lt(int, 0, atoi(look("TTL appbackup:task:%s", made.id))));
 
     MUST(retry(made.id, err));
 
@@ -223,7 +223,7 @@ Test(requeue, of_a_claimed_job_needs_force_and_makes_its_epoch_stale)
     REFUSED(finish(&job, STORE_OUTCOME_COMPLETED, "", err), STATUS_LOST, "lease_lost");
     struct job again = claim();
     EXPECT_TEXT(again.id, job.id);
-    cr_expect(gt(i64, again.epoch, job.epoch));
+    cr_expect(lt(i64, job.epoch, again.epoch));
 }
 
 Test(requeue, of_a_claimed_job_needs_no_force_when_its_lease_is_over)
@@ -273,7 +273,7 @@ Test(quarantine, releases_a_job_as_if_it_were_new)
     EXPECT_TEXT(job_field(job.id, "kills"), "0");
     struct job again = claim();
     EXPECT_TEXT(again.id, job.id);
-    cr_expect(gt(i64, again.epoch, job.epoch));
+    cr_expect(lt(i64, job.epoch, again.epoch));
     REFUSED(release(job.id, err), STATUS_CONFLICT, "illegal_transition");
 }
 

@@ -423,7 +423,7 @@ Test(async, leaves_a_redis_that_is_not_the_primary_any_more)
 
     call_until_it_works();
 
-    cr_expect(gt(long, connections_made(), before));
+    cr_expect(lt(long, before, connections_made()));
 }
 
 Test(async, is_refused_with_a_wrong_password)

@@ -41,7 +41,7 @@ static void read_patterns(void)
             }
         }
     }
-    cr_assert(gt(sz, pattern_count, 20));
+    cr_assert(lt(sz, 20, pattern_count));
 }
 
 static bool is_named(const char *key)
@@ -120,7 +120,7 @@ Test(documentation, names_every_key_that_exists)
     play();
 
     CLEANUP(reply_freep) redisReply *keys = redisCommand(redis, "KEYS *");
-    cr_assert(gt(sz, keys->elements, 30));
+    cr_assert(lt(sz, 30, keys->elements));
     for (size_t i = 0; i < keys->elements; i++)
         cr_expect(is_named(keys->element[i]->str), "docs/redis.md does not name %s",
                   keys->element[i]->str);
@@ -148,7 +148,7 @@ Test(documentation, names_every_field_and_counter)
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         CLEANUP(reply_freep) redisReply *keys = redisCommand(redis, "KEYS appbackup:%s", kinds[i]);
-        cr_assert(gt(sz, keys->elements, 0));
+        cr_assert(lt(sz, 0, keys->elements));
         for (size_t k = 0; k < keys->elements; k++) {
             CLEANUP(reply_freep)
             redisReply *fields = redisCommand(redis, "HKEYS %s", keys->element[k]->str);
@@ -167,7 +167,7 @@ Test(documentation, names_every_function)
     cr_assert(eq(sz, list->elements, 1));
     const redisReply *functions = list->element[0]->element[5];
 
-    cr_assert(gt(sz, functions->elements, 20));
+    cr_assert(lt(sz, 20, functions->elements));
     for (size_t i = 0; i < functions->elements; i++) {
         char row[80];
         (void)snprintf(row, sizeof(row), "\n| `%s` |", functions->element[i]->element[1]->str);

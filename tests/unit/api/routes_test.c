@@ -33,7 +33,7 @@ Test(api_routes, lead_to_an_operation_or_a_probe)
     size_t count = 0;
     const struct http_route *routes = api_routes(api, &count);
 
-    cr_assert(gt(sz, count, 20));
+    cr_assert(lt(sz, 20, count));
     for (size_t i = 0; i < count; i++) {
         bool is_of_an_account =
             strncmp(routes[i].pattern, API_ACCOUNT "/", strlen(API_ACCOUNT) + 1) == 0;

@@ -9,6 +9,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../../lint")
+import asserts
 import includes
 import keys
 import labels
@@ -132,6 +133,16 @@ class Keys(unittest.TestCase):
     def test_what_is_no_key(self):
         self.assertEqual([], self.lines('printf("appbackup: %s", text)\nbelow "appbackup:" are keys\n'
                                         'MATCH, Keys.PREFIX .. "*"\n'))
+
+
+class Asserts(unittest.TestCase):
+    def test_a_word_that_holds_when_it_should_not(self):
+        self.assertEqual([(1, "gt"), (4, "gt")], asserts.uses("cr_expect(gt(sz, count, 20));\n/* two\n lines */\n"
+                                                              "cr_assert(all(eq(int, a, 1), gt (int, b, 1)));\n"))
+
+    def test_what_is_no_use_of_it(self):
+        self.assertEqual([], asserts.uses("/* gt() holds\n * when gt(1, 1) */ // gt(\nweight(1);\n"
+                                          'cr_expect(lt(sz, 1, 2), "gt(%d) \\" gt(");\n'))
 
 
 if __name__ == "__main__":
