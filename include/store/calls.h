@@ -15,7 +15,9 @@
 #define STORE_CALLS_H
 
 #include "core/error.h"
+#include "core/id.h"
 #include "model/app.h"
+#include "model/bucket.h"
 #include "store/call.h"
 #include "store/create.h"
 #include "store/functions.h"
@@ -27,6 +29,17 @@
 /* A record as it is, by HGETALL: of all there is to ask, this is asked most. Reply: own
  * backup_record. */
 void store_call_backup_record(struct store_call *call, const char *id);
+
+/* A catalogue of what an app has in a bucket, for store_call_task_create(). It has new ids, which
+ * come into *ret_ids and are borrowed from there. */
+struct store_task_ids {
+    char id[ID_SIZE];
+    char job[ID_SIZE];
+};
+
+struct store_task_create store_catalog_wanted(const struct app *app, const struct bucket *bucket,
+                                              const char *created_by,
+                                              struct store_task_ids *ret_ids);
 
 /* What store_call_apps_register() tells of apps. Caller owns *ret_list. */
 enum status store_apps_list(const struct app *const *apps, size_t count, json_t **ret_list,

@@ -5,8 +5,8 @@
 #include "ctl/types.h"
 #include "output.h"
 #include "session.h"
+#include "store/blocking.h"
 #include "store/calls.h"
-#include "store/replies.h"
 #include "wait.h"
 
 #include <stdio.h>
@@ -56,25 +56,11 @@ static enum status note(struct rebuild *rebuild, const struct task *task, const 
 static enum status ask(struct rebuild *rebuild, const struct app *app, const struct bucket *bucket,
                        struct error *err)
 {
-    char id[ID_SIZE], job[ID_SIZE];
-    id_random(id);
-    id_random(job);
-    const struct store_task_create create = {
-        .id = id,
-        .job = job,
-        .kind = JOB_CATALOG,
-        .account = app->account,
-        .app = app->id,
-        .bucket = bucket->id,
-        .created_by = rebuild->session->actor,
-    };
-    CLEANUP(store_call_done) struct store_call call = {0};
-    CLEANUP(reply_freep) redisReply *reply = NULL;
     CLEANUP(task_done) struct task task = {.state = BACKUP_STATE_UNSET};
-    if (store_call_task_create(&call, &create, err) != STATUS_OK ||
-        store_run(rebuild->session->store, &call, &reply, err) != STATUS_OK)
-        return error_status(err);
-    if (store_reply_task(reply, &task, err) == STATUS_OK)
+    struct store_task_ids ids;
+    const struct store_task_create create =
+        store_catalog_wanted(app, bucket, rebuild->session->actor, &ids);
+    if (store_task_create(rebuild->session->store, &create, &task, err) == STATUS_OK)
         return note(rebuild, &task, bucket->name, err);
     return error_is(err, REASON_TASK_EXISTS) ? STATUS_OK : err->status;
 }

@@ -9,6 +9,7 @@
 #include "maintenance/catalog.h"
 #include "model/event.h"
 #include "store/blocking.h"
+#include "store/calls.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,19 +34,8 @@ static enum status has_backups(struct store *store, const struct app *app, bool 
 static enum status ask(struct store *store, const struct app *app, const struct bucket *bucket,
                        struct error *err)
 {
-    char id[ID_SIZE];
-    char job[ID_SIZE];
-    id_random(id);
-    id_random(job);
-    const struct store_task_create create = {
-        .id = id,
-        .job = job,
-        .kind = JOB_CATALOG,
-        .account = app->account,
-        .app = app->id,
-        .bucket = bucket->id,
-        .created_by = "schedule",
-    };
+    struct store_task_ids ids;
+    const struct store_task_create create = store_catalog_wanted(app, bucket, "schedule", &ids);
     CLEANUP(task_done) struct task task = {0};
     enum status status = store_task_create(store, &create, &task, err);
     if (status == STATUS_CONFLICT)

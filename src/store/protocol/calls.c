@@ -43,3 +43,20 @@ enum status store_backup_wanted(const struct store_backup_create *create, struct
                    create->created_by);
     return STATUS_OK;
 }
+
+struct store_task_create store_catalog_wanted(const struct app *app, const struct bucket *bucket,
+                                              const char *created_by,
+                                              struct store_task_ids *ret_ids)
+{
+    id_random(ret_ids->id);
+    id_random(ret_ids->job);
+    return (struct store_task_create){
+        .id = ret_ids->id,
+        .job = ret_ids->job,
+        .kind = JOB_CATALOG,
+        .account = app->account,
+        .app = app->id,
+        .bucket = bucket->id,
+        .created_by = created_by,
+    };
+}
