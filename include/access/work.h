@@ -96,4 +96,9 @@ enum status work_open_repository(const struct work *work, struct object_store *s
 enum status work_open_existing(const struct work *work, struct object_store **ret_store,
                                struct repository **ret_repository, struct error *err) MUST_CHECK;
 
+/* Gives the lock back after the work that needed it, whose status is returned; if that is OK, that
+ * of the unlocking. */
+enum status work_unlock(struct repository *repository, enum status worked, struct error *err)
+    MUST_CHECK;
+
 #endif

@@ -93,3 +93,12 @@ enum status work_open_existing(const struct work *work, struct object_store **re
     enum status status = work_open_repository(work, *ret_store, false, ret_repository, err);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
+
+enum status work_unlock(struct repository *repository, enum status worked, struct error *err)
+{
+    struct error second = {0};
+    if (repository_unlock(repository, &second) == STATUS_OK || worked != STATUS_OK)
+        return worked;
+    *err = second;
+    return error_status(err);
+}

@@ -80,12 +80,7 @@ static enum status forget(struct repository *repository, const struct forget_pla
         return STATUS_OK;
     if (repository_lock(repository, true, plan->work.cancel, err) != STATUS_OK)
         return error_status(err);
-    enum status status = remove_all(&target, plan, err);
-    struct error second = {0};
-    if (repository_unlock(repository, &second) == STATUS_OK || status != STATUS_OK)
-        return status;
-    *err = second;
-    return error_status(err);
+    return work_unlock(repository, remove_all(&target, plan, err), err);
 }
 
 enum status forget_run(const struct forget_plan *plan, struct error *err)

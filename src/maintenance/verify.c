@@ -158,12 +158,7 @@ static enum status under_lock(struct verify *verify, struct error *err)
 {
     if (repository_lock(verify->repository, false, verify->plan->work.cancel, err) != STATUS_OK)
         return error_status(err);
-    enum status status = look(verify, err);
-    struct error second = {0};
-    if (repository_unlock(verify->repository, &second) == STATUS_OK || status != STATUS_OK)
-        return status;
-    *err = second;
-    return error_status(err);
+    return work_unlock(verify->repository, look(verify, err), err);
 }
 
 /* Backups have been completed here; that there is no repository means that all of them are gone. */
