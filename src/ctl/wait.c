@@ -57,11 +57,15 @@ static void get_stage(struct session *session, const char *job_id, char stage[PR
         (void)snprintf(stage, PROGRESS_STAGE_SIZE, "%.31s", job.stage);
 }
 
-static void sample_reason(const json_t *state_unready, struct progress_sample *sample)
+/* What there is to show beside the numbers: what it waits for, or how far its job is. */
+static void complete_sample(struct session *session, const json_t *state_unready,
+                            const char *job_id, struct progress_sample *sample)
 {
     const char *reason = json_string_value(json_array_get(state_unready, 0));
     if (reason != NULL)
         (void)snprintf(sample->reason, sizeof(sample->reason), "%.127s", reason);
+    if (sample->state == BACKUP_DISCOVERING || sample->state == BACKUP_RUNNING)
+        get_stage(session, job_id, sample->stage);
 }
 
 static enum status look_at_backup(struct follow *follow, struct progress_sample *ret_sample,
@@ -82,9 +86,7 @@ static enum status look_at_backup(struct follow *follow, struct progress_sample 
         .bytes_done = now.bytes_done,
         .bytes_total = now.bytes_total,
     };
-    sample_reason(now.state_unready, ret_sample);
-    if (now.state == BACKUP_DISCOVERING || now.state == BACKUP_RUNNING)
-        get_stage(follow->session, follow->job, ret_sample->stage);
+    complete_sample(follow->session, now.state_unready, follow->job, ret_sample);
     return STATUS_OK;
 }
 
@@ -106,9 +108,7 @@ static enum status look_at_task(struct follow *follow, struct progress_sample *r
         .bytes_done = now.bytes_done,
         .bytes_total = now.bytes_total,
     };
-    sample_reason(now.state_unready, ret_sample);
-    if (now.state == BACKUP_RUNNING)
-        get_stage(follow->session, now.job, ret_sample->stage);
+    complete_sample(follow->session, now.state_unready, now.job, ret_sample);
     return STATUS_OK;
 }
 
