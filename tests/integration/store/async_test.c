@@ -56,20 +56,11 @@ static void send_function(intptr_t number)
 static void send_create(const char *app, const char *name, intptr_t number,
                         store_reply_fn *callback)
 {
-    char id[ID_SIZE];
-    char job[ID_SIZE];
-    id_random(id);
-    id_random(job);
-    struct backup_request request = {.version = "1.1"};
-    (void)snprintf(request.name, sizeof(request.name), "%s", name);
-    const struct store_backup_create wanted = {.id = id,
-                                               .job = job,
-                                               .account = ACCOUNT,
-                                               .app = app,
-                                               .created_by = ACTOR,
-                                               .request = &request};
+    struct made made = new_ids();
+    struct wanted wanted;
+    want(&wanted, made.id, made.job, app, name);
     CLEANUP(store_call_done) struct store_call call = {0};
-    MUST(store_call_backup_create(&call, &wanted, err));
+    MUST(store_call_backup_create(&call, &wanted.create, err));
     store_async_send(async, &call, callback, (void *)number); /* NOLINT: a number as context */
 }
 

@@ -8,20 +8,13 @@ TestSuite(backup_create_once, .init = start, .fini = stop, .timeout = 60);
 static enum status create_in(const char *account, const char *app, const char *bucket,
                              const char *snapshot, struct error *err)
 {
-    struct backup_request request = {.version = "1.2", .name = "by-hand"};
-    (void)snprintf(request.bucket, sizeof(request.bucket), "%s", bucket);
-    (void)snprintf(request.snapshot, sizeof(request.snapshot), "%s", snapshot);
-    const struct store_backup_create wanted = {.id = ID1,
-                                               .job = ID2,
-                                               .account = account,
-                                               .app = app,
-                                               .created_by = ACTOR,
-                                               .request = &request};
-    CLEANUP(store_call_done) struct store_call call = {0};
-    CLEANUP(reply_freep) redisReply *reply = NULL;
-    if (store_call_backup_create(&call, &wanted, err) != STATUS_OK)
-        return err->status;
-    return run_call(&call, &reply, err);
+    struct wanted wanted;
+    want(&wanted, ID1, ID2, app, "by-hand");
+    wanted.create.account = account;
+    (void)snprintf(wanted.request.version, sizeof(wanted.request.version), "1.2");
+    (void)snprintf(wanted.request.bucket, sizeof(wanted.request.bucket), "%s", bucket);
+    (void)snprintf(wanted.request.snapshot, sizeof(wanted.request.snapshot), "%s", snapshot);
+    return create_wanted(&wanted, err);
 }
 
 /* As the API shows it, what the caller has is what is in Redis. */
@@ -245,21 +238,14 @@ Test(backup_create, takes_several_at_once_and_refuses_twins_among_them)
 static enum status create_once(const char *app, const char *key, const char *fingerprint,
                                struct backup *ret_backup, bool *ret_repeated, struct error *err)
 {
-    struct made made;
-    id_random(made.id);
-    id_random(made.job);
-    struct backup_request request = {.version = "1.1"};
-    const struct store_backup_create wanted = {.id = made.id,
-                                               .job = made.job,
-                                               .account = ACCOUNT,
-                                               .app = app,
-                                               .created_by = ACTOR,
-                                               .request = &request};
+    struct made made = new_ids();
+    struct wanted wanted;
+    want(&wanted, made.id, made.job, app, "");
     CLEANUP(store_call_done) struct store_call call = {0};
     CLEANUP(reply_freep) redisReply *reply = NULL;
     CLEANUP(backup_done) struct backup backup = {0};
-    if (store_backup_wanted(&wanted, &backup, err) != STATUS_OK ||
-        store_call_backup_create_once(&call, key, fingerprint, &wanted, err) != STATUS_OK ||
+    if (store_backup_wanted(&wanted.create, &backup, err) != STATUS_OK ||
+        store_call_backup_create_once(&call, key, fingerprint, &wanted.create, err) != STATUS_OK ||
         store_run(store, &call, &reply, err) != STATUS_OK ||
         store_reply_backup_once(reply, &backup, ret_repeated, err) != STATUS_OK)
         return err->status;

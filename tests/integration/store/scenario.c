@@ -69,29 +69,48 @@ enum status run_call(const struct store_call *call, redisReply **ret_reply, stru
     return store_reply_nothing(*ret_reply, err);
 }
 
-enum status create(const char *id, const char *job, const char *app, const char *name,
-                   struct error *err)
-{
-    struct backup_request request = {.version = "1.1"};
-    (void)snprintf(request.name, sizeof(request.name), "%s", name);
-    const struct store_backup_create wanted = {.id = id,
-                                               .job = job,
-                                               .account = ACCOUNT,
-                                               .app = app,
-                                               .created_by = ACTOR,
-                                               .request = &request};
-    CLEANUP(store_call_done) struct store_call call = {0};
-    CLEANUP(reply_freep) redisReply *reply = NULL;
-    if (store_call_backup_create(&call, &wanted, err) != STATUS_OK)
-        return err->status;
-    return run_call(&call, &reply, err);
-}
-
-struct made make(const char *app, const char *name)
+struct made new_ids(void)
 {
     struct made made;
     id_random(made.id);
     id_random(made.job);
+    return made;
+}
+
+void want(struct wanted *wanted, const char *id, const char *job, const char *app, const char *name)
+{
+    *wanted = (struct wanted){
+        .request = {.version = "1.1"},
+        .create = {.id = id,
+                   .job = job,
+                   .account = ACCOUNT,
+                   .app = app,
+                   .created_by = ACTOR,
+                   .request = &wanted->request},
+    };
+    (void)snprintf(wanted->request.name, sizeof(wanted->request.name), "%s", name);
+}
+
+enum status create_wanted(const struct wanted *wanted, struct error *err)
+{
+    CLEANUP(store_call_done) struct store_call call = {0};
+    CLEANUP(reply_freep) redisReply *reply = NULL;
+    if (store_call_backup_create(&call, &wanted->create, err) != STATUS_OK)
+        return err->status;
+    return run_call(&call, &reply, err);
+}
+
+enum status create(const char *id, const char *job, const char *app, const char *name,
+                   struct error *err)
+{
+    struct wanted wanted;
+    want(&wanted, id, job, app, name);
+    return create_wanted(&wanted, err);
+}
+
+struct made make(const char *app, const char *name)
+{
+    struct made made = new_ids();
     MUST(create(made.id, made.job, app, name, err));
     return made;
 }
@@ -135,8 +154,7 @@ enum status try_order(const struct store_task_create *wanted, struct made *ret_m
                       struct error *err)
 {
     struct store_task_create create = *wanted;
-    id_random(ret_made->id);
-    id_random(ret_made->job);
+    *ret_made = new_ids();
     create.id = ret_made->id;
     create.job = ret_made->job;
     create.created_by = ACTOR;

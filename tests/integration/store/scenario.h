@@ -71,14 +71,27 @@ const char *job_field(const char *id, const char *field);
 #define EXPECT_TEXT(actual, expected) cr_expect(eq(str, (char *)(actual), (char *)(expected)))
 
 enum status run_call(const struct store_call *call, redisReply **ret_reply, struct error *err);
-enum status create(const char *id, const char *job, const char *app, const char *name,
-                   struct error *err);
 
 /* A backup of an app, with ids of its own. */
 struct made {
     char id[ID_SIZE];
     char job[ID_SIZE];
 };
+
+struct made new_ids(void);
+
+/* A request for a backup of an app, and the call that it becomes. */
+struct wanted {
+    struct backup_request request;
+    struct store_backup_create create; /* of that request, which stays where it is */
+};
+
+/* The ids are borrowed. */
+void want(struct wanted *wanted, const char *id, const char *job, const char *app,
+          const char *name);
+enum status create_wanted(const struct wanted *wanted, struct error *err);
+enum status create(const char *id, const char *job, const char *app, const char *name,
+                   struct error *err);
 
 struct made make(const char *app, const char *name);
 bool try_claim(struct job *ret_job, int64_t lease_ms);
