@@ -3,12 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const struct kind kinds[KIND_COUNT] = {
-    [KIND_BTRFS] = {LOOP_DEVICE_BTRFS, APP_SNAPSHOT_BTRFS, true},
-    [KIND_BTRFS_IN_SUBVOLUME] = {LOOP_DEVICE_BTRFS, APP_SNAPSHOT_BTRFS, false},
-    [KIND_BTRFS_REFLINK] = {LOOP_DEVICE_BTRFS, APP_SNAPSHOT_REFLINK, true},
-    [KIND_XFS_REFLINK] = {LOOP_DEVICE_XFS, APP_SNAPSHOT_REFLINK, false},
-};
+#define KIND_ROW(name, ...) [KIND_##name] = {__VA_ARGS__},
+static const struct kind kinds[KIND_COUNT] = {KINDS(KIND_ROW)};
 
 struct criterion_test_params each_kind(void)
 {

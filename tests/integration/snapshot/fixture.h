@@ -20,7 +20,19 @@ struct kind {
     bool volume_is_subvolume;
 };
 
-enum { KIND_BTRFS, KIND_BTRFS_IN_SUBVOLUME, KIND_BTRFS_REFLINK, KIND_XFS_REFLINK, KIND_COUNT };
+/* What each copying driver is tried on: name, file system, driver, and whether the volume is a
+ * subvolume. */
+#define KINDS(KIND)                                                        \
+    KIND(BTRFS, LOOP_DEVICE_BTRFS, APP_SNAPSHOT_BTRFS, true)               \
+    KIND(BTRFS_IN_SUBVOLUME, LOOP_DEVICE_BTRFS, APP_SNAPSHOT_BTRFS, false) \
+    KIND(BTRFS_REFLINK, LOOP_DEVICE_BTRFS, APP_SNAPSHOT_REFLINK, true)     \
+    KIND(XFS_REFLINK, LOOP_DEVICE_XFS, APP_SNAPSHOT_REFLINK, false)
+
+#define KIND_NUMBER(name, ...) KIND_##name,
+
+enum { KINDS(KIND_NUMBER) KIND_COUNT };
+
+#undef KIND_NUMBER
 
 struct criterion_test_params each_kind(void);
 
