@@ -88,11 +88,11 @@ def _scalar(node, place):
     return node.value
 
 
-def text(default=NEEDED, pattern=None):
-    """Text as it stands there: `no` and `12` are text, too. Not empty; folded lines become one."""
+def text(default=NEEDED, pattern=None, empty=False):
+    """Text as it stands there: `no` and `12` are text, too. Not empty, but where that is said; folded lines become one."""
     def check(node, place):
         value = _scalar(node, place).strip()
-        if value == "":
+        if value == "" and not empty:
             raise place.error(node, "a text is expected here")
         if pattern and not re.fullmatch(pattern, value):
             raise place.error(node, f"'{value}' does not look like {pattern}")

@@ -1,19 +1,23 @@
 """src/store/protocol/keys.yaml: the keys of Redis."""
 
 import facts
+import key_contents
 
 NAME = r"[a-z][a-z-]*"
-KINDS = ("id", "node", "digest", "state", "owner")
+UNITS_S = {"h": 3600, "days": 24 * 3600}
 SCHEMA = facts.record(
     prefix=facts.text(),
-    arguments=facts.table(facts.record(value=facts.choice(*KINDS), example=facts.text())),
+    checks=facts.table(facts.text()),
+    arguments=facts.table(facts.record(value=facts.name(), example=facts.text())),
+    blocks=facts.table(key_contents.BLOCKS),
     keys=facts.table(facts.record(
         arguments=facts.listing(facts.name(), []),
         type=facts.choice("string", "hash", "set", "zset", "stream"),
         written_by=facts.choice("api", default=None),
-        expires=facts.text(None),
+        expires=facts.text(None, f"[1-9][0-9]* ({'|'.join(UNITS_S)})"),
         see=facts.text(pattern=r"[A-Z]+ \{\}.*"),
-        in_c=facts.flag(False)), NAME),
+        in_c=facts.flag(False),
+        **key_contents.MEMBERS), NAME),
     channels=facts.table(facts.record(arguments=facts.listing(facts.name()), in_c=facts.flag(False)), NAME),
 )
 
@@ -24,6 +28,10 @@ def read(path):
         for argument in key.arguments:
             if argument not in document.arguments:
                 raise facts.FactError(f"{path}: {key.name}: the argument '{argument}' is not declared")
+    try:
+        key_contents.require(document)
+    except facts.FactError as error:
+        raise facts.FactError(f"{path}: {error}") from error
     return document
 
 
@@ -54,22 +62,20 @@ def _lua_function(document, key):
             f"    return {facts.lua(document.prefix + key.name + ':')} .. {parts}\nend\n")
 
 
-def _lua_row(document, key):
-    row = {"type": key.type}
-    if key.arguments:
-        row["arguments"] = [document.arguments[argument].value for argument in key.arguments]
-    return row
+def _kept_s(key):
+    count, unit = key.expires.split()
+    return int(count) * UNITS_S[unit]
 
 
 def lua(document):
-    """The namespace Keys; Keys.all: type and arguments of each key, by its name."""
+    """The namespace Keys; Keys.KEPT_S: how long those stay that expire, by their names."""
     plain = [key for key in document.keys.values() if not key.arguments]
     others = [key for key in document.keys.values() if key.arguments]
-    rows = {key.name: _lua_row(document, key) for key in document.keys.values()}
+    kept_s = {key.name: _kept_s(key) for key in document.keys.values() if key.expires}
     return (f"\nlocal Keys = {{ PREFIX = {facts.lua(document.prefix)} }}\n\n"
             + "".join(_lua_constant(document, key) for key in plain)
             + "".join(_lua_function(document, key) for key in [*others, *document.channels.values()])
-            + f"\nKeys.all = {facts.lua(rows)}\n")
+            + f"\nKeys.KEPT_S = {facts.lua(kept_s)}\n")
 
 
 # --- C -------------------------------------------------------------------------------------------------------------
@@ -102,4 +108,4 @@ def source(document):
 
 
 if __name__ == "__main__":
-    facts.main(read, {"store/keys.lua": lua, "store/keys.h": header, "store/keys.c": source})
+    facts.main(read, {"store/keys.lua": lua, "store/known_keys.lua": key_contents.lua, "store/keys.h": header, "store/keys.c": source})

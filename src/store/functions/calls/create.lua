@@ -136,6 +136,6 @@ Call.define("backup_create_once", function(wanted)
         return reply
     end
     Hash.write(memory, { account = wanted.account, request = wanted.request, backup = wanted.id })
-    redis.call("EXPIRE", memory, Limits.CREATE_KEY_KEPT_S)
+    redis.call("EXPIRE", memory, Keys.KEPT_S["create-key"])
     return { "0", reply }
 end)

@@ -66,7 +66,7 @@ function Jobs.move(job, state, score, changes)
     elseif state == "queued" then
         Nodes.wake(job.node)
     elseif state == "done" then
-        redis.call("EXPIRE", Keys.job(job.id), Limits.JOB_KEPT_S)
+        redis.call("EXPIRE", Keys.job(job.id), Keys.KEPT_S.job)
     end
 end
 

@@ -11,8 +11,6 @@ local Limits = {
     UNREADY_MAX = 127,
     APPS_MAX = 10000,                -- apps of a node
     NODE_ALIVE_MS = 15000,           -- as include/model/node.h
-    JOB_KEPT_S = 24 * 3600,          -- how long a job that is done can still be looked at
-    CREATE_KEY_KEPT_S = 24 * 3600,   -- how long a create with a key is remembered
     JOURNAL_MAX = 100000,
     SWEEP_MAX = 100,                 -- jobs per sweep and kind: keeps one call short
 }

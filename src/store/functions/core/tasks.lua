@@ -2,8 +2,7 @@
 
 -- A record of its own, for a restore, prune, verification or catalog; it expires some time after it has ended.
 local Tasks = Subject.define("task", {
-    ACTIVE_MAX = 64,         -- waiting or running tasks of an app
-    KEPT_S = 30 * 24 * 3600, -- how long a task that has ended can still be looked at
+    ACTIVE_MAX = 64, -- waiting or running tasks of an app
     key = Keys.task, unknown = "UNKNOWN_TASK", canceled = "Canceled", name_field = "backup_name",
     defaults = { __index = {
         backup = "", backup_name = "", repository_snapshot = "", target = "", includes = "[]", sample = "0",
@@ -61,7 +60,7 @@ end
 -- A task that has ended is kept for a while. Its app or its repository is told how it has ended.
 function Tasks.on_end(task, now)
     redis.call("SREM", Keys.active_tasks(task.app), task.id)
-    redis.call("EXPIRE", Keys.task(task.id), Tasks.KEPT_S)
+    redis.call("EXPIRE", Keys.task(task.id), Keys.KEPT_S.task)
     local why = cjson.decode(task.state_unready)[1] or ""
     if task.state == "completed" then
         Tasks.mark_app(task, "ready", "[]")

@@ -29,8 +29,8 @@ end
 
 -- The type of a key that is looked at member by member; else nil.
 function Doctor.type_of_many(key)
-    local known, word = Doctor.describe(key)
-    return known and SCANS[known.type] and not FIELDS[word] and redis.call("TYPE", key).ok == known.type and known.type
+    local known = Doctor.describe(key)
+    return known and SCANS[known.type] and not known.fields and redis.call("TYPE", key).ok == known.type and known.type
         or nil
 end
 
@@ -82,11 +82,11 @@ function Doctor.parts_of(commands)
     local parts, seen = {}, {}
     for _, command in ipairs(commands) do
         local name, key = command[1], command[2]
-        local known, word = Doctor.describe(key)
+        local known = Doctor.describe(key)
         local part = { key = key, kind = "key", member = "" }
         if name == "PERSIST" or name == "EXPIRE" then
             part.kind = "life"
-        elseif name ~= "DEL" and known and SCANS[known.type] and not FIELDS[word] then
+        elseif name ~= "DEL" and known and SCANS[known.type] and not known.fields then
             part.kind, part.member = known.type, name == "ZADD" and command[4] or command[3]
         end
         local id = part.kind .. "\0" .. key .. "\0" .. part.member
@@ -105,14 +105,9 @@ function Doctor.digest_of(key, dump)
         return redis.sha1hex(dump or "")
     end
     local flat = redis.call(type == "hash" and "HGETALL" or "SMEMBERS", key)
-    if type == "hash" then
-        for i = 1, #flat, 2 do
-            lines[#lines + 1] = string.format("%d %d %s%s", #flat[i], #flat[i + 1], flat[i], flat[i + 1])
-        end
-    else
-        for i, member in ipairs(flat) do
-            lines[i] = string.format("%d %s", #member, member)
-        end
+    for i = 1, #flat, type == "hash" and 2 or 1 do
+        lines[#lines + 1] = type == "hash" and string.format("%d %d %s%s", #flat[i], #flat[i + 1], flat[i], flat[i + 1])
+            or string.format("%d %s", #flat[i], flat[i])
     end
     table.sort(lines)
     return redis.sha1hex(table.concat(lines))

@@ -2,13 +2,14 @@
 
 -- What comes first is mended first. A damaged record goes before what is judged by it: an app and a bucket before a backup
 -- or task, and that before its job; then what is made again from records, and last what belongs to nothing.
-local RANKS = { key = 1, backup = 3, task = 3, job = 4, rest = 5, stray = 6 } -- 2: other kinds of records
+local RANKS = { key = 1, job = 4, rest = 5, stray = 6 } -- 3: other records that have a job, 2: all others
 local SIZES = { hash = "HLEN", set = "SCARD", zset = "ZCARD", list = "LLEN", stream = "XLEN", string = "STRLEN" }
 local REMOVE = { hash = "HDEL", set = "SREM", zset = "ZREM" }
 
 -- What is wrong, in words, what is done about it, and the commands that do it.
 function Doctor.find(place, rank, what, todo, ...)
-    local finding = { rank = RANKS[rank] or 2, what = what, todo = todo, commands = { ... } }
+    local number = RANKS[rank] or (Facts.subjects[rank] and 3 or 2)
+    local finding = { rank = number, what = what, todo = todo, commands = { ... } }
     place.found[#place.found + 1] = finding
     return finding
 end
@@ -43,15 +44,9 @@ end
 -- The commands by which a task fails; none when its record does not say what it was.
 function Doctor.failure_of(task, id, what)
     task.state, task.modified_ms = "failed", Text.int(Doctor.now)
-    for _, field in ipairs(Doctor.fields("task")) do
-        local value = rawget(task, field.name)
-        if value and not field.needed and not field.is(value) then
-            task[field.name] = nil -- found by itself, once the task has ended
-        end
-    end
-    if not Doctor.damage("task", task, id) then
+    if not Doctor.damage("task", task, true) then -- what else is wrong is found once the task has ended
         return { "HSET", Keys.task(id), "state", task.state, "modified_ms", task.modified_ms, "state_unready",
-            Reasons.of("its record was damaged: " .. what) }, { "EXPIRE", Keys.task(id), Text.int(Tasks.KEPT_S) }
+            Reasons.of("its record was damaged: " .. what) }, { "EXPIRE", Keys.task(id), Text.int(Keys.KEPT_S.task) }
     end
 end
 
@@ -81,14 +76,15 @@ function Doctor.can_do_without(kind, record, field)
     if kind == "backup" then
         return field ~= "repository_snapshot" and (field ~= "labels" or record.state ~= "completed")
     end
-    return kind == "repository" or (kind == "task" and Facts.subjects.task.ended[record.state])
+    return kind == "repository" or (kind == "task" and not Doctor.goes_on(kind, record))
 end
 
 function Doctor.check_fields(place, kind, record)
     local fields, wrong = Doctor.fields(kind), {}
     for name, value in pairs(record) do
         local field = fields[name]
-        if not field or (not field.needed and not field.is(value) and Doctor.can_do_without(kind, record, name)) then
+        if not field or (not field.needed and not Doctor.passes(field.is, value)
+            and Doctor.can_do_without(kind, record, name)) then
             wrong[#wrong + 1] = name
         end
     end
@@ -161,7 +157,7 @@ function CHECK.backup(place, backup)
         Doctor.set(place, backup, "created_ms", Text.int(by_app), "not as both indexes have it")
     end
     local job = Doctor.job_of(backup, place.id)
-    if Doctor.is_unfinished("backup", backup) and not (job and Doctor.goes_with(job, backup, "backup")) then
+    if Doctor.goes_on("backup", backup) and not (job and Doctor.goes_with(job, backup, "backup")) then
         if not Doctor.score(Keys.state(backup.state), place.id) then
             return "no job and no index say that it is " .. backup.state
         end
@@ -175,11 +171,15 @@ end
 
 function CHECK.task(_, task, id)
     local job = Doctor.job_of(task, id)
-    if Doctor.is_unfinished("task", task) then
+    if Doctor.goes_on("task", task) then
         return not (job and Doctor.goes_with(job, task, "task")) and "it has no job that will end it" or nil
     end
-    local entry = job and task.state == "completed" and ENTRIES.job(job, job.id)[1]
-    return entry and Doctor.value(entry[1], entry[2]) and "it is completed, and its job is not" or nil
+    for _, entry in ipairs(job and task.state == "completed" and Doctor.entries("job", job, job.id) or {}) do
+        if entry.proves == "state" and Doctor.value(entry[1], entry[2]) then
+            return "it is completed, and its job is not"
+        end
+    end
+    return nil
 end
 
 -- A subject that is damaged is found by itself, and mended before. The task of a job in quarantine may have expired.
@@ -191,7 +191,7 @@ function CHECK.job(_, job)
     elseif not subject then
         return "its " .. kind .. " is gone"
     end
-    return not Doctor.damage(kind, subject, job.subject) and not Doctor.goes_with(job, subject, kind)
+    return not Doctor.damage(kind, subject) and not Doctor.goes_with(job, subject, kind)
         and "it does not go with its " .. kind or nil
 end
 
@@ -201,7 +201,7 @@ function CHECK.app(place, app)
     local state = app.state == "failed" and details ~= "[]" and "failed" or "ready"
     for _, id in ipairs(Doctor.ask("SMEMBERS", Keys.active_tasks(place.id)) or {}) do
         local task = Doctor.read("task", id) or {}
-        if task.kind == "restore" and task.target == "" and not Facts.subjects.task.ended[task.state] then
+        if task.kind == "restore" and task.target == "" and Doctor.goes_on("task", task) then
             state = "restoring"
         end
     end
@@ -212,9 +212,8 @@ function CHECK.app(place, app)
     end
 end
 
-function CHECK.repository(place, record, id)
-    local bucket, app = id:match("^(.-):(.+)$")
-    local told = not record.damage and Doctor.value(Keys.damaged(bucket), app)
+function CHECK.repository(place, record)
+    local told = not record.damage and Doctor.value(Keys.damaged(record.bucket), record.app)
     if told then
         Doctor.set(place, record, "damage", told:match("^app [^:]*: (.*)$") or told, "though its bucket has one")
     end
@@ -222,13 +221,13 @@ end
 
 -- Does another sound record hold the place of this entry in a hash?
 function Doctor.is_held_by_other(kind, entry, have)
-    local known = Doctor.describe(entry[1])
-    if not have or known.type ~= "hash" or have == entry[3] or kind == "repository" or not is.id(have) then
+    local known, word = Doctor.describe(entry[1])
+    if not have or known.type ~= "hash" or have == entry[3] or COMPUTED[word] or not is.id(have) then
         return false
     end
     local other = Doctor.read(kind, have)
     return other ~= nil and Doctor.find_entry(kind, other, have, entry[1], entry[2]) ~= nil
-        and not Doctor.damage(kind, other, have)
+        and not Doctor.damage(kind, other)
 end
 
 function Doctor.check_entry(place, entry, have)
@@ -246,15 +245,13 @@ function Doctor.check_entry(place, entry, have)
     end
 end
 
-local KEPT_S = { job = Limits.JOB_KEPT_S, task = Tasks.KEPT_S, ["create-key"] = Limits.CREATE_KEY_KEPT_S }
-
 function Doctor.check_record(place, kind, record)
-    local why = Doctor.damage(kind, record, place.id)
+    local why = Doctor.damage(kind, record)
     if not why then
         Doctor.check_together(place, kind, record)
         why = CHECK[kind] and CHECK[kind](place, record, place.id)
     end
-    local entries, values = not why and ENTRIES[kind] and ENTRIES[kind](record, place.id) or {}, {}
+    local entries, values = not why and Doctor.entries(kind, record, place.id) or {}, {}
     for i, entry in ipairs(entries) do
         values[i] = Doctor.value(entry[1], entry[2]) or false
         why = why or (Doctor.is_held_by_other(kind, entry, values[i]) and entry[1] .. " has another in its place")
@@ -266,9 +263,7 @@ function Doctor.check_record(place, kind, record)
         Doctor.check_entry(place, entry, values[i])
     end
     if kind ~= "snapshot" then
-        local is_kept = kind ~= "create-key" and not (kind == "job" and record.state == "done")
-            and not (kind == "task" and not Doctor.is_unfinished(kind, record))
-        Doctor.check_life(place, not is_kept and KEPT_S[kind] or nil)
+        Doctor.check_life(place, not Doctor.goes_on(kind, record) and Keys.KEPT_S[kind] or nil)
     end
 end
 
@@ -277,14 +272,15 @@ end
 -- An entry of an index that its record does not have. If the record lacks the one that it should have instead, it is the
 -- record that is wrong.
 function Doctor.look_at_entry(place, value)
-    local kind, id = INDEXES[place.word], place.known.type == "hash" and value or place.member
-    if kind == "repository" then
+    local kind, id = place.known.leads_to, place.known.type == "hash" and value or place.member
+    if #Keys.all[kind].arguments > 1 then
         id = place.id .. ":" .. place.member
     end
     local record = Doctor.are_arguments(":" .. id, Keys.all[kind].arguments) and Doctor.read(kind, id)
     if not record then
-        local has_expired = place.word == "tasks" and is.id(id) and tonumber(value) >= 1
-            and Doctor.now - tonumber(value) >= Tasks.KEPT_S * 1000
+        local kept_s = place.known.value == "created_ms" and Keys.KEPT_S[kind]
+        local has_expired = kept_s and is.id(id) and tonumber(value) >= 1
+            and Doctor.now - tonumber(value) >= kept_s * 1000
         local is_of_app = place.word == "backups" or place.word == "names"
         local finding = not has_expired and Doctor.stray(place, string.format("the %s that it leads to is lost", kind),
             "remove it" .. (kind ~= "job" and COMES_BACK[kind] or ""))
@@ -294,7 +290,7 @@ function Doctor.look_at_entry(place, value)
         return
     end
     local entry, instead = Doctor.find_entry(kind, record, id, place.key, place.member)
-    if entry or Doctor.damage(kind, record, id) then
+    if entry or Doctor.damage(kind, record) then
         return
     elseif instead and not Doctor.value(instead[1], instead[2]) then
         Doctor.retire(place, kind, id, record, "this contradicts it, and no other index agrees with it")
@@ -303,33 +299,19 @@ function Doctor.look_at_entry(place, value)
     end
 end
 
-local function is_pause(member, text)
-    local ok, pause = pcall(Pauses.read, member, text)
-    return ok and Pauses.KINDS[pause.kind] and (pause.kind == "node" and is.node or is.id)(pause.id)
-        and type(pause.name) == "string" and type(pause.who) == "string" and type(pause.since_ms) == "number"
-        and type(pause.reason) == "string"
-end
-
-local COUNTERS = { stale_writes = true, expired_leases = true, kills = true, retries = true, quarantined = true }
-
--- Keys of many members that lead to no record: what a member and its value must be.
-local MEMBERS = {
-    accounts = is.id,
-    paused = is_pause,
-    counters = function(member, value) return COUNTERS[member] and is.number(value) end,
-    verified = function(member) return Doctor.are_arguments(":" .. member, Keys.all.repository.arguments) end,
-    unreferenced = function(member) return Doctor.are_arguments(":" .. member, Keys.all.repository.arguments) end,
-}
-
--- A score that cannot be becomes one that says as little as possible.
+-- A member of a key that leads to no record. A score that cannot be becomes one that says as little as possible.
 function Doctor.look_at_member(place, value)
-    local score, least, greatest = tonumber(value), "1", 1e12
-    if place.word == "verified" then
-        least, greatest = Text.int(Doctor.now), Doctor.now + Doctor.CLOCK_SLACK_MS
+    local members, scores = place.known.members, place.known.scores
+    local can_be
+    if type(members) == "table" then
+        can_be = members[place.member] and Doctor.passes(members[place.member], value)
+    else
+        can_be = Doctor.passes(members, place.member, value)
     end
-    if not MEMBERS[place.word](place.member, value) then
+    if not can_be then
         Doctor.stray(place, "it cannot be there")
-    elseif place.known.type == "zset" and (score < 1 or score > greatest or score % 1 ~= 0) then
+    elseif scores and not Doctor.passes(scores, value) then
+        local least = scores == "time" and Text.int(Doctor.now) or "1"
         Doctor.find(place, "rest", "its score cannot be", "set it to " .. least, { "ZADD", place.key, least, place.member })
     end
 end
@@ -356,9 +338,9 @@ function Doctor.look(key, member)
     local type = redis.call("TYPE", key).ok
     if place.member then
         local value = known and type == known.type and Doctor.value(key, member)
-        if value and INDEXES[word] then
+        if value and known.leads_to then
             Doctor.look_at_entry(place, value)
-        elseif value and MEMBERS[word] then
+        elseif value and known.members then
             Doctor.look_at_member(place, value)
         end
     elseif type ~= "none" and (not known or type ~= known.type) then
@@ -366,7 +348,7 @@ function Doctor.look(key, member)
             or "nobody knows this key")
     elseif key == Keys.SCHEMA and Doctor.ask("GET", key) ~= Library.SCHEMA and redis.call("EXISTS", Keys.NODES) == 1 then
         Doctor.find(place, "rest", "it is not " .. Library.SCHEMA, "correct that", { "SET", key, Library.SCHEMA })
-    elseif type ~= "none" and FIELDS[word] then
+    elseif type ~= "none" and known.fields then
         local record = Doctor.read(word, id)
         Doctor.check_fields(place, word, record)
         Doctor.check_record(place, word, record)

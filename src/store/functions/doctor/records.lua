@@ -1,15 +1,23 @@
 -- The doctor: what is wrong with a record, and which entries of indexes it has ------------------------------------------
 
+-- Ids that are made of the account and a name: whose it is, the field of the id, and that of the name.
+local MADE = { backup = { "app", "app", "app_name" }, task = { "app", "app", "app_name" }, app = { "app", "id", "name" },
+    bucket = { "bucket", "id", "name" } }
+
 -- Is this the id that include/model/app.h and bucket.h make of an account and a name? A UUID version 5.
 function Doctor.is_made_of(id, account, name)
-    local bytes = account:gsub("-", ""):gsub("..", function(pair)
+    local bytes = (account ~= "" and account or Ids.NIL):gsub("-", ""):gsub("..", function(pair)
         return string.char(tonumber(pair, 16))
     end)
     return Ids.derived(bytes .. name) == id
 end
 
-function Doctor.is_unfinished(kind, record)
-    return not Facts.subjects[kind].ended[record.state]
+-- Will something still happen with this record?
+function Doctor.goes_on(kind, record)
+    if kind == "job" then
+        return record.state ~= "done"
+    end
+    return Facts.subjects[kind] ~= nil and not Facts.subjects[kind].ended[record.state]
 end
 
 -- Fields that are there together or not at all.
@@ -22,7 +30,7 @@ function Doctor.has_sound_progress(kind, record)
     if not done or not total or record.percent_done ~= "100" then
         return not done or not total or (done <= total and record.percent_done == Text.int(Progress.percent(done, total)))
     end
-    return done == total and (record.state == "deleting" or not Doctor.is_unfinished(kind, record))
+    return done == total and (record.state == "deleting" or not Doctor.goes_on(kind, record))
 end
 
 -- What is wrong with a record whose fields can be, in words; nil: nothing is.
@@ -30,9 +38,7 @@ local DAMAGE = {}
 
 function DAMAGE.backup(backup)
     local is_whole = backup.state == "completed" or backup.state == "removed"
-    if not Doctor.is_made_of(backup.app, backup.account, "app/" .. backup.app_name) then
-        return "the id of its app is not made of its account and app_name"
-    elseif backup.state == "completed" and backup.repository_snapshot == "" then
+    if backup.state == "completed" and backup.repository_snapshot == "" then
         return "it is completed, but where its data is, is not known"
     elseif is_whole and not (backup.percent_done == "100" and backup.bytes_done == backup.bytes_total
         and rawget(backup, "bytes_done")) then
@@ -42,11 +48,6 @@ function DAMAGE.backup(backup)
         return "its reasons do not go with its state, which is " .. backup.state
     end
     return nil
-end
-
-function DAMAGE.task(task)
-    return not Doctor.is_made_of(task.app, task.account, "app/" .. task.app_name)
-        and "the id of its app is not made of its account and app_name" or nil
 end
 
 -- Epoch and attempts are raised by each claim.
@@ -63,113 +64,108 @@ function DAMAGE.job(job)
     return nil
 end
 
-function DAMAGE.app(app)
-    return not Doctor.is_made_of(app.id, app.account, "app/" .. app.name) and "its id is not made of account and name"
-        or nil
-end
-
-function DAMAGE.bucket(bucket)
-    local account = bucket.account ~= "" and bucket.account or Ids.NIL
-    return not Doctor.is_made_of(bucket.id, account, "bucket/" .. bucket.name)
-        and "its id is not made of account and name" or nil
-end
-
-DAMAGE["create-key"] = function(record, id)
-    local account = Doctor.ask("HGET", Keys.app(id:match("^(.-):")), "account")
+DAMAGE["create-key"] = function(record)
+    local account = Doctor.ask("HGET", Keys.app(record.app), "account")
     return account and account ~= record.account and "its app is another account's" or nil
 end
 
-function Doctor.damage(kind, record, id)
+-- only_needed: a value that need not be there may be a wrong one.
+function Doctor.damage(kind, record, only_needed)
     for _, field in ipairs(Doctor.fields(kind)) do
         local value = rawget(record, field.name)
         if value == nil and field.needed then
             return field.name .. " is missing"
-        elseif value ~= nil and not field.is(value) then
+        elseif value ~= nil and (field.needed or not only_needed) and not Doctor.passes(field.is, value) then
             return string.format("%s is '%s'", field.name, Text.clean(value, 80))
         end
     end
-    return DAMAGE[kind] and DAMAGE[kind](record, id)
+    local of, id, name = unpack(MADE[kind] or {})
+    if of and not Doctor.is_made_of(record[id], record.account, of .. "/" .. record[name]) then
+        return string.format("%s is not made of account and %s", id, name)
+    end
+    return DAMAGE[kind] and DAMAGE[kind](record)
 end
 
 --[[
 Entries: where a record stands in indexes, each { key, member, value, least, greatest }. value: its score, or what a hash
 has for it; least and greatest: of a score that need not be just that. They are asked for of damaged records too.
-]]
-local ENTRIES = {}
 
-function ENTRIES.backup(backup, id)
+Those of COMPUTED, by the names of their indexes, are no fields: each makes value, least and greatest of a record.
+]]
+local COMPUTED = {}
+
+function COMPUTED.state(backup)
     local created = tonumber(backup.created_ms) or 0
     local modified = tonumber(rawget(backup, "modified_ms")) or created
-    return {
-        { Keys.backups(backup.app or ""), id, Text.int(created) },
-        { Keys.account_backups(backup.account or ""), id, Text.int(created) },
-        { Keys.names(backup.app or ""), backup.name or "", id },
-        { Keys.state(backup.state or ""), id, Text.int(modified), math.min(created, modified), modified },
-        { Keys.ACCOUNTS, backup.account or "" },
-    }
+    return Text.int(modified), math.min(created, modified), modified
 end
 
-function ENTRIES.task(task, id)
-    return { { Keys.tasks(task.app or ""), id, task.created_ms },
-        not Facts.subjects.task.ended[task.state] and { Keys.active_tasks(task.app or ""), id } or nil }
+function COMPUTED.queue(job)
+    return Facts.kinds[job.kind] and tonumber(job.created_ms) and Jobs.queue_score(job) or nil
 end
 
-function ENTRIES.job(job, id)
-    local now, is_of_kind = Doctor.now, Facts.kinds[job.kind] and tonumber(job.created_ms)
-    if job.state == "queued" then
-        return { { Keys.queue(job.node or ""), id, is_of_kind and Jobs.queue_score(job) } }
-    elseif job.state == "delayed" then
-        return { { Keys.DELAYED, id, Text.int(now), 1, now + Limits.DELAY_MS_MAX } }
-    elseif job.state == "quarantined" then
-        return { { Keys.QUARANTINE, id, Text.int(now), 1, now + Doctor.CLOCK_SLACK_MS } }
-    end
-    return job.state == "claimed" and { { Keys.LEASES, id, job.lease_until_ms }, { Keys.APP_BUSY, job.app or "", id },
-        { Keys.bucket_jobs(job.bucket or ""), id } } or {}
+function COMPUTED.delayed()
+    return Text.int(Doctor.now), 1, Doctor.now + Limits.DELAY_MS_MAX
 end
 
-function ENTRIES.app(app, id)
-    return { { Keys.apps(app.account or ""), id, app.created_ms }, { Keys.node_apps(app.node or ""), id },
-        { Keys.ACCOUNTS, app.account or "" } }
-end
-
-function ENTRIES.bucket(bucket, id)
-    local owner = Buckets.owner(bucket.account or "")
-    local entries = { { Keys.buckets(owner), id, bucket.created_ms }, owner ~= "shared" and { Keys.ACCOUNTS, owner } or nil }
-    entries[#entries + 1] = bucket.is_default == "1" and { Keys.DEFAULT_BUCKETS, owner, id } or nil
-    return entries
-end
-
-function ENTRIES.node(node, id)
-    return { { Keys.NODES, id, node.heartbeat_ms } }
+function COMPUTED.quarantine()
+    return Text.int(Doctor.now), 1, Doctor.now + Doctor.CLOCK_SLACK_MS
 end
 
 -- A damage stands beside others of its bucket, behind the name of its app.
-function ENTRIES.repository(record, id)
-    local bucket, app = id:match("^(.-):(.+)$")
-    local key, damage = Keys.damaged(bucket), record.damage
-    local told = Doctor.value(key, app)
-    if damage == "" or (not damage and not told) then
-        return {}
+function COMPUTED.damaged(record)
+    local damage, told = record.damage, Doctor.value(Keys.damaged(record.bucket), record.app)
+    if damage == "" then
+        return nil
     elseif damage and (not told or told:sub(-#damage) ~= damage) then
-        told = string.format("app %s: %s", Doctor.ask("HGET", Keys.app(app), "name") or app, damage)
+        return string.format("app %s: %s", Doctor.ask("HGET", Keys.app(record.app), "name") or record.app, damage)
     end
-    return { { key, app, told } }
+    return told
 end
 
--- Indexes that bear witness of what nothing in a record proves: a job stands in one of several places, the others have one
--- entry for each record.
-local WITNESSES = { queue = "place", delayed = "place", leases = "place", quarantine = "place", names = "name",
-    state = "state", ["node-apps"] = "node" }
+-- What stands for a field in keys and members; "" where that is not known.
+local function part_of(record, field)
+    return field == "owner" and Buckets.owner(record.account or "") or record[field] or ""
+end
+
+-- The entry of a record in an index; nil: it has none there.
+function Doctor.entry(name, record, id)
+    local index, key = Keys.all[name], { Keys.PREFIX .. name }
+    for field, values in pairs(index.when or {}) do
+        if not values[part_of(record, field)] then
+            return nil
+        end
+    end
+    for _, field in ipairs(index.parts or {}) do
+        key[#key + 1] = part_of(record, field)
+    end
+    local entry = { table.concat(key, ":"), index.member and part_of(record, index.member) or id, proves = index.proves }
+    if COMPUTED[name] then
+        entry[3], entry[4], entry[5] = COMPUTED[name](record)
+    elseif index.type == "hash" then
+        entry[3] = id
+    elseif index.type == "zset" then
+        entry[3] = record[index.value]
+    end
+    return entry[2] ~= "" and (entry[3] or index.type == "set") and entry or nil
+end
+
+function Doctor.entries(kind, record, id)
+    local entries = {}
+    for _, name in ipairs(Keys.all[kind].entries or {}) do
+        entries[#entries + 1] = Doctor.entry(name, record, id)
+    end
+    return entries
+end
 
 -- The entry of a record that is this one; else nil, and the one that it has instead where the same is witnessed.
 function Doctor.find_entry(kind, record, id, key, member)
-    local _, word = Doctor.describe(key)
+    local known = Doctor.describe(key)
     local instead
-    for _, entry in ipairs(ENTRIES[kind](record, id)) do
-        local _, other = Doctor.describe(entry[1])
+    for _, entry in ipairs(Doctor.entries(kind, record, id)) do
         if entry[1] == key and entry[2] == member then
             return entry
-        elseif WITNESSES[word] and WITNESSES[other] == WITNESSES[word] then
+        elseif known.proves and entry.proves == known.proves then
             instead = entry
         end
     end
@@ -179,7 +175,7 @@ end
 -- The job that will end a subject; nil: there is none.
 function Doctor.job_of(subject, id)
     local job = Doctor.read("job", subject.job)
-    local is_sound = job and job.subject == id and job.state ~= "done" and not Doctor.damage("job", job, subject.job)
+    local is_sound = job and job.subject == id and job.state ~= "done" and not Doctor.damage("job", job)
     return is_sound and job or nil
 end
 

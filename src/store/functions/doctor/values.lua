@@ -1,5 +1,6 @@
 -- The doctor: what keys and records look like ----------------------------------------------------------------------------
 
+-- The checks that src/store/protocol/keys.yaml declares.
 local is = {}
 
 function is.id(text) return text:find(Ids.PATTERN) ~= nil end
@@ -14,6 +15,7 @@ function is.flag(text) return text == "0" or text == "1" end
 function is.number(text) return #text <= 16 and text:find("^%d+$") ~= nil and tonumber(text) <= Limits.BYTES_MAX end
 function is.bytes(text) return text == "-1" or is.number(text) end
 function is.percent(text) return is.number(text) and tonumber(text) <= 100 end
+function is.count(text) return is.number(text) and text ~= "0" and tonumber(text) <= 1e12 end
 function is.time(text) return is.number(text) and text ~= "0" and tonumber(text) <= Doctor.now + Doctor.CLOCK_SLACK_MS end
 function is.owner(text) return text == "shared" or is.id(text) end
 function is.state(text) return text ~= "none" and Facts.subjects.backup.transitions[text] ~= nil end
@@ -28,69 +30,38 @@ function is.json(text)
     return ok and type(value) == "table" and text:sub(1, 1) == "[" and text:sub(-1) == "]"
 end
 
--- The fields of each record and what their values are: one of the above, or one of several words. Those with a "!" are
--- always there.
-local PROGRESS = " bytes_done:bytes bytes_total:bytes percent_done:percent taken_ms:number snapshot:optional_id"
-    .. " repository_snapshot:optional_digest state_unready:json state_details:json hook_state:||success|failed"
-    .. " hook_state_details:json"
-local FIELDS = {
-    backup = "id!:id account!:id app!:id app_name!:name name!:name state!:state bucket!:id node!:node job!:id"
-        .. " version!:name created_by!:some_text created_ms!:number modified_ms:time revision:number labels:json"
-        .. " schedule:text" .. PROGRESS,
-    task = "id!:id kind!:task_kind account!:id app!:id app_name!:name bucket!:id node!:node job!:id state!:task_state"
-        .. " created_by!:some_text created_ms!:time modified_ms!:time backup:optional_id backup_name:text target:text"
-        .. " includes:json sample:percent" .. PROGRESS,
-    job = "id!:id kind!:job_kind subject!:id account!:id app!:id bucket!:id node!:node created_ms!:number"
-        .. " state!:job_state stage:text worker:text lease_until_ms:number attempt:number"
-        .. " failures:number kills:number epoch:number cancel:flag cancel_who:text cancel_why:text deadline_ms:number"
-        .. " reason:text",
-    app = "id!:id account!:id name!:name node!:node concurrent_backups!:|queue|refuse state!:|ready|restoring|failed"
-        .. " created_ms!:time modified_ms!:time state_details:json",
-    bucket = "id!:id account!:optional_id name!:name provider!:node server_url!:text bucket_name!:text"
-        .. " state!:bucket_state state_details!:json is_default!:flag jobs_max!:number created_ms!:time modified_ms!:time"
-        .. " probe_details:json verify_ms:time",
-    node = "name!:node version!:some_text slots!:number running!:number started_ms!:time heartbeat_ms!:time"
-        .. " retries_max:number worker:text back_ms:time",
-    repository = "prune_ms:time verify_ms:time catalog_ms:time prune_state:|completed|failed verify_state:|completed|failed"
-        .. " catalog_state:|completed|failed damage:text",
-    ["create-key"] = "account!:id backup!:id request!:digest",
-    snapshot = "app!:id",
-}
+function is.repository(text) return Doctor.are_arguments(":" .. text, Keys.all.repository.arguments) end
 
-local function check_of(text)
-    return is[text] or function(value)
-        return not value:find("|", 1, true) and (text .. "|"):find("|" .. value .. "|", 1, true) ~= nil
-    end
+function is.pause(member, text)
+    local ok, pause = pcall(Pauses.read, member, text)
+    return ok and Pauses.KINDS[pause.kind] and (pause.kind == "node" and is.node or is.id)(pause.id)
+        and type(pause.name) == "string" and type(pause.who) == "string" and type(pause.since_ms) == "number"
+        and type(pause.reason) == "string"
 end
-
-local parsed = {}
 
 -- The fields of a kind of record in their order, and each by its name.
 function Doctor.fields(kind)
-    local fields = parsed[kind]
-    if not fields then
-        fields = {}
-        for name, mark, check in FIELDS[kind]:gmatch("([%w_]+)(!?):(%S+)") do
-            fields[#fields + 1] = { name = name, needed = mark == "!", is = check_of(check) }
-            fields[name] = fields[#fields]
-        end
-        parsed[kind] = fields
+    local fields = Keys.all[kind].fields
+    for i = 1, fields[fields[1].name] and 0 or #fields do
+        fields[fields[i].name] = fields[i]
     end
     return fields
 end
 
--- The kind of record that an index leads to: a hash by its values, others by their members.
-local INDEXES = { nodes = "node", ["node-apps"] = "app", apps = "app", ["app-busy"] = "job", ["bucket-jobs"] = "job",
-    buckets = "bucket", ["default-buckets"] = "bucket", backups = "backup", ["account-backups"] = "backup",
-    names = "backup", state = "backup", tasks = "task", ["active-tasks"] = "task", damaged = "repository", queue = "job",
-    delayed = "job", leases = "job", quarantine = "job" }
+-- check: the name of one of the above, or the words that there are.
+function Doctor.passes(check, ...)
+    if type(check) == "table" then
+        return check[...] ~= nil
+    end
+    return is[check](...)
+end
 
 -- Is this what follows a key's name, ":" and a value for each of its arguments?
 function Doctor.are_arguments(rest, arguments)
     local count, known = 0, arguments or {}
     for value in rest:gmatch(":([^:]*)") do
         count = count + 1
-        if not known[count] or not is[known[count]](value) then
+        if not known[count] or not Doctor.passes(known[count], value) then
             return false
         end
     end
@@ -110,9 +81,19 @@ function Doctor.ask(...)
     return not (type(reply) == "table" and reply.err) and reply or nil
 end
 
+-- A record; what only its key has of it is there, too.
 function Doctor.read(kind, id)
-    local defaults = { backup = Backups.defaults, task = Tasks.defaults, job = Jobs.DEFAULTS }
-    return Hash.unflatten(Doctor.ask("HGETALL", Keys.PREFIX .. kind .. ":" .. id) or {}, defaults[kind])
+    local subject, names = Subject.by_name[kind], Keys.all[kind].told
+    local defaults = subject and subject.defaults or (kind == "job" and Jobs.DEFAULTS) or nil
+    if names then
+        local told, at = setmetatable({}, defaults), 0
+        for value in id:gmatch("[^:]+") do
+            at = at + 1
+            told[names[at] or at] = value
+        end
+        defaults = { __index = told }
+    end
+    return Hash.unflatten(Doctor.ask("HGETALL", Keys.PREFIX .. kind .. ":" .. id) or {}, defaults)
 end
 
 local READ = { hash = "HGET", set = "SISMEMBER", zset = "ZSCORE" }
