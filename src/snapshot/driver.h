@@ -37,7 +37,4 @@ struct driver {
 #define DRIVER_DECLARED(CONSTANT, name) extern const struct driver name##_driver;
 APP_SNAPSHOT_DRIVERS(DRIVER_DECLARED)
 
-/* NULL for auto, which is none. */
-const struct driver *driver_of(enum app_snapshot_driver driver);
-
 #endif

@@ -8,6 +8,19 @@
 #include <stdio.h>
 #include <string.h>
 
+const struct driver none_driver = {.copy = NULL};
+
+#define DRIVER(CONSTANT, name) [APP_SNAPSHOT_##CONSTANT] = &name##_driver,
+
+static const struct driver *const drivers[APP_SNAPSHOT_DRIVER_COUNT] = {
+    APP_SNAPSHOT_DRIVERS(DRIVER)};
+
+/* NULL for auto, which is none. */
+static const struct driver *driver_of(enum app_snapshot_driver driver)
+{
+    return (unsigned)driver < APP_SNAPSHOT_DRIVER_COUNT ? drivers[driver] : NULL;
+}
+
 static enum status plan_none(const char *volume, struct snapshot_plan *plan, struct error *err)
 {
     CLEANUP(fd_closep) int fd = -1;
