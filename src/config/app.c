@@ -1,8 +1,6 @@
-#include "app.h"
-
 #include "core/path.h"
 #include "paths.h"
-#include "tenants.h"
+#include "sections.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
-#include "app.h"
 #include "config/config.h"
 #include "core/path.h"
 #include "schema.h"
+#include "sections.h"
 #include "trusted.h"
 #include "yaml_listing.h"
 

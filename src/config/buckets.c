@@ -1,7 +1,6 @@
-#include "buckets.h"
-
 #include "config/address.h"
 #include "paths.h"
+#include "sections.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,9 +5,7 @@
 #include "document.h"
 #include "paths.h"
 #include "schema.h"
-#include "settings.h"
-#include "tenants.h"
-#include "tokens.h"
+#include "sections.h"
 #include "trusted.h"
 
 #include <fcntl.h>

@@ -1,8 +1,7 @@
-#include "settings.h"
-
 #include "config/address.h"
 #include "core/cleanup.h"
 #include "paths.h"
+#include "sections.h"
 
 #include <limits.h>
 #include <stdbool.h>

@@ -1,7 +1,4 @@
-#include "tenants.h"
-
-#include "buckets.h"
-#include "tokens.h"
+#include "sections.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,7 @@
-#include "tokens.h"
-
 #include "config/raw_keys.h"
 #include "core/hex.h"
 #include "schema.h"
+#include "sections.h"
 #include "trusted.h"
 #include "yaml_listing.h"
 
