@@ -1,10 +1,7 @@
-#include "app_hold.h"
-
 #include "context.h"
 #include "core/clock.h"
-#include "discover.h"
 #include "model/detail.h"
-#include "snapshot_warnings.h"
+#include "stages.h"
 #include "undo/unwind.h"
 #include "volume_ancestors.h"
 

@@ -1,12 +1,9 @@
 #include "backup/backup.h"
 
 #include "access/bucket.h"
-#include "app_hold.h"
-#include "commit.h"
 #include "context.h"
-#include "discover.h"
+#include "stages.h"
 #include "undo/pipeline.h"
-#include "upload.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,9 @@
-#include "commit.h"
-
 #include "access/tags.h"
+#include "context.h"
 #include "files/owner.h"
 #include "model/detail.h"
 #include "repository/snapshot.h"
+#include "stages.h"
 
 #include <stdio.h>
 #include <string.h>

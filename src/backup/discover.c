@@ -1,7 +1,6 @@
-#include "discover.h"
-
 #include "context.h"
 #include "core/thread.h"
+#include "stages.h"
 
 #include <sys/resource.h>
 

@@ -1,9 +1,9 @@
-#include "snapshot_warnings.h"
-
+#include "context.h"
 #include "core/cleanup.h"
 #include "files/mounts.h"
 #include "model/detail.h"
 #include "snapshot/snapshot.h"
+#include "stages.h"
 
 #include <fcntl.h>
 #include <limits.h>

@@ -1,11 +1,10 @@
-#include "upload.h"
-
 #include "content.h"
+#include "context.h"
 #include "core/point.h"
-#include "discover.h"
 #include "files/attributes.h"
 #include "model/detail.h"
 #include "previous_tree.h"
+#include "stages.h"
 #include "tree_stack.h"
 #include "upload_pool.h"
 #include "volume_ancestors.h"
