@@ -2,9 +2,9 @@
 #include "command.h"
 #include "core/clock.h"
 #include "ctl/types.h"
-#include "details.h"
 #include "listing.h"
 #include "output.h"
+#include "report.h"
 #include "session.h"
 #include "store/calls.h"
 #include "store/replies.h"
@@ -45,16 +45,16 @@ static void print_backup(const struct backup *backup)
     (void)printf("%-12s%s\n%-12s%s\n", "bucket", backup->bucket, "node", backup->node);
     (void)printf("%-12s%s, %lld %%, %s of %s\n", "state", backup_state_name(backup->state),
                  (long long)backup->percent_done, done, total);
-    details_print_texts("waits", backup->state_unready);
+    report_texts("waits", backup->state_unready);
     if (backup->hook_state != HOOK_STATE_UNSET)
         (void)printf("%-12s%s\n", "hooks", hook_state_name(backup->hook_state));
-    details_print_time("created", backup->created_ms);
-    details_print_time("taken", backup->taken_ms);
-    details_print_time("changed", backup->modified_ms);
+    report_time("created", backup->created_ms);
+    report_time("taken", backup->taken_ms);
+    report_time("changed", backup->modified_ms);
     if (backup->repository_snapshot[0] != '\0')
         (void)printf("%-12s%.8s\n", "restic", backup->repository_snapshot);
-    details_print(stdout, "detail", backup->state_details);
-    details_print(stdout, "hook", backup->hook_state_details);
+    report_details(stdout, "detail", backup->state_details);
+    report_details(stdout, "hook", backup->hook_state_details);
 }
 
 static enum status run_backup_show(struct session *session, struct error *err)
@@ -216,8 +216,8 @@ static enum status create(struct session *session, const struct backup_request *
 static enum status print_end(const struct session *session, const struct backup *backup,
                              struct error *err)
 {
-    details_print(stderr, "detail", backup->state_details);
-    details_print(stderr, "hook", backup->hook_state_details);
+    report_details(stderr, "detail", backup->state_details);
+    report_details(stderr, "hook", backup->hook_state_details);
     if (session->arguments->output == OUTPUT_JSON)
         return print_json(backup, err);
     (void)printf("backup %s '%s' of %s: %s\n", backup->id, backup->name, backup->app_name,

@@ -50,6 +50,17 @@ enum status report_table(const json_t *rows, const struct report_column *columns
 /* A line for each thing that is paused. */
 void report_pauses(const json_t *pauses, int64_t now_ms, FILE *out);
 
+/* These three print lines of one record, each with a label in front.
+ *
+ * "created     2026-01-31T12:00:00Z (3 m ago)"; nothing for a time that is not known. */
+void report_time(const char *label, int64_t wall_ms);
+
+/* Each entry of an array like stateDetails: its title and its text. */
+void report_details(FILE *out, const char *label, const json_t *details);
+
+/* Each text of an array. */
+void report_texts(const char *label, const json_t *texts);
+
 /* "" and 0 for what is not there. */
 const char *report_text(const json_t *object, const char *field);
 int64_t report_number(const json_t *object, const char *field);

@@ -3,9 +3,9 @@
 #include "command.h"
 #include "core/clock.h"
 #include "ctl/types.h"
-#include "details.h"
 #include "listing.h"
 #include "output.h"
+#include "report.h"
 #include "session.h"
 #include "store/calls.h"
 #include "store/replies.h"
@@ -30,7 +30,7 @@ static void print_restore(const struct task *task)
 {
     (void)printf("%-12s%s (%s)\n", "backup", task->backup_name, task->backup);
     (void)printf("%-12s%s\n", "target", task->target[0] == '\0' ? "in place" : task->target);
-    details_print_texts("include", task->includes);
+    report_texts("include", task->includes);
 }
 
 static void print_task(const struct task *task)
@@ -45,14 +45,14 @@ static void print_task(const struct task *task)
     (void)printf("%-12s%s\n%-12s%s\n", "bucket", task->bucket, "node", task->node);
     (void)printf("%-12s%s, %lld %%, %s of %s\n", "state", backup_state_name(task->state),
                  (long long)task->percent_done, done, total);
-    details_print_texts("waits", task->state_unready);
+    report_texts("waits", task->state_unready);
     if (task->hook_state != HOOK_STATE_UNSET)
         (void)printf("%-12s%s\n", "hooks", hook_state_name(task->hook_state));
     (void)printf("%-12s%s\n", "asked by", task->created_by);
-    details_print_time("created", task->created_ms);
-    details_print_time("changed", task->modified_ms);
-    details_print(stdout, "detail", task->state_details);
-    details_print(stdout, "hook", task->hook_state_details);
+    report_time("created", task->created_ms);
+    report_time("changed", task->modified_ms);
+    report_details(stdout, "detail", task->state_details);
+    report_details(stdout, "hook", task->hook_state_details);
 }
 
 static enum status print_json(const struct task *task, struct error *err)
@@ -151,8 +151,8 @@ static enum status await(struct session *session, const char *id, struct error *
         return STATUS_OK;
     }
     session->exit_code = task.state == BACKUP_COMPLETED ? CTL_EXIT_OK : CTL_EXIT_FAILED;
-    details_print(stderr, "detail", task.state_details);
-    details_print(stderr, "hook", task.hook_state_details);
+    report_details(stderr, "detail", task.state_details);
+    report_details(stderr, "hook", task.hook_state_details);
     if (session->arguments->output == OUTPUT_JSON)
         return print_json(&task, err);
     (void)printf("%s %s of %s: %s\n", job_kind_name(task.kind), task.id, task.app_name,
