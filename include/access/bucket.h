@@ -15,6 +15,8 @@
 #include "core/error.h"
 #include "model/bucket.h"
 
+#include <stdbool.h>
+
 struct object_store;
 
 /* What a bucket is opened for. cancel and bandwidth are borrowed and may be NULL;
@@ -36,6 +38,13 @@ enum status access_bucket_open(const struct bucket_definition *definition,
  * asks no S3 server: such a bucket passes. */
 enum status access_bucket_check(const struct bucket_definition *definition, struct error *err)
     MUST_CHECK;
+
+/* Is the directory there, may this process read it and, for_writing, write to it? Then it is checked
+ * as by access_bucket_check(). UNAVAILABLE, reason "bucket_unreachable": a file server that is not
+ * mounted may come back, so whoever needs the bucket tries again. An S3 bucket passes here as well:
+ * to ask a server takes a while, and is done apart, or by the first request of a job. */
+enum status access_bucket_check_directory(const struct bucket_definition *definition,
+                                          bool for_writing, struct error *err) MUST_CHECK;
 
 /* Can a backup go there? Lists, puts, reads back and deletes a marker,
  * "probe/<seconds since the epoch>-<32 digits>"; at most a minute or so. Markers that are more than

@@ -1,4 +1,4 @@
-#include "bucket_check.h"
+#include "access/bucket.h"
 #include "conclusion.h"
 #include "core/clock.h"
 #include "core/log.h"
@@ -123,7 +123,7 @@ static enum status check_needs(const struct run *run, const struct bucket_defini
     if (run->app == NULL && facts->needs_app)
         return FAIL_REASON(err, STATUS_NOT_FOUND, REASON_APP_UNDEFINED, "node '%s' has no app '%s'",
                            node, app_name(run));
-    return bucket_check(bucket, facts->writes_bucket, err);
+    return access_bucket_check_directory(bucket, facts->writes_bucket, err);
 }
 
 static enum status run_stages(struct run *run, const char *passphrase, struct work_key *key,

@@ -1,6 +1,6 @@
 #include "registration.h"
 
-#include "bucket_check.h"
+#include "access/bucket.h"
 #include "core/cleanup.h"
 #include "model/detail.h"
 #include "store/calls.h"
@@ -32,7 +32,7 @@ static enum status register_bucket(struct store *store, const struct bucket_defi
             return STATUS_OK;
         return registration_tell_bucket(store, definition, BUCKET_PENDING, NULL, err);
     }
-    if (bucket_check(definition, true, &cause) == STATUS_OK)
+    if (access_bucket_check_directory(definition, true, &cause) == STATUS_OK)
         return registration_tell_bucket(store, definition, BUCKET_AVAILABLE, NULL, err);
     return registration_tell_bucket(store, definition, BUCKET_FAILED, &cause, err);
 }
