@@ -5,7 +5,7 @@
 #ifndef API_HEALTH_H
 #define API_HEALTH_H
 
-#include "core/reason.h"
+#include "core/error.h"
 #include "http/server.h"
 #include "store/replies.h"
 

@@ -13,7 +13,7 @@
 #define CORE_ERROR_H
 
 #include "core/attributes.h"
-#include "core/reason.h"
+#include "core/reasons.h" /* IWYU pragma: export */
 
 #include <assert.h>
 #include <errno.h>
@@ -49,6 +49,12 @@ struct error {
     char reason[ERROR_REASON_MAX]; /* stable code, e.g. "bucket_unreachable"; default: the status */
     char text[ERROR_TEXT_MAX];
 };
+
+/* Reasons: every code that a failure, a warning or a note can have, for programs and for the page
+ * that says what to do about it: docs/reasons.md has a section for each. A code is in stateDetails
+ * (behind the prefix of "type"), in the log (code=) and in struct error; once published it keeps
+ * its meaning. src/core/reasons.yaml declares each, with its effect; enum reason is made from it. */
+const char *reason_code(enum reason reason); /* "bucket_unreachable"; "" for unset */
 
 const char *status_name(enum status status);
 

@@ -7,7 +7,7 @@ import reasons
 def header(document):
     problems = [row for row in document.reasons.values() if row.problem]
     faults = [row for row in document.reasons.values() if row.readyz]
-    return f"""#include "core/reason.h"
+    return f"""#include "core/error.h"
 
 struct api_problem_reason {{
     enum reason reason;

@@ -38,7 +38,7 @@ def header(document):
 
 def source(document):
     rows = [(UNSET, '""')] + [(constant(code), facts.c_string(code)) for code in document.reasons]
-    return f"""#include "core/reason.h"
+    return f"""#include "core/error.h"
 
 #include <assert.h>
 

@@ -1,4 +1,3 @@
-#include "core/reason.h"
 
 #include "core/error.h"
 
