@@ -2,9 +2,9 @@
 #include "core/cleanup.h"
 #include "exchange.h"
 #include "idempotency_key.h"
-#include "location.h"
 #include "model/backup.h"
 #include "model/event.h"
+#include "respond.h"
 #include "store/calls.h"
 #include "store/replies.h"
 
@@ -39,7 +39,7 @@ static enum status answer_created(struct exchange *exchange, struct error *err)
         return error_status(err);
     if (!exchange->is_repetition)
         exchange_log(exchange, EVENT_BACKUP_REQUESTED, "backup", backup->id);
-    char path[LOCATION_SIZE - LOCATION_HOST_MAX - 8];
+    char path[RESPOND_LOCATION_SIZE - RESPOND_HOST_MAX - 8];
     (void)snprintf(path, sizeof(path), "/accounts/%s/k8s/v1/apps/%s/appBackups/%s",
                    exchange->account, backup->app, backup->id);
     return exchange_created(exchange, json, path, err);

@@ -3,7 +3,6 @@
 #include "core/cleanup.h"
 #include "core/json.h"
 #include "digest.h"
-#include "location.h"
 #include "respond.h"
 #include "store/replies.h"
 
@@ -323,9 +322,9 @@ enum status exchange_created(struct exchange *exchange, const json_t *json, cons
     CLEANUP(document_done) struct document document = {.text = NULL};
     if (write_document(exchange, json, &document, err) != STATUS_OK)
         return error_status(err);
-    char location[LOCATION_SIZE];
-    location_write(http_request_is_tls(exchange->request), header(exchange, "Host"), path,
-                   location);
+    char location[RESPOND_LOCATION_SIZE];
+    respond_write_location(http_request_is_tls(exchange->request), header(exchange, "Host"), path,
+                           location);
     answer(exchange, HTTP_CODE_CREATED, &document, location);
     return STATUS_OK;
 }

@@ -87,3 +87,21 @@ void respond_problem(struct http_request *request, const struct respond_failure 
         add_header(&headers, "WWW-Authenticate", "Bearer");
     respond(request, code, "application/problem+json", body, strlen(body), &headers);
 }
+
+static bool is_authority(const char *host)
+{
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]";
+    size_t len = strlen(host);
+    return len > 0 && len <= RESPOND_HOST_MAX && strspn(host, allowed) == len;
+}
+
+void respond_write_location(bool is_tls, const char *host, const char *path,
+                            char text[RESPOND_LOCATION_SIZE])
+{
+    if (host != NULL && is_authority(host))
+        (void)snprintf(text, RESPOND_LOCATION_SIZE, "%s://%s%s", is_tls ? "https" : "http", host,
+                       path);
+    else
+        (void)snprintf(text, RESPOND_LOCATION_SIZE, "%s", path);
+}

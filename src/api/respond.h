@@ -9,6 +9,7 @@
 #include "http/server.h"
 #include "problem.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { RESPOND_RETRY_AFTER_S = 1 }; /* the store's connection is tried again that often */
@@ -31,5 +32,14 @@ struct respond_failure {
 /* A problem document; the server adds Allow to a 405. Logs it when it is our fault (5xx) or a token
  * was refused. */
 void respond_problem(struct http_request *request, const struct respond_failure *failure);
+
+enum { RESPOND_LOCATION_SIZE = 1024, RESPOND_HOST_MAX = 260 };
+
+/* The full URL of a resource, for the header Location, as the caller would write it: the scheme is
+ * the connection's, the authority is what the caller sent as Host. If that is no authority, or NULL,
+ * the path alone is given, which RFC 9110 section 10.2.2 allows as well. The path starts with '/'
+ * and is shorter than RESPOND_LOCATION_SIZE - RESPOND_HOST_MAX - 8. */
+void respond_write_location(bool is_tls, const char *host, const char *path,
+                            char text[RESPOND_LOCATION_SIZE]);
 
 #endif
