@@ -1,9 +1,8 @@
-#include "maintenance/catalog.h"
-
 #include "access/bucket.h"
 #include "access/tags.h"
 #include "core/json.h"
 #include "core/point.h"
+#include "maintenance/maintenance.h"
 #include "model/backup.h"
 #include "model/detail.h"
 #include "model/names.h"

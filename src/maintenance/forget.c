@@ -1,7 +1,6 @@
-#include "maintenance/forget.h"
-
 #include "access/tags.h"
 #include "core/point.h"
+#include "maintenance/maintenance.h"
 #include "repository/snapshot.h"
 
 enum {

@@ -1,9 +1,8 @@
-#include "maintenance/prune.h"
-
 #include "bucket/s3_credentials.h"
 #include "core/child.h"
 #include "core/clock.h"
 #include "core/file.h"
+#include "maintenance/maintenance.h"
 #include "model/detail.h"
 
 #include <limits.h>

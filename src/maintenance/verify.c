@@ -1,9 +1,9 @@
-#include "maintenance/verify.h"
+#include "repository/verify.h"
 
 #include "access/tags.h"
+#include "maintenance/maintenance.h"
 #include "model/detail.h"
 #include "repository/snapshot.h"
-#include "repository/verify.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
  */
 #include "core/log.h"
 #include "helper_process.h"
-#include "maintenance/catalog.h"
+#include "maintenance/maintenance.h"
 #include "model/event.h"
 #include "store/blocking.h"
 #include "store/calls.h"

@@ -3,7 +3,7 @@
  */
 #include "backup/backup.h"
 #include "kinds.h"
-#include "maintenance/forget.h"
+#include "maintenance/maintenance.h"
 #include "run.h"
 
 static enum status back_up(struct run *run, const struct work *work, struct error *err)

@@ -4,7 +4,7 @@
 #include "core/cleanup.h"
 #include "core/json.h"
 #include "kinds.h"
-#include "maintenance/catalog.h"
+#include "maintenance/maintenance.h"
 #include "model/detail.h"
 #include "run.h"
 

@@ -5,9 +5,7 @@
 #include "backups.h"
 #include "core/cleanup.h"
 #include "kinds.h"
-#include "maintenance/catalog.h"
-#include "maintenance/forget.h"
-#include "maintenance/prune.h"
+#include "maintenance/maintenance.h"
 #include "run.h"
 
 #include <string.h>

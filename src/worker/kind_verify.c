@@ -4,7 +4,7 @@
 #include "backups.h"
 #include "core/cleanup.h"
 #include "kinds.h"
-#include "maintenance/verify.h"
+#include "maintenance/maintenance.h"
 #include "run.h"
 
 #include <stdio.h>

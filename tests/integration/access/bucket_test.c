@@ -3,10 +3,7 @@
 
 #include "backup/backup.h"
 #include "bucket/object_store.h"
-#include "maintenance/catalog.h"
-#include "maintenance/forget.h"
-#include "maintenance/prune.h"
-#include "maintenance/verify.h"
+#include "maintenance/maintenance.h"
 #include "restore/restore.h"
 #include "tests/support/backup_fixture.h"
 

@@ -1,6 +1,5 @@
-#include "maintenance/forget.h"
-
 #include "backup/backup.h"
+#include "maintenance/maintenance.h"
 #include "tests/support/backup_fixture.h"
 
 #include <criterion/criterion.h>

@@ -1,8 +1,7 @@
 /* Space comes back, also where there is none left to work in. */
-#include "maintenance/prune.h"
 
 #include "backup/backup.h"
-#include "maintenance/forget.h"
+#include "maintenance/maintenance.h"
 #include "tests/support/backup_fixture.h"
 
 #include <criterion/criterion.h>
