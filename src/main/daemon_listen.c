@@ -1,6 +1,5 @@
-#include "daemon_listen.h"
-
 #include "core/log.h"
+#include "daemon_serve.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,8 +1,7 @@
-#include "daemon_pulse.h"
-
 #include "api/health.h"
 #include "core/clock.h"
 #include "core/log.h"
+#include "daemon_serve.h"
 #include "model/event.h"
 #include "service/health.h"
 #include "service/load.h"

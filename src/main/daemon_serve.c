@@ -4,8 +4,6 @@
 #include "core/cleanup.h"
 #include "core/log.h"
 #include "daemon_children.h"
-#include "daemon_listen.h"
-#include "daemon_pulse.h"
 #include "daemon_redis_monitor.h"
 #include "http/server.h"
 #include "listener_check.h"
