@@ -1,7 +1,7 @@
 /*
- * Health: may the service manager be told that we are alive? A process that only turns its loop is
- * not: it must get answers, and its work must move. What a restart cannot mend is no fault: a Redis
- * that is away is waited for.
+ * Health: what the service manager is told of a process: whether it is alive, and how much it has to
+ * do. A process that only turns its loop is not alive: it must get answers, and its work must move.
+ * What a restart cannot mend is no fault: a Redis that is away is waited for.
  */
 #ifndef SERVICE_HEALTH_H
 #define SERVICE_HEALTH_H
@@ -39,5 +39,17 @@ const char *health_find_fault(const struct health *health);
  * (NULL at first) for the next beat. The fault, if there was none before: to be told to people
  * once, not with every beat; else NULL. */
 const char *health_beat(const struct health *health, const char **fault);
+
+struct load {
+    int64_t running;
+    int64_t slots; /* how many may run; 0: not said */
+    int64_t queued;
+    int64_t oldest_ms;   /* how long the oldest of them has waited */
+    int64_t quarantined; /* 0: not said */
+    int64_t redis_us;    /* a question and its answer */
+};
+
+/* The line that "systemctl status" shows: "3 running, 12 queued, oldest 4 min, redis 0.4 ms". */
+void load_describe(const struct load *load, char *text, size_t size);
 
 #endif

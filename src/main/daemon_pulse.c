@@ -4,7 +4,6 @@
 #include "daemon_serve.h"
 #include "model/event.h"
 #include "service/health.h"
-#include "service/load.h"
 #include "service/notify.h"
 
 #include <stdio.h>

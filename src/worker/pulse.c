@@ -7,7 +7,6 @@
 #include "kinds.h"
 #include "model/event.h"
 #include "service/health.h"
-#include "service/load.h"
 #include "service/notify.h"
 #include "supervisor.h"
 
