@@ -1,11 +1,10 @@
-#include "conclusion.h"
-
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/point.h"
 #include "model/detail.h"
 #include "model/event.h"
 #include "outcome.h"
+#include "run.h"
 #include "worker/worker.h"
 
 #include <sys/random.h>

@@ -1,5 +1,4 @@
 #include "access/bucket.h"
-#include "conclusion.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/point.h"

@@ -37,4 +37,9 @@ struct run {
     int keys;               /* the key channel, or -1 */
 };
 
+/* Ends the run (conclusion.c): what becomes of the claim is decided, logged and told to Redis, which
+ * is asked again for as long as the claim lasts. Stops the lease. status and cause say how the work
+ * has ended; cause is not looked at when that is OK. Returns the exit code, an enum worker_exit. */
+int conclude(struct run *run, enum status status, const struct error *cause);
+
 #endif

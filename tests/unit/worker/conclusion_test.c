@@ -1,6 +1,5 @@
-#include "src/worker/conclusion.h"
-
 #include "fake_system.h"
+#include "src/worker/run.h"
 #include "worker/worker.h"
 
 #include <criterion/criterion.h>
