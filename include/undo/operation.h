@@ -2,8 +2,8 @@
  * Operation: what a backup and a restore have in common. Both work on an app's volumes and its
  * repository, owe the application something on the way, and tell how far they are.
  *
- * Owner     the kind of operation that embeds it: its stages (pipeline.h) get it, and it completes
- *           reports with what only that kind knows.
+ * Owner     the kind of operation that embeds it: its stages get it, and it completes reports with
+ *           what only that kind knows.
  * Hooks     the ones before a step may end the operation (on_failure: abort). The ones after it are
  *           owed: they are paid whatever happens, and the record keeps them until none has failed.
  * Record    is written before what it tells of is done (record.h). That a debt which was paid
@@ -82,5 +82,26 @@ enum status operation_write_record(struct operation *operation, struct error *er
 void operation_update_record(struct operation *operation);
 /* The last step: nothing is owed any more, or what is left is for undo_all(). */
 void operation_close_record(struct operation *operation);
+
+/*
+ * Pipeline: the stages of an operation in their order, with compensation (pipeline.c). If one fails,
+ * it and those before it are undone, newest first: the one that failed too, since it may have got
+ * half way. An undo therefore copes with nothing, half and all being done, and with being called
+ * twice.
+ *
+ * Points    (core/point.h) each stage's name, and "<name>-done"; "unwind", before the first undo.
+ */
+typedef enum status pipeline_run_fn(void *owner, struct error *err);
+typedef void pipeline_undo_fn(void *owner);
+
+struct pipeline_stage {
+    const char *name;
+    pipeline_run_fn *run;
+    pipeline_undo_fn *undo; /* NULL: there is nothing to take back */
+};
+
+/* The stage's name is reported before it runs; the caller may end the operation there. */
+enum status pipeline_run(const struct pipeline_stage *stages, size_t count,
+                         struct operation *operation, struct error *err) MUST_CHECK;
 
 #endif

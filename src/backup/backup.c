@@ -3,7 +3,7 @@
 #include "access/bucket.h"
 #include "context.h"
 #include "stages.h"
-#include "undo/pipeline.h"
+#include "undo/operation.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /*
- * Stages: what backup.c puts in line for the pipeline (undo/pipeline.h), each stage in a file of its
+ * Stages: what backup.c puts in line for the pipeline (undo/operation.h), each stage in a file of its
  * own. The owner of all of them is the backup's context.
  *
  *   app_hold.c  touches the application, and lets it go again

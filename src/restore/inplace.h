@@ -17,7 +17,7 @@ enum status inplace_take_over(struct restore *restore, bool *ret_swapped, struct
 /* Makes the places and plans what comes into them; the stage plan calls it. */
 enum status inplace_plan(struct restore *restore, struct error *err) MUST_CHECK;
 
-/* Stages (undo/pipeline.h); their owner is the restore. */
+/* Stages (undo/operation.h); their owner is the restore. */
 enum status inplace_pre_restore(void *owner, struct error *err) MUST_CHECK;
 enum status inplace_swap(void *owner, struct error *err) MUST_CHECK;
 enum status inplace_carry(void *owner, struct error *err) MUST_CHECK;

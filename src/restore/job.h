@@ -81,7 +81,7 @@ enum status restore_threads(struct restore *restore, const struct restore_work *
 enum status restore_plan_tree(struct restore *restore, int fd, const char *path, struct error *err)
     MUST_CHECK;
 
-/* Stages (undo/pipeline.h); their owner is the restore. */
+/* Stages (undo/operation.h); their owner is the restore. */
 enum status restore_check_files(void *owner, struct error *err) MUST_CHECK;
 enum status restore_content(void *owner, struct error *err) MUST_CHECK;
 enum status restore_finish(void *owner, struct error *err) MUST_CHECK;

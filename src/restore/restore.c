@@ -7,7 +7,7 @@
 #include "inplace.h"
 #include "model/detail.h"
 #include "repository/snapshot.h"
-#include "undo/pipeline.h"
+#include "undo/operation.h"
 
 #include <stdio.h>
 #include <string.h>

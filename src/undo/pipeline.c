@@ -1,6 +1,5 @@
-#include "undo/pipeline.h"
-
 #include "core/point.h"
+#include "undo/operation.h"
 
 #include <stdio.h>
 

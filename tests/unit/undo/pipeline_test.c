@@ -1,5 +1,5 @@
 /* The stages of an operation, without an application: each notes its letter. */
-#include "undo/pipeline.h"
+#include "undo/operation.h"
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
