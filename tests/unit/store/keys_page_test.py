@@ -58,10 +58,17 @@ class KeysPageTest(unittest.TestCase):
     def words(text):
         return set(re.findall(r"`(\w+)`", text))
 
+    def tables_of_fields(self):
+        """What stands in the first column, of each record that has a table."""
+        titles = re.findall(r"^### (Fields of an? ([\w-]+))$", self.page, re.M)
+        cells = {name: re.findall(r"^\| (`.*?) \|", self.section(title), re.M) for title, name in titles}
+        return {name: set().union(*map(self.words, column)) for name, column in cells.items() if column}
+
     def test_the_tables_of_fields_have_those_that_are_declared(self):
-        for name in ("backup", "job", "task"):
-            cells = re.findall(r"^\| (`.*?) \|", self.section(f"Fields of a {name}"), re.M)
-            self.assertEqual(self.fields(name), set().union(*map(self.words, cells)), name)
+        tables = self.tables_of_fields()
+        self.assertLess({"backup", "job"}, set(tables))
+        for name, words in tables.items():
+            self.assertEqual(self.fields(name), words, name)
 
     def test_the_lists_of_fields_have_those_that_are_declared(self):
         section = self.section("Fields of an app, a bucket, a node")
@@ -70,7 +77,7 @@ class KeysPageTest(unittest.TestCase):
         lists["create-key"] = next(row[2] for row in self.rows if "create-key" in row[0])
         lists["snapshot"] = next(row[2] for row in self.rows if "snapshot" in row[0])
         records = {key.name for key in self.declared.keys.values() if key.fields}
-        self.assertEqual(records - {"backup", "job", "task"}, set(lists))
+        self.assertEqual(records - set(self.tables_of_fields()), set(lists))
         for name, text in lists.items():
             self.assertEqual(set(), self.fields(name) - self.words(text), name)
             self.assertEqual(set(), self.words(re.sub(r"\(.*?\)", "", text, flags=re.S)) - self.fields(name), name)
@@ -87,7 +94,9 @@ class KeysPageTest(unittest.TestCase):
             used |= {check for check in [key.scores, *members, *fields] if isinstance(check, str)}
 
         self.assertEqual(set(self.declared.checks), used)
-        self.assertEqual(sorted(used), sorted(re.findall(r"^function is\.(\w+)\(", read(DOCTOR + "values.lua"), re.M)))
+        made = {f"{subject}_state" for subject in self.states.subjects}
+        self.assertEqual(sorted(used - made),
+                         sorted(re.findall(r"^function is\.(\w+)\(", read(DOCTOR + "values.lua"), re.M)))
 
     def test_the_doctor_computes_the_values_that_are_declared_so(self):
         expected = [key.name for key in self.declared.keys.values()

@@ -11,7 +11,7 @@ put back (undo).
 Records are the truth. Indexes are made again from them, and what belongs to no record is removed. A record that is
 damaged, or that everything else contradicts, is not guessed at but taken out of service:
   backup             is removed; a catalog task makes it again if its bucket has it
-  task               fails, with a reason
+  task               fails, with a reason, and so does whatever else a job works on
   job                is removed; its backup gets a new one, its task fails
   app, bucket, node  is removed; its worker registers it again within half a minute
 ]]

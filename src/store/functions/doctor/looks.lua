@@ -41,12 +41,18 @@ end
 
 -- Out of service --------------------------------------------------------------------------------------------------------
 
--- The commands by which a task fails; none when its record does not say what it was.
-function Doctor.failure_of(task, id, what)
-    task.state, task.modified_ms = "failed", Text.int(Doctor.now)
-    if not Doctor.damage("task", task, true) then -- what else is wrong is found once the task has ended
-        return { "HSET", Keys.task(id), "state", task.state, "modified_ms", task.modified_ms, "state_unready",
-            Reasons.of("its record was damaged: " .. what) }, { "EXPIRE", Keys.task(id), Text.int(Keys.KEPT_S.task) }
+-- Is this what jobs work on, and no backup? Its record says what was asked for, and no bucket has it.
+local function is_order(kind)
+    return kind ~= "backup" and Facts.subjects[kind] ~= nil
+end
+
+-- The commands by which an order fails; none when its record does not say what it was.
+function Doctor.failure_of(kind, order, id, what)
+    local key, kept_s = Keys.PREFIX .. kind .. ":" .. id, Keys.KEPT_S[kind]
+    order.state, order.modified_ms = "failed", Text.int(Doctor.now)
+    if not Doctor.damage(kind, order, true) then -- what else is wrong is found once it has ended
+        return { "HSET", key, "state", order.state, "modified_ms", order.modified_ms, "state_unready",
+            Reasons.of("its record was damaged: " .. what) }, kept_s and { "EXPIRE", key, Text.int(kept_s) }
     end
 end
 
@@ -59,7 +65,7 @@ local COMES_BACK = {
 -- Takes a record out of service, which is damaged or which everything else contradicts.
 function Doctor.retire(place, kind, id, record, what)
     local told = place.member and string.format("%s %s: %s", kind, id, what) or what
-    local commands = kind == "task" and { Doctor.failure_of(record, id, what) } or {}
+    local commands = is_order(kind) and { Doctor.failure_of(kind, record, id, what) } or {}
     if commands[1] then
         Doctor.find(place, kind, told, "let it fail; it may be asked for again", unpack(commands))
         return
@@ -70,13 +76,13 @@ end
 
 -- Records ---------------------------------------------------------------------------------------------------------------
 
--- Can the record do without this value, which cannot be? What its bucket has, a backup gets back from there, and a task that
--- has not ended must not do something else.
+-- Can the record do without this value, which cannot be? What its bucket has, a backup gets back from there, and an order
+-- that has not ended must not do something else.
 function Doctor.can_do_without(kind, record, field)
     if kind == "backup" then
         return field ~= "repository_snapshot" and (field ~= "labels" or record.state ~= "completed")
     end
-    return kind == "repository" or (kind == "task" and not Doctor.goes_on(kind, record))
+    return kind == "repository" or (is_order(kind) and not Doctor.goes_on(kind, record))
 end
 
 function Doctor.check_fields(place, kind, record)
@@ -169,12 +175,13 @@ function CHECK.backup(place, backup)
     return nil
 end
 
-function CHECK.task(_, task, id)
-    local job = Doctor.job_of(task, id)
-    if Doctor.goes_on("task", task) then
-        return not (job and Doctor.goes_with(job, task, "task")) and "it has no job that will end it" or nil
+-- The same of all orders.
+function Doctor.check_order(kind, order, id)
+    local job = Doctor.job_of(order, id)
+    if Doctor.goes_on(kind, order) then
+        return not (job and Doctor.goes_with(job, order, kind)) and "it has no job that will end it" or nil
     end
-    for _, entry in ipairs(job and task.state == "completed" and Doctor.entries("job", job, job.id) or {}) do
+    for _, entry in ipairs(job and order.state == "completed" and Doctor.entries("job", job, job.id) or {}) do
         if entry.proves == "state" and Doctor.value(entry[1], entry[2]) then
             return "it is completed, and its job is not"
         end
@@ -182,11 +189,12 @@ function CHECK.task(_, task, id)
     return nil
 end
 
--- A subject that is damaged is found by itself, and mended before. The task of a job in quarantine may have expired.
+-- A subject that is damaged is found by itself, and mended before. One that expires may be gone before its job leaves the
+-- quarantine.
 function CHECK.job(_, job)
     local kind = Facts.kinds[job.kind].subject
     local subject = job.state ~= "done" and Doctor.read(kind, job.subject)
-    if job.state == "done" or (not subject and kind == "task" and job.state == "quarantined") then
+    if job.state == "done" or (not subject and Keys.KEPT_S[kind] and job.state == "quarantined") then
         return nil
     elseif not subject then
         return "its " .. kind .. " is gone"
@@ -250,6 +258,7 @@ function Doctor.check_record(place, kind, record)
     if not why then
         Doctor.check_together(place, kind, record)
         why = CHECK[kind] and CHECK[kind](place, record, place.id)
+            or (is_order(kind) and Doctor.check_order(kind, record, place.id))
     end
     local entries, values = not why and Doctor.entries(kind, record, place.id) or {}, {}
     for i, entry in ipairs(entries) do

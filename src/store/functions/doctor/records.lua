@@ -1,8 +1,8 @@
 -- The doctor: what is wrong with a record, and which entries of indexes it has ------------------------------------------
 
 -- Ids that are made of the account and a name: whose it is, the field of the id, and that of the name.
-local MADE = { backup = { "app", "app", "app_name" }, task = { "app", "app", "app_name" }, app = { "app", "id", "name" },
-    bucket = { "bucket", "id", "name" } }
+local MADE = { app = { "app", "id", "name" }, bucket = { "bucket", "id", "name" } }
+local MADE_OF_APP = { "app", "app", "app_name" } -- of all records that name their app
 
 -- Is this the id that include/model/app.h and bucket.h make of an account and a name? A UUID version 5.
 function Doctor.is_made_of(id, account, name)
@@ -79,7 +79,7 @@ function Doctor.damage(kind, record, only_needed)
             return string.format("%s is '%s'", field.name, Text.clean(value, 80))
         end
     end
-    local of, id, name = unpack(MADE[kind] or {})
+    local of, id, name = unpack(MADE[kind] or (Doctor.fields(kind).app_name and MADE_OF_APP) or {})
     if of and not Doctor.is_made_of(record[id], record.account, of .. "/" .. record[name]) then
         return string.format("%s is not made of account and %s", id, name)
     end

@@ -18,8 +18,6 @@ function is.percent(text) return is.number(text) and tonumber(text) <= 100 end
 function is.count(text) return is.number(text) and text ~= "0" and tonumber(text) <= 1e12 end
 function is.time(text) return is.number(text) and text ~= "0" and tonumber(text) <= Doctor.now + Doctor.CLOCK_SLACK_MS end
 function is.owner(text) return text == "shared" or is.id(text) end
-function is.state(text) return text ~= "none" and Facts.subjects.backup.transitions[text] ~= nil end
-function is.task_state(text) return text ~= "none" and Facts.subjects.task.transitions[text] ~= nil end
 function is.task_kind(text) return Facts.subjects.task.kinds[text] ~= nil end
 function is.job_kind(text) return Facts.kinds[text] ~= nil end
 function is.job_state(text) return Facts.job_places[text] ~= nil end
@@ -48,12 +46,18 @@ function Doctor.fields(kind)
     return fields
 end
 
--- check: the name of one of the above, or the words that there are.
+local function is_state_of(subject, text)
+    return text ~= "none" and Facts.subjects[subject].transitions[text] ~= nil
+end
+
+-- check: the name of one of the above, <subject>_state, or the words that there are.
 function Doctor.passes(check, ...)
     if type(check) == "table" then
         return check[...] ~= nil
+    elseif is[check] then
+        return is[check](...)
     end
-    return is[check](...)
+    return is_state_of(check:match("^(.+)_state$"), ...)
 end
 
 -- Is this what follows a key's name, ":" and a value for each of its arguments?
