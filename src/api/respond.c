@@ -99,9 +99,9 @@ static bool is_authority(const char *host)
 void respond_write_location(bool is_tls, const char *host, const char *path,
                             char text[RESPOND_LOCATION_SIZE])
 {
+    const char *scheme = is_tls ? "https" : "http";
     if (host != NULL && is_authority(host))
-        (void)snprintf(text, RESPOND_LOCATION_SIZE, "%s://%s%s", is_tls ? "https" : "http", host,
-                       path);
+        (void)snprintf(text, RESPOND_LOCATION_SIZE, "%s://%s%s", scheme, host, path);
     else
         (void)snprintf(text, RESPOND_LOCATION_SIZE, "%s", path);
 }
