@@ -8,6 +8,7 @@ import facts
 COMPUTED = "computed"
 NUMBERS = ("number", "count", "time")  # checks of what can be a score
 OWNER, ACCOUNT = "owner", "account"  # an argument that is made of a field
+SUBJECT_FIELDS = {"account", "app", "bucket", "node", "job", "state", "modified_ms", "state_unready", "state_details"}
 MANY = ("hash", "set", "zset")
 
 
@@ -63,7 +64,8 @@ def records(key):
 
 
 def _require_check(document, check):
-    _require(isinstance(check, list) or check in document.checks, f"there is no check '{check}'")
+    known = isinstance(check, list) or check in document.checks or check in document.states
+    _require(known, f"there is no check '{check}'")
 
 
 def _require_checks(document, checks):
@@ -147,25 +149,38 @@ def _require_in(name, require_it, document, row):
         raise facts.FactError(f"{name}: {error}") from error
 
 
-def require(document):
+def _require_subject(document, name):
+    """The doctor reads a subject by its name, and judges it by its job."""
+    key = document.keys.get(name)
+    _require(key is not None and key.fields and len(key.arguments) == 1, "a subject needs a key with its id and fields")
+    missing = SUBJECT_FIELDS - {field for field, _, _ in fields(document, key)}
+    _require(not missing, f"a subject needs the fields {', '.join(sorted(missing))}")
+
+
+def require(document, subjects):
+    """subjects: of src/model/states.yaml; <subject>_state is a check, too."""
+    document.states = {f"{name}_state": list(subject.states) for name, subject in subjects.items()}
     for name, argument in document.arguments.items():
         _require_in(name, _require_checks, document, [argument.value])
     for name, block in document.blocks.items():
         _require_in(name, _require_checks, document, block.values())
     for name, key in document.keys.items():
         _require_in(name, _require_one, document, key)
+    for name in subjects:
+        _require_in(name, _require_subject, document, name)
 
 
 # --- Lua ------------------------------------------------------------------------------------------------------------
 
 
-def _check(check):
-    return {word: True for word in check} if isinstance(check, list) else check
+def _check(document, check):
+    words = check if isinstance(check, list) else document.states.get(check)
+    return {word: True for word in words} if words else check
 
 
 def _record_row(document, key):
     declared = fields(document, key)
-    row = {"fields": [{"name": name, "is": _check(check), **({"needed": True} if always else {})}
+    row = {"fields": [{"name": name, "is": _check(document, check), **({"needed": True} if always else {})}
                       for name, check, always in declared]}
     names = [name for name, _, _ in declared]
     told = [argument not in names and argument for argument in key.arguments]
@@ -177,25 +192,25 @@ def _record_row(document, key):
     return row
 
 
-def _entry_row(key):
+def _entry_row(document, key):
     row = {"parts": key.arguments, "member": key.entry.member, "value": key.entry.value, "proves": key.entry.proves,
-           "when": {field: _check(words) for field, words in key.entry.when.items()}}
+           "when": {field: _check(document, words) for field, words in key.entry.when.items()}}
     return {name: value for name, value in row.items() if value}
 
 
 def _row(document, key):
     row = {"type": key.type}
     if key.arguments:
-        row["arguments"] = [document.arguments[argument].value for argument in key.arguments]
+        row["arguments"] = [_check(document, document.arguments[argument].value) for argument in key.arguments]
     if key.fields:
         row.update(_record_row(document, key))
     for word in ("leads_to", "scores"):
         if getattr(key, word):
             row[word] = getattr(key, word)
     if key.members:
-        row["members"] = ({name: _check(check) for name, check in key.members.items()}
+        row["members"] = ({name: _check(document, check) for name, check in key.members.items()}
                           if isinstance(key.members, dict) else key.members)
-    return {**row, **(_entry_row(key) if key.entry else {})}
+    return {**row, **(_entry_row(document, key) if key.entry else {})}
 
 
 def lua(document):

@@ -2,6 +2,7 @@
 
 import facts
 import key_contents
+import states
 
 NAME = r"[a-z][a-z-]*"
 UNITS_S = {"h": 3600, "days": 24 * 3600}
@@ -22,14 +23,15 @@ SCHEMA = facts.record(
 )
 
 
-def read(path):
-    document = facts.read(path, SCHEMA)
+def read(path, states_path):
+    """The keys, and whether they hold what the subjects of src/model/states.yaml need."""
+    document, subjects = facts.read(path, SCHEMA), states.read(states_path).subjects
     for key in [*document.keys.values(), *document.channels.values()]:
         for argument in key.arguments:
             if argument not in document.arguments:
                 raise facts.FactError(f"{path}: {key.name}: the argument '{argument}' is not declared")
     try:
-        key_contents.require(document)
+        key_contents.require(document, subjects)
     except facts.FactError as error:
         raise facts.FactError(f"{path}: {error}") from error
     return document

@@ -36,18 +36,20 @@ keys:
   lid: {arguments: [shelf, account], type: hash, see: "GET {}", fields: {perhaps: {size: name}}}
 """
 TAIL = "channels: {}\n"
+STATES = "subjects: {}\njobs: {}\nwords: {}\n"
 
 
 class KeysTest(unittest.TestCase):
-    def read(self, key, head=HEAD):
-        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
-            file.write(f"{head}{key}\n{TAIL}")
-            file.flush()
-            return keys.read(file.name)
+    def read(self, key, head=HEAD, states=STATES):
+        with tempfile.TemporaryDirectory() as scratch:
+            paths = [pathlib.Path(scratch) / name for name in ("keys.yaml", "states.yaml")]
+            for path, text in zip(paths, (f"{head}{key}\n{TAIL}", states)):
+                path.write_text(text)
+            return keys.read(*paths)
 
-    def refusal(self, key, head=HEAD):
+    def refusal(self, key, head=HEAD, states=STATES):
         with self.assertRaises(facts.FactError, msg=key) as refused:
-            self.read(key, head)
+            self.read(key, head, states)
         return str(refused.exception)
 
     def row(self, attributes):
@@ -116,6 +118,19 @@ class KeysTest(unittest.TestCase):
     def test_refuses_an_argument_with_an_unknown_check_and_a_life_in_another_unit(self):
         self.assertIn("owner: there is no check 'weight'", self.refusal("", HEAD.replace("value: name", "value: weight", 1)))
         self.assertIn("does not look like", self.refusal("", HEAD.replace("30 days", "4 weeks")))
+
+    def test_refuses_a_subject_without_a_record_by_which_its_jobs_could_be_judged(self):
+        subject = STATES.replace("{}", "{pot: {begin: {make: lit}, states: {lit: {}, out: {}}, ended: [out]}}", 1)
+        needed = "".join(f", {field}: name" for field in sorted(key_contents.SUBJECT_FIELDS - {"account"}))
+        whole = HEAD.replace("created_ms: time", "created_ms: time" + needed)
+
+        for other in ("kettle", "lid"):
+            self.assertIn(f"{other}: a subject needs a key with its id and fields",
+                          self.refusal("", whole, subject.replace("pot", other)))
+        self.assertIn("pot: a subject needs the fields app, bucket, job", self.refusal("", HEAD, subject))
+        document = self.read("", whole.replace("state: name", "state: pot_state"), subject)
+        self.assertIn('{ name = "state", is = { lit = true, out = true }, needed = true }', key_contents.lua(document))
+        self.assertIn("there is no check 'pot_state'", self.refusal("", whole.replace("state: name", "state: pot_state")))
 
     def test_the_doctor_knows_what_is_declared(self):
         document = self.read("""

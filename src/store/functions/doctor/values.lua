@@ -46,18 +46,12 @@ function Doctor.fields(kind)
     return fields
 end
 
-local function is_state_of(subject, text)
-    return text ~= "none" and Facts.subjects[subject].transitions[text] ~= nil
-end
-
--- check: the name of one of the above, <subject>_state, or the words that there are.
+-- check: the name of one of the above, or the words that there are.
 function Doctor.passes(check, ...)
     if type(check) == "table" then
         return check[...] ~= nil
-    elseif is[check] then
-        return is[check](...)
     end
-    return is_state_of(check:match("^(.+)_state$"), ...)
+    return is[check](...)
 end
 
 -- Is this what follows a key's name, ":" and a value for each of its arguments?
