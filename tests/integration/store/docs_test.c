@@ -199,7 +199,7 @@ Test(documentation, offers_lines_that_redis_understands)
                           strncmp(reply->str, "UNKNOWN_", strlen("UNKNOWN_")) == 0;
         cr_expect(understood, "%s: %s", argv[1], reply->str != NULL ? reply->str : "");
     }
-    cr_expect(eq(int, lines, 20));
+    cr_expect(le(int, 20, lines), "it offers %d", lines);
 }
 
 /* What it says, all in one text. */
