@@ -104,13 +104,14 @@ enum status snapshot_plan(const char *volume, enum app_snapshot_driver driver, c
 }
 
 /* The plan was made before the application was frozen: what it found must still be there. */
-static enum status find_planned_source(const struct snapshot_plan *plan, int *ret_fd,
+static enum status find_planned_source(const struct driver *driver,
+                                       const struct snapshot_plan *plan, int *ret_fd,
                                        struct error *err)
 {
     struct snapshot_plan now = {.driver = plan->driver};
     const char *id = strrchr(plan->root, '/') + 1 + strlen(SNAPSHOT_PLACE_PREFIX);
     char source[PATH_MAX];
-    if (plan_copy(driver_of(plan->driver), plan->volume, id, &now, source, err) != STATUS_OK)
+    if (plan_copy(driver, plan->volume, id, &now, source, err) != STATUS_OK)
         return error_status(err);
     if (strcmp(now.path, plan->path) != 0)
         return FAIL(err, STATUS_CONFLICT, "'%s' has changed since it was planned: now '%s'",
@@ -118,17 +119,16 @@ static enum status find_planned_source(const struct snapshot_plan *plan, int *re
     return directory_open(source, ret_fd, err);
 }
 
-static enum status take(const struct snapshot_plan *plan, const struct cancel *cancel,
-                        struct error *err)
+static enum status take(const struct driver *driver, const struct snapshot_plan *plan,
+                        const struct cancel *cancel, struct error *err)
 {
     CLEANUP(fd_closep) int source_fd = -1;
     CLEANUP(fd_closep) int place_fd = -1;
-    if (find_planned_source(plan, &source_fd, err) != STATUS_OK)
+    if (find_planned_source(driver, plan, &source_fd, err) != STATUS_OK)
         return error_status(err);
     if (cancel_check(cancel, err) != STATUS_OK ||
         place_make(plan->root, &place_fd, err) != STATUS_OK)
         return error_status(err);
-    const struct driver *driver = driver_of(plan->driver);
     if (driver->copy(&plan->made, source_fd, place_fd, cancel, err) == STATUS_OK &&
         cancel_check(cancel, err) == STATUS_OK)
         return STATUS_OK;
@@ -148,7 +148,7 @@ enum status snapshot_take(const struct snapshot_plan *plan, const struct cancel 
     const char *slash = strrchr(plan->root, '/');
     if (driver == NULL || slash == NULL || !snapshot_is_ours(slash + 1))
         return FAIL(err, STATUS_INVALID, "'%s' is no plan of a snapshot", plan->root);
-    if (take(plan, cancel, err) != STATUS_OK)
+    if (take(driver, plan, cancel, err) != STATUS_OK)
         return FAIL_IN(err, "%s snapshot of '%s'", app_snapshot_driver_name(plan->driver),
                        plan->volume);
     return STATUS_OK;
