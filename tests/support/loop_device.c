@@ -26,11 +26,12 @@ void loop_device_open(struct loop_device *device, enum loop_device_kind kind)
 void loop_device_wait_for_tick(void)
 {
     struct timespec before, now;
-    (void)clock_gettime(CLOCK_REALTIME_COARSE, &before);
+    (void)clock_gettime(CLOCK_REALTIME, &before);
     do {
         (void)sched_yield();
         (void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
-    } while (now.tv_sec == before.tv_sec && now.tv_nsec == before.tv_nsec);
+    } while (now.tv_sec < before.tv_sec ||
+             (now.tv_sec == before.tv_sec && now.tv_nsec <= before.tv_nsec));
 }
 
 void loop_device_close(struct loop_device *device)

@@ -16,8 +16,9 @@ struct loop_device {
 
 /* 512 MiB, XFS with reflink=1. Ends the test if it cannot. */
 void loop_device_open(struct loop_device *device, enum loop_device_kind kind);
-/* Returns when the kernel's clock for file times has moved on: what happens to a file from then on
- * gives it times that none has yet. A matter of milliseconds. */
+/* Returns when the kernel's coarse clock is past this moment: what happens to a file from then on gives
+ * it times that none has yet. Since Linux 6.13 a file's times may be finer than that clock, and ahead of
+ * it, so that one tick of it is not enough. A matter of milliseconds. */
 void loop_device_wait_for_tick(void);
 
 void loop_device_close(struct loop_device *device);
