@@ -2,6 +2,7 @@
 #ifndef HTTP_ROUTE_H
 #define HTTP_ROUTE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,6 +44,8 @@ enum { HTTP_REPLY_BYTES_PER_S_MIN = 64 * 1024 };
 struct http_limits {
     size_t body_bytes_max;
     size_t header_bytes_max;
+    size_t bodies_bytes_max;  /* of all requests together */
+    size_t replies_bytes_max; /* of all replies together that were not taken yet */
     size_t connections_max;
     int64_t idle_timeout_ms;
     int64_t request_timeout_ms;
@@ -53,9 +56,13 @@ struct http_request;
 
 typedef void http_handler_fn(void *context, struct http_request *request);
 
-/* A request that never reaches a handler: no such path or method, too large, malformed. Must reply.
- * code: what the server would say: 400, 404, 405 (Allow is added) or 413. A request that could not
- * be read has the path "". */
+/* May whoever asks do so? Called when the head is there, and the body perhaps not yet. False: it has
+ * replied. It may leave its state (http_request_set_state()) for the handler. */
+typedef bool http_admit_fn(void *context, struct http_request *request);
+
+/* A request that never reaches a handler: no such path or method, too large, malformed, too slow, or
+ * without room. Must reply. code: what the server would say: 400, 404, 405 (Allow is added), 408,
+ * 413 or 503. A request that could not be read has the path "". */
 typedef void http_refuse_fn(void *context, struct http_request *request, enum http_code code);
 
 /* Segments; ":name" takes one segment as a parameter. "/accounts/:account/k8s/v2/apps/:app"
@@ -64,6 +71,7 @@ struct http_route {
     enum http_method method;
     const char *pattern;
     http_handler_fn *handle;
+    http_admit_fn *admit; /* NULL: anybody may, and the body is thrown away */
 };
 
 enum { HTTP_PARAMETERS_MAX = 8, HTTP_QUERY_MAX = 32 };

@@ -1,21 +1,28 @@
 /*
- * HTTP server: listeners, TLS, limits, time-outs, routing, and one reply per request. Hides
- * libevent's evhttp: handlers see only what is here, and may answer at once or later from the same
- * loop.
+ * HTTP server: listeners, TLS, limits, time-outs, routing, and one reply per request. Handlers see
+ * only what is here, and may answer at once or later from the same loop.
  *
  * Limits    all in struct http_limits; what is refused by a limit is answered through the refuse
- *           callback, so that every error body is the API's. A connection over the maximum is
- *           closed. Headers over theirs are refused as 400, a body as 413.
- * Time-outs a connection that is idle between requests; a request that is not complete
- *           request_timeout_ms after its first byte (a client that trickles); a reply of which
+ *           callback, so that every error body is the API's. Headers over theirs are refused as
+ *           400, a body as 413; a request or a reply for which there is no room beside all others
+ *           as 503.
+ * Places    are connections_max. When all are taken, the connection that is idle for longest gives
+ *           way to a newcomer; those on which a valid token came go last, and those that are being
+ *           served stay. The last sixteenth of the places is kept while all others are being
+ *           served: half of it for routes without admission.
+ * Time-outs a connection that is idle between requests: it is closed; a request that is not complete
+ *           request_timeout_ms after its first byte (a client that trickles): 408; a reply of which
  *           nothing is taken for the same time, or in the end less than HTTP_REPLY_BYTES_PER_S_MIN:
  *           the connection is closed. A handler has no time-out here.
+ * Framing   as RFC 9112 has it, and nothing else: what two readers could understand differently is
+ *           refused as 400. Each close after a reply is announced in it ("Connection: close").
  * Names     of headers are matched without case; path segments and query are percent-decoded, '+'
  *           in the query is a space; an empty segment ("//") is skipped
+ * Memory    that a burst has used is given back to the system when the burst is over
  * Signals   SIGPIPE gets a handler that does nothing, unless it has one: a client that leaves must
  *           not end the process. A program that is started from it has the default again.
  * Threads   the loop's
- * Source    RFC 9110, RFC 9112; libevent 2.1.12
+ * Source    RFC 9110, RFC 9112
  */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
@@ -99,6 +106,9 @@ bool http_request_is_tls(const struct http_request *request);
 const char *http_request_peer(const struct http_request *request); /* "127.0.0.1:4711", "unix" */
 /* Made for each request; stands in the log and in every problem document. */
 const char *http_request_correlation_id(const struct http_request *request);
+
+/* A valid token came with it: the connection is among the last that give way to newcomers. */
+void http_request_trust(struct http_request *request);
 
 /* State of a handler, freed with `release` after the reply, however it comes about. */
 void http_request_set_state(struct http_request *request, void *state, void (*release)(void *));

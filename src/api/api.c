@@ -13,8 +13,8 @@ static const struct operation *const resources[] = {API_RESOURCES(OPERATIONS)};
 
 /* Routes that need no token, and belong to no resource. */
 static const struct http_route others[] = {
-    {HTTP_METHOD_GET, "/healthz", health_live},
-    {HTTP_METHOD_GET, "/readyz", health_ready},
+    {HTTP_METHOD_GET, "/healthz", health_live, NULL},
+    {HTTP_METHOD_GET, "/readyz", health_ready, NULL},
 };
 
 enum {
@@ -50,7 +50,8 @@ static void add_route(struct api *api, const struct http_route *route,
 static void add_operation(struct api *api, const struct operation *operation)
 {
     for (size_t i = 0; i < path_count(operation); i++) {
-        const struct http_route route = {operation->method, operation->paths[i], exchange_handle};
+        const struct http_route route = {operation->method, operation->paths[i], exchange_handle,
+                                         exchange_admit};
         add_route(api, &route, operation);
     }
 }
@@ -134,9 +135,17 @@ static enum problem_number number_of(enum http_code code)
 void api_refuse(void *context, struct http_request *request, enum http_code code)
 {
     (void)context;
+    struct error no_room = {.status = STATUS_OK};
     CLEANUP(problem_done) struct problem problem = {.number = number_of(code)};
     if (code == HTTP_CODE_BAD_REQUEST)
         problem_add_reason(&problem, PROBLEM_HEADERS_INVALID, "request line",
                            "the request cannot be read");
-    respond_problem(request, &(struct respond_failure){.problem = &problem, .otherwise = code});
+    if (code == HTTP_CODE_UNAVAILABLE) {
+        (void)FAIL(&no_room, STATUS_UNAVAILABLE,
+                   "no room for it beside all others: http.bodies_bytes_max, "
+                   "http.replies_bytes_max and http.connections_max say how much there is");
+    }
+    const struct error *cause = code == HTTP_CODE_UNAVAILABLE ? &no_room : NULL;
+    respond_problem(
+        request, &(struct respond_failure){.problem = &problem, .otherwise = code, .cause = cause});
 }

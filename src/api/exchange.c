@@ -53,6 +53,7 @@ static enum problem_number check_caller(struct exchange *exchange)
     if (caller.token->role < exchange->operation->role)
         return PROBLEM_NOT_PERMITTED;
 
+    http_request_trust(exchange->request);
     /* Copies: the accounts may be replaced before the answer goes out. */
     memcpy(exchange->account, caller.account->id, ID_SIZE);
     memcpy(exchange->token, caller.token->id, ID_SIZE);
@@ -106,17 +107,18 @@ static bool check(struct exchange *exchange, struct problem *problem)
     return false;
 }
 
-/* NULL: refused, and answered. */
-static struct exchange *begin(struct api *api, struct http_request *request,
-                              const struct operation *operation)
+/* All that can be said without the body is said before it is waited for. */
+bool exchange_admit(void *context, struct http_request *request)
 {
+    struct api *api = context;
+    const struct operation *operation = api->operations[http_request_route(request) - api->routes];
     CLEANUP(problem_done) struct problem problem = {.number = PROBLEM_NONE};
     size_t query_size = operation->is_list ? sizeof(struct query) : 0;
     struct exchange *exchange = calloc(1, sizeof(*exchange) + query_size);
     if (exchange == NULL) {
         problem_set(&problem, PROBLEM_NOT_READY);
         respond_problem(request, &(struct respond_failure){.problem = &problem});
-        return NULL;
+        return false;
     }
     exchange->api = api;
     exchange->request = request;
@@ -124,11 +126,11 @@ static struct exchange *begin(struct api *api, struct http_request *request,
     http_request_set_state(request, exchange, exchange_release);
     if (!check(exchange, &problem)) {
         exchange_refuse(exchange, &problem);
-        return NULL;
+        return false;
     }
     if (operation->is_list)
         list_init(&exchange->list, exchange->query);
-    return exchange;
+    return true;
 }
 
 static enum status on_rows(struct exchange *exchange, const redisReply *reply, struct error *err)
@@ -153,13 +155,10 @@ static void ask_once(struct exchange *exchange)
 
 void exchange_handle(void *context, struct http_request *request)
 {
-    struct api *api = context;
-    const struct operation *operation = api->operations[http_request_route(request) - api->routes];
-    struct exchange *exchange = begin(api, request, operation);
-    if (exchange == NULL)
-        return;
-    if (operation->start != NULL)
-        operation->start(exchange);
+    (void)context;
+    struct exchange *exchange = http_request_state(request);
+    if (exchange->operation->start != NULL)
+        exchange->operation->start(exchange);
     else
         ask_once(exchange);
 }

@@ -128,7 +128,8 @@ struct exchange {
     struct query query[]; /* one, of a list: the others are many and take no parameters */
 };
 
-/* Handles a request whose route is one of api->routes; context is the api. */
+/* Admits and handles a request whose route is one of api->routes; context is the api. */
+http_admit_fn exchange_admit;
 http_handler_fn exchange_handle;
 
 /* True: somebody has asked for the same resource in this turn, and the answer will come along with

@@ -49,7 +49,7 @@ static const struct problem_kind kinds[] = {
     {PROBLEM_RESOURCE_ID, HTTP_CODE_BAD_REQUEST, "Invalid resource ID",
      "A resource ID in the path is not a lower-case UUID.", NULL},
     {PROBLEM_NOT_READY, HTTP_CODE_UNAVAILABLE, "Service not ready",
-     "The service cannot reach its store at the moment; the same request may succeed soon.", NULL},
+     "The service cannot reach its store, or is too busy at the moment; the same request may succeed soon.", NULL},
     {PROBLEM_SNAPSHOT_NOT_FOUND, HTTP_CODE_BAD_REQUEST, "Snapshot not found",
      "The snapshot named by 'snapshotID' does not exist.", NULL},
     {PROBLEM_SNAPSHOT_FOREIGN, HTTP_CODE_FORBIDDEN, "Snapshot operation not allowed",
@@ -99,6 +99,13 @@ static const struct problem_kind kinds[] = {
 };
 
 /* clang-format on */
+
+/* What the catalogue has no problem for. */
+static const char *detail_of(enum http_code code)
+{
+    return code == HTTP_CODE_TIMEOUT ? "The request did not arrive as a whole in time."
+                                     : "The server does not serve such a request.";
+}
 
 static const struct problem_kind *find_kind(enum problem_number number)
 {
@@ -194,11 +201,10 @@ char *problem_write(const struct problem *problem, enum http_code otherwise,
     char status[8];
     (void)snprintf(status, sizeof(status), "%d", (int)(kind == NULL ? otherwise : kind->code));
 
-    json_auto_t *document =
-        json_pack("{s:s, s:s, s:s, s:s, s:s}", "type", type, "title",
-                  kind == NULL ? "Request refused" : kind->title, "detail",
-                  kind == NULL ? "The server does not serve such a request." : kind->detail,
-                  "status", status, "correlationID", correlation_id);
+    json_auto_t *document = json_pack("{s:s, s:s, s:s, s:s, s:s}", "type", type, "title",
+                                      kind == NULL ? "Request refused" : kind->title, "detail",
+                                      kind == NULL ? detail_of(otherwise) : kind->detail, "status",
+                                      status, "correlationID", correlation_id);
     if (problem->extra != NULL && json_object_update_missing(document, problem->extra) != 0)
         return NULL;
     return document == NULL ? NULL : json_write(document);

@@ -1,84 +1,70 @@
 #include "connections.h"
 
-#include "core/array.h"
-
-#include <stdlib.h>
-
-static void on_turn(evutil_socket_t fd, short what, void *context)
-{
-    struct connections *connections = context;
-    (void)fd;
-    (void)what;
-    while (!TAILQ_EMPTY(&connections->turns)) {
-        struct http_connection *connection = TAILQ_FIRST(&connections->turns);
-        TAILQ_REMOVE(&connections->turns, connection, turn_link);
-        connection->has_turn = false;
-        connections->on_turn(connection);
-    }
-}
-
-bool connections_init(struct connections *connections, struct event_base *base,
-                      connection_fn *handle_turn)
+void connections_init(struct connections *connections)
 {
     LIST_INIT(&connections->list);
-    TAILQ_INIT(&connections->turns);
-    connections->on_turn = handle_turn;
-    connections->turn = event_new(base, -1, 0, on_turn, connections);
-    return connections->turn != NULL;
+    for (int rank = 0; rank < RANK_COUNT; rank++)
+        TAILQ_INIT(&connections->ranks[rank]);
 }
 
-void connections_done(struct connections *connections)
+static enum connection_rank rank_of(const struct http_connection *connection)
 {
-    if (connections->turn != NULL)
-        event_free(connections->turn);
-    free(connections->by_fd);
+    switch (connection->phase) {
+    case CONNECTION_IDLE:
+        if (connection->is_trusted)
+            return RANK_TRUSTED;
+        return connection->has_answered ? RANK_IDLE : RANK_UNKNOWN;
+    case CONNECTION_READING:
+        return connection->is_trusted ? RANK_BUSY : RANK_UNKNOWN;
+    case CONNECTION_LINGERING:
+        return RANK_LINGERING;
+    case CONNECTION_HANDLING:
+    case CONNECTION_REPLYING:
+    case CONNECTION_CLOSED:
+        break;
+    }
+    return RANK_BUSY;
+}
+
+static void enter(struct connections *connections, struct http_connection *connection)
+{
+    connection->rank = rank_of(connection);
+    TAILQ_INSERT_TAIL(&connections->ranks[connection->rank], connection, rank_link);
+}
+
+static void leave(struct connections *connections, struct http_connection *connection)
+{
+    TAILQ_REMOVE(&connections->ranks[connection->rank], connection, rank_link);
 }
 
 void connections_add(struct connections *connections, struct http_connection *connection)
 {
     LIST_INSERT_HEAD(&connections->list, connection, link);
     connections->count++;
+    enter(connections, connection);
 }
 
 void connections_remove(struct connections *connections, struct http_connection *connection)
 {
-    if (connection->has_turn)
-        TAILQ_REMOVE(&connections->turns, connection, turn_link);
-    if (connection->fd >= 0)
-        connections->by_fd[connection->fd] = NULL;
+    leave(connections, connection);
     LIST_REMOVE(connection, link);
     connections->count--;
 }
 
-bool connections_enter(struct connections *connections, struct http_connection *connection, int fd)
+/* Who stays in a rank keeps its place there: a client that sends a byte now and then is not newer
+ * for it. */
+void connections_rank(struct connections *connections, struct http_connection *connection)
 {
-    struct error ignored;
-    size_t before = connections->by_fd_size;
-    if (array_reserve(&connections->by_fd, &connections->by_fd_size, (size_t)fd + 1,
-                      sizeof(struct http_connection *), /* NOLINT(bugprone-sizeof-expression) */
-                      &ignored) != STATUS_OK)
-        return false;
-    for (size_t i = before; i < connections->by_fd_size; i++)
-        connections->by_fd[i] = NULL;
-    connections->by_fd[fd] = connection;
-    connection->fd = fd;
-    return true;
+    if (rank_of(connection) == connection->rank)
+        return;
+    leave(connections, connection);
+    enter(connections, connection);
 }
 
-struct http_connection *connections_find(const struct connections *connections,
-                                         struct evhttp_request *raw)
+struct http_connection *connections_first_to_go(const struct connections *connections)
 {
-    struct evhttp_connection *parser = evhttp_request_get_connection(raw);
-    int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(parser));
-    if (fd < 0 || (size_t)fd >= connections->by_fd_size)
-        return NULL;
-    struct http_connection *connection = connections->by_fd[fd];
-    return connection != NULL && connection->parser == parser ? connection : NULL;
-}
-
-void connections_wait_for_turn(struct connections *connections, struct http_connection *connection)
-{
-    connection->has_turn = true;
-    TAILQ_INSERT_TAIL(&connections->turns, connection, turn_link);
-    event_active(connections->turn, 0, 0);
+    for (int rank = 0; rank < RANK_BUSY; rank++)
+        if (!TAILQ_EMPTY(&connections->ranks[rank]))
+            return TAILQ_FIRST(&connections->ranks[rank]);
+    return NULL;
 }

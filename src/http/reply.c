@@ -1,10 +1,10 @@
 /*
- * A request from its dispatch to the moment when its reply was taken. The request is a part of its
- * connection and used again for the next one: nothing is allocated for it, unless its target is
- * long.
+ * A reply, and what is left of its request afterwards. The request is a part of its connection and
+ * used again for the next one: nothing is allocated for it, unless its head is long or it has a
+ * body.
  */
 #include "connection.h"
-#include "core/clock.h"
+#include "giving_way.h"
 #include "http/server.h"
 #include "server_state.h"
 
@@ -12,50 +12,39 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BODY_PIECE_BYTES = 16 * 1024 }; /* a record of TLS */
+enum {
+    BODY_PIECE_BYTES = 16 * 1024, /* a record of TLS */
+    REPLY_HEAD_BYTES = 2048,
+    KEPT_BODY_BYTES = 4 * 1024 /* so much stays allocated for the next request */
+};
 
-static void end_connection(struct evhttp_request *raw)
+/* The head of a reply as it is written: into the output whenever it is full. */
+struct reply_head {
+    struct evbuffer *output;
+    size_t len;
+    bool failed; /* no memory */
+    char text[REPLY_HEAD_BYTES];
+};
+
+static void flush(struct reply_head *head)
 {
-    /* What the client said of it has been heard; libevent would answer it a second time. */
-    (void)evhttp_remove_header(evhttp_request_get_input_headers(raw), "Connection");
-    (void)evhttp_add_header(evhttp_request_get_output_headers(raw), "Connection", "close");
+    if (evbuffer_add(head->output, head->text, head->len) != 0)
+        head->failed = true;
+    head->len = 0;
 }
 
-/* The reply has been taken. libevent looks at the headers after this, to see whether to close. A
- * reply from before the drain has promised to keep the connection: the next request may be on its
- * way. */
-static void on_complete(struct evhttp_request *raw, void *context)
+static void add_text(struct reply_head *head, const char *text)
 {
-    (void)raw;
-    struct http_connection *connection = context;
-    struct http_server *server = connection->server;
-    connection->has_answered = true;
-    connection->phase = CONNECTION_IDLE;
-    connection_set_deadline(connection,
-                            server->is_draining ? DRAIN_GRACE_MS : server->limits.idle_timeout_ms);
-    connection_look_for_request(connection); /* pipelined */
-}
-
-void request_begin(struct http_request *request, struct evhttp_request *raw)
-{
-    struct http_connection *connection = request->connection;
-    assert(!request->pending);
-    request->raw = raw;
-    request->pending = true;
-    request->ends_connection = false;
-    request->uri.path = "";
-    request->uri.segment_count = 0;
-    request->uri.query_count = 0;
-    request->match.methods = 0;
-    request->match.parameter_count = 0;
-    request->text = request->short_text;
-    request->state = NULL;
-    request->release = NULL;
-    correlation_next(&connection->server->correlation, request->correlation_id);
-
-    connection->phase = CONNECTION_HANDLING;
-    connection->has_answered = false;
-    evhttp_request_set_on_complete_cb(raw, on_complete, connection);
+    size_t len = strlen(text);
+    if (len > sizeof(head->text) - head->len)
+        flush(head);
+    if (len > sizeof(head->text)) {
+        if (evbuffer_add(head->output, text, len) != 0)
+            head->failed = true;
+        return;
+    }
+    memcpy(head->text + head->len, text, len);
+    head->len += len;
 }
 
 /* Made once a second, not once a reply. */
@@ -79,10 +68,18 @@ static bool has_control_character(const char *text)
     return false;
 }
 
-static void add_header(struct evhttp_request *raw, const char *name, const char *value)
+static void add_line(struct reply_head *head, const char *name, const char *value)
+{
+    add_text(head, name);
+    add_text(head, ": ");
+    add_text(head, value);
+    add_text(head, "\r\n");
+}
+
+static void add_header(struct reply_head *head, const char *name, const char *value)
 {
     if (!has_control_character(name) && !has_control_character(value))
-        (void)evhttp_add_header(evhttp_request_get_output_headers(raw), name, value);
+        add_line(head, name, value);
 }
 
 static bool has_length(enum http_code code)
@@ -90,40 +87,81 @@ static bool has_length(enum http_code code)
     return code != HTTP_CODE_NO_CONTENT && code != HTTP_CODE_NOT_MODIFIED;
 }
 
-static void add_length(struct evhttp_request *raw, size_t len)
+static const char *phrase_of(enum http_code code)
+{
+    static const struct {
+        enum http_code code;
+        const char *phrase;
+    } phrases[] = {
+        {HTTP_CODE_OK, "OK"},
+        {HTTP_CODE_CREATED, "Created"},
+        {HTTP_CODE_ACCEPTED, "Accepted"},
+        {HTTP_CODE_NO_CONTENT, "No Content"},
+        {HTTP_CODE_NOT_MODIFIED, "Not Modified"},
+        {HTTP_CODE_BAD_REQUEST, "Bad Request"},
+        {HTTP_CODE_UNAUTHORIZED, "Unauthorized"},
+        {HTTP_CODE_FORBIDDEN, "Forbidden"},
+        {HTTP_CODE_NOT_FOUND, "Not Found"},
+        {HTTP_CODE_METHOD_NOT_ALLOWED, "Method Not Allowed"},
+        {HTTP_CODE_NOT_ACCEPTABLE, "Not Acceptable"},
+        {HTTP_CODE_TIMEOUT, "Request Timeout"},
+        {HTTP_CODE_CONFLICT, "Conflict"},
+        {HTTP_CODE_PRECONDITION_FAILED, "Precondition Failed"},
+        {HTTP_CODE_TOO_LARGE, "Content Too Large"},
+        {HTTP_CODE_UNSUPPORTED_MEDIA_TYPE, "Unsupported Media Type"},
+        {HTTP_CODE_INTERNAL, "Internal Server Error"},
+        {HTTP_CODE_UNAVAILABLE, "Service Unavailable"},
+    };
+
+    for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++)
+        if (phrases[i].code == code)
+            return phrases[i].phrase;
+    return "";
+}
+
+static void add_status(struct reply_head *head, enum http_code code)
+{
+    char line[64];
+    (void)snprintf(line, sizeof(line), "HTTP/1.1 %d %s\r\n", (int)code, phrase_of(code));
+    add_text(head, line);
+}
+
+static void add_length(struct reply_head *head, size_t len)
 {
     char text[24];
     (void)snprintf(text, sizeof(text), "%zu", len);
-    add_header(raw, "Content-Length", text);
+    add_line(head, "Content-Length", text);
 }
 
-static void add_allow(const struct http_request *request)
+static void add_allow(struct reply_head *head, const struct http_request *request)
 {
     char text[ROUTER_METHODS_SIZE];
     router_methods_text(request->match.methods, text);
-    add_header(request->raw, "Allow", text);
+    add_line(head, "Allow", text);
 }
 
-static void add_headers(const struct http_request *request, const struct http_response *response)
+static void add_headers(struct reply_head *head, const struct http_request *request,
+                        const struct http_response *response)
 {
-    struct evhttp_request *raw = request->raw;
-    struct http_server *server = request->connection->server;
     if (response->content_type != NULL)
-        add_header(raw, "Content-Type", response->content_type);
+        add_header(head, "Content-Type", response->content_type);
     for (size_t i = 0; i < response->header_count; i++)
-        add_header(raw, response->headers[i].name, response->headers[i].value);
+        add_header(head, response->headers[i].name, response->headers[i].value);
     if (response->code == HTTP_CODE_METHOD_NOT_ALLOWED && request->match.methods != 0)
-        add_allow(request);
-    add_header(raw, "X-Correlation-ID", request->correlation_id);
-    add_header(raw, "Date", date_of(server));
-    if (request->ends_connection || server->is_draining)
-        end_connection(raw);
+        add_allow(head, request);
+    add_line(head, "X-Correlation-ID", request->correlation_id);
+    add_line(head, "Date", date_of(request->connection->server));
+    if (request->ends_connection)
+        add_line(head, "Connection", "close");
+    else if (request->head.minor == 0)
+        add_line(head, "Connection", "keep-alive");
+    add_text(head, "\r\n");
 }
 
 /* Most replies fit into the socket. Written now, they need no word to epoll and no further pass of
- * the loop; what does not fit, and any error, is left to libevent. It is told of the end by its own
- * callback, after we have returned. */
-static void write_at_once(struct http_connection *connection)
+ * the loop; what does not fit, and any error, is left to libevent, which does not wait to write
+ * otherwise. */
+void stream_write_at_once(struct http_connection *connection)
 {
     if (connection->is_tls)
         return;
@@ -132,9 +170,7 @@ static void write_at_once(struct http_connection *connection)
     (void)evbuffer_write(output, connection->fd);
     (void)evbuffer_freeze(output, 1);
     if (evbuffer_get_length(output) > 0)
-        return;
-    (void)bufferevent_disable(connection->stream, EV_WRITE);
-    bufferevent_trigger(connection->stream, EV_WRITE, BEV_TRIG_DEFER_CALLBACKS);
+        (void)bufferevent_enable(connection->stream, EV_WRITE);
 }
 
 /* In pieces, since a TLS connection gives back a piece as a whole only: how far the client is would
@@ -151,24 +187,34 @@ static bool add_body(struct evbuffer *output, const char *bytes, size_t len)
     return true;
 }
 
+static bool is_over(const struct http_connection *connection)
+{
+    return connection->server->is_draining ||
+           (connection->place != PLACE_USUAL && !connection->is_trusted);
+}
+
+/* What is in the output cannot be taken back: without memory for the rest the connection ends. */
 static void send_reply(struct http_request *request, const struct http_response *response)
 {
-    struct evhttp_request *raw = request->raw;
-    enum http_code code = response->code;
-    size_t len = response->body == NULL || !has_length(code) ? 0 : response->body_len;
-
-    if (len > 0 && request->method != HTTP_METHOD_HEAD &&
-        !add_body(evhttp_request_get_output_buffer(raw), response->body, len)) {
-        code = HTTP_CODE_INTERNAL; /* no memory: the least that can be said */
-        len = 0;
+    struct http_connection *connection = request->connection;
+    struct evbuffer *output = bufferevent_get_output(connection->stream);
+    struct reply_head head = {.output = output};
+    size_t len = response->body == NULL || !has_length(response->code) ? 0 : response->body_len;
+    if (is_over(connection))
         request->ends_connection = true;
+
+    add_status(&head, response->code);
+    if (has_length(response->code))
+        add_length(&head, len);
+    add_headers(&head, request, response);
+    flush(&head);
+    bool has_body = len > 0 && request->head.method != HTTP_METHOD_HEAD;
+    if (head.failed || (has_body && !add_body(output, response->body, len))) {
+        connection_cut(connection);
+        return;
     }
-    if (has_length(code))
-        add_length(raw, len);
-    add_headers(request, response);
-    evhttp_send_reply(raw, (int)code, NULL, NULL);
-    connection_begin_reply(request->connection);
-    write_at_once(request->connection);
+    stream_write_at_once(connection);
+    connection_begin_reply(connection);
 }
 
 static bool is_proper(const struct http_response *response)
@@ -177,28 +223,46 @@ static bool is_proper(const struct http_response *response)
            response->header_count <= HTTP_HEADERS_MAX;
 }
 
-static void request_end(struct http_request *request)
+void request_end(struct http_request *request)
 {
     request->pending = false;
-    request->raw = NULL;
     if (request->text != request->short_text)
         free(request->text);
-    request->text = NULL;
-    if (request->connection->phase == CONNECTION_CLOSED)
-        free(request->connection); /* the request is a part of it */
+    request->text = request->short_text;
+    request->text_size = sizeof(request->short_text);
+    if (request->body.capacity > KEPT_BODY_BYTES)
+        buffer_done(&request->body);
+    else
+        buffer_clear(&request->body);
+}
+
+void request_release(struct http_request *request)
+{
+    void (*release)(void *) = request->release;
+    request->release = NULL;
+    if (release != NULL)
+        release(request->state);
+}
+
+static bool has_room(const struct http_request *request, const struct http_response *response)
+{
+    const struct http_connection *connection = request->connection;
+    return connection->phase == CONNECTION_CLOSED || response->body == NULL ||
+           reply_finds_room(connection->server, response->body_len);
 }
 
 void http_reply(struct http_request *request, const struct http_response *response)
 {
     assert(request->pending && is_proper(response));
-    void (*release)(void *) = request->release;
-    void *state = request->state;
-
-    if (request->connection->phase == CONNECTION_CLOSED)
-        evhttp_request_free(request->raw); /* into the void */
-    else
+    struct http_connection *connection = request->connection;
+    if (!has_room(request, response)) {
+        const struct http_server *server = connection->server;
+        server->refuse(server->context, request, HTTP_CODE_UNAVAILABLE);
+        return;
+    }
+    if (connection->phase != CONNECTION_CLOSED)
         send_reply(request, response);
     request_end(request);
-    if (release != NULL)
-        release(state);
+    request_release(request);
+    connection_advance(connection);
 }

@@ -1,4 +1,5 @@
 /* What a handler may ask a request. */
+#include "connection.h"
 #include "http/server.h"
 #include "server_state.h"
 
@@ -6,7 +7,7 @@
 
 enum http_method http_request_method(const struct http_request *request)
 {
-    return request->method;
+    return request->head.method;
 }
 
 const char *http_request_path(const struct http_request *request)
@@ -30,7 +31,7 @@ const char *http_request_parameter(const struct http_request *request, const cha
 
 const char *http_request_header(const struct http_request *request, const char *name)
 {
-    return evhttp_find_header(evhttp_request_get_input_headers(request->raw), name);
+    return head_field(&request->head, name);
 }
 
 size_t http_request_query_count(const struct http_request *request)
@@ -48,11 +49,13 @@ void http_request_query(const struct http_request *request, size_t index, const 
 
 const char *http_request_body(const struct http_request *request, size_t *ret_len)
 {
-    struct evbuffer *body = evhttp_request_get_input_buffer(request->raw);
-    size_t len = evbuffer_get_length(body);
-    const unsigned char *bytes = len == 0 ? NULL : evbuffer_pullup(body, -1);
-    *ret_len = bytes == NULL ? 0 : len;
-    return bytes == NULL ? "" : (const char *)bytes;
+    *ret_len = request->body.len;
+    return request->body.len == 0 ? "" : (const char *)request->body.bytes;
+}
+
+void http_request_trust(struct http_request *request)
+{
+    connection_trust(request->connection);
 }
 
 bool http_request_is_tls(const struct http_request *request)

@@ -4,6 +4,8 @@
 #include "connection.h"
 #include "connections.h"
 #include "core/clock.h"
+#include "giving_way.h"
+#include "room.h"
 #include "server_state.h"
 #include "tls.h"
 
@@ -12,30 +14,6 @@
 #include <string.h>
 
 enum { TICK_MS_MIN = 5, TICK_MS_MAX = 1000, TICKS_IN_TIMEOUT = 8 };
-
-/* All bits that EVHTTP_REQ_* have: what is not in the routes is refused by us, not by libevent. */
-static const ev_uint16_t all_methods = EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
-                                       EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS |
-                                       EVHTTP_REQ_TRACE | EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH;
-
-/* For evhttp_send_error(), which libevent calls without anything of ours. */
-LIST_HEAD(server_list, http_server);
-static _Thread_local struct server_list servers = LIST_HEAD_INITIALIZER(servers);
-
-struct listener *listener_of(const struct evhttp *parser)
-{
-    struct http_server *server = NULL;
-    LIST_FOREACH(server, &servers, link)
-    {
-        struct listener *listener = NULL;
-        STAILQ_FOREACH(listener, &server->listeners, link)
-        {
-            if (listener->parser == parser)
-                return listener;
-        }
-    }
-    return NULL;
-}
 
 static void check_deadlines(struct http_server *server)
 {
@@ -46,10 +24,8 @@ static void check_deadlines(struct http_server *server)
         next = LIST_NEXT(connection, link);
         if (connection->phase == CONNECTION_REPLYING)
             connection_credit_reply(connection, now_ms);
-        bool timed =
-            connection->phase != CONNECTION_ARRIVED && connection->phase != CONNECTION_HANDLING;
-        if (timed && connection->deadline_ms <= now_ms)
-            connection_cut(connection);
+        if (connection->phase != CONNECTION_HANDLING && connection->deadline_ms <= now_ms)
+            connection_time_out(connection);
     }
 }
 
@@ -73,6 +49,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
     (void)what;
     check_deadlines(server);
     resume_listeners(server);
+    room_give_back(server);
     if (server->connections.count == 0)
         (void)event_del(server->tick); /* an idle server does not wake up */
 }
@@ -85,11 +62,9 @@ void server_start_tick(struct http_server *server)
 
 static void listener_close(struct listener *listener)
 {
+    if (listener->acceptor != NULL)
+        evconnlistener_free(listener->acceptor);
     listener->acceptor = NULL;
-    struct evhttp_bound_socket *bound = listener->bound;
-    listener->bound = NULL;
-    if (bound != NULL)
-        evhttp_del_accept_socket(listener->parser, bound); /* frees the acceptor, too */
 
     struct stat info; /* a successor may have put its own socket there */
     if (listener->path != NULL && lstat(listener->path, &info) == 0 &&
@@ -101,10 +76,7 @@ static void listener_close(struct listener *listener)
 
 static void listener_free(struct listener *listener)
 {
-    if (listener->parser != NULL) {
-        listener_close(listener);
-        evhttp_free(listener->parser);
-    }
+    listener_close(listener);
     SSL_CTX_free(listener->tls);
     free(listener->certificate);
     free(listener->key);
@@ -209,8 +181,8 @@ enum status http_server_new(struct event_base *base, const struct http_options *
     CLEANUP(http_server_freep) struct http_server *server = calloc(1, sizeof(*server));
     if (server == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "HTTP server");
-    LIST_INSERT_HEAD(&servers, server, link);
     STAILQ_INIT(&server->listeners);
+    connections_init(&server->connections);
     server->base = base;
     server->refuse = options->refuse;
     server->context = options->context;
@@ -218,8 +190,7 @@ enum status http_server_new(struct event_base *base, const struct http_options *
     server->tick_interval = tick_interval(&options->limits);
     server->tick = event_new(base, -1, EV_PERSIST, on_tick, server);
     server->drain = event_new(base, -1, 0, on_drain, server);
-    if (!connections_init(&server->connections, base, connection_take_turn) ||
-        server->tick == NULL || server->drain == NULL)
+    if (server->tick == NULL || server->drain == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "HTTP server");
     if (router_new(options->routes, options->route_count, &server->router, err) != STATUS_OK ||
         survive_sigpipe(err) != STATUS_OK)
@@ -242,23 +213,36 @@ void http_server_free(struct http_server *server)
     while (!STAILQ_EMPTY(&server->listeners)) {
         struct listener *listener = STAILQ_FIRST(&server->listeners);
         STAILQ_REMOVE_HEAD(&server->listeners, link);
-        listener_free(listener); /* and with it the connections that libevent has */
+        listener_free(listener);
     }
     while (!LIST_EMPTY(&server->connections.list))
         connection_drop(LIST_FIRST(&server->connections.list));
     event_free_any(server->tick);
     event_free_any(server->drain);
     router_free(server->router);
-    connections_done(&server->connections);
-    LIST_REMOVE(server, link);
     free(server);
 }
 
-/* No descriptor is left for the client that waits: without a pause the loop would spin on it. */
-static void on_accept_error(struct evconnlistener *acceptor, void *parser)
+static void on_client(struct evconnlistener *acceptor, evutil_socket_t fd, struct sockaddr *peer,
+                      int peer_len, void *context)
 {
-    struct listener *listener = listener_of(parser);
-    assert(listener != NULL);
+    (void)acceptor;
+    (void)peer_len;
+    struct listener *listener = context;
+    enum connection_place place = place_for_newcomer(listener->server);
+    if (place == PLACE_NONE)
+        (void)close(fd);
+    else
+        connection_open(listener, fd, peer, place);
+}
+
+/* No descriptor is left for the client that waits: somebody gives way, as if all places were taken.
+ * If there is nobody: without a pause the loop would spin on it. */
+static void on_accept_error(struct evconnlistener *acceptor, void *context)
+{
+    struct listener *listener = context;
+    if (place_free_one(listener->server))
+        return;
     listener->is_paused = true;
     (void)evconnlistener_disable(acceptor);
     server_start_tick(listener->server);
@@ -303,35 +287,13 @@ static enum status remember_path(struct listener *listener, const struct address
 static enum status accept_on(struct listener *listener, int fd, struct error *err)
 {
     const unsigned flags = LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_CLOSE_ON_FREE;
-    struct evconnlistener *acceptor =
-        evconnlistener_new(listener->server->base, NULL, NULL, flags, 0, fd);
-    if (acceptor == NULL) {
+    listener->acceptor =
+        evconnlistener_new(listener->server->base, on_client, listener, flags, 0, fd);
+    if (listener->acceptor == NULL) {
         (void)close(fd);
         return FAIL(err, STATUS_NO_MEMORY, "listener");
     }
-    listener->bound = evhttp_bind_listener(listener->parser, acceptor);
-    if (listener->bound == NULL) {
-        evconnlistener_free(acceptor);
-        return FAIL(err, STATUS_NO_MEMORY, "listener");
-    }
-    listener->acceptor = acceptor;
-    evconnlistener_set_error_cb(acceptor, on_accept_error);
-    return STATUS_OK;
-}
-
-static enum status parse_messages(struct listener *listener, struct error *err)
-{
-    struct http_server *server = listener->server;
-    struct evhttp *parser = evhttp_new(server->base);
-    if (parser == NULL)
-        return FAIL(err, STATUS_NO_MEMORY, "evhttp");
-    listener->parser = parser;
-    evhttp_set_max_headers_size(parser, (ev_ssize_t)server->limits.header_bytes_max);
-    evhttp_set_max_body_size(parser, (ev_ssize_t)server->limits.body_bytes_max);
-    evhttp_set_allowed_methods(parser, all_methods);
-    evhttp_set_default_content_type(parser, NULL);
-    evhttp_set_bevcb(parser, connection_open, listener);
-    evhttp_set_gencb(parser, on_request, server);
+    evconnlistener_set_error_cb(listener->acceptor, on_accept_error);
     return STATUS_OK;
 }
 
@@ -341,7 +303,7 @@ static enum status listener_open(struct listener *listener, const struct http_li
     CLEANUP(fd_closep) int fd = wanted->socket > 0 ? wanted->socket : -1;
     struct address address;
     if (address_parse(wanted->address, &address, err) != STATUS_OK ||
-        use_tls(listener, wanted, err) != STATUS_OK || parse_messages(listener, err) != STATUS_OK)
+        use_tls(listener, wanted, err) != STATUS_OK)
         return error_status(err);
     if (fd >= 0 && address_take_over(fd, err) != STATUS_OK)
         return error_status(err);

@@ -191,6 +191,8 @@ static enum status open_server(struct daemon *daemon, struct error *err)
                                 .context = daemon->api,
                                 .limits = {.body_bytes_max = config->http.body_bytes_max,
                                            .header_bytes_max = config->http.header_bytes_max,
+                                           .bodies_bytes_max = config->http.bodies_bytes_max,
+                                           .replies_bytes_max = config->http.replies_bytes_max,
                                            .connections_max = config->http.connections_max,
                                            .idle_timeout_ms = config->http.idle_timeout_ms,
                                            .request_timeout_ms = config->http.request_timeout_ms}};
@@ -232,8 +234,8 @@ static enum status open_children(struct daemon *daemon, struct error *err)
                         &daemon->children, err);
 }
 
-/* The change list saves two epoll_ctl() a request: evhttp waits to write only to be told at once
- * that it may. It forbids duplicates of descriptors that are in the loop; nobody makes any. */
+/* The change list saves calls of epoll_ctl(): who waits to write is often told that he may before
+ * the turn is over. It forbids duplicates of descriptors that are in the loop; nobody makes any. */
 static enum status open_loop(struct daemon *daemon, struct error *err)
 {
     struct event_config *config = event_config_new();

@@ -1,6 +1,6 @@
 /*
- * The way of a request through the server: libevent's parser, our framing rules, decoding, routing
- * and refusals, on a real connection to a unix socket in this process.
+ * The way of a request through the server: framing, decoding, routing, admission and refusals, on a
+ * real connection to a unix socket in this process.
  *
  * Input     its first byte says in how large pieces the rest is sent; 0: at once
  */
@@ -77,14 +77,24 @@ static void refuse(void *context, struct http_request *request, enum http_code c
 {
     (void)context;
     assert(code == HTTP_CODE_BAD_REQUEST || code == HTTP_CODE_NOT_FOUND ||
-           code == HTTP_CODE_METHOD_NOT_ALLOWED || code == HTTP_CODE_TOO_LARGE);
+           code == HTTP_CODE_METHOD_NOT_ALLOWED || code == HTTP_CODE_TOO_LARGE ||
+           code == HTTP_CODE_TIMEOUT || code == HTTP_CODE_UNAVAILABLE);
     reply(request, code);
 }
 
+static bool admit(void *context, struct http_request *request)
+{
+    (void)context;
+    if (http_request_header(request, "X-No") == NULL)
+        return true;
+    reply(request, HTTP_CODE_UNAUTHORIZED);
+    return false;
+}
+
 static const struct http_route routes[] = {
-    {HTTP_METHOD_GET, "/", handle},       {HTTP_METHOD_GET, "/a/:id", handle},
-    {HTTP_METHOD_POST, "/a", handle},     {HTTP_METHOD_DELETE, "/a/:id", handle},
-    {HTTP_METHOD_GET, "/l", handle_late},
+    {HTTP_METHOD_GET, "/", handle, NULL},       {HTTP_METHOD_GET, "/a/:id", handle, NULL},
+    {HTTP_METHOD_POST, "/a", handle, admit},    {HTTP_METHOD_DELETE, "/a/:id", handle, admit},
+    {HTTP_METHOD_GET, "/l", handle_late, NULL},
 };
 
 static void remove_directory(void)
@@ -113,6 +123,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
                                    .refuse = refuse,
                                    .limits = {.body_bytes_max = 1000,
                                               .header_bytes_max = 1000,
+                                              .bodies_bytes_max = 100000,
+                                              .replies_bytes_max = 100000,
                                               .connections_max = 100,
                                               .idle_timeout_ms = 60000,
                                               .request_timeout_ms = 60000}};

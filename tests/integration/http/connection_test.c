@@ -29,7 +29,7 @@ static struct http_limits quick_limits(int64_t idle_ms, int64_t request_ms)
     return limits;
 }
 
-Test(connection, over_the_limit_is_closed_and_the_others_are_served)
+Test(connection, over_the_limit_takes_the_place_of_the_one_that_is_idle_for_longest)
 {
     struct http_limits limits = usual_limits;
     limits.connections_max = 2;
@@ -39,18 +39,199 @@ Test(connection, over_the_limit_is_closed_and_the_others_are_served)
     cr_assert(eq(int, ask(&second, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
 
     struct client third = client_connect();
-    WAIT_FOR(has_ended(&third));
+    cr_assert(eq(int, ask(&third, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
 
-    cr_assert(eq(sz, third.len, 0));
-    cr_assert(eq(int, ask(&first, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
+    WAIT_FOR(has_ended(&first));
+    cr_assert(eq(sz, first.len, 0));
+    cr_assert(eq(int, ask(&second, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
     client_close(&first);
-    client_close(&third);
-    turn();
-    turn();
-    struct client fourth = client_connect(); /* the place of the first */
-    cr_assert(eq(int, ask(&fourth, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
     client_close(&second);
-    client_close(&fourth);
+    client_close(&third);
+}
+
+static struct client connect_in_turn(void)
+{
+    struct client client = client_connect();
+    turn();
+    turn();
+    return client;
+}
+
+static const char with_token[] = "GET /guarded HTTP/1.1\r\nAuthorization: good\r\n\r\n";
+
+Test(connection, gives_way_by_what_is_known_of_it_and_by_its_age)
+{
+    struct http_limits limits = usual_limits;
+    limits.connections_max = 4;
+    server_start_plain(limits);
+    struct client trusted = connect_in_turn(), silent = connect_in_turn();
+    struct client idle = connect_in_turn(), slow = connect_in_turn();
+    cr_assert(eq(int, ask(&trusted, with_token).code, 200));
+    client_send(&slow, "GET /hel");
+    cr_assert(eq(int, ask(&idle, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
+
+    struct client newer[4];
+    struct client *in_order[] = {&idle, &silent, &slow, &newer[0]};
+    for (int i = 0; i < 4; i++) {
+        newer[i] = connect_in_turn();
+        WAIT_FOR(has_ended(in_order[i]));
+    }
+
+    cr_assert(eq(int, ask(&trusted, with_token).code, 200));
+    for (int i = 0; i < 4; i++) {
+        client_close(in_order[i]);
+        if (i > 0)
+            client_close(&newer[i]);
+    }
+    client_close(&trusted);
+}
+
+Test(connection, that_is_served_does_not_give_way_and_the_last_places_are_kept)
+{
+    struct http_limits limits = usual_limits;
+    limits.connections_max = 32; /* two of them are kept */
+    server_start_plain(limits);
+    struct client busy[31];
+    for (int i = 0; i < 30; i++) {
+        busy[i] = connect_in_turn();
+        client_send(&busy[i], "GET /late HTTP/1.1\r\n\r\n");
+    }
+    WAIT_FOR(world.late_count == 30);
+
+    struct client stranger = connect_in_turn();
+    struct reply reply = ask(&stranger, "GET /hello HTTP/1.1\r\n\r\n");
+    cr_assert(eq(int, reply.code, 200));
+    cr_assert(head_has(&reply, "\r\nConnection: close\r\n")); /* it may not stay */
+    client_close(&stranger);
+    turn();
+    turn();
+    busy[30] = connect_in_turn();
+    cr_assert(eq(int, ask(&busy[30], with_token).code, 200));
+    client_send(&busy[30], "GET /guarded/late HTTP/1.1\r\nAuthorization: good\r\n\r\n");
+    WAIT_FOR(world.late_count == 31);
+
+    struct client guest = connect_in_turn();
+    cr_assert(eq(int, ask(&guest, with_token).code, 503));
+    client_close(&guest);
+    turn();
+    turn();
+    struct client probe = connect_in_turn();
+    cr_assert(eq(int, ask(&probe, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
+
+    client_close(&probe);
+    for (int i = 0; i < 31; i++) {
+        reply_text(world.late[i], HTTP_CODE_OK, "late", 4);
+        client_close(&busy[i]);
+    }
+}
+
+/* ---- memory ---- */
+
+static size_t count_answered(struct client *clients, size_t count, int code)
+{
+    size_t answered = 0;
+    for (size_t i = 0; i < count; i++)
+        if (has_reply(&clients[i], false) && take_reply(&clients[i], false).code == code)
+            answered++;
+    return answered;
+}
+
+Test(connection, has_room_for_its_body_or_is_told_that_it_has_not)
+{
+    enum { CLIENTS = 10, ROOM = 4 };
+    struct http_limits limits = usual_limits;
+    limits.body_bytes_max = 100000;
+    limits.bodies_bytes_max = ROOM * 100000 + 50000;
+    server_start_plain(limits);
+    struct client clients[CLIENTS];
+    for (int i = 0; i < CLIENTS; i++) {
+        clients[i] = connect_in_turn();
+        client_send(&clients[i], "POST /echo HTTP/1.1\r\nContent-Length: 100000\r\n\r\nx");
+    }
+
+    cr_assert(eq(sz, count_answered(clients, CLIENTS, 503), CLIENTS - ROOM));
+
+    for (int i = 0; i < CLIENTS; i++)
+        client_close(&clients[i]);
+    for (int i = 0; i < 5; i++)
+        turn();
+    struct client next = connect_in_turn();
+    client_send(&next, "POST /echo HTTP/1.1\r\nContent-Length: 100000\r\n\r\n");
+    static char body[100000];
+    cr_assert(client_send_bytes(&next, body, sizeof(body)));
+    cr_assert(eq(int, take_reply(&next, false).code, 200));
+    client_close(&next);
+}
+
+Test(connection, has_room_for_its_chunks_or_is_told_that_it_has_not)
+{
+    struct http_limits limits = usual_limits;
+    limits.body_bytes_max = 400000;
+    limits.bodies_bytes_max = 400000;
+    server_start_plain(limits);
+    struct client first = connect_in_turn(), second = connect_in_turn();
+    static char chunk[300010];
+    size_t len = (size_t)sprintf(chunk, "493e0\r\n"); /* 300,000 bytes */
+    memset(chunk + len, 'x', 300000);
+    client_send(&first, "POST /echo HTTP/1.1\r\nContent-Length: 300000\r\n\r\nx");
+    client_send(&second, "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n");
+
+    (void)client_send_bytes(&second, chunk, len + 300000);
+
+    cr_assert(eq(int, take_reply(&second, false).code, 503));
+    client_close(&first);
+    client_close(&second);
+}
+
+Test(connection, whose_heads_are_many_and_long_is_told_so)
+{
+    enum { CLIENTS = 10 };
+    struct http_limits limits = usual_limits;
+    limits.body_bytes_max = 1024;
+    limits.bodies_bytes_max = 200000;
+    server_start_plain(limits);
+    struct client clients[CLIENTS];
+    static char head[20000];
+    memset(head, 'x', sizeof(head) - 1);
+    memcpy(head, "GET /", 5);
+    for (int i = 0; i < CLIENTS; i++) {
+        clients[i] = connect_in_turn();
+        client_send(&clients[i], head);
+    }
+
+    size_t refused = count_answered(clients, CLIENTS, 503);
+
+    cr_assert(ge(sz, refused, CLIENTS / 2), "%zu", refused);
+    cr_assert(lt(sz, refused, CLIENTS), "%zu", refused);
+    for (int i = 0; i < CLIENTS; i++)
+        client_close(&clients[i]);
+}
+
+static bool gets_large(void)
+{
+    struct client client = client_connect();
+    client_send(&client, "GET /large HTTP/1.1\r\n\r\n");
+    WAIT_FOR(has_text(&client, "HTTP/1.1 "));
+    bool has = has_text(&client, "HTTP/1.1 200 OK");
+    client_close(&client);
+    return has;
+}
+
+Test(connection, that_takes_nothing_gives_way_to_the_reply_of_another)
+{
+    struct http_limits limits = usual_limits;
+    limits.replies_bytes_max = 100 * 1024 * 1024; /* /large has 64 MiB */
+    server_start_plain(limits);
+    struct client stalled = client_connect();
+    client_send(&stalled, "GET /large HTTP/1.1\r\n\r\n");
+    WAIT_FOR(has_text(&stalled, "HTTP/1.1 200 OK"));
+
+    cr_assert(not(gets_large()));
+    WAIT_FOR(gets_large());
+
+    struct pollfd gone = {.fd = stalled.fd, .events = 0};
+    WAIT_FOR(poll(&gone, 1, 0) == 1 && (gone.revents & (POLLHUP | POLLERR)) != 0);
+    client_close(&stalled);
 }
 
 Test(connection, that_says_nothing_is_cut_after_the_idle_time)
@@ -92,7 +273,7 @@ Test(connection, that_sends_only_line_breaks_is_idle)
     client_close(&client);
 }
 
-/* Each byte would start the time-outs of libevent anew. */
+/* No byte starts the time-out anew. */
 static void trickle(const char *head)
 {
     server_start_plain(quick_limits(30000, 400));
@@ -100,7 +281,7 @@ static void trickle(const char *head)
     client_send(&client, head);
     int64_t start_ms = clock_mono_ms();
 
-    while (!has_ended(&client) && client_send_bytes(&client, "a", 1)) {
+    while (!has_reply(&client, false) && client_send_bytes(&client, "a", 1)) {
         cr_assert(clock_mono_ms() - start_ms < PATIENCE_MS, "it is still served");
         (void)poll(NULL, 0, 5);
     }
@@ -108,6 +289,9 @@ static void trickle(const char *head)
     int64_t took_ms = clock_mono_ms() - start_ms;
     cr_assert(took_ms >= 390, "%d ms", (int)took_ms);
     cr_assert(eq(int, world.handled, 0));
+    struct reply reply = take_reply(&client, false);
+    cr_assert(eq(int, reply.code, 408));
+    cr_assert(head_has(&reply, "\r\nConnection: close\r\n"));
     client_close(&client);
 }
 
@@ -247,7 +431,7 @@ Test(connection, may_go_with_its_server_while_a_request_waits)
     cr_assert(eq(str, (char *)http_request_header(request, "x-a"), "b"));
     cr_assert(strncmp(http_request_peer(request), "127.0.0.1:", 10) == 0);
     reply_text(request, HTTP_CODE_OK, "late", 4);
-    cr_assert(eq(int, world.released, 1));
+    cr_assert(eq(int, world.released, 2)); /* and what the admission of the other had left */
     WAIT_FOR(has_ended(&late));
     cr_assert(eq(sz, late.len, 0));
     client_close(&client);

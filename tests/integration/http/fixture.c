@@ -124,20 +124,46 @@ static void refuse_with_json(void *context, struct http_request *request, enum h
                                                 .body_len = (size_t)len});
 }
 
+static bool admit_anybody(void *context, struct http_request *request)
+{
+    (void)context;
+    http_request_set_state(request, &world.released, count_release);
+    world.admitted++;
+    return true;
+}
+
+/* Whoever brings the token "good" may. */
+static bool admit_with_token(void *context, struct http_request *request)
+{
+    const char *token = http_request_header(request, "Authorization");
+    if (token != NULL && strcmp(token, "good") == 0) {
+        http_request_trust(request);
+        return admit_anybody(context, request);
+    }
+    reply_text(request, HTTP_CODE_UNAUTHORIZED, "who?", 4);
+    return false;
+}
+
 static const struct http_route fixture_routes[] = {
-    {HTTP_METHOD_GET, "/hello", handle_hello},
-    {HTTP_METHOD_GET, "/echo", handle_echo},
-    {HTTP_METHOD_POST, "/echo", handle_echo},
-    {HTTP_METHOD_DELETE, "/echo", handle_echo},
-    {HTTP_METHOD_GET, "/items/:item/parts/:part", handle_parts},
-    {HTTP_METHOD_GET, "/late", handle_late},
-    {HTTP_METHOD_GET, "/large", handle_large},
-    {HTTP_METHOD_GET, "/medium", handle_medium},
-    {HTTP_METHOD_GET, "/note", handle_note},
+    {HTTP_METHOD_GET, "/hello", handle_hello, NULL},
+    {HTTP_METHOD_GET, "/echo", handle_echo, admit_anybody},
+    {HTTP_METHOD_POST, "/echo", handle_echo, admit_anybody},
+    {HTTP_METHOD_DELETE, "/echo", handle_echo, admit_anybody},
+    {HTTP_METHOD_POST, "/deaf", handle_echo, NULL},
+    {HTTP_METHOD_POST, "/guarded", handle_echo, admit_with_token},
+    {HTTP_METHOD_GET, "/guarded", handle_echo, admit_with_token},
+    {HTTP_METHOD_GET, "/guarded/late", handle_late, admit_with_token},
+    {HTTP_METHOD_GET, "/items/:item/parts/:part", handle_parts, NULL},
+    {HTTP_METHOD_GET, "/late", handle_late, admit_anybody},
+    {HTTP_METHOD_GET, "/large", handle_large, NULL},
+    {HTTP_METHOD_GET, "/medium", handle_medium, NULL},
+    {HTTP_METHOD_GET, "/note", handle_note, NULL},
 };
 
 const struct http_limits usual_limits = {.body_bytes_max = 1024 * 1024,
                                          .header_bytes_max = 32 * 1024,
+                                         .bodies_bytes_max = 64 * 1024 * 1024,
+                                         .replies_bytes_max = 64 * 1024 * 1024,
                                          .connections_max = 64,
                                          .idle_timeout_ms = 30000,
                                          .request_timeout_ms = 30000};

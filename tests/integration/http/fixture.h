@@ -27,7 +27,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 10000, LATE_MAX = 8, REPLY_MAX = 512 * 1024, MEDIUM_BYTES = 1000 * 1000 };
+enum { PATIENCE_MS = 10000, LATE_MAX = 64, REPLY_MAX = 512 * 1024, MEDIUM_BYTES = 1000 * 1000 };
 
 struct world {
     struct event_base *base;
@@ -35,6 +35,7 @@ struct world {
     struct http_request *late[LATE_MAX]; /* waiting for their reply */
     size_t late_count;
     int released; /* states */
+    int admitted;
     int handled;
     int refused;
     bool drained;

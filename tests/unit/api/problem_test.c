@@ -45,6 +45,7 @@ Test(problem_write, says_about_blank_for_what_the_catalogue_does_not_know)
 
     cr_expect(eq(str, (char *)text_of(document, "type"), "about:blank"));
     cr_expect(eq(str, (char *)text_of(document, "status"), "408"));
+    cr_expect(ne(ptr, strstr(text_of(document, "detail"), "in time"), NULL));
 }
 
 Test(problem_write, gives_every_number_in_use_a_title_a_detail_and_its_status)

@@ -68,6 +68,8 @@ Test(config, has_a_default_for_everything_but_the_account)
     cr_expect(eq(ptr, config->http.listeners[0].certificate, NULL));
     cr_expect(eq(sz, config->http.body_bytes_max, 1024 * 1024));
     cr_expect(eq(sz, config->http.header_bytes_max, 32 * 1024));
+    cr_expect(eq(sz, config->http.bodies_bytes_max, 64 * 1024 * 1024));
+    cr_expect(eq(sz, config->http.replies_bytes_max, 64 * 1024 * 1024));
     cr_expect(eq(sz, config->http.connections_max, 1024));
     cr_expect(eq(i64, config->http.idle_timeout_ms, 60000));
     cr_expect(eq(i64, config->http.request_timeout_ms, 30000));
@@ -106,6 +108,7 @@ Test(config, takes_every_setting)
              "    - address: 192.0.2.1:443\n      certificate: c.pem\n      key: /k.pem\n"
              "    - address: 127.9.9.9:80\n"
              "  body_bytes_max: 1024\n  header_bytes_max: 2048\n  connections_max: 3\n"
+             "  bodies_bytes_max: 2000000\n  replies_bytes_max: 3000000\n"
              "  idle_timeout_ms: 4000\n  request_timeout_ms: 5000\n"
              "worker:\n  slots: 64\n  lease_ms: 3000\n  kills_max: 1\n  retries_max: 0\n"
              "  retry_delays_s: [0, 86400]\n"
@@ -131,6 +134,8 @@ Test(config, takes_every_setting)
     cr_expect(eq(sz, config->http.body_bytes_max, 1024));
     cr_expect(eq(sz, config->http.header_bytes_max, 2048));
     cr_expect(eq(sz, config->http.connections_max, 3));
+    cr_expect(eq(sz, config->http.bodies_bytes_max, 2000000));
+    cr_expect(eq(sz, config->http.replies_bytes_max, 3000000));
     cr_expect(eq(i64, config->http.idle_timeout_ms, 4000));
     cr_expect(eq(i64, config->http.request_timeout_ms, 5000));
     cr_expect(eq(i64, config->worker.slots, 64));

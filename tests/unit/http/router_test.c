@@ -13,13 +13,13 @@ static void handle(void *context, struct http_request *request)
 }
 
 static const struct http_route routes[] = {
-    {HTTP_METHOD_GET, "/healthz", handle},
-    {HTTP_METHOD_GET, "/accounts/:account/apps", handle},
-    {HTTP_METHOD_GET, "/accounts/:account/apps/default", handle},
-    {HTTP_METHOD_GET, "/accounts/:account/apps/:app", handle},
-    {HTTP_METHOD_DELETE, "/accounts/:account/apps/:app", handle},
-    {HTTP_METHOD_POST, "/accounts/:account/apps", handle},
-    {HTTP_METHOD_GET, "/", handle},
+    {HTTP_METHOD_GET, "/healthz", handle, NULL},
+    {HTTP_METHOD_GET, "/accounts/:account/apps", handle, NULL},
+    {HTTP_METHOD_GET, "/accounts/:account/apps/default", handle, NULL},
+    {HTTP_METHOD_GET, "/accounts/:account/apps/:app", handle, NULL},
+    {HTTP_METHOD_DELETE, "/accounts/:account/apps/:app", handle, NULL},
+    {HTTP_METHOD_POST, "/accounts/:account/apps", handle, NULL},
+    {HTTP_METHOD_GET, "/", handle, NULL},
 };
 
 static struct router *router;
@@ -116,13 +116,13 @@ Test(router_methods_text, has_room_for_all_of_them)
 Test(router_new, refuses_patterns_that_can_never_work)
 {
     static const struct http_route bad[] = {
-        {HTTP_METHOD_GET, "healthz", handle},
-        {HTTP_METHOD_GET, "", handle},
-        {HTTP_METHOD_GET, "/a/:", handle},
-        {HTTP_METHOD_GET, "/:1/:2/:3/:4/:5/:6/:7/:8/:9", handle},
-        {HTTP_METHOD_GET, "/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17", handle},
-        {HTTP_METHOD_OTHER, "/a", handle},
-        {HTTP_METHOD_HEAD, "/a", handle},
+        {HTTP_METHOD_GET, "healthz", handle, NULL},
+        {HTTP_METHOD_GET, "", handle, NULL},
+        {HTTP_METHOD_GET, "/a/:", handle, NULL},
+        {HTTP_METHOD_GET, "/:1/:2/:3/:4/:5/:6/:7/:8/:9", handle, NULL},
+        {HTTP_METHOD_GET, "/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17", handle, NULL},
+        {HTTP_METHOD_OTHER, "/a", handle, NULL},
+        {HTTP_METHOD_HEAD, "/a", handle, NULL},
     };
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
