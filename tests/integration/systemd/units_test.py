@@ -84,6 +84,17 @@ class UnitsTest(unittest.TestCase):
                     before = text.split("\n" + setting)[0].split("\n\n")[-1]
                     self.assertIn("Exposed", before, f"{unit}: {setting}")
 
+    def test_memory_is_bounded_and_has_room_for_what_the_configuration_allows(self):
+        front_end = read(self.path("appbackupd.service"))
+        high, most = (int(re.search(rf"(?m)^{name}=(\d+)M$", front_end).group(1)) << 20
+                      for name in ("MemoryHigh", "MemoryMax"))
+        keys = read(SOURCE + "/src/config/keys.yaml")
+        totals = [int(re.search(rf'{name}:\n +type: size\n +otherwise: "(\d+)"', keys).group(1))
+                  for name in ("bodies_bytes_max", "replies_bytes_max")]
+        self.assertGreater(high, 2 * sum(totals))
+        self.assertGreater(most, high)
+        self.assertRegex(read(self.path("appbackup-worker.service")), r"(?m)^MemoryMax=\d\d%$")
+
     def test_users_and_directories_can_be_made(self):
         root = tempfile.mkdtemp(prefix="appbackup-root.")
         try:
