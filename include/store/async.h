@@ -5,7 +5,7 @@
  *           reply is dropped. When the connection is down calls fail with UNAVAILABLE at once;
  *           while it is being established they wait for it, at most until their deadline. It
  *           reconnects by itself, 50 ms to 1 s apart, and loads the library first. At most
- *           STORE_ASYNC_PENDING_MAX calls are under way: UNAVAILABLE.
+ *           STORE_ASYNC_PENDING_MAX calls are under way: UNAVAILABLE. Replies as in store/store.h.
  * Merging   Creates that come while one is under way go together when it has ended, in one call to
  *           Redis; each gets its own reply. When one fails without a reply, so do those that wait.
  * Names     A host name is resolved with DNS and /etc/hosts, without blocking the loop.

@@ -6,7 +6,9 @@
  * Shapes    A request is a struct store_call, made by store/calls.h; its reply is decoded by
  *           store/replies.h. The same call goes over the blocking connection below (workers, admin
  *           tool) or the asynchronous one in store/async.h (front end).
- * Limits    Every command has the deadline of the options.
+ * Limits    Every command has the deadline of the options, which a reply moves on while it comes at
+ *           a fair pace. A reply of more than 128 MiB or a million elements is refused before there
+ *           is memory for it, and a reply that nobody has asked for ends the connection.
  * Errors    UNAVAILABLE, TIMEOUT: Redis is away (reason "redis_unavailable"). An error reply of
  *           the library carries a code that becomes err->reason, and one of a Redis that is
  *           there, but not fit to work with, is redis_unsafe: src/core/reasons.yaml has each of

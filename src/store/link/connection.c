@@ -1,17 +1,110 @@
 #include "connection.h"
 
 #include "../protocol/refusal.h"
+#include "core/clock.h"
+#include "guard.h"
 #include "store/call.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
 
-enum status redis_connection_failure(const redisContext *redis, struct error *err)
+static struct guard *guard_of(const redisContext *redis)
+{
+    return redis->reader->privdata;
+}
+
+/* The failure of a context whose last command got no reply. */
+static enum status failure(const redisContext *redis, struct error *err)
 {
     /* A blocking read that ends at its deadline looks like a socket without data. */
     bool timed_out = redis->err == REDIS_ERR_IO && (errno == EAGAIN || errno == ETIMEDOUT);
+    const char *refused = redis->reader == NULL ? NULL : guard_of(redis)->why;
+    const char *why = refused != NULL ? refused : redis->errstr;
     return FAIL_REASON(err, timed_out ? STATUS_TIMEOUT : STATUS_UNAVAILABLE,
-                       REASON_REDIS_UNAVAILABLE, "redis: %s",
-                       timed_out ? "no reply in time" : redis->errstr);
+                       REASON_REDIS_UNAVAILABLE, "redis: %s", timed_out ? "no reply in time" : why);
+}
+
+static enum status send_command(redisContext *redis, const struct command *command,
+                                struct error *err)
+{
+    int done = 0;
+    if (redisAppendCommandArgv(redis, command->argc, command->argv, command->lengths) != REDIS_OK)
+        return failure(redis, err);
+    guard_expect(guard_of(redis));
+    while (!done) {
+        if (redisBufferWrite(redis, &done) != REDIS_OK)
+            return failure(redis, err);
+    }
+    return STATUS_OK;
+}
+
+enum status redis_connection_parse(redisContext *redis, redisReply **ret_reply, struct error *err)
+{
+    void *reply = NULL;
+    guard_begin(guard_of(redis));
+    if (redisGetReplyFromReader(redis, &reply) != REDIS_OK)
+        return failure(redis, err);
+    if (reply == NULL && !guard_lets_go_on(guard_of(redis), redis->reader))
+        return failure(redis, err);
+    *ret_reply = reply;
+    return STATUS_OK;
+}
+
+static bool is_late(const redisContext *redis, int64_t deadline_ms)
+{
+    size_t received = guard_received(guard_of(redis), redis->reader);
+    return clock_mono_ms() > deadline_ms + (int64_t)received / REPLY_BYTES_PER_MS_MIN;
+}
+
+enum status redis_connection_command(redisContext *redis, const struct settings *settings,
+                                     const struct command *command, redisReply **ret_reply,
+                                     struct error *err)
+{
+    int64_t deadline_ms = clock_mono_ms() + settings->timeout_ms;
+    redisReply *reply = NULL;
+    if (send_command(redis, command, err) != STATUS_OK)
+        return error_status(err);
+    while (reply == NULL) {
+        if (is_late(redis, deadline_ms))
+            return FAIL_REASON(err, STATUS_TIMEOUT, REASON_REDIS_UNAVAILABLE,
+                               "redis: the reply does not end in time");
+        if (redisBufferRead(redis) != REDIS_OK)
+            return failure(redis, err);
+        if (redis_connection_parse(redis, &reply, err) != STATUS_OK)
+            return error_status(err);
+    }
+    *ret_reply = reply;
+    return STATUS_OK;
+}
+
+void redis_connection_subscribe(redisContext *redis)
+{
+    guard_expect_any(guard_of(redis));
+}
+
+bool redis_connection_is_stale(const redisContext *redis)
+{
+    struct pollfd peer = {.fd = redis->fd, .events = POLLIN | POLLRDHUP};
+    return redis->reader->pos < redis->reader->len || poll(&peer, 1, 0) > 0;
+}
+
+void redis_connection_free(redisContext *redis)
+{
+    if (redis == NULL)
+        return;
+    struct guard *guard = redis->reader == NULL ? NULL : guard_of(redis);
+    redisFree(redis);
+    free(guard);
+}
+
+static enum status watch(redisContext *redis, struct error *err)
+{
+    struct guard *guard = calloc(1, sizeof(*guard));
+    if (guard == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "redis connection");
+    guard_watch(guard, redis->reader);
+    return STATUS_OK;
 }
 
 static enum status greet(redisContext *redis, const struct settings *settings, struct error *err)
@@ -20,9 +113,9 @@ static enum status greet(redisContext *redis, const struct settings *settings, s
     int count = settings_greetings(settings, greetings);
     for (int i = 0; i < count; i++) {
         CLEANUP(reply_freep) redisReply *reply = NULL;
-        reply = redisCommandArgv(redis, greetings[i].argc, greetings[i].argv, NULL);
-        if (reply == NULL)
-            return redis_connection_failure(redis, err);
+        const struct command command = {greetings[i].argc, greetings[i].argv, NULL};
+        if (redis_connection_command(redis, settings, &command, &reply, err) != STATUS_OK)
+            return error_status(err);
         if (refusal_check(reply, err) != STATUS_OK)
             return FAIL_IN(err, "redis %s", greetings[i].argv[0]);
     }
@@ -43,11 +136,13 @@ enum status redis_connection_open(const struct settings *settings, redisContext 
     if (redis->err != 0)
         return FAIL_REASON(err, STATUS_UNAVAILABLE, REASON_REDIS_UNAVAILABLE, "redis: %s",
                            redis->errstr);
+    if (watch(redis, err) != STATUS_OK)
+        return error_status(err);
     (void)fcntl(redis->fd, F_SETFD, FD_CLOEXEC); /* hiredis leaves it open for child processes */
     if (redisSetTimeout(redis, timeout) != REDIS_OK)
-        return redis_connection_failure(redis, err);
+        return failure(redis, err);
     if (settings->path == NULL && redisEnableKeepAlive(redis) != REDIS_OK)
-        return redis_connection_failure(redis, err);
+        return failure(redis, err);
     if (greet(redis, settings, err) != STATUS_OK)
         return error_status(err);
     *ret_redis = STEAL(redis);

@@ -9,8 +9,7 @@
 #include "../protocol/refusal.h"
 #include "library.h"
 #include "resolve.h"
-
-#include <hiredis/adapters/libevent.h>
+#include "wiring.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -27,6 +26,7 @@ struct link {
     struct link_events events;
     struct resolver *resolver; /* NULL for a unix socket */
     redisAsyncContext *redis;  /* NULL while down or resolving */
+    struct guard guard;        /* of redis */
     struct event *timer;       /* down: to connect; connecting: the deadline, or the end at once */
     enum link_state state;
     unsigned attempt; /* since the link was ready */
@@ -50,9 +50,21 @@ bool link_is_silent(const struct link *link)
     return link->silent;
 }
 
+/* What the guard has against the connection comes before hiredis' word for it; NULL: nothing is
+ * wrong with it. */
+static const char *why_of(const struct link *link, const redisAsyncContext *redis)
+{
+    if (link->guard.why != NULL)
+        return link->guard.why;
+    return redis->err != 0 && redis->errstr != NULL && redis->errstr[0] != '\0' ? redis->errstr
+                                                                                : NULL;
+}
+
+/* What was under way is told so before the end of its connection is told to us. */
 const char *link_why(const struct link *link)
 {
-    return link->why;
+    const char *why = link->redis == NULL ? NULL : why_of(link, link->redis);
+    return why == NULL ? link->why : why;
 }
 
 static void set_why(struct link *link, const char *why)
@@ -105,8 +117,26 @@ static void context_ended(const redisAsyncContext *redis)
         return;
     link->redis = NULL;
     link->silent = false;
-    lose(link,
-         redis->errstr != NULL && redis->errstr[0] != '\0' ? redis->errstr : "closed by Redis");
+    const char *why = why_of(link, redis);
+    lose(link, why == NULL ? "closed by Redis" : why);
+}
+
+/* It has come from outside of hiredis, so that the context may be freed. */
+static void on_refused(void *context)
+{
+    struct link *link = context;
+    link->silent = false;
+    drop(link, link->guard.why);
+}
+
+/* All that is sent goes through here: what is not awaited when it comes is refused. */
+static bool send_command(struct link *link, redisCallbackFn *callback, int argc, const char **argv,
+                         const size_t *lengths)
+{
+    bool sent = redisAsyncCommandArgv(link->redis, callback, link, argc, argv, lengths) == REDIS_OK;
+    if (sent)
+        guard_expect(&link->guard);
+    return sent;
 }
 
 static void on_connect(const redisAsyncContext *redis, int status)
@@ -178,8 +208,7 @@ static void load_library(struct link *link)
     const char *argv[LIBRARY_LOAD_ARGC];
     size_t lengths[LIBRARY_LOAD_ARGC];
     library_load_command(argv, lengths);
-    if (redisAsyncCommandArgv(link->redis, on_loaded, link, LIBRARY_LOAD_ARGC, argv, lengths) !=
-        REDIS_OK)
+    if (!send_command(link, on_loaded, LIBRARY_LOAD_ARGC, argv, lengths))
         set_timer(link, 0);
 }
 
@@ -205,13 +234,11 @@ static void greet(struct link *link)
     int count = settings_greetings(link->settings, greetings);
     bool sent = true;
     for (int i = 0; i < count; i++)
-        sent = sent && redisAsyncCommandArgv(link->redis, on_greeting, link, greetings[i].argc,
-                                             greetings[i].argv, NULL) == REDIS_OK;
+        sent = sent && send_command(link, on_greeting, greetings[i].argc, greetings[i].argv, NULL);
 
     const char *argv[LIBRARY_VERSION_ARGC];
     memcpy(argv, library_version_command, sizeof(argv));
-    sent = sent && redisAsyncCommandArgv(link->redis, on_version, link, LIBRARY_VERSION_ARGC, argv,
-                                         NULL) == REDIS_OK;
+    sent = sent && send_command(link, on_version, LIBRARY_VERSION_ARGC, argv, NULL);
     if (!sent)
         set_timer(link, 0);
 }
@@ -224,12 +251,13 @@ static void attach(struct link *link, redisAsyncContext *redis)
     }
     redis->data = link;
     link->redis = redis;
+    link->guard.why = NULL; /* that is said of the connection before */
     if (redis->err != 0) {
         drop(link, redis->errstr);
         return;
     }
-    if (redisLibeventAttach(redis, link->base) != REDIS_OK) {
-        drop(link, "the event loop refused the connection");
+    if (!wiring_attach(redis, link->base, &link->guard, on_refused, link)) {
+        drop(link, "out of memory");
         return;
     }
     (void)redisAsyncSetConnectCallback(redis, on_connect);
@@ -324,8 +352,11 @@ void link_free(struct link *link)
 bool link_send(struct link *link, const char *command, size_t len, redisCallbackFn *callback,
                void *context)
 {
-    return link->redis != NULL &&
-           redisAsyncFormattedCommand(link->redis, callback, context, command, len) == REDIS_OK;
+    bool sent = link->redis != NULL && redisAsyncFormattedCommand(link->redis, callback, context,
+                                                                  command, len) == REDIS_OK;
+    if (sent)
+        guard_expect(&link->guard);
+    return sent;
 }
 
 void link_reload(struct link *link)

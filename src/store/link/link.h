@@ -1,6 +1,6 @@
 /*
  * Link: the connection under the asynchronous store. It connects, says who we are, sees to the
- * library, and starts again 50 ms to 1 s after a loss. hiredis and libevent meet only here.
+ * library, and starts again 50 ms to 1 s after a loss. hiredis and libevent meet here and in wiring.c.
  *
  * States    connecting -> ready -> down -> connecting ...; after a loss everything that was sent
  *           gets its callback with a NULL reply, from hiredis.

@@ -5,7 +5,6 @@
 #include "library.h"
 #include "settings.h"
 
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,8 +28,7 @@ enum status store_open(const struct store_options *options, struct store **ret_s
 
 static void disconnect(struct store *store)
 {
-    if (store->redis != NULL)
-        redisFree(store->redis);
+    redis_connection_free(store->redis);
     store->redis = NULL;
 }
 
@@ -43,18 +41,16 @@ void store_close(struct store *store)
     free(store);
 }
 
-/* One command and its reply; without a reply the context is dead (hiredis) and dropped. */
+/* One command and its reply; without a reply the connection is dead and dropped. */
 static enum status command(struct store *store, int argc, const char **argv, const size_t *lengths,
                            redisReply **ret_reply, struct error *err)
 {
-    redisReply *reply = redisCommandArgv(store->redis, argc, argv, lengths);
-    if (reply == NULL) {
-        (void)redis_connection_failure(store->redis, err);
-        disconnect(store);
-        return error_status(err);
-    }
-    *ret_reply = reply;
-    return STATUS_OK;
+    const struct command wanted = {argc, argv, lengths};
+    if (redis_connection_command(store->redis, &store->settings, &wanted, ret_reply, err) ==
+        STATUS_OK)
+        return STATUS_OK;
+    disconnect(store);
+    return error_status(err);
 }
 
 static enum status load_library(struct store *store, struct error *err)
@@ -87,16 +83,9 @@ static enum status ensure_library(struct store *store, struct error *err)
     return load_library(store, err);
 }
 
-/* Nothing is under way between two calls, so anything to read means that the peer has gone. */
-static bool connection_is_stale(const redisContext *redis)
-{
-    struct pollfd peer = {.fd = redis->fd, .events = POLLIN | POLLRDHUP};
-    return poll(&peer, 1, 0) > 0;
-}
-
 static enum status connect_to_redis(struct store *store, struct error *err)
 {
-    if (store->redis != NULL && connection_is_stale(store->redis))
+    if (store->redis != NULL && redis_connection_is_stale(store->redis))
         disconnect(store);
     if (store->redis != NULL)
         return STATUS_OK;

@@ -19,7 +19,7 @@ struct store_wake {
     redisContext *redis;
 };
 
-static enum status subscribe(redisContext *redis, const char *node, struct error *err)
+static enum status subscribe(struct store_wake *wake, const char *node, struct error *err)
 {
     char channel[KEY_WAKE_SIZE + NODE_NAME_SIZE];
     if (!key_wake(channel, sizeof(channel), node))
@@ -27,9 +27,10 @@ static enum status subscribe(redisContext *redis, const char *node, struct error
 
     const char *argv[] = {"SUBSCRIBE", channel};
     CLEANUP(reply_freep) redisReply *reply = NULL;
-    reply = redisCommandArgv(redis, 2, argv, NULL);
-    if (reply == NULL)
-        return redis_connection_failure(redis, err);
+    const struct command command = {2, argv, NULL};
+    if (redis_connection_command(wake->redis, &wake->settings, &command, &reply, err) != STATUS_OK)
+        return error_status(err);
+    redis_connection_subscribe(wake->redis);
     return refusal_check(reply, err);
 }
 
@@ -44,7 +45,7 @@ enum status store_wake_open(const struct store_options *options, const char *nod
         return error_status(err);
     if (redis_connection_open(&wake->settings, &wake->redis, err) != STATUS_OK)
         return FAIL_IN(err, "wake-up channel");
-    if (subscribe(wake->redis, node, err) != STATUS_OK)
+    if (subscribe(wake, node, err) != STATUS_OK)
         return FAIL_IN(err, "wake-up channel");
     *ret_wake = STEAL(wake);
     return STATUS_OK;
@@ -72,14 +73,13 @@ static enum status receive(struct store_wake *wake, char *bytes, size_t size, si
 
 static enum status parse(struct store_wake *wake, bool *woken, struct error *err)
 {
-    void *reply = NULL;
+    redisReply *message = NULL;
     do {
-        if (redisReaderGetReply(wake->redis->reader, &reply) != REDIS_OK)
-            return FAIL_REASON(err, STATUS_UNAVAILABLE, REASON_REDIS_UNAVAILABLE,
-                               "wake-up channel: %s", wake->redis->reader->errstr);
-        *woken = *woken || reply != NULL;
-        freeReplyObject(reply);
-    } while (reply != NULL);
+        if (redis_connection_parse(wake->redis, &message, err) != STATUS_OK)
+            return FAIL_IN(err, "wake-up channel");
+        *woken = *woken || message != NULL;
+        freeReplyObject(message);
+    } while (message != NULL);
     return STATUS_OK;
 }
 
@@ -108,8 +108,7 @@ void store_wake_close(struct store_wake *wake)
 {
     if (wake == NULL)
         return;
-    if (wake->redis != NULL)
-        redisFree(wake->redis);
+    redis_connection_free(wake->redis);
     settings_done(&wake->settings);
     free(wake);
 }
