@@ -39,6 +39,9 @@ enum status unwind_places(struct undo_record *record, bool all, struct error *er
 /* Are any hooks owed? */
 bool unwind_owes_hooks(const struct undo_record *record);
 
+/* What is owed has just been tried: what is left is for a later time (struct undo_debt, due_ms). */
+void unwind_note_try(struct undo_record *record);
+
 /* Is anything owed still, or does the next attempt of the restore need the record? */
 bool unwind_is_kept(const struct undo_record *record);
 

@@ -187,6 +187,7 @@ void operation_close_record(struct operation *operation)
     if (!operation->recorded)
         return;
     if (unwind_is_kept(&operation->record)) {
+        unwind_note_try(&operation->record);
         operation_update_record(operation);
         return;
     }

@@ -118,6 +118,12 @@ bool unwind_owes_hooks(const struct undo_record *record)
     return false;
 }
 
+void unwind_note_try(struct undo_record *record)
+{
+    record->tries += record->snapshot_count > 0 || unwind_owes_hooks(record);
+    record->tried_ms = clock_wall_ms();
+}
+
 bool unwind_is_kept(const struct undo_record *record)
 {
     return record->phase != RESTORE_NONE || record->snapshot_count > 0 || unwind_owes_hooks(record);

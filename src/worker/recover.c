@@ -63,7 +63,7 @@ int helper_recover(const struct node_config *node)
     struct error err = {0};
     size_t count = 0;
     job_log_hooks();
-    if (unwind_all(&node->directories, &count, &err) != STATUS_OK) {
+    if (unwind_due(&node->directories, &count, &err) != STATUS_OK) {
         log_event(LOG_LEVEL_ERROR, EVENT_UNWIND_FAILED, LOG_TEXT("code", err.reason),
                   LOG_TEXT("reason", err.text));
         return EXIT_FAILURE;

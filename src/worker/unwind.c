@@ -29,9 +29,20 @@ struct unwinding {
     const struct node_directories *directories;
     int64_t
         deadline_ms; /* monotonic: until then whoever works on a job is waited for; 0: not at all */
+    bool only_due;   /* what has just been tried in vain is left for later */
     struct job_lock *locks;
     size_t count;
 };
+
+/* What cannot be read is due: whoever unwinds it says why. */
+static bool is_due(const struct unwinding *unwinding, const char *job)
+{
+    struct undo_debt debt;
+    struct error ignored;
+    return !unwinding->only_due ||
+           undo_look(unwinding->directories->undo, job, &debt, &ignored) != STATUS_OK ||
+           debt.due_ms <= clock_wall_ms();
+}
 
 static enum status take_lock(const struct unwinding *unwinding, const char *job,
                              struct job_lock *lock, struct error *err)
@@ -51,7 +62,8 @@ static bool is_dead(void *context, const char *job)
     if (grown == NULL)
         return false; /* left for the next time, rather than unwound without a lock */
     unwinding->locks = grown;
-    if (take_lock(unwinding, job, &grown[unwinding->count], &err) != STATUS_OK)
+    if (!is_due(unwinding, job) ||
+        take_lock(unwinding, job, &grown[unwinding->count], &err) != STATUS_OK)
         return false;
     unwinding->count++;
     notify_patience(HOOKS_PATIENCE_MS);
@@ -71,6 +83,13 @@ enum status unwind_all(const struct node_directories *directories, size_t *ret_c
                        struct error *err)
 {
     struct unwinding unwinding = {.directories = directories};
+    return unwind(&unwinding, ret_count, err);
+}
+
+enum status unwind_due(const struct node_directories *directories, size_t *ret_count,
+                       struct error *err)
+{
+    struct unwinding unwinding = {.directories = directories, .only_due = true};
     return unwind(&unwinding, ret_count, err);
 }
 

@@ -17,6 +17,10 @@ enum status unwind_job(const struct node_directories *directories, const char *j
 enum status unwind_all(const struct node_directories *directories, size_t *ret_count,
                        struct error *err) MUST_CHECK;
 
+/* The same, but for what has failed just now (struct undo_debt, due_ms). */
+enum status unwind_due(const struct node_directories *directories, size_t *ret_count,
+                       struct error *err) MUST_CHECK;
+
 /* Unwinds every job, where no supervisor runs. Processes that the death of one has left are about
  * to end in order: they are waited for, and killed after UNWIND_PATIENCE_MS. */
 enum status unwind_orphans(const struct node_directories *directories, size_t *ret_count,
