@@ -230,6 +230,12 @@ static bool parse_field(struct reading *reading, const char *line, size_t len, c
     return take_field(reading, name, value);
 }
 
+/* Only HTTP/1.0 knows requests without a Host (RFC 9112 section 3.2). */
+static bool names_its_host(const struct reading *reading)
+{
+    return reading->has_host || reading->head->minor == 0;
+}
+
 static bool framing_is_sound(const struct head *head)
 {
     return !head->is_chunked || (!head->has_length && head->minor == 1);
@@ -239,7 +245,7 @@ bool head_parse(char *text, size_t len, struct head *ret_head)
 {
     *ret_head = (struct head){.method = HTTP_METHOD_OTHER};
     char *line_end = memchr(text, '\r', len);
-    if (line_end == NULL || !parse_request_line(text, line_end, ret_head))
+    if (line_end == NULL || line_end[1] != '\n' || !parse_request_line(text, line_end, ret_head))
         return false;
 
     struct reading reading = {.head = ret_head};
@@ -254,7 +260,7 @@ bool head_parse(char *text, size_t len, struct head *ret_head)
     }
     if (reading.is_closed)
         ret_head->is_kept = false;
-    return framing_is_sound(ret_head);
+    return names_its_host(&reading) && framing_is_sound(ret_head);
 }
 
 const char *head_field(const struct head *head, const char *name)

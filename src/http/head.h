@@ -4,8 +4,9 @@
  *
  * Refused   a line that does not end with CR LF; a NUL, a CR or another control character anywhere;
  *           a name with a space in it or behind it; a folded line; a version that is not 1.x; more
- *           than one Content-Length, Transfer-Encoding or Host; a length that is not digits only; a
- *           coding that is not "chunked"; a coding together with a length, or in HTTP/1.0
+ *           than one Content-Length, Transfer-Encoding or Host, or no Host in HTTP/1.1; a length that
+ *           is not digits only; a coding that is not "chunked"; a coding together with a length, or in
+ *           HTTP/1.0
  * Taken     names in any case, obs-text in values, spaces and tabs around a value
  * Source    RFC 9110 section 5, RFC 9112 sections 2 to 6
  */

@@ -35,15 +35,15 @@ Test(connection, over_the_limit_takes_the_place_of_the_one_that_is_idle_for_long
     limits.connections_max = 2;
     server_start_plain(limits);
     struct client first = client_connect(), second = client_connect();
-    cr_assert(eq(int, ask(&first, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
-    cr_assert(eq(int, ask(&second, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
+    cr_assert(eq(int, ask(&first, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n").code, 200));
+    cr_assert(eq(int, ask(&second, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n").code, 200));
 
     struct client third = client_connect();
-    cr_assert(eq(int, ask(&third, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
+    cr_assert(eq(int, ask(&third, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n").code, 200));
 
     WAIT_FOR(has_ended(&first));
     cr_assert(eq(sz, first.len, 0));
-    cr_assert(eq(int, ask(&second, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
+    cr_assert(eq(int, ask(&second, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n").code, 200));
     client_close(&first);
     client_close(&second);
     client_close(&third);
@@ -57,7 +57,7 @@ static struct client connect_in_turn(void)
     return client;
 }
 
-static const char with_token[] = "GET /guarded HTTP/1.1\r\nAuthorization: good\r\n\r\n";
+static const char with_token[] = "GET /guarded HTTP/1.1\r\nHost: x\r\nAuthorization: good\r\n\r\n";
 
 Test(connection, gives_way_by_what_is_known_of_it_and_by_its_age)
 {
@@ -68,7 +68,7 @@ Test(connection, gives_way_by_what_is_known_of_it_and_by_its_age)
     struct client idle = connect_in_turn(), slow = connect_in_turn();
     cr_assert(eq(int, ask(&trusted, with_token).code, 200));
     client_send(&slow, "GET /hel");
-    cr_assert(eq(int, ask(&idle, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
+    cr_assert(eq(int, ask(&idle, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n").code, 200));
 
     struct client newer[4];
     struct client *in_order[] = {&idle, &silent, &slow, &newer[0]};
@@ -94,12 +94,12 @@ Test(connection, that_is_served_does_not_give_way_and_the_last_places_are_kept)
     struct client busy[31];
     for (int i = 0; i < 30; i++) {
         busy[i] = connect_in_turn();
-        client_send(&busy[i], "GET /late HTTP/1.1\r\n\r\n");
+        client_send(&busy[i], "GET /late HTTP/1.1\r\nHost: x\r\n\r\n");
     }
     WAIT_FOR(world.late_count == 30);
 
     struct client stranger = connect_in_turn();
-    struct reply reply = ask(&stranger, "GET /hello HTTP/1.1\r\n\r\n");
+    struct reply reply = ask(&stranger, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
     cr_assert(eq(int, reply.code, 200));
     cr_assert(head_has(&reply, "\r\nConnection: close\r\n")); /* it may not stay */
     client_close(&stranger);
@@ -107,7 +107,7 @@ Test(connection, that_is_served_does_not_give_way_and_the_last_places_are_kept)
     turn();
     busy[30] = connect_in_turn();
     cr_assert(eq(int, ask(&busy[30], with_token).code, 200));
-    client_send(&busy[30], "GET /guarded/late HTTP/1.1\r\nAuthorization: good\r\n\r\n");
+    client_send(&busy[30], "GET /guarded/late HTTP/1.1\r\nHost: x\r\nAuthorization: good\r\n\r\n");
     WAIT_FOR(world.late_count == 31);
 
     struct client guest = connect_in_turn();
@@ -116,7 +116,7 @@ Test(connection, that_is_served_does_not_give_way_and_the_last_places_are_kept)
     turn();
     turn();
     struct client probe = connect_in_turn();
-    cr_assert(eq(int, ask(&probe, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
+    cr_assert(eq(int, ask(&probe, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n").code, 200));
 
     client_close(&probe);
     for (int i = 0; i < 31; i++) {
@@ -146,7 +146,8 @@ Test(connection, has_room_for_its_body_or_is_told_that_it_has_not)
     struct client clients[CLIENTS];
     for (int i = 0; i < CLIENTS; i++) {
         clients[i] = connect_in_turn();
-        client_send(&clients[i], "POST /echo HTTP/1.1\r\nContent-Length: 100000\r\n\r\nx");
+        client_send(&clients[i],
+                    "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nx");
     }
 
     cr_assert(eq(sz, count_answered(clients, CLIENTS, 503), CLIENTS - ROOM));
@@ -156,7 +157,7 @@ Test(connection, has_room_for_its_body_or_is_told_that_it_has_not)
     for (int i = 0; i < 5; i++)
         turn();
     struct client next = connect_in_turn();
-    client_send(&next, "POST /echo HTTP/1.1\r\nContent-Length: 100000\r\n\r\n");
+    client_send(&next, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n");
     static char body[100000];
     cr_assert(client_send_bytes(&next, body, sizeof(body)));
     cr_assert(eq(int, take_reply(&next, false).code, 200));
@@ -173,8 +174,8 @@ Test(connection, has_room_for_its_chunks_or_is_told_that_it_has_not)
     static char chunk[300010];
     size_t len = (size_t)sprintf(chunk, "493e0\r\n"); /* 300,000 bytes */
     memset(chunk + len, 'x', 300000);
-    client_send(&first, "POST /echo HTTP/1.1\r\nContent-Length: 300000\r\n\r\nx");
-    client_send(&second, "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n");
+    client_send(&first, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\nx");
+    client_send(&second, "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
 
     (void)client_send_bytes(&second, chunk, len + 300000);
 
@@ -210,7 +211,7 @@ Test(connection, whose_heads_are_many_and_long_is_told_so)
 static bool gets_large(void)
 {
     struct client client = client_connect();
-    client_send(&client, "GET /large HTTP/1.1\r\n\r\n");
+    client_send(&client, "GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
     WAIT_FOR(has_text(&client, "HTTP/1.1 "));
     bool has = has_text(&client, "HTTP/1.1 200 OK");
     client_close(&client);
@@ -223,7 +224,7 @@ Test(connection, that_takes_nothing_gives_way_to_the_reply_of_another)
     limits.replies_bytes_max = 100 * 1024 * 1024; /* /large has 64 MiB */
     server_start_plain(limits);
     struct client stalled = client_connect();
-    client_send(&stalled, "GET /large HTTP/1.1\r\n\r\n");
+    client_send(&stalled, "GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
     WAIT_FOR(has_text(&stalled, "HTTP/1.1 200 OK"));
 
     cr_assert(not(gets_large()));
@@ -251,7 +252,7 @@ Test(connection, is_cut_when_it_is_idle_after_a_request)
 {
     server_start_plain(quick_limits(200, 30000));
     struct client client = client_connect();
-    cr_assert(eq(int, ask(&client, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
+    cr_assert(eq(int, ask(&client, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n").code, 200));
 
     WAIT_FOR(has_ended(&client));
 
@@ -302,12 +303,12 @@ Test(connection, that_trickles_its_first_line_is_cut)
 
 Test(connection, that_trickles_its_headers_is_cut)
 {
-    trickle("GET /hello HTTP/1.1\r\nX-A: ");
+    trickle("GET /hello HTTP/1.1\r\nHost: x\r\nX-A: ");
 }
 
 Test(connection, that_trickles_its_body_is_cut)
 {
-    trickle("POST /echo HTTP/1.1\r\nContent-Length: 100000\r\n\r\n");
+    trickle("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n");
 }
 
 Test(connection, that_does_not_take_its_reply_is_cut)
@@ -315,7 +316,7 @@ Test(connection, that_does_not_take_its_reply_is_cut)
     server_start_plain(quick_limits(30000, 400));
     struct client client = client_connect();
     int64_t start_ms = clock_mono_ms();
-    client_send(&client, "GET /large HTTP/1.1\r\n\r\n");
+    client_send(&client, "GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
 
     struct pollfd gone = {.fd = client.fd, .events = 0};
     WAIT_FOR(poll(&gone, 1, 0) == 1 && (gone.revents & (POLLHUP | POLLERR)) != 0);
@@ -337,7 +338,7 @@ static size_t take_medium(int64_t bytes_per_s)
     server_start(quick_limits(30000, 500));
     server_listen_small(NULL, NULL);
     struct client client = client_connect_small();
-    client_send(&client, "GET /medium HTTP/1.1\r\n\r\n");
+    client_send(&client, "GET /medium HTTP/1.1\r\nHost: x\r\n\r\n");
     size_t taken = take_steadily(take_plain, &client, bytes_per_s, MEDIUM_BYTES);
     client_close(&client);
     return taken;
@@ -357,7 +358,7 @@ Test(connection, lives_on_while_its_request_is_handled)
 {
     server_start_plain(quick_limits(100, 100));
     struct client client = client_connect();
-    client_send(&client, "GET /late HTTP/1.1\r\n\r\n");
+    client_send(&client, "GET /late HTTP/1.1\r\nHost: x\r\n\r\n");
     WAIT_FOR(world.late_count == 1);
     int64_t start_ms = clock_mono_ms();
     WAIT_FOR(clock_mono_ms() - start_ms > 400);
@@ -401,7 +402,8 @@ Test(connection, answers_what_is_pipelined_behind_a_late_reply)
 {
     server_start_plain(usual_limits);
     struct client client = client_connect();
-    client_send(&client, "GET /late HTTP/1.1\r\n\r\nGET /hello HTTP/1.1\r\n\r\n");
+    client_send(&client,
+                "GET /late HTTP/1.1\r\nHost: x\r\n\r\nGET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
     WAIT_FOR(world.late_count == 1);
     cr_assert(eq(int, world.handled, 0));
 
@@ -416,9 +418,10 @@ Test(connection, may_go_with_its_server_while_a_request_waits)
 {
     server_start_plain(usual_limits);
     struct client client = client_connect();
-    client_send(&client, "POST /echo HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf");
+    client_send(&client, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf");
     struct client late = client_connect();
-    client_send(&late, "GET /late?x=y HTTP/1.1\r\nX-A: b\r\nContent-Length: 4\r\n\r\nbody");
+    client_send(&late,
+                "GET /late?x=y HTTP/1.1\r\nHost: x\r\nX-A: b\r\nContent-Length: 4\r\n\r\nbody");
     WAIT_FOR(world.late_count == 1);
 
     http_server_free(world.server);
@@ -450,7 +453,7 @@ Test(connection, that_closes_its_sending_side_after_a_refusal_is_released_at_onc
         turn();
 
     struct client next = client_connect();
-    cr_assert(eq(int, ask(&next, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
+    cr_assert(eq(int, ask(&next, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n").code, 200));
     client_close(&next);
 }
 
@@ -467,9 +470,9 @@ Test(connection, is_drained_after_its_request)
 {
     server_start_plain(usual_limits);
     struct client idle = client_connect(), late = client_connect(), half = client_connect();
-    cr_assert(eq(int, ask(&idle, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
-    client_send(&late, "GET /late HTTP/1.1\r\n\r\n");
-    client_send(&half, "POST /echo HTTP/1.1\r\nContent-Length: 4\r\n\r\nbo");
+    cr_assert(eq(int, ask(&idle, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n").code, 200));
+    client_send(&late, "GET /late HTTP/1.1\r\nHost: x\r\n\r\n");
+    client_send(&half, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbo");
     WAIT_FOR(world.late_count == 1);
     uint16_t port = http_server_port(world.server, 0);
 
@@ -497,10 +500,10 @@ Test(connection, that_was_kept_is_served_once_more_in_a_drain)
 {
     server_start_plain(usual_limits);
     struct client kept = client_connect();
-    cr_assert(eq(int, ask(&kept, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
+    cr_assert(eq(int, ask(&kept, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n").code, 200));
 
     http_server_drain(world.server, note_drained, &world);
-    struct reply reply = ask(&kept, "GET /hello HTTP/1.1\r\n\r\n");
+    struct reply reply = ask(&kept, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
 
     cr_assert(eq(int, reply.code, 200));
     cr_assert(head_has(&reply, "\r\nConnection: close\r\n"));
@@ -513,7 +516,7 @@ Test(connection, in_the_queue_of_the_listener_is_served_before_the_end)
 {
     server_start_plain(usual_limits);
     struct client waiting = client_connect();
-    cr_assert(send(waiting.fd, "GET /hello HTTP/1.1\r\n\r\n", 23, 0) == 23);
+    cr_assert(send(waiting.fd, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n", 23, 0) == 23);
 
     http_server_drain(world.server, note_drained, &world);
 
@@ -550,7 +553,7 @@ Test(connection, may_be_the_last_of_a_server_that_is_freed_when_drained)
 {
     server_start_plain(usual_limits);
     struct client client = client_connect();
-    cr_assert(eq(int, ask(&client, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
+    cr_assert(eq(int, ask(&client, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n").code, 200));
 
     http_server_drain(world.server, free_when_drained, &world);
 
@@ -591,7 +594,7 @@ Test(connection, by_a_unix_socket_is_served)
     struct stat info;
     cr_assert(stat(path, &info) == 0);
     struct client client = connect_local(path);
-    struct reply reply = ask(&client, "GET /note HTTP/1.1\r\n\r\n");
+    struct reply reply = ask(&client, "GET /note HTTP/1.1\r\nHost: x\r\n\r\n");
 
     cr_assert(eq(int, reply.code, 204));
     cr_assert(strncmp(world.seen, "unix - ", 7) == 0, "%s", world.seen);
@@ -630,7 +633,7 @@ Test(connection, by_a_unix_socket_replaces_a_stale_one_but_no_other)
     scratch_read(&scratch, "file", text, sizeof(text));
     cr_assert(eq(str, text, "precious"));
     struct client client = connect_local(address + 5);
-    cr_assert(eq(int, ask(&client, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
+    cr_assert(eq(int, ask(&client, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n").code, 200));
     client_close(&client);
     scratch_close(&scratch);
 }
@@ -654,7 +657,7 @@ Test(connection, by_a_socket_of_somebody_else_is_served_and_the_socket_left)
               err.text);
 
     struct client client = connect_local(place.sun_path);
-    cr_assert(eq(int, ask(&client, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
+    cr_assert(eq(int, ask(&client, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n").code, 200));
     client_close(&client);
     http_server_drain(world.server, note_drained, &world);
     struct client next = connect_local(place.sun_path); /* for whoever comes after us */
@@ -681,7 +684,7 @@ Test(connection, by_ipv6_is_served_and_named)
     struct client client = client_of(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0),
                                      (const struct sockaddr *)&address, sizeof(address));
 
-    cr_assert(eq(int, ask(&client, "GET /note HTTP/1.1\r\n\r\n").code, 204));
+    cr_assert(eq(int, ask(&client, "GET /note HTTP/1.1\r\nHost: x\r\n\r\n").code, 204));
 
     cr_assert(strncmp(world.seen, "[::1]:", 6) == 0, "%s", world.seen);
     client_close(&client);
@@ -715,6 +718,6 @@ Test(connection, waits_while_no_descriptor_is_left)
     while (count > 0)
         (void)close(spare[--count]);
 
-    cr_assert(eq(int, ask(&client, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
+    cr_assert(eq(int, ask(&client, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n").code, 200));
     client_close(&client);
 }

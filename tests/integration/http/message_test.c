@@ -41,11 +41,11 @@ Test(message, follows_another_on_the_same_connection)
 
 Test(message, may_come_pipelined_and_is_answered_in_order)
 {
-    client_send(&client, "GET /hello HTTP/1.1\r\n\r\n"
-                         "POST /echo HTTP/1.1\r\nContent-Length: 3\r\n\r\none"
+    client_send(&client, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
+                         "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\none"
                          "\r\n\r\n" /* some clients put line breaks between */
-                         "GET /nowhere HTTP/1.1\r\n\r\n"
-                         "DELETE /echo HTTP/1.1\r\nContent-Length: 3\r\n\r\ntwo");
+                         "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n"
+                         "DELETE /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\ntwo");
 
     cr_assert(eq(str, take_reply(&client, false).body, "hello\n"));
     cr_assert(eq(str, take_reply(&client, false).body, "one"));
@@ -69,7 +69,7 @@ Test(message, of_get_and_delete_may_have_a_body)
         ask(&client, "GET /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n{\"a\"}");
     struct reply deleted = ask(&client, "DELETE /echo HTTP/1.1\r\nHost: a\r\n"
                                         "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n");
-    struct reply next = ask(&client, "GET /hello HTTP/1.1\r\n\r\n");
+    struct reply next = ask(&client, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
 
     cr_assert(eq(str, get.body, "{\"a\"}"));
     cr_assert(eq(str, deleted.body, "{}"));
@@ -92,7 +92,7 @@ Test(message, with_a_long_target_is_served)
     strcpy(out + 15000, "/parts/%41 HTTP/1.1\r\nHost: a\r\n\r\n");
 
     cr_assert(eq(int, ask(&client, text).code, 200));
-    cr_assert(eq(int, ask(&client, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
+    cr_assert(eq(int, ask(&client, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n").code, 200));
 }
 
 Test(message, of_head_gets_the_length_without_the_body)
@@ -101,12 +101,12 @@ Test(message, of_head_gets_the_length_without_the_body)
 
     cr_assert(eq(int, reply.code, 200));
     cr_assert(head_has(&reply, "\r\nContent-Length: 6\r\n"));
-    cr_assert(eq(str, ask(&client, "GET /hello HTTP/1.1\r\n\r\n").body, "hello\n"));
+    cr_assert(eq(str, ask(&client, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n").body, "hello\n"));
 }
 
 Test(message, without_content_has_no_length)
 {
-    struct reply reply = ask(&client, "GET /note HTTP/1.1\r\nX-NOTE: la la\r\n\r\n");
+    struct reply reply = ask(&client, "GET /note HTTP/1.1\r\nHost: x\r\nX-NOTE: la la\r\n\r\n");
 
     cr_assert(eq(int, reply.code, 204));
     cr_assert(not(head_has(&reply, "Content-Length")));
@@ -116,7 +116,7 @@ Test(message, without_content_has_no_length)
 
 Test(message, tells_the_handler_peer_headers_and_id)
 {
-    struct reply reply = ask(&client, "GET /note HTTP/1.1\r\nX-NOTE: la la\r\n\r\n");
+    struct reply reply = ask(&client, "GET /note HTTP/1.1\r\nHost: x\r\nX-NOTE: la la\r\n\r\n");
 
     struct sockaddr_in own;
     socklen_t len = sizeof(own);
@@ -131,7 +131,7 @@ Test(message, tells_the_handler_peer_headers_and_id)
 
 Test(message, never_carries_a_line_break_in_a_header)
 {
-    struct reply reply = ask(&client, "GET /note HTTP/1.1\r\n\r\n");
+    struct reply reply = ask(&client, "GET /note HTTP/1.1\r\nHost: x\r\n\r\n");
 
     cr_assert(not(head_has(&reply, "X-Folded")));
     cr_assert(not(head_has(&reply, "X-Split")));
@@ -141,7 +141,8 @@ Test(message, never_carries_a_line_break_in_a_header)
 
 Test(message, that_asks_for_the_end_gets_it)
 {
-    struct reply reply = ask(&client, "GET /hello HTTP/1.1\r\nConnection: close\r\n\r\n");
+    struct reply reply =
+        ask(&client, "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
 
     cr_assert(eq(int, reply.code, 200));
     cr_assert(head_has(&reply, "\r\nConnection: close\r\n"));
@@ -172,10 +173,11 @@ Test(message, that_expects_to_be_asked_for_its_body_is_asked)
 
 Test(message, for_a_path_without_this_method_gets_405_with_allow)
 {
-    struct reply put = ask(&client, "PUT /echo HTTP/1.1\r\nContent-Length: 1\r\n\r\nx");
-    struct reply patch = ask(&client, "PATCH /hello HTTP/1.1\r\nContent-Length: 0\r\n\r\n");
-    struct reply options = ask(&client, "OPTIONS /hello HTTP/1.1\r\n\r\n");
-    struct reply trace = ask(&client, "TRACE /hello HTTP/1.1\r\n\r\n");
+    struct reply put = ask(&client, "PUT /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx");
+    struct reply patch =
+        ask(&client, "PATCH /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+    struct reply options = ask(&client, "OPTIONS /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+    struct reply trace = ask(&client, "TRACE /hello HTTP/1.1\r\nHost: x\r\n\r\n");
 
     cr_assert(eq(int, put.code, 405));
     cr_assert(head_has(&put, "\r\nAllow: GET, HEAD, POST, DELETE\r\n"));
@@ -207,10 +209,10 @@ Test(message, for_an_unknown_path_gets_404_in_json)
 
     cr_assert(eq(int, reply.code, 404));
     cr_assert(eq(str, reply.body, "{\"status\": \"404\", \"path\": \"/nowhere\"}"));
-    cr_assert(eq(int, ask(&client, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
+    cr_assert(eq(int, ask(&client, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n").code, 200));
 }
 
-#define CHUNKED "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+#define CHUNKED "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 #define TEXT(literal)                \
     {                                \
         literal, sizeof(literal) - 1 \
@@ -230,50 +232,53 @@ static const struct text malformed[] = {
     TEXT("GET /hello HTTP/1.10\r\n\r\n"),
     TEXT("GET /hello http/1.1\r\n\r\n"),
     TEXT("GET /hello FTP/1.1.........\r\n\r\n"),
-    TEXT("GET  /hello HTTP/1.1\r\n\r\n"),
-    TEXT("GET /hello  HTTP/1.1\r\n\r\n"),
+    TEXT("GET  /hello HTTP/1.1\r\nHost: x\r\n\r\n"),
+    TEXT("GET /hello  HTTP/1.1\r\nHost: x\r\n\r\n"),
     TEXT("GET /hello HTTP/1.1 \r\n\r\n"),
-    TEXT("GET /hel\0lo HTTP/1.1\r\n\r\n"),
-    TEXT("GET /hel\rlo HTTP/1.1\r\n\r\n"),
+    TEXT("GET /hel\0lo HTTP/1.1\r\nHost: x\r\n\r\n"),
+    TEXT("GET /hel\rlo HTTP/1.1\r\nHost: x\r\n\r\n"),
     TEXT("GET /hello HTTP/1.1\n\n"),
     TEXT("GET /hello HTTP/1.1\n"),
-    TEXT("GET /hello HTTP/1.1\r\nX-A: b\nX-C: d\r\n\r\n"),
-    TEXT("GET /hello HTTP/1.1\r\nX-A: b\r\n\n"),
-    TEXT("\nGET /hello HTTP/1.1\r\n\r\n"),
-    TEXT("GET /hello HTTP/1.1\r\nno colon here\r\n\r\n"),
-    TEXT("GET /hello HTTP/1.1\r\n folded: from nothing\r\n\r\n"),
-    TEXT("GET /hello HTTP/1.1\r\nX-A: b\r\n folded\r\n\r\n"),
-    TEXT("GET /hello HTTP/1.1\r\n: no name\r\n\r\n"),
-    TEXT("GET /hello HTTP/1.1\r\nX-A: a\0b\r\n\r\n"),
-    TEXT("GET /hello HTTP/1.1\r\nX-A: a\rb\r\n\r\n"),
-    TEXT("GET /hello HTTP/1.1\r\nX-A: a\x01\x62\r\n\r\n"),
-    TEXT("GET /hello HTTP/1.1\r\nX-A: a\x7f\r\n\r\n"),
-    TEXT("GET /hello HTTP/1.1\r\nX\0A: a\r\n\r\n"),
-    TEXT("GET /hello HTTP/1.1\r\nX A: a\r\n\r\n"),
-    TEXT("GET /hello HTTP/1.1\r\nX(A): a\r\n\r\n"),
-    TEXT("GET /hello HTTP/1.1\r\nX-\xc3\xa4: a\r\n\r\n"),
+    TEXT("GET /hello HTTP/1.1\r\nHost: x\r\nX-A: b\nX-C: d\r\n\r\n"),
+    TEXT("GET /hello HTTP/1.1\r\nHost: x\r\nX-A: b\r\n\n"),
+    TEXT("\nGET /hello HTTP/1.1\r\nHost: x\r\n\r\n"),
+    TEXT("GET /hello HTTP/1.1\r\nHost: x\r\nno colon here\r\n\r\n"),
+    TEXT("GET /hello HTTP/1.1\r\nHost: x\r\n folded: from nothing\r\n\r\n"),
+    TEXT("GET /hello HTTP/1.1\r\nHost: x\r\nX-A: b\r\n folded\r\n\r\n"),
+    TEXT("GET /hello HTTP/1.1\r\nHost: x\r\n: no name\r\n\r\n"),
+    TEXT("GET /hello HTTP/1.1\r\nHost: x\r\nX-A: a\0b\r\n\r\n"),
+    TEXT("GET /hello HTTP/1.1\r\nHost: x\r\nX-A: a\rb\r\n\r\n"),
+    TEXT("GET /hello HTTP/1.1\r\nHost: x\r\nX-A: a\x01\x62\r\n\r\n"),
+    TEXT("GET /hello HTTP/1.1\r\nHost: x\r\nX-A: a\x7f\r\n\r\n"),
+    TEXT("GET /hello HTTP/1.1\r\nHost: x\r\nX\0A: a\r\n\r\n"),
+    TEXT("GET /hello HTTP/1.1\r\nHost: x\r\nX A: a\r\n\r\n"),
+    TEXT("GET /hello HTTP/1.1\r\nHost: x\r\nX(A): a\r\n\r\n"),
+    TEXT("GET /hello HTTP/1.1\r\nHost: x\r\nX-\xc3\xa4: a\r\n\r\n"),
     TEXT("GET /hello HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"),
-    TEXT("GET /%zz/longer/target HTTP/1.1\r\n\r\n"),
-    TEXT("GET /a%00b HTTP/1.1\r\n\r\n"),
-    TEXT("POST /echo HTTP/1.1\r\nContent-Length: -1\r\n\r\n"),
-    TEXT("POST /echo HTTP/1.1\r\nContent-Length: x\r\n\r\n"),
-    TEXT("POST /echo HTTP/1.1\r\nContent-Length: +1\r\n\r\nx"),
-    TEXT("POST /echo HTTP/1.1\r\nContent-Length: 0x1\r\n\r\nx"),
-    TEXT("POST /echo HTTP/1.1\r\nContent-Length: 1 1\r\n\r\nx"),
-    TEXT("POST /echo HTTP/1.1\r\nContent-Length: 1, 1\r\n\r\nx"),
-    TEXT("POST /echo HTTP/1.1\r\nContent-Length:\r\n\r\nx"),
-    TEXT("POST /echo HTTP/1.1\r\nContent-Length : 1\r\n\r\nx"),
-    TEXT("POST /echo HTTP/1.1\r\nContent-Length\t: 1\r\n\r\nx"),
-    TEXT("POST /echo HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxy"),
-    TEXT("POST /echo HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
-    TEXT("POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n0\r\n\r\n"),
-    TEXT("POST /echo HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
-    TEXT("POST /echo HTTP/1.1\r\nTransfer-Encoding: \x0b"
+    TEXT("GET /%zz/longer/target HTTP/1.1\r\nHost: x\r\n\r\n"),
+    TEXT("GET /a%00b HTTP/1.1\r\nHost: x\r\n\r\n"),
+    TEXT("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n"),
+    TEXT("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n"),
+    TEXT("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: +1\r\n\r\nx"),
+    TEXT("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 0x1\r\n\r\nx"),
+    TEXT("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1 1\r\n\r\nx"),
+    TEXT("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1, 1\r\n\r\nx"),
+    TEXT("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length:\r\n\r\nx"),
+    TEXT("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length : 1\r\n\r\nx"),
+    TEXT("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length\t: 1\r\n\r\nx"),
+    TEXT("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxy"),
+    TEXT("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: "
          "chunked\r\n\r\n0\r\n\r\n"),
-    TEXT("POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n"
+    TEXT("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: "
+         "1\r\n\r\n0\r\n\r\n"),
+    TEXT("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
+    TEXT("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: \x0b"
+         "chunked\r\n\r\n0\r\n\r\n"),
+    TEXT("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: "
+         "chunked\r\n\r\n"
          "0\r\n\r\n"),
     TEXT("POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
-    TEXT("POST /echo HTTP/1.1\r\nContent-Length: 1\r\nExpect: miracles\r\n\r\nx"),
+    TEXT("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nExpect: miracles\r\n\r\nx"),
     TEXT(CHUNKED "many\r\nx\r\n0\r\n\r\n"),
     TEXT(CHUNKED "\r\nx\r\n0\r\n\r\n"),
     TEXT(CHUNKED "+1\r\nx\r\n0\r\n\r\n"),
@@ -322,8 +327,8 @@ Test(message, that_is_malformed_gets_400_in_json_and_the_end)
 
 Test(message, of_a_length_that_no_number_holds_is_too_large)
 {
-    struct reply reply =
-        ask(&client, "POST /echo HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\nx");
+    struct reply reply = ask(
+        &client, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\nx");
 
     cr_assert(eq(int, reply.code, 413));
     WAIT_FOR(has_ended(&client));
@@ -331,15 +336,15 @@ Test(message, of_a_length_that_no_number_holds_is_too_large)
 
 /* What RFC 9112 allows, each with the body "abc" or none, and another request behind it. */
 static const char *const odd[] = {
-    "\r\n\r\nPOST /echo HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc",
-    "POST /echo HTTP/1.1\r\nCONTENT-LENGTH: 3\r\n\r\nabc",
-    "POST /echo HTTP/1.1\r\ncontent-length:3\r\n\r\nabc",
-    "POST /echo HTTP/1.1\r\nContent-Length: \t 003 \t\r\n\r\nabc",
-    "POST /echo HTTP/1.1\r\nX-Empty:\r\nX-Obs: \xe4\xf6\r\nX!#$%&'*+-.^_`|~9: x\r\n"
+    "\r\n\r\nPOST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",
+    "POST /echo HTTP/1.1\r\nHost: x\r\nCONTENT-LENGTH: 3\r\n\r\nabc",
+    "POST /echo HTTP/1.1\r\nHost: x\r\ncontent-length:3\r\n\r\nabc",
+    "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: \t 003 \t\r\n\r\nabc",
+    "POST /echo HTTP/1.1\r\nHost: x\r\nX-Empty:\r\nX-Obs: \xe4\xf6\r\nX!#$%&'*+-.^_`|~9: x\r\n"
     "Content-Length: 3\r\n\r\nabc",
-    "POST /echo HTTP/1.9\r\nContent-Length: 3\r\n\r\nabc",
+    "POST /echo HTTP/1.9\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",
     "POST http://a/echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc",
-    "POST /echo HTTP/1.1\r\nTRANSFER-encoding: CHUNKED\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    "POST /echo HTTP/1.1\r\nHost: x\r\nTRANSFER-encoding: CHUNKED\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
     CHUNKED "1\r\na\r\n02\r\nbc\r\n000\r\n\r\n",
     CHUNKED "3;name\r\nabc\r\n0;last=1\r\n\r\n",
     CHUNKED "3;name=value;other=\"quo;\\\"ted\"\r\nabc\r\n0\r\n\r\n",
@@ -363,7 +368,8 @@ Test(message, that_is_odd_but_allowed_is_taken_at_once_or_byte_by_byte)
         cr_expect(eq(int, reply.code, 200), "%s", text);
         cr_expect(eq(str, reply.body, "abc"), "%s", text);
         cr_expect(not(head_has(&reply, "\r\nConnection: close\r\n")), "%s", text);
-        cr_expect(eq(int, ask(&other, "GET /hello HTTP/1.1\r\n\r\n").code, 200), "%s", text);
+        cr_expect(eq(int, ask(&other, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n").code, 200), "%s",
+                  text);
         client_close(&other);
     }
 }
@@ -408,13 +414,14 @@ Test(message, is_answered_with_the_close_announced_however_it_comes_about)
         {"GET /hello HTTP/1.0\r\n\r\n", true},
         {"GET /hello HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", false},
         {"GET /hello HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n", true},
-        {"GET /hello HTTP/1.1\r\nConnection: close\r\n\r\n", true},
-        {"GET /hello HTTP/1.1\r\nConnection: upgrade, Close\r\n\r\n", true},
-        {"GET /hello HTTP/1.1\r\nConnection: upgrade\r\nConnection: close\r\n\r\n", true},
-        {"GET /hello HTTP/1.1\r\nConnection: closed\r\n\r\n", false},
-        {"GET /nowhere HTTP/1.1\r\nConnection: close\r\n\r\n", true},
+        {"GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", true},
+        {"GET /hello HTTP/1.1\r\nHost: x\r\nConnection: upgrade, Close\r\n\r\n", true},
+        {"GET /hello HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nConnection: close\r\n\r\n",
+         true},
+        {"GET /hello HTTP/1.1\r\nHost: x\r\nConnection: closed\r\n\r\n", false},
+        {"GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", true},
         {"PUT /hello HTTP/1.0\r\n\r\n", true},
-        {"BREW /hello HTTP/1.1\r\n\r\n", true},
+        {"BREW /hello HTTP/1.1\r\nHost: x\r\n\r\n", true},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -430,8 +437,9 @@ Test(message, is_answered_with_the_close_announced_however_it_comes_about)
 
 Test(message, of_head_with_a_body_ends_the_connection)
 {
-    struct reply reply = ask(&client, "HEAD /hello HTTP/1.1\r\nContent-Length: 26\r\n\r\n"
-                                      "GET /hello HTTP/1.1\r\n\r\nxxxx");
+    struct reply reply =
+        ask(&client, "HEAD /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 26\r\n\r\n"
+                     "GET /hello HTTP/1.1\r\nHost: x\r\n\r\nxxxx");
 
     cr_assert(eq(int, reply.code, 200));
     cr_assert(head_has(&reply, "\r\nConnection: close\r\n"));
@@ -442,9 +450,10 @@ Test(message, of_head_with_a_body_ends_the_connection)
 Test(message, of_somebody_without_a_token_is_refused_before_its_body)
 {
     static const char *const heads[] = {
-        "POST /guarded HTTP/1.1\r\nContent-Length: 100000\r\n\r\n",
-        "POST /guarded HTTP/1.1\r\nContent-Length: 100000\r\nExpect: 100-continue\r\n\r\n",
-        "POST /guarded HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "POST /guarded HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n",
+        "POST /guarded HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\nExpect: "
+        "100-continue\r\n\r\n",
+        "POST /guarded HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
     };
 
     for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
@@ -459,8 +468,10 @@ Test(message, of_somebody_without_a_token_is_refused_before_its_body)
 Test(message, of_somebody_without_a_token_keeps_the_connection_when_its_body_is_there)
 {
     cr_assert(
-        eq(int, ask(&client, "POST /guarded HTTP/1.1\r\nContent-Length: 4\r\n\r\nbody").code, 401));
-    struct reply reply = ask(&client, "POST /guarded HTTP/1.1\r\nAuthorization: good\r\n"
+        eq(int,
+           ask(&client, "POST /guarded HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody").code,
+           401));
+    struct reply reply = ask(&client, "POST /guarded HTTP/1.1\r\nHost: x\r\nAuthorization: good\r\n"
                                       "Content-Length: 4\r\n\r\nbody");
 
     cr_assert(eq(int, reply.code, 200));
@@ -471,21 +482,22 @@ Test(message, of_somebody_without_a_token_keeps_the_connection_when_its_body_is_
 
 Test(message, of_somebody_without_a_token_keeps_the_connection_when_its_body_is_small)
 {
-    struct reply reply = ask(&client, "POST /guarded HTTP/1.1\r\nContent-Length: 23\r\n\r\n"
-                                      "GET /hel");
+    struct reply reply =
+        ask(&client, "POST /guarded HTTP/1.1\r\nHost: x\r\nContent-Length: 23\r\n\r\n"
+                     "GET /hel");
     cr_assert(eq(int, reply.code, 401));
     cr_assert(not(head_has(&reply, "\r\nConnection: close\r\n")));
 
     client_send(&client, "lo HTTP/1.1\r\n");
 
-    reply = ask(&client, "\r\nGET /echo HTTP/1.1\r\n\r\n");
+    reply = ask(&client, "\r\nGET /echo HTTP/1.1\r\nHost: x\r\n\r\n");
     cr_assert(eq(int, reply.code, 200));
     cr_assert(eq(int, world.handled, 1));
 }
 
 Test(message, whose_body_was_waited_for_is_admitted_once)
 {
-    client_send(&client, "POST /guarded HTTP/1.1\r\nAuthorization: good\r\n"
+    client_send(&client, "POST /guarded HTTP/1.1\r\nHost: x\r\nAuthorization: good\r\n"
                          "Transfer-Encoding: chunked\r\n\r\n3\r\none\r\n");
     WAIT_FOR(world.admitted == 1);
     cr_assert(eq(int, world.handled, 0));
@@ -499,7 +511,7 @@ Test(message, whose_body_was_waited_for_is_admitted_once)
 
 Test(message, that_ends_within_its_body_releases_what_its_admission_left)
 {
-    client_send(&client, "POST /echo HTTP/1.1\r\nContent-Length: 100\r\n\r\nbody");
+    client_send(&client, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nbody");
     WAIT_FOR(world.admitted == 1);
 
     cr_assert(shutdown(client.fd, SHUT_WR) == 0);
@@ -511,16 +523,18 @@ Test(message, that_ends_within_its_body_releases_what_its_admission_left)
 
 Test(message, to_a_route_that_reads_no_body_leaves_none)
 {
-    struct reply reply = ask(&client, "POST /deaf HTTP/1.1\r\nContent-Length: 4\r\n\r\nbody");
+    struct reply reply =
+        ask(&client, "POST /deaf HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody");
 
     cr_assert(eq(int, reply.code, 200));
     cr_assert(eq(str, reply.body, ""));
-    cr_assert(eq(int, ask(&client, "GET /hello HTTP/1.1\r\n\r\n").code, 200));
+    cr_assert(eq(int, ask(&client, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n").code, 200));
 }
 
 Test(message, of_a_client_that_sends_no_more_is_still_answered)
 {
-    client_send(&client, "GET /late HTTP/1.1\r\n\r\nGET /hello HTTP/1.1\r\n\r\n");
+    client_send(&client,
+                "GET /late HTTP/1.1\r\nHost: x\r\n\r\nGET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
     cr_assert(shutdown(client.fd, SHUT_WR) == 0);
     WAIT_FOR(world.late_count == 1);
     for (int i = 0; i < 5; i++)

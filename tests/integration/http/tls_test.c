@@ -152,7 +152,8 @@ Test(tls, takes_a_body_at_the_limit_and_the_next_request)
 {
     static char text[(1 << 20) + 200];
     struct tls_client client = tls_open(TLS1_3_VERSION);
-    int len = sprintf(text, "GET /hello HTTP/1.1\r\nContent-Length: %d\r\n\r\n", 1 << 20);
+    int len =
+        sprintf(text, "GET /hello HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", 1 << 20);
     memset(text + len, 'x', 1 << 20);
     cr_assert(handshake(&client));
 
@@ -168,7 +169,7 @@ Test(tls, refuses_a_body_over_the_limit)
     struct tls_client client = tls_open(TLS1_3_VERSION);
     cr_assert(handshake(&client));
 
-    tls_ask(&client, "GET /hello HTTP/1.1\r\nContent-Length: 1048577\r\n\r\n",
+    tls_ask(&client, "GET /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\n",
             "{\"status\": \"413\"");
 
     cr_assert(eq(int, world.handled, 0));
@@ -179,7 +180,8 @@ Test(tls, says_goodbye_when_it_ends_a_connection)
 {
     struct tls_client client = tls_open(TLS1_3_VERSION);
     cr_assert(handshake(&client));
-    tls_ask(&client, "GET /hello HTTP/1.1\r\nConnection: close\r\n\r\n", "\r\n\r\nhello\n");
+    tls_ask(&client, "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+            "\r\n\r\nhello\n");
 
     int state = 0;
     char more;
@@ -285,7 +287,7 @@ static int take_tls(void *context, char *bytes, int max)
 /* How much of the reply with /medium arrives at this pace. */
 static size_t take_medium(int64_t bytes_per_s)
 {
-    static const char request[] = "GET /medium HTTP/1.1\r\n\r\n";
+    static const char request[] = "GET /medium HTTP/1.1\r\nHost: x\r\n\r\n";
     server_stop();
     struct http_limits limits = usual_limits;
     limits.request_timeout_ms = 500;

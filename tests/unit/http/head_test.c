@@ -75,12 +75,12 @@ Test(head, keeps_the_connection_as_version_and_words_say)
         const char *text;
         bool is_kept;
     } cases[] = {
-        {"GET / HTTP/1.1\r\n\r\n", true},
+        {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", true},
         {"GET / HTTP/1.0\r\n\r\n", false},
         {"GET / HTTP/1.0\r\nConnection: x,Keep-Alive\r\n\r\n", true},
-        {"GET / HTTP/1.1\r\nConnection: keep-alive , close\r\n\r\n", false},
+        {"GET / HTTP/1.1\r\nHost: x\r\nConnection: keep-alive , close\r\n\r\n", false},
         {"GET / HTTP/1.0\r\nConnection: close\r\nConnection: keep-alive\r\n\r\n", false},
-        {"GET / HTTP/1.1\r\nConnection: closed\r\n\r\n", true},
+        {"GET / HTTP/1.1\r\nHost: x\r\nConnection: closed\r\n\r\n", true},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -93,9 +93,9 @@ Test(head, keeps_the_connection_as_version_and_words_say)
 Test(head, has_the_largest_length_where_no_number_holds_it)
 {
     static const char *const texts[] = {
-        "GET / HTTP/1.1\r\nContent-Length: 18446744073709551615\r\n\r\n",
-        "GET / HTTP/1.1\r\nContent-Length: 18446744073709551616\r\n\r\n",
-        "GET / HTTP/1.1\r\nContent-Length: 99999999999999999999999999\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 18446744073709551615\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 18446744073709551616\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999999999\r\n\r\n",
     };
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -109,11 +109,13 @@ Test(head, has_the_largest_length_where_no_number_holds_it)
 Test(head, is_refused_where_it_has_two_meanings)
 {
     static const char *const texts[] = {
-        "GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n",
         "GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n",
-        "GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n",
-        "GET / HTTP/1.1\r\nContent-Length : 1\r\n\r\n",
-        "GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: x\r\nContent-Length : 1\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n",
+        "GET / HTTP/1.1\rHost: x\r\nHost: y\r\n\r\n",
+        "GET / HTTP/1.1\r\nA: b\r\n\r\n",
     };
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
