@@ -13,8 +13,12 @@
  * A restore in place adds what is restored where (undo/place.h):
  *
  *    "restore": {"phase": "beside", "since_ms": 1790000000000,
- *                "places": [{"volume": "/srv/shop", "inside": false, "inode": 4711}],
+ *                "places": [{"volume": "/srv/shop", "inside": false, "inode": 4711,
+ *                            "born_ns": 1790000000000000000, "old_inode": 4242,
+ *                            "old_born_ns": 1780000000000000000}],
  *                "excludes": ["*.log"], "exclude_caches": false, "carried": false}
+ *
+ * A record of an earlier version lacks all but the "inode" of a place.
  *
  * A stage that is listed under "hooks" is owed, a snapshot that is listed may exist. "tries": how
  * often the debt was to be paid already, and could not be; "tried_ms": when, the last time.

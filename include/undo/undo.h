@@ -17,6 +17,8 @@
  *           in the record for the next time: an application must not stay frozen because, say, the
  *           container that thaws it was not up yet. A record that cannot be read is renamed to
  *           *.bad, for people, and reported (INVALID).
+ *           So does what a restore has replaced and could not remove ("old_left"): all of it that
+ *           can be removed goes, each time.
  * Callers   see to it that no process works on the job any more.
  */
 #ifndef UNDO_UNDO_H
@@ -41,7 +43,7 @@ enum status undo_discard(const char *undo_directory, const char *job, struct err
 typedef bool undo_wanted_fn(void *context, const char *job);
 
 /* Every record of the directory for which wanted says so (NULL: all); the first failure is returned
- * after all were tried. *ret_count: how many there were. */
+ * after all were tried, "old_left" only if there is no other. *ret_count: how many there were. */
 enum status undo_all(const char *undo_directory, undo_wanted_fn *wanted, void *context,
                      size_t *ret_count, struct error *err) MUST_CHECK;
 
@@ -49,7 +51,7 @@ struct undo_debt {
     char app[NAME_SIZE];
     bool owes_hooks; /* the application may be held still */
     int64_t due_ms;  /* wall clock: not to be tried before; each failure doubles the wait, from
-                        5 s to 10 min */
+                        5 s to 10 min, or to 6 h where no hooks are owed */
 };
 
 /* What a job's record is about; nothing is unwound. NOT_FOUND: there is none. INVALID, TOO_LARGE.

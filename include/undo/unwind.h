@@ -33,7 +33,9 @@ enum status unwind_carry(struct undo_record *record, struct error *err) MUST_CHE
 
 /* Removes the old that a restore has replaced and, if all is set, what was restored beside the
  * volumes. An old volume from which not all could be carried is never removed; with all set the
- * record forgets it, and it is for people to look at. */
+ * record forgets it, and it is for people to look at. "old_left": not all could be removed; the
+ * text says what stays where, and the record keeps it for the next time, unless something else has
+ * got its name. */
 enum status unwind_places(struct undo_record *record, bool all, struct error *err) MUST_CHECK;
 
 /* Are any hooks owed? */

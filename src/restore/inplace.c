@@ -112,8 +112,11 @@ static enum status plan_places(struct restore *restore, struct error *err)
     for (size_t i = 0; i < count; i++)
         if (undo_place_plan(restore->operation.app->volumes[i], &places[i], err) != STATUS_OK)
             return error_status(err);
-    if (same_places(record, places, count))
+    if (same_places(record, places, count)) {
+        for (size_t i = 0; i < count; i++)
+            record->places[i].old = places[i].old;
         return STATUS_OK;
+    }
     if (unwind_places(record, true, err) != STATUS_OK)
         return error_status(err);
     free(record->places);
@@ -123,22 +126,33 @@ static enum status plan_places(struct restore *restore, struct error *err)
     return STATUS_OK;
 }
 
-enum status inplace_plan(struct restore *restore, struct error *err)
+/* What was made is noted before anything comes into it: only by that it is known again. */
+static enum status open_places(struct restore *restore, struct error *err)
 {
     struct undo_record *record = &restore->operation.record;
-    if (plan_places(restore, err) != STATUS_OK ||
-        operation_write_record(&restore->operation, err) != STATUS_OK)
-        return error_status(err);
     restore->place_fds = calloc(record->place_count, sizeof(*restore->place_fds));
     if (restore->place_fds == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "%zu volumes", record->place_count);
     for (size_t i = 0; i < record->place_count; i++) {
-        struct undo_place *place = &record->places[i];
-        if (undo_place_open(place, record->job, &restore->place_fds[i], err) != STATUS_OK)
+        if (undo_place_open(&record->places[i], record->job, &restore->place_fds[i], err) !=
+            STATUS_OK)
             return error_status(err);
         restore->place_fd_count++;
-        if (restore_plan_tree(restore, restore->place_fds[i], place->volume, err) != STATUS_OK)
-            return FAIL_IN(err, "volume '%s'", place->volume);
+    }
+    return operation_write_record(&restore->operation, err);
+}
+
+enum status inplace_plan(struct restore *restore, struct error *err)
+{
+    const struct undo_record *record = &restore->operation.record;
+    if (plan_places(restore, err) != STATUS_OK ||
+        operation_write_record(&restore->operation, err) != STATUS_OK ||
+        open_places(restore, err) != STATUS_OK)
+        return error_status(err);
+    for (size_t i = 0; i < record->place_count; i++) {
+        const char *volume = record->places[i].volume;
+        if (restore_plan_tree(restore, restore->place_fds[i], volume, err) != STATUS_OK)
+            return FAIL_IN(err, "volume '%s'", volume);
     }
     return STATUS_OK;
 }

@@ -91,6 +91,8 @@ enum status undo_place_plan(const char *volume, struct undo_place *ret_place, st
     enum status status = directory_open(volume, &fd, err);
     if (status == STATUS_OK)
         status = is_immovable(fd, &place.inside, err);
+    if (status == STATUS_OK && !place.inside)
+        status = file_id_read(fd, &place.old, err);
     if (status == STATUS_OK)
         status = check_mounts(volume, err);
     if (status != STATUS_OK && status != STATUS_NOT_FOUND)
@@ -99,36 +101,138 @@ enum status undo_place_plan(const char *volume, struct undo_place *ret_place, st
     return STATUS_OK;
 }
 
+static enum status refuse(const char *name, struct error *err)
+{
+    return FAIL_REASON(err, STATUS_FORBIDDEN, REASON_FOREIGN_PLACE,
+                       "'%s' is not what was there: left alone", name);
+}
+
+/* *ret_fd: -1 if there is none. */
+static enum status open_if_there(int directory, const char *name, int *ret_fd, struct error *err)
+{
+    int fd = openat(directory, name, DIRECTORY_FLAGS);
+    if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
+        return refuse(name, err);
+    if (fd < 0 && errno != ENOENT)
+        return FAIL_ERRNO(err, "open '%s'", name);
+    *ret_fd = fd;
+    return STATUS_OK;
+}
+
 /* Ours alone until it is finished. */
+static enum status close_to_others(int fd, const char *name, struct error *err)
+{
+    attributes_drop_inherited(fd);
+    return fchmod(fd, S_IRWXU) == 0 ? STATUS_OK : FAIL_ERRNO(err, "close '%s' to others", name);
+}
+
+/* In a directory that is closed to others. */
 static enum status make_closed(int around, const char *name, int *ret_fd, struct error *err)
 {
-    bool made = mkdirat(around, name, S_IRWXU) == 0;
-    if (!made && errno != EEXIST)
+    if (mkdirat(around, name, S_IRWXU) != 0 && errno != EEXIST)
         return FAIL_ERRNO(err, "make '%s'", name);
     CLEANUP(fd_closep) int fd = openat(around, name, DIRECTORY_FLAGS);
     if (fd < 0)
         return FAIL_ERRNO(err, "open '%s'", name);
-    attributes_drop_inherited(fd);
-    if (fchmod(fd, S_IRWXU) != 0)
-        return FAIL_ERRNO(err, "close '%s' to others", name);
+    if (close_to_others(fd, name, err) != STATUS_OK)
+        return error_status(err);
     *ret_fd = STEAL_FD(fd);
     return STATUS_OK;
+}
+
+static bool is_ours(int fd)
+{
+    struct stat info;
+    return fstat(fd, &info) == 0 && info.st_uid == geteuid();
+}
+
+static bool is_ours_and_closed(int fd)
+{
+    struct stat info;
+    return is_ours(fd) && fstat(fd, &info) == 0 && (info.st_mode & 07777) == S_IRWXU;
+}
+
+static bool is_empty(int fd)
+{
+    struct error ignored;
+    const char *name = NULL;
+    int copy = openat(fd, ".", DIRECTORY_FLAGS);
+    CLEANUP(dir_closep) DIR *entries = copy < 0 ? NULL : fdopendir(copy);
+    if (entries == NULL)
+        fd_closep(&copy);
+    return entries != NULL && directory_next(entries, &name, &ignored) == STATUS_OK && name == NULL;
+}
+
+/* Is this what was made for the restore? An earlier version noted not even the inode before the
+ * exchange. */
+static bool is_made(const struct undo_place *place, int around, int fd)
+{
+    if (place->by_inode && place->made.inode == 0)
+        return is_ours_and_closed(fd);
+    return file_id_is_of(&place->made, around, fd);
+}
+
+/* Whoever owns the directory around may have put another one there meanwhile: ours is new. */
+static enum status make_place(struct undo_place *place, const struct open_place *open, int *ret_fd,
+                              struct error *err)
+{
+    if (mkdirat(open->around, open->beside, S_IRWXU) != 0)
+        return FAIL_ERRNO(err, "make '%s'", open->beside);
+    CLEANUP(fd_closep) int fd = openat(open->around, open->beside, DIRECTORY_FLAGS);
+    if (fd < 0)
+        return FAIL_ERRNO(err, "open '%s'", open->beside);
+    if (!is_ours(fd) || !is_empty(fd))
+        return refuse(open->beside, err);
+    if (close_to_others(fd, open->beside, err) != STATUS_OK ||
+        file_id_read(fd, &place->made, err) != STATUS_OK)
+        return error_status(err);
+    place->by_inode = false;
+    *ret_fd = STEAL_FD(fd);
+    return STATUS_OK;
+}
+
+/* One that a crash has left before anybody noted it: nothing was restored into it yet. */
+static enum status remove_unnoted(const struct open_place *open, struct error *err)
+{
+    CLEANUP(fd_closep) int fd = -1;
+    if (open_if_there(open->around, open->beside, &fd, err) != STATUS_OK)
+        return error_status(err);
+    if (fd < 0)
+        return STATUS_OK;
+    (void)unlinkat(fd, place_new, AT_REMOVEDIR); /* only if it is empty: then it may be ours */
+    if (unlinkat(open->around, open->beside, AT_REMOVEDIR) == 0)
+        return STATUS_OK;
+    return errno == ENOTEMPTY ? refuse(open->beside, err)
+                              : FAIL_ERRNO(err, "remove '%s'", open->beside);
+}
+
+static enum status open_place(struct undo_place *place, const struct open_place *open, int *ret_fd,
+                              struct error *err)
+{
+    CLEANUP(fd_closep) int fd = -1;
+    if (open_if_there(open->around, open->beside, &fd, err) != STATUS_OK)
+        return error_status(err);
+    bool noted = place->made.inode != 0 || place->by_inode;
+    if (fd >= 0 && noted && !is_made(place, open->around, fd))
+        return refuse(open->beside, err);
+    if (fd >= 0 && noted) {
+        place->by_inode = false;
+        *ret_fd = STEAL_FD(fd);
+        return file_id_read(*ret_fd, &place->made, err);
+    }
+    if (fd >= 0 && remove_unnoted(open, err) != STATUS_OK)
+        return error_status(err);
+    return make_place(place, open, ret_fd, err);
 }
 
 static enum status open_new(struct undo_place *place, const struct open_place *open, int *ret_fd,
                             struct error *err)
 {
     CLEANUP(fd_closep) int fd = -1;
-    struct stat info;
-    if (make_closed(open->around, open->beside, &fd, err) != STATUS_OK)
+    if (open_place(place, open, &fd, err) != STATUS_OK)
         return error_status(err);
-    if (place->inside) {
-        CLEANUP(fd_closep) int place_fd = STEAL_FD(fd);
-        return make_closed(place_fd, place_new, ret_fd, err);
-    }
-    if (fstat(fd, &info) != 0)
-        return FAIL_ERRNO(err, "fstat");
-    place->inode = info.st_ino;
+    if (place->inside)
+        return make_closed(fd, place_new, ret_fd, err);
     *ret_fd = STEAL_FD(fd);
     return STATUS_OK;
 }
@@ -144,12 +248,6 @@ enum status undo_place_open(struct undo_place *place, const char *job, int *ret_
     return status == STATUS_OK ? STATUS_OK : FAIL_IN(err, "volume '%s'", place->volume);
 }
 
-static uint64_t inode_of(int directory, const char *name)
-{
-    struct stat info;
-    return fstatat(directory, name, &info, AT_SYMLINK_NOFOLLOW) == 0 ? info.st_ino : 0;
-}
-
 static enum status rename_in(int around, const char *from, const char *to, unsigned flags,
                              struct error *err)
 {
@@ -158,26 +256,97 @@ static enum status rename_in(int around, const char *from, const char *to, unsig
     return fsync(around) == 0 ? STATUS_OK : FAIL_ERRNO(err, "sync");
 }
 
+/* What has the two names. */
+struct pair {
+    int live, beside; /* -1: nothing */
+};
+
+static void pair_done(const struct pair *pair)
+{
+    fd_closep(&pair->live);
+    fd_closep(&pair->beside);
+}
+
+static enum status open_pair(const struct open_place *open, struct pair *pair, struct error *err)
+{
+    if (open_if_there(open->around, open->live, &pair->live, err) != STATUS_OK)
+        return error_status(err);
+    return open_if_there(open->around, open->beside, &pair->beside, err);
+}
+
+static bool is_live(const struct undo_place *place, const struct open_place *open,
+                    const struct pair *pair)
+{
+    return pair->live >= 0 && is_made(place, open->around, pair->live);
+}
+
+/* Is this what was exchanged, or is to be? Of an earlier version's record we only know that it
+ * belonged to the same user as what was restored. */
+static bool is_old(const struct undo_place *place, int around, int fd, int made_fd)
+{
+    struct stat info, made;
+    if (!place->by_inode)
+        return file_id_is_of(&place->old, around, fd);
+    return fstat(fd, &info) == 0 && fstat(made_fd, &made) == 0 && info.st_uid == made.st_uid &&
+           info.st_dev == made.st_dev;
+}
+
+static enum status swap_pair(const struct undo_place *place, const struct open_place *open,
+                             const struct pair *pair, struct error *err)
+{
+    if (is_live(place, open, pair))
+        return STATUS_OK;
+    if (pair->beside < 0 || !is_made(place, open->around, pair->beside))
+        return FAIL(err, STATUS_CONFLICT, "'%s' is not what was restored", open->beside);
+    bool as_planned = pair->live < 0 ? place->old.inode == 0
+                                     : is_old(place, open->around, pair->live, pair->beside);
+    if (!as_planned)
+        return FAIL(err, STATUS_CONFLICT, "'%s' was replaced while it was being restored",
+                    open->live);
+    return rename_in(open->around, open->beside, open->live,
+                     pair->live < 0 ? RENAME_NOREPLACE : RENAME_EXCHANGE, err);
+}
+
+/* Names may change between the look and the exchange. */
+static enum status check_swapped(const struct undo_place *place, const struct open_place *open,
+                                 struct error *err)
+{
+    CLEANUP(pair_done) struct pair now = {-1, -1};
+    if (open_pair(open, &now, err) != STATUS_OK)
+        return error_status(err);
+    if (is_live(place, open, &now))
+        return STATUS_OK;
+    (void)renameat2(open->around, open->beside, open->around, open->live, RENAME_EXCHANGE);
+    return FAIL(err, STATUS_CONFLICT, "'%s' was replaced while it was exchanged", open->beside);
+}
+
 static enum status swap_beside(const struct undo_place *place, const struct open_place *open,
                                struct error *err)
 {
-    uint64_t live = inode_of(open->around, open->live);
-    if (place->inode != 0 && live == place->inode)
-        return STATUS_OK;
-    if (place->inode == 0 || inode_of(open->around, open->beside) != place->inode)
-        return FAIL(err, STATUS_CONFLICT, "'%s' is not what was restored", open->beside);
-    return rename_in(open->around, open->beside, open->live,
-                     live == 0 ? RENAME_NOREPLACE : RENAME_EXCHANGE, err);
+    CLEANUP(pair_done) struct pair pair = {-1, -1};
+    if (open_pair(open, &pair, err) != STATUS_OK || swap_pair(place, open, &pair, err) != STATUS_OK)
+        return error_status(err);
+    return check_swapped(place, open, err);
 }
 
+/* What is live stays so, rather than that nothing is. */
 static enum status back_beside(const struct undo_place *place, const struct open_place *open,
                                struct error *err)
 {
-    if (place->inode == 0 || inode_of(open->around, open->live) != place->inode)
+    CLEANUP(pair_done) struct pair pair = {-1, -1};
+    if (place->made.inode == 0)
         return STATUS_OK;
-    bool has_old = inode_of(open->around, open->beside) != 0;
+    if (open_pair(open, &pair, err) != STATUS_OK)
+        return error_status(err);
+    if (!is_live(place, open, &pair))
+        return STATUS_OK;
+    bool had_old = place->by_inode ? pair.beside >= 0 : place->old.inode != 0;
+    if (had_old && (pair.beside < 0 || !is_old(place, open->around, pair.beside, pair.live)))
+        return FAIL(err, STATUS_CONFLICT, "the old data is not in '%s' any more", open->beside);
+    if (!had_old && pair.beside >= 0)
+        return refuse(open->beside, err);
     return rename_in(open->around, open->live, open->beside,
-                     has_old ? RENAME_EXCHANGE : RENAME_NOREPLACE, err);
+                     had_old ? RENAME_EXCHANGE : RENAME_NOREPLACE, err);
 }
 
 static bool exists(int directory, const char *name)
@@ -269,46 +438,37 @@ void undo_place_show_old(const struct undo_place *place, const char *job, char *
                        place->volume, SHOWN_NAME_MAX, slash + 1, job);
 }
 
-/* *ret_fd: -1 if there is none. */
-static enum status open_if_there(int directory, const char *name, int *ret_fd, struct error *err)
+static enum status open_both_beside(const struct undo_place *place, const struct open_place *open,
+                                    int *ret_old_fd, int *ret_new_fd, struct error *err)
 {
-    int fd = openat(directory, name, DIRECTORY_FLAGS);
-    if (fd < 0 && errno != ENOENT)
-        return FAIL_ERRNO(err, "open '%s'", name);
-    *ret_fd = fd;
-    return STATUS_OK;
-}
-
-static enum status open_live(const struct undo_place *place, const struct open_place *open,
-                             int *ret_fd, struct error *err)
-{
-    CLEANUP(fd_closep) int fd = -1;
-    struct stat info = {0};
-    if (open_if_there(open->around, open->live, &fd, err) != STATUS_OK)
+    CLEANUP(pair_done) struct pair pair = {-1, -1};
+    if (open_pair(open, &pair, err) != STATUS_OK)
         return error_status(err);
-    if (fd < 0 || fstat(fd, &info) != 0 || info.st_ino != place->inode)
+    if (pair.beside < 0 && place->old.inode == 0)
+        return STATUS_OK;
+    if (!is_live(place, open, &pair))
         return FAIL(err, STATUS_CONFLICT, "it is not what was restored");
-    *ret_fd = STEAL_FD(fd);
+    if (pair.beside < 0 || !is_old(place, open->around, pair.beside, pair.live))
+        return FAIL(err, STATUS_CONFLICT, "'%s' is not the old data", open->beside);
+    *ret_old_fd = STEAL_FD(pair.beside);
+    *ret_new_fd = STEAL_FD(pair.live);
     return STATUS_OK;
 }
 
-static enum status open_both(const struct undo_place *place, struct open_place *open,
-                             int *ret_old_fd, int *ret_new_fd, struct error *err)
+static enum status open_both_inside(const struct undo_place *place, struct open_place *open,
+                                    int *ret_old_fd, int *ret_new_fd, struct error *err)
 {
     CLEANUP(fd_closep) int beside = -1;
     CLEANUP(fd_closep) int old = -1;
     if (open_if_there(open->around, open->beside, &beside, err) != STATUS_OK)
         return error_status(err);
-    if (!place->inside)
-        old = STEAL_FD(beside);
-    else if (beside >= 0 && open_if_there(beside, place_old, &old, err) != STATUS_OK)
+    if (beside >= 0 && !is_made(place, open->around, beside))
+        return refuse(open->beside, err);
+    if (beside >= 0 && open_if_there(beside, place_old, &old, err) != STATUS_OK)
         return error_status(err);
     if (old < 0)
         return STATUS_OK;
-    if (place->inside)
-        *ret_new_fd = STEAL_FD(open->around);
-    else if (open_live(place, open, ret_new_fd, err) != STATUS_OK)
-        return error_status(err);
+    *ret_new_fd = STEAL_FD(open->around);
     *ret_old_fd = STEAL_FD(old);
     return STATUS_OK;
 }
@@ -323,67 +483,108 @@ enum status undo_place_open_both(const struct undo_place *place, const char *job
     if (status == STATUS_NOT_FOUND)
         return STATUS_OK;
     if (status == STATUS_OK)
-        status = open_both(place, &open, ret_old_fd, ret_new_fd, err);
+        status = place->inside ? open_both_inside(place, &open, ret_old_fd, ret_new_fd, err)
+                               : open_both_beside(place, &open, ret_old_fd, ret_new_fd, err);
     fd_closep(&open.around);
     return status == STATUS_OK ? STATUS_OK : FAIL_IN(err, "volume '%s'", place->volume);
 }
 
-static enum status remove_place(const struct open_place *open, struct error *err)
+/* Inside, the place is ours, whatever is in it. */
+static bool may_remove(const struct undo_place *place, const struct open_place *open,
+                       enum undo_place_side side, int fd)
 {
-    CLEANUP(fd_closep) int fd = openat(open->around, open->beside, DIRECTORY_FLAGS);
-    if (fd < 0 && errno == ENOENT)
-        return STATUS_OK;
-    if (fd < 0)
-        return FAIL_ERRNO(err, "open '%s'", open->beside);
-    if (tree_remove_contents(fd, err) != STATUS_OK)
+    if (place->inside || side == UNDO_PLACE_MADE)
+        return is_made(place, open->around, fd);
+    CLEANUP(fd_closep) int live = openat(open->around, open->live, DIRECTORY_FLAGS);
+    return is_old(place, open->around, fd, live);
+}
+
+static enum status remove_place(const struct undo_place *place, const struct open_place *open,
+                                enum undo_place_side side, struct error *err)
+{
+    CLEANUP(fd_closep) int fd = -1;
+    if (side == UNDO_PLACE_MADE && place->made.inode == 0 && !place->by_inode)
+        return remove_unnoted(open, err);
+    if (open_if_there(open->around, open->beside, &fd, err) != STATUS_OK)
         return error_status(err);
-    if (unlinkat(open->around, open->beside, AT_REMOVEDIR) != 0)
+    if (fd < 0)
+        return STATUS_OK;
+    if (!may_remove(place, open, side, fd))
+        return refuse(open->beside, err);
+    if (tree_remove_contents(fd, err) != STATUS_OK)
+        return FAIL_IN(err, "'%s'", open->beside);
+    if (unlinkat(open->around, open->beside, AT_REMOVEDIR) != 0 && errno != ENOENT)
         return FAIL_ERRNO(err, "remove '%s'", open->beside);
     return STATUS_OK;
 }
 
-enum step { STEP_SWAP, STEP_BACK, STEP_REMOVE };
-
-static enum status step_inside(const struct open_place *open, enum step step, struct error *err)
+static enum status open_noted(const struct undo_place *place, const struct open_place *open,
+                              int *ret_fd, struct error *err)
 {
-    CLEANUP(fd_closep) int fd = openat(open->around, open->beside, DIRECTORY_FLAGS);
-    if (fd < 0 && errno == ENOENT && step == STEP_BACK)
-        return STATUS_OK;
-    if (fd < 0)
-        return FAIL_ERRNO(err, "open '%s'", open->beside);
-    return step == STEP_SWAP ? swap_inside(open->around, fd, err)
-                             : back_inside(open->around, fd, err);
+    CLEANUP(fd_closep) int fd = -1;
+    if (open_if_there(open->around, open->beside, &fd, err) != STATUS_OK)
+        return error_status(err);
+    if (fd >= 0 && !is_made(place, open->around, fd))
+        return refuse(open->beside, err);
+    *ret_fd = STEAL_FD(fd);
+    return STATUS_OK;
 }
 
-static enum status run_step(const struct undo_place *place, const char *job, enum step step,
-                            struct error *err)
+static enum status swap_place(const struct undo_place *place, const struct open_place *open,
+                              struct error *err)
 {
-    struct open_place open = {.around = -1};
-    enum status status = open_around(place, job, &open, err);
-    if (status == STATUS_NOT_FOUND && step != STEP_SWAP)
-        return STATUS_OK; /* not even the directory around is there */
-    if (status == STATUS_OK && step == STEP_REMOVE)
-        status = remove_place(&open, err);
-    else if (status == STATUS_OK && place->inside)
-        status = step_inside(&open, step, err);
-    else if (status == STATUS_OK)
-        status =
-            step == STEP_SWAP ? swap_beside(place, &open, err) : back_beside(place, &open, err);
-    fd_closep(&open.around);
-    return status == STATUS_OK ? STATUS_OK : FAIL_IN(err, "volume '%s'", place->volume);
+    CLEANUP(fd_closep) int fd = -1;
+    if (!place->inside)
+        return swap_beside(place, open, err);
+    if (open_noted(place, open, &fd, err) != STATUS_OK)
+        return error_status(err);
+    return fd >= 0 ? swap_inside(open->around, fd, err)
+                   : FAIL(err, STATUS_CONFLICT, "'%s' is gone", open->beside);
+}
+
+static enum status back_place(const struct undo_place *place, const struct open_place *open,
+                              struct error *err)
+{
+    CLEANUP(fd_closep) int fd = -1;
+    if (!place->inside)
+        return back_beside(place, open, err);
+    if (open_noted(place, open, &fd, err) != STATUS_OK)
+        return error_status(err);
+    return fd >= 0 ? back_inside(open->around, fd, err) : STATUS_OK;
 }
 
 enum status undo_place_swap(const struct undo_place *place, const char *job, struct error *err)
 {
-    return run_step(place, job, STEP_SWAP, err);
+    struct open_place open = {.around = -1};
+    enum status status = open_around(place, job, &open, err);
+    if (status == STATUS_OK)
+        status = swap_place(place, &open, err);
+    fd_closep(&open.around);
+    return status == STATUS_OK ? STATUS_OK : FAIL_IN(err, "volume '%s'", place->volume);
 }
 
+/* For what follows: where not even the directory around is there, there is nothing to do. */
 enum status undo_place_back(const struct undo_place *place, const char *job, struct error *err)
 {
-    return run_step(place, job, STEP_BACK, err);
+    struct open_place open = {.around = -1};
+    enum status status = open_around(place, job, &open, err);
+    if (status == STATUS_NOT_FOUND)
+        return STATUS_OK;
+    if (status == STATUS_OK)
+        status = back_place(place, &open, err);
+    fd_closep(&open.around);
+    return status == STATUS_OK ? STATUS_OK : FAIL_IN(err, "volume '%s'", place->volume);
 }
 
-enum status undo_place_remove(const struct undo_place *place, const char *job, struct error *err)
+enum status undo_place_remove(const struct undo_place *place, const char *job,
+                              enum undo_place_side side, struct error *err)
 {
-    return run_step(place, job, STEP_REMOVE, err);
+    struct open_place open = {.around = -1};
+    enum status status = open_around(place, job, &open, err);
+    if (status == STATUS_NOT_FOUND)
+        return STATUS_OK;
+    if (status == STATUS_OK)
+        status = remove_place(place, &open, side, err);
+    fd_closep(&open.around);
+    return status == STATUS_OK ? STATUS_OK : FAIL_IN(err, "volume '%s'", place->volume);
 }

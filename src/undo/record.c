@@ -146,13 +146,26 @@ static json_t *snapshots_to_json(const struct undo_record *record)
     return list;
 }
 
+static json_t *place_to_json(const struct undo_place *place)
+{
+    json_t *json = json_pack("{s:s, s:b, s:I}", "volume", place->volume, "inside",
+                             place->inside ? 1 : 0, "inode", (json_int_t)place->made.inode);
+    if (place->by_inode)
+        return json;
+    json_t *identities =
+        json_pack("{s:I, s:I, s:I}", "born_ns", (json_int_t)place->made.born_ns, "old_inode",
+                  (json_int_t)place->old.inode, "old_born_ns", (json_int_t)place->old.born_ns);
+    if (json_object_update_new(json, identities) == 0)
+        return json;
+    json_decref(json);
+    return NULL;
+}
+
 static json_t *places_to_json(const struct undo_record *record)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < record->place_count; i++) {
-        const struct undo_place *place = &record->places[i];
-        json_t *entry = json_pack("{s:s, s:b, s:I}", "volume", place->volume, "inside",
-                                  place->inside ? 1 : 0, "inode", (json_int_t)place->inode);
+        json_t *entry = place_to_json(&record->places[i]);
         if (json_array_append_new(list, entry) != 0) {
             json_decref(list);
             return NULL;
@@ -346,16 +359,39 @@ static enum status snapshots_from_json(const json_t *list, struct undo_record *r
     return STATUS_OK;
 }
 
+static enum status number_from_json(const json_t *json, const char *field, uint64_t *ret_number,
+                                    struct error *err)
+{
+    int64_t number = 0;
+    if (json_get_integer(json, field, &number, err) != STATUS_OK)
+        return error_status(err);
+    *ret_number = (uint64_t)number;
+    return STATUS_OK;
+}
+
+/* Earlier versions noted the inode alone. */
+static enum status identities_from_json(const json_t *json, struct undo_place *place,
+                                        struct error *err)
+{
+    if (number_from_json(json, "inode", &place->made.inode, err) != STATUS_OK)
+        return error_status(err);
+    place->by_inode = json_object_get(json, "born_ns") == NULL;
+    if (place->by_inode)
+        return STATUS_OK;
+    if (json_get_integer(json, "born_ns", &place->made.born_ns, err) != STATUS_OK ||
+        number_from_json(json, "old_inode", &place->old.inode, err) != STATUS_OK)
+        return error_status(err);
+    return json_get_integer(json, "old_born_ns", &place->old.born_ns, err);
+}
+
 static enum status place_from_json(const json_t *json, struct undo_place *place, struct error *err)
 {
-    int64_t inode = 0;
     if (copy_text(json, "volume", place->volume, sizeof(place->volume), err) != STATUS_OK ||
-        json_get_integer(json, "inode", &inode, err) != STATUS_OK)
+        identities_from_json(json, place, err) != STATUS_OK)
         return error_status(err);
     if (place->volume[0] != '/')
         return FAIL(err, STATUS_INVALID, "'volume' must be an absolute path");
     place->inside = json_is_true(json_object_get(json, "inside"));
-    place->inode = (uint64_t)inode;
     return STATUS_OK;
 }
 

@@ -30,9 +30,11 @@ static enum status check_directory(const char *directory, bool *ret_exists, stru
     return STATUS_OK;
 }
 
+/* What only takes up space gives way to what may keep an application still. */
 static void keep_first(struct error *first, const struct error *failure)
 {
-    if (first->status == STATUS_OK)
+    if (first->status == STATUS_OK ||
+        (error_is(first, REASON_OLD_LEFT) && !error_is(failure, REASON_OLD_LEFT)))
         *first = *failure;
 }
 
@@ -159,16 +161,20 @@ static enum status each_entry(const char *undo_directory, entry_fn *on_entry, vo
     return STATUS_OK;
 }
 
-/* 5 s, 10 s, 20 s … 10 min after the last try. */
+/* 5 s, 10 s, 20 s … after the last try; at last every 10 min where an application may stand still,
+ * every 6 h where something only takes up space. */
 static int64_t due_ms(const struct undo_record *record)
 {
-    enum { FIRST_MS = 5 * 1000, LAST_MS = 10 * 60 * 1000, DOUBLINGS_MAX = 7 };
+    enum { FIRST_MS = 5 * 1000, HOOKS_MS = 10 * 60 * 1000, SPACE_MS = 6 * 3600 * 1000 };
+
+    enum { DOUBLINGS_MAX = 13 };
 
     if (record->tries == 0 || record->tried_ms > clock_wall_ms()) /* the clock was set back */
         return 0;
     int64_t doublings = record->tries - 1 < DOUBLINGS_MAX ? record->tries - 1 : DOUBLINGS_MAX;
     int64_t wait_ms = (int64_t)FIRST_MS << doublings;
-    return record->tried_ms + (wait_ms < LAST_MS ? wait_ms : LAST_MS);
+    int64_t last_ms = unwind_owes_hooks(record) ? HOOKS_MS : SPACE_MS;
+    return record->tried_ms + (wait_ms < last_ms ? wait_ms : last_ms);
 }
 
 enum status undo_look(const char *undo_directory, const char *job, struct undo_debt *ret_debt,

@@ -129,25 +129,35 @@ bool unwind_is_kept(const struct undo_record *record)
     return record->phase != RESTORE_NONE || record->snapshot_count > 0 || unwind_owes_hooks(record);
 }
 
+/* What could not be removed stays in the record, for a later time. Another directory that has got
+ * the name is none of ours: that is told, and forgotten. */
+static enum status remove_places(struct undo_record *record, struct error *err)
+{
+    enum undo_place_side side = record->phase == RESTORE_SWAPPED ? UNDO_PLACE_OLD : UNDO_PLACE_MADE;
+    size_t left = 0;
+    *err = (struct error){0};
+    for (size_t i = 0; i < record->place_count; i++) {
+        struct error failure = {0};
+        if (undo_place_remove(&record->places[i], record->job, side, &failure) == STATUS_OK)
+            continue;
+        if (err->status == STATUS_OK)
+            *err = failure;
+        if (!error_is(&failure, REASON_FOREIGN_PLACE))
+            record->places[left++] = record->places[i];
+    }
+    record->place_count = left;
+    return err->status == STATUS_OK ? STATUS_OK : FAIL_AS(err, REASON_OLD_LEFT);
+}
+
 enum status unwind_places(struct undo_record *record, bool all, struct error *err)
 {
-    enum status status = STATUS_OK;
     bool expired = clock_wall_ms() - record->since_ms > UNDO_KEEP_MS;
     if (record->phase == RESTORE_NONE || record->phase == RESTORE_SWAP ||
         (record->phase == RESTORE_BESIDE && !all && !expired))
         return STATUS_OK;
     bool keep = record->phase == RESTORE_SWAPPED && !record->carried;
-    for (size_t i = 0; !keep && i < record->place_count; i++) {
-        struct error failure;
-        if (undo_place_remove(&record->places[i], record->job, &failure) == STATUS_OK)
-            continue;
-        if (status == STATUS_OK)
-            *err = failure;
-        status = failure.status;
-    }
-    if (status != STATUS_OK)
-        return FAIL_IN(err, "remove what was restored beside, or what it replaced");
-    if (all || expired)
+    enum status status = keep ? STATUS_OK : remove_places(record, err);
+    if ((keep || record->place_count == 0) && (all || expired))
         record->phase = RESTORE_NONE;
-    return STATUS_OK;
+    return status;
 }

@@ -40,6 +40,16 @@ static enum status find_directories(const char *config_path,
     return node_directories_init(ret_directories, directory, err);
 }
 
+/* What a restore has replaced and cannot remove keeps nobody from anything: all else is unwound. */
+static enum status accept_leftovers(enum status status, const struct error *err)
+{
+    if (status == STATUS_OK || !error_is(err, REASON_OLD_LEFT))
+        return status;
+    log_event(LOG_LEVEL_WARNING, EVENT_UNWIND_FAILED, LOG_TEXT("code", err->reason),
+              LOG_TEXT("reason", err->text));
+    return STATUS_OK;
+}
+
 enum status worker_recover(const char *config_path, struct error *err)
 {
     struct node_directories directories;
@@ -48,7 +58,8 @@ enum status worker_recover(const char *config_path, struct error *err)
         return error_status(err);
 
     size_t count = 0;
-    if (unwind_what_is_left(&directories, &count, err) != STATUS_OK)
+    enum status status = unwind_what_is_left(&directories, &count, err);
+    if (accept_leftovers(status, err) != STATUS_OK)
         return FAIL_IN(err, "unwind what dead jobs left");
     if (count > 0)
         log_event(LOG_LEVEL_NOTICE, EVENT_UNWOUND, LOG_NUMBER("jobs", (int64_t)count));
@@ -63,7 +74,7 @@ int helper_recover(const struct node_config *node)
     struct error err = {0};
     size_t count = 0;
     job_log_hooks();
-    if (unwind_due(&node->directories, &count, &err) != STATUS_OK) {
+    if (accept_leftovers(unwind_due(&node->directories, &count, &err), &err) != STATUS_OK) {
         log_event(LOG_LEVEL_ERROR, EVENT_UNWIND_FAILED, LOG_TEXT("code", err.reason),
                   LOG_TEXT("reason", err.text));
         return EXIT_FAILURE;

@@ -1,11 +1,13 @@
 """Restores as jobs of a real worker: asked for by the admin's tool, watched, stopped, killed."""
 
+import glob
 import json
 import os
 import signal
+import subprocess
 import unittest
 
-from support import wait_until
+from support import BIN, wait_until
 from worker_support import Node, NodeTest, assert_progress_is_true, contents
 
 
@@ -182,6 +184,37 @@ class RestoreJobTest(NodeTest):
             self.assertEqual(expected, contents(node.data))
             self.assertEqual(["data"], [name for name in os.listdir(node.directory) if "data" in name])
             self.assertEqual([], node.undo_records())
+
+    def test_what_cannot_be_removed_is_named_and_goes_later(self):
+        with Node() as node:
+            node.add_bulk(5)
+            node.write("data/keep/immutable", "1")
+            worker = node.start_worker()
+            backup = node.create("--wait")
+            before = contents(node.data)
+            subprocess.run(["chattr", "+i", node.path("data/keep/immutable")], check=True)
+
+            task, code = self.restore(node, backup, "--in-place")
+
+            place, = glob.glob(node.path(".data.appbackup-restore-*"))
+            immutable = os.path.join(place, "keep/immutable")
+            self.addCleanup(subprocess.run, ["chattr", "-f", "-i", immutable])
+            self.assertEqual(("completed", 0), (task["state"], code), task)
+            self.assertIn("1 entry stays: 'keep/immutable' (immutable", json.dumps(task["stateDetails"]))
+            self.assertEqual({"keep/immutable": b"1"}, contents(place))
+            self.assertEqual(before, contents(node.data))
+            worker.terminate()
+            worker.wait(30)
+            recover = [os.path.join(BIN, "appbackup-worker"), "--config", node.config, "--recover"]
+            recovery = subprocess.run(recover, capture_output=True, text=True, timeout=30)
+            self.assertEqual(0, recovery.returncode, recovery.stderr)
+            self.assertRegex(recovery.stderr, "<4>.*old_left.*keep/immutable")
+            subprocess.run(["chattr", "-i", immutable], check=True)
+
+            self.assertEqual(0, subprocess.run(recover, timeout=30).returncode)
+
+            self.assertFalse(os.path.exists(place))
+            self.assertEqual(before, contents(node.data))
 
     def test_waits_for_the_backup_of_its_app_and_the_backup_for_it(self):
         with Node(slots=4) as node:

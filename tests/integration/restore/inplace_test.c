@@ -16,8 +16,6 @@ TestSuite(restore_in_place, .init = restore_steps_set_up, .fini = restore_steps_
 
 #define JOB "77777777-7777-4777-8777-777777777777"
 
-#define JOB "77777777-7777-4777-8777-777777777777"
-
 Test(restore_in_place, gives_the_application_what_it_had_and_runs_its_hooks)
 {
     backup_fixture_make_every_kind(&fixture);
@@ -438,4 +436,223 @@ Test(restore_in_place, refuses_a_volume_with_a_mount_point_below)
     expect_output("x", "cat volume/x");
     expect_clean();
     loop_device_close(&device);
+}
+
+/* --- somebody else's directory with the name of what is to be exchanged or removed --- */
+
+#define PLACE ".volume.appbackup-restore-" JOB
+
+static const char precious_is_whole[] = "find . -name only-copy -o -name own.log | wc -l";
+
+/* root's, which the owner of the directory around may rename, but neither read nor empty. */
+static void make_precious(void)
+{
+    scratch_shell(&fixture.scratch,
+                  "echo x >volume/x; chown -R 1234 volume; mkdir -m 0700 precious;"
+                  " mkdir precious/deep; touch precious/deep/only-copy"
+                  " precious/own.log");
+    back_up();
+    plan.target = NULL;
+}
+
+Test(restore_in_place, does_not_remove_another_directory_that_got_the_name_of_the_old_data)
+{
+    make_precious();
+    backup_fixture_add_hook(&fixture, HOOK_POST_RESTORE, "rename",
+                            "cd \"$0\" && mv " PLACE " aside && mv precious " PLACE, false);
+
+    restore();
+
+    expect_output("2", precious_is_whole);
+    expect_output("x", "cat aside/x");
+    cr_expect(ne(ptr, strstr(details(), "old_left"), NULL), "%s", details());
+    cr_expect(ne(ptr, strstr(details(), "is not what was there"), NULL), "%s", details());
+    expect_output("", "ls undo");
+}
+
+Test(restore_in_place, carries_nothing_out_of_another_directory)
+{
+    struct error err = {0};
+    make_precious();
+    backup_fixture_add_exclude(&fixture, "*.log");
+    scratch_shell(&fixture.scratch, "echo log >volume/app.log");
+    die_at("kill:carry:1");
+    scratch_shell(&fixture.scratch, "mv " PLACE " aside && mv precious " PLACE);
+
+    cr_expect(eq(int, (int)undo_job(plan.undo_directory, JOB, &err), STATUS_CONFLICT));
+    cr_expect(eq(str, err.reason, "excluded_left"));
+    cr_expect(eq(int, (int)undo_discard(plan.undo_directory, JOB, &err), STATUS_CONFLICT));
+
+    expect_output("2", precious_is_whole);
+    expect_output("app.log x", "echo $(ls aside)");
+    expect_output("x", "ls volume");
+}
+
+/* Runs the commands when the stage begins. */
+struct interference {
+    const char *stage, *shell;
+};
+
+static enum status interfere(void *context, const struct work_report *report, struct error *err)
+{
+    struct interference *interference = context;
+    (void)err;
+    if (interference->shell == NULL || strcmp(report->stage, interference->stage) != 0)
+        return STATUS_OK;
+    scratch_shell(&fixture.scratch, "%s", interference->shell);
+    interference->shell = NULL;
+    return STATUS_OK;
+}
+
+Test(restore_in_place, exchanges_no_directory_that_got_the_name_of_the_volume_meanwhile)
+{
+    struct interference rename = {"swap", "mv volume aside && mv precious volume"};
+    make_precious();
+    plan.work.report = interfere;
+    plan.work.context = &rename;
+
+    fail_restore(STATUS_CONFLICT, "conflict");
+
+    expect_output("2", precious_is_whole);
+    expect_output("deep own.log", "echo $(ls volume)");
+    expect_clean();
+}
+
+Test(restore_in_place, neither_puts_in_place_nor_removes_what_it_has_not_made)
+{
+    struct interference rename = {"restore", "mv " PLACE " aside && mv precious " PLACE};
+    make_precious();
+    plan.work.report = interfere;
+    plan.work.context = &rename;
+
+    fail_restore(STATUS_CONFLICT, "conflict");
+
+    expect_output("2", precious_is_whole);
+    expect_output("x", "ls volume");
+    cr_expect(ne(ptr, strstr(details(), "old_left"), NULL), "%s", details());
+    expect_output("", "ls undo");
+}
+
+Test(restore_in_place, restores_into_no_directory_that_was_there)
+{
+    make_precious();
+    scratch_shell(&fixture.scratch, "mv precious " PLACE);
+
+    fail_restore(STATUS_FORBIDDEN, "foreign_place");
+
+    expect_output("2", precious_is_whole);
+    expect_output("700", "stat -c %a " PLACE);
+    expect_output("", "ls undo");
+}
+
+Test(restore_in_place, takes_no_other_directory_back_into_the_place_of_the_volume)
+{
+    struct error err = {0};
+    make_precious();
+    die_at("kill:exchanged:1");
+    scratch_shell(&fixture.scratch, "mv " PLACE " aside && mv precious " PLACE);
+
+    cr_expect(ne(int, (int)undo_job(plan.undo_directory, JOB, &err), STATUS_OK));
+
+    expect_output("2", precious_is_whole);
+    expect_output("x", "ls volume");
+    cr_expect(ne(ptr, strstr(err.text, "the old data is not in"), NULL), "%s", err.text);
+}
+
+Test(restore_in_place, knows_its_place_in_a_volume_that_cannot_be_renamed)
+{
+    struct loop_device device;
+    mounted_volume(&device, LOOP_DEVICE_EXT4);
+    scratch_shell(&device.scratch, "cd %s; mkdir -m 0700 precious; touch precious/only-copy",
+                  device.path);
+    die_at("kill:cleanup:1");
+    scratch_shell(&device.scratch,
+                  "cd %s; mkdir -m 0700 other; touch other/only-copy;"
+                  " mv .appbackup-" JOB "-0 aside; mv other .appbackup-" JOB "-0",
+                  device.path);
+    struct error err = {0};
+
+    cr_expect(ne(int, (int)undo_discard(plan.undo_directory, JOB, &err), STATUS_OK));
+
+    cr_expect(eq(str, err.reason, "old_left"));
+    char *left =
+        scratch_output(&device.scratch, "cd %s; find . -name only-copy | sort", device.path);
+    cr_expect(eq(str, left, "./.appbackup-" JOB "-0/only-copy\n./aside/old/precious/only-copy"));
+    free(left);
+    loop_device_close(&device);
+}
+
+/* As the version before wrote them. */
+static void age_the_record(void)
+{
+    scratch_shell(&fixture.scratch,
+                  "sed -i -E 's/, *\"(born_ns|old_inode|old_born_ns)\": *[0-9]+//g'"
+                  " undo/*.json; ! grep -q born undo/*.json");
+}
+
+static const char *const old_points[] = {"kill:finish:1", "kill:exchange:2", "kill:exchanged:1",
+                                         "kill:carry:1", "kill:cleanup:1"};
+
+Test(restore_in_place, goes_on_by_the_record_of_an_earlier_version)
+{
+    struct error err = {0};
+    two_volumes();
+    for (size_t i = 0; i < sizeof(old_points) / sizeof(old_points[0]); i++) {
+        die_at(old_points[i]);
+        age_the_record();
+        cr_assert(eq(int, (int)undo_job(plan.undo_directory, JOB, &err), STATUS_OK), "%s: %s",
+                  old_points[i], err.text);
+        renew_result();
+        cr_assert(eq(int, (int)restore_run(&plan, &result, &err), STATUS_OK), "%s: %s",
+                  old_points[i], err.text);
+        expect_output("d d ", show_volumes);
+        expect_output("1 2 3 1 2 3 ", show_excluded);
+        expect_output("", "ls undo; find . -name '.*appbackup*'; true");
+    }
+}
+
+Test(restore_in_place, leaves_another_users_directory_alone_by_the_record_of_an_earlier_version)
+{
+    struct error err = {0};
+    make_precious();
+    die_at("kill:cleanup:1");
+    age_the_record();
+    scratch_shell(&fixture.scratch, "mv " PLACE " aside && mv precious " PLACE);
+
+    cr_expect(ne(int, (int)undo_discard(plan.undo_directory, JOB, &err), STATUS_OK));
+
+    expect_output("2", precious_is_whole);
+}
+
+/* --- what cannot be removed --- */
+
+Test(restore_in_place, removes_all_of_the_old_data_that_can_be_removed_and_names_the_rest)
+{
+    struct error err = {0};
+    size_t count = 0;
+    scratch_shell(&fixture.scratch,
+                  "cd volume && mkdir -p aaa bulk bulk/closed && echo 1 >aaa/stays"
+                  " && echo 2 >bulk/2 && echo 3 >bulk/closed/3");
+    back_up();
+    scratch_shell(&fixture.scratch, "chattr +i volume/aaa/stays; chmod 0555 volume/bulk/closed");
+    plan.target = NULL;
+
+    restore();
+
+    cr_expect(ne(ptr, strstr(details(), "old_left"), NULL), "%s", details());
+    cr_expect(
+        ne(ptr, strstr(details(), "'" PLACE "': 1 entry stays: 'aaa/stays' (immutable"), NULL),
+        "%s", details());
+    expect_output("aaa aaa/stays", "cd " PLACE " && find * | sort | tr '\\n' ' ' | sed 's/ $//'");
+    expect_output("1", "ls undo | wc -l");
+
+    enum status status = undo_all(plan.undo_directory, NULL, NULL, &count, &err);
+    cr_expect(ne(int, (int)status, STATUS_OK));
+    cr_expect(eq(str, err.reason, "old_left"));
+    expect_output("1", "ls undo | wc -l");
+
+    scratch_shell(&fixture.scratch, "chattr -i " PLACE "/aaa/stays");
+    cr_expect(eq(int, (int)undo_discard(plan.undo_directory, JOB, &err), STATUS_OK), "%s",
+              err.text);
+    expect_clean();
 }

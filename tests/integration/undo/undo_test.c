@@ -113,6 +113,24 @@ Test(undo_look, tells_whom_it_is_about_and_when_it_is_due_again)
     }
 }
 
+Test(undo_look, is_patient_with_what_only_takes_up_space)
+{
+    enum { PATIENCE_MS = 6 * 3600 * 1000 };
+    struct error err = {0};
+    struct undo_debt debt;
+    scratch_write(
+        &scratch, "undo/" FIXTURE_JOB ".json",
+        "{\"version\":1,\"job\":\"" FIXTURE_JOB "\",\"backup\":\"" FIXTURE_BACKUP
+        "\",\"app\":\"shop\",\"hooks\":{},\"snapshots\":[],\"tries\":20,\"tried_ms\":1000,"
+        "\"restore\":{\"phase\":\"swapped\",\"since_ms\":1,\"places\":[]}}",
+        0600);
+
+    cr_assert(eq(int, (int)undo_look(undo, FIXTURE_JOB, &debt, &err), STATUS_OK), "%s", err.text);
+
+    cr_expect(not(debt.owes_hooks));
+    cr_expect(eq(i64, debt.due_ms, 1000 + PATIENCE_MS));
+}
+
 Test(undo_forgive, owes_a_stage_no_longer)
 {
     struct error err = {0};

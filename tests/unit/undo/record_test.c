@@ -97,7 +97,8 @@ Test(undo_record, keeps_where_a_restore_stands, .init = make_directory, .fini = 
     struct snapshot_plan plan;
     struct undo_record record = example(&plan);
     struct undo_record read = {0};
-    struct undo_place place = {.volume = "/srv/shop", .inside = true, .inode = 4711};
+    struct undo_place place = {
+        .volume = "/srv/shop", .inside = true, .made = {4711, 17}, .old = {42, 18}};
     char *excludes[] = {"*.log", "/media", NULL};
     record.phase = RESTORE_SWAP;
     record.since_ms = 1234567890123;
@@ -118,7 +119,11 @@ Test(undo_record, keeps_where_a_restore_stands, .init = make_directory, .fini = 
     cr_assert(eq(sz, read.place_count, 1));
     cr_expect(eq(str, read.places[0].volume, "/srv/shop"));
     cr_expect(eq(int, read.places[0].inside, 1));
-    cr_expect(eq(u64, read.places[0].inode, 4711));
+    cr_expect(eq(u64, read.places[0].made.inode, 4711));
+    cr_expect(eq(i64, read.places[0].made.born_ns, 17));
+    cr_expect(eq(u64, read.places[0].old.inode, 42));
+    cr_expect(eq(i64, read.places[0].old.born_ns, 18));
+    cr_expect(not(read.places[0].by_inode));
     cr_assert(read.excludes != NULL);
     cr_expect(eq(str, read.excludes[0], "*.log"));
     cr_expect(eq(str, read.excludes[1], "/media"));
