@@ -13,6 +13,7 @@
 #include "core/error.h"
 
 #include <dirent.h>
+#include <stdbool.h>
 
 enum directory_bounds {
     DIRECTORY_ANYWHERE,     /* absolute paths */
@@ -26,6 +27,18 @@ int directory_open_at(int top_fd, const char *path, int flags, enum directory_bo
 
 /* Opens a directory, for reading its entries or as top_fd. */
 enum status directory_open(const char *path, int *ret_fd, struct error *err) MUST_CHECK;
+
+/* Has it any entry besides this one (NULL: any at all)? */
+enum status directory_has_more(int fd, const char *besides, bool *ret_more, struct error *err)
+    MUST_CHECK;
+
+/* Gives the directory's owner, if we are that, the right to read, search and change it; fd may be
+ * O_PATH. False: he has it, or we are not. */
+bool directory_open_up(int fd);
+
+/* What chattr(1) forbids fails with EPERM or EACCES, as if a right were missing: "immutable, see
+ * chattr(1)", or NULL if it is not that. */
+const char *directory_why_fixed(int fd, const char *name, int error_number);
 
 /* The next entry's name, borrowed, NULL after the last; "." and ".." are none. */
 enum status directory_next(DIR *entries, const char **ret_name, struct error *err) MUST_CHECK;

@@ -18,7 +18,7 @@
  *           snapshot_is_ours(). The directory around it keeps its mtime.
  * Trust     the application's user may own directories on the way to the place and inside the
  *           volume. No symbolic link is ever followed, neither on the way nor inside, and nothing
- *           is removed but what lies in a place of ours. A volume whose path goes through a
+ *           is removed but what lies in a place of ours, which is known by a mark in it. A volume whose path goes through a
  *           symbolic link is refused; the text names the real path.
  * Errors    UNSUPPORTED the driver cannot do this here (its text says why); INVALID the volume is
  *           no directory, or is behind a symbolic link; NOT_FOUND; CONFLICT the place exists
@@ -48,6 +48,7 @@ struct snapshot_plan {
     char volume[PATH_MAX];           /* what is copied */
     char path[PATH_MAX];  /* where to read: the copy of the volume; for none the volume */
     char root[PATH_MAX];  /* what snapshot_remove() removes; "" for none */
+    bool unmarked;        /* made by a version that left no mark in the place */
     struct timespec made; /* when it was planned, by the clock that file systems take times from */
 };
 
@@ -83,7 +84,7 @@ bool snapshot_keeps_origins(enum app_snapshot_driver driver);
 /* Is what lies under a mount point in the copies of this driver, and no empty directory? */
 bool snapshot_shows_under_mounts(enum app_snapshot_driver driver);
 
-/* Idempotent. Needs driver and root of the plan only. */
+/* Idempotent. Needs driver, root and unmarked of the plan only. */
 enum status snapshot_remove(const struct snapshot_plan *plan, struct error *err) MUST_CHECK;
 
 #endif

@@ -7,7 +7,8 @@
  *                                 "timeout_ms": 60000, "abort": false}],
  *              "post-backup": []},
  *    "snapshots": [{"driver": "btrfs", "volume": "/srv/shop",
- *                   "path": "/srv/.appbackup-…/snapshot/shop", "root": "/srv/.appbackup-…"}],
+ *                   "path": "/srv/.appbackup-…/snapshot/shop", "root": "/srv/.appbackup-…",
+ *                   "marked": true}],
  *    "tries": 2, "tried_ms": 1790000000000}
  *
  * A restore in place adds what is restored where (undo/place.h):
@@ -18,7 +19,12 @@
  *                            "old_born_ns": 1780000000000000000}],
  *                "excludes": ["*.log"], "exclude_caches": false, "carried": false}
  *
- * A record of an earlier version lacks all but the "inode" of a place.
+ * or, of a restore to a target, as long as it may be tried again, where it has begun:
+ *
+ *    "restore": {"phase": "beside", "since_ms": 1790000000000, "places": [],
+ *                "target": {"inode": 4711, "born_ns": 1790000000000000000}}
+ *
+ * A record of an earlier version lacks "marked", and all but the "inode" of a place.
  *
  * A stage that is listed under "hooks" is owed, a snapshot that is listed may exist. "tries": how
  * often the debt was to be paid already, and could not be; "tried_ms": when, the last time.
@@ -63,6 +69,7 @@ struct undo_record {
     int64_t tries, tried_ms; /* of paying what is owed */
     enum restore_phase phase;
     int64_t since_ms;          /* when the first attempt of the restore began */
+    struct file_id target;    /* that of a restore to one; none: in place, or overwriting */
     struct undo_place *places; /* owned */
     size_t place_count;
     char **excludes;     /* owned; NULL-terminated, or NULL: the app's, as its excludes */

@@ -98,6 +98,13 @@ static enum status seal(int fd, struct error *err)
     return STATUS_OK;
 }
 
+static enum status put_mark(int fd, const char *name, struct error *err)
+{
+    CLEANUP(fd_closep)
+    int mark = openat(fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    return mark >= 0 ? STATUS_OK : FAIL_ERRNO(err, "mark it");
+}
+
 enum status place_make(const char *root, int *ret_fd, struct error *err)
 {
     CLEANUP(fd_closep) int around_fd = -1;
@@ -112,7 +119,7 @@ enum status place_make(const char *root, int *ret_fd, struct error *err)
     CLEANUP(fd_closep) int fd = openat(around_fd, name, DIRECTORY_FLAGS | O_NOFOLLOW);
     if (fd < 0)
         (void)FAIL_ERRNO(err, "open '%s'", root);
-    else if (seal(fd, err) == STATUS_OK) {
+    else if (seal(fd, err) == STATUS_OK && put_mark(fd, name, err) == STATUS_OK) {
         *ret_fd = STEAL_FD(fd);
         return STATUS_OK;
     }
@@ -136,13 +143,29 @@ static enum status open_place(int around_fd, const char *name, int *ret_fd, stru
     return STATUS_OK;
 }
 
-static enum status remove_in(int around_fd, const char *name, place_empty_fn *empty,
+/* Its own mark, and an empty one that a crash has left without, say that it is ours. */
+static enum status empty_place(int place_fd, const char *name, bool unmarked, place_empty_fn *empty,
+                               struct error *err)
+{
+    bool filled = true;
+    bool marked = faccessat(place_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    if (!marked && !unmarked &&
+        (directory_has_more(place_fd, NULL, &filled, err) != STATUS_OK || filled))
+        return FAIL_REASON(err, STATUS_FORBIDDEN, REASON_FOREIGN_PLACE,
+                           "it is not what was made here: left alone");
+    if (empty(place_fd, err) != STATUS_OK)
+        return error_status(err);
+    if (marked && unlinkat(place_fd, name, 0) != 0)
+        return FAIL_ERRNO(err, "remove its mark");
+    return STATUS_OK;
+}
+
+static enum status remove_in(int around_fd, const char *name, bool unmarked, place_empty_fn *empty,
                              struct error *err)
 {
     CLEANUP(fd_closep) int place_fd = -1;
-    if (open_place(around_fd, name, &place_fd, err) != STATUS_OK)
-        return error_status(err);
-    if (empty(place_fd, err) != STATUS_OK)
+    if (open_place(around_fd, name, &place_fd, err) != STATUS_OK ||
+        empty_place(place_fd, name, unmarked, empty, err) != STATUS_OK)
         return error_status(err);
 
     struct stat before;
@@ -152,13 +175,13 @@ static enum status remove_in(int around_fd, const char *name, place_empty_fn *em
     return STATUS_OK;
 }
 
-enum status place_remove(const char *root, place_empty_fn *empty, struct error *err)
+enum status place_remove(const char *root, bool unmarked, place_empty_fn *empty, struct error *err)
 {
     CLEANUP(fd_closep) int around_fd = -1;
     const char *name = NULL;
     enum status status = open_around(root, &around_fd, &name, err);
     if (status == STATUS_OK)
-        status = remove_in(around_fd, name, empty, err);
+        status = remove_in(around_fd, name, unmarked, empty, err);
     if (status == STATUS_OK || status == STATUS_NOT_FOUND)
         return STATUS_OK;
     return FAIL_IN(err, "remove snapshot '%s'", root);

@@ -1,4 +1,10 @@
-/* The directory that holds a snapshot: chosen, made, removed. */
+/*
+ * The directory that holds a snapshot: chosen, made, removed.
+ *
+ * Mark      an empty file in it that bears the name of the place. Whoever owns the directory around
+ *           can give that name to another directory of ours, such as the place of another backup,
+ *           but cannot put the mark into it.
+ */
 #ifndef SNAPSHOT_PLACE_H
 #define SNAPSHOT_PLACE_H
 
@@ -23,7 +29,9 @@ enum status place_make(const char *root, int *ret_fd, struct error *err) MUST_CH
 /* Removes the copy from a place. */
 typedef enum status place_empty_fn(int place_fd, struct error *err);
 
-/* With what is in it; that it does not exist is success. */
-enum status place_remove(const char *root, place_empty_fn *empty, struct error *err) MUST_CHECK;
+/* With what is in it; that it does not exist is success. FORBIDDEN, "foreign_place": it is not the
+ * one that was made. unmarked: it may have been made by a version that left no mark. */
+enum status place_remove(const char *root, bool unmarked, place_empty_fn *empty, struct error *err)
+    MUST_CHECK;
 
 #endif

@@ -134,7 +134,7 @@ static enum status take(const struct driver *driver, const struct snapshot_plan 
         return STATUS_OK;
 
     struct error second; /* the first failure is the one to report */
-    if (place_remove(plan->root, driver->remove, &second) != STATUS_OK)
+    if (place_remove(plan->root, false, driver->remove, &second) != STATUS_OK)
         return FAIL_IN(err, "(and %s)", second.text);
     return error_status(err);
 }
@@ -176,5 +176,7 @@ enum status snapshot_remove(const struct snapshot_plan *plan, struct error *err)
     const struct driver *driver = driver_of(plan->driver);
     if (driver == NULL)
         return FAIL(err, STATUS_INVALID, "'%s' is no plan of a snapshot", plan->root);
-    return driver->remove == NULL ? STATUS_OK : place_remove(plan->root, driver->remove, err);
+    if (driver->remove == NULL)
+        return STATUS_OK;
+    return place_remove(plan->root, plan->unmarked, driver->remove, err);
 }

@@ -79,25 +79,11 @@ static const char *show_path(const struct removal *removal, const char *name,
     return text + at;
 }
 
-static uint64_t flags_of(int fd, const char *name)
-{
-    struct statx info;
-    int flags = name[0] == '\0' ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
-    return statx(fd, name, flags, STATX_TYPE, &info) == 0 ? info.stx_attributes : 0;
-}
-
-/* What chattr(1) has forbidden looks like a missing right. */
 static const char *reason_for(int fd, const char *name, int error_number)
 {
-    bool forbidden = error_number == EPERM || error_number == EACCES;
-    uint64_t entry = forbidden ? flags_of(fd, name) : 0;
-    uint64_t around = forbidden ? flags_of(fd, "") : 0;
-    if ((entry & STATX_ATTR_IMMUTABLE) != 0)
-        return "immutable, see chattr(1)";
-    if ((entry & STATX_ATTR_APPEND) != 0)
-        return "append-only, see chattr(1)";
-    if ((around & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND)) != 0)
-        return "its directory is immutable or append-only, see chattr(1)";
+    const char *fixed = directory_why_fixed(fd, name, error_number);
+    if (fixed != NULL)
+        return fixed;
     if (error_number == EXDEV || error_number == EBUSY)
         return "something is mounted there";
     return strerror(error_number); /* NOLINT(concurrency-mt-unsafe): glibc's is safe for these */
@@ -173,25 +159,14 @@ static enum status push(struct removal *removal, int fd, const struct stat *info
     return STATUS_OK;
 }
 
-/* Opens a directory of ours to us; never through a link, since the descriptor is its own. */
-static bool open_up(int fd, const struct stat *info)
-{
-    char proc[32];
-    if (info->st_uid != geteuid() || (info->st_mode & S_IRWXU) == S_IRWXU)
-        return false;
-    (void)snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
-    return chmod(proc, (info->st_mode & 07777) | S_IRWXU) == 0;
-}
-
 static int open_directory(int fd, const char *name)
 {
     int directory = directory_open_at(fd, name, O_RDONLY | O_DIRECTORY, DIRECTORY_ON_SAME_MOUNT);
     if (directory >= 0 || errno != EACCES)
         return directory;
-    struct stat info;
     CLEANUP(fd_closep)
     int path_fd = directory_open_at(fd, name, O_PATH | O_DIRECTORY, DIRECTORY_ON_SAME_MOUNT);
-    if (path_fd >= 0 && fstat(path_fd, &info) == 0 && open_up(path_fd, &info))
+    if (path_fd >= 0 && directory_open_up(path_fd))
         return directory_open_at(fd, name, O_RDONLY | O_DIRECTORY, DIRECTORY_ON_SAME_MOUNT);
     errno = EACCES;
     return -1;
@@ -200,12 +175,11 @@ static int open_directory(int fd, const char *name)
 /* unlinkat(2), and once more if the directory had to be opened for it. */
 static bool unlink_in(int fd, const char *name, int flags)
 {
-    struct stat info;
     if (unlinkat(fd, name, flags) == 0 || errno == ENOENT)
         return true;
     if (errno != EACCES)
         return false;
-    if (fstat(fd, &info) == 0 && open_up(fd, &info))
+    if (directory_open_up(fd))
         return unlinkat(fd, name, flags) == 0 || errno == ENOENT;
     errno = EACCES;
     return false;

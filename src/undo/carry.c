@@ -3,12 +3,14 @@
 #include "core/array.h"
 #include "core/buffer.h"
 #include "core/cleanup.h"
+#include "core/directory.h"
 #include "core/id.h"
 #include "core/point.h"
 #include "files/attributes.h"
 #include "files/attributes_set.h"
 #include "files/listing.h"
 #include "files/walk.h"
+#include "move.h"
 #include "snapshot/snapshot.h"
 
 #include <fcntl.h>
@@ -163,6 +165,7 @@ static enum status make_directory(const struct carry *carry, struct level *paren
                                   struct level *level, struct error *err)
 {
     const char *name = listing_at(&parent->names, parent->next - 1);
+    (void)directory_open_up(parent->old_fd); /* it goes, or is for people to look at */
     (void)unlinkat(parent->old_fd, carry->making, AT_REMOVEDIR); /* an earlier attempt's */
     if (mkdirat(parent->old_fd, carry->making, S_IRWXU) != 0)
         return FAIL_ERRNO(err, "make directory '%s'", name);
@@ -171,7 +174,7 @@ static enum status make_directory(const struct carry *carry, struct level *paren
         return FAIL_ERRNO(err, "open directory '%s'", name);
     if (copy_attributes(level, fd, err) != STATUS_OK)
         return FAIL_IN(err, "directory '%s'", name);
-    if (renameat2(parent->old_fd, carry->making, parent->new_fd, name, RENAME_NOREPLACE) != 0)
+    if (move_entry(parent->old_fd, carry->making, parent->new_fd, name) != 0)
         return FAIL_ERRNO(err, "move directory '%s'", name);
     parent->touched = true;
     level->new_fd = STEAL_FD(fd);
@@ -203,7 +206,7 @@ static enum status move(const struct carry *carry, const char *name, bool *ret_t
         return FAIL(err, STATUS_CONFLICT, "its directory is not one in the backup");
     if (level->new_fd < 0 && make_parents(carry, err) != STATUS_OK)
         return error_status(err);
-    if (renameat2(level->old_fd, name, level->new_fd, name, RENAME_NOREPLACE) != 0) {
+    if (move_entry(level->old_fd, name, level->new_fd, name) != 0) {
         *ret_there = errno == EEXIST;
         return *ret_there ? STATUS_OK : FAIL_ERRNO(err, "move");
     }

@@ -7,6 +7,7 @@
 #include "files/attributes_set.h"
 #include "files/listing.h"
 #include "files/mounts.h"
+#include "move.h"
 #include "snapshot/snapshot.h"
 #include "snapshot/tree_remove.h"
 
@@ -152,17 +153,6 @@ static bool is_ours_and_closed(int fd)
     return is_ours(fd) && fstat(fd, &info) == 0 && (info.st_mode & 07777) == S_IRWXU;
 }
 
-static bool is_empty(int fd)
-{
-    struct error ignored;
-    const char *name = NULL;
-    int copy = openat(fd, ".", DIRECTORY_FLAGS);
-    CLEANUP(dir_closep) DIR *entries = copy < 0 ? NULL : fdopendir(copy);
-    if (entries == NULL)
-        fd_closep(&copy);
-    return entries != NULL && directory_next(entries, &name, &ignored) == STATUS_OK && name == NULL;
-}
-
 /* Is this what was made for the restore? An earlier version noted not even the inode before the
  * exchange. */
 static bool is_made(const struct undo_place *place, int around, int fd)
@@ -173,20 +163,18 @@ static bool is_made(const struct undo_place *place, int around, int fd)
 }
 
 /* Whoever owns the directory around may have put another one there meanwhile: ours is new. */
-static enum status make_place(struct undo_place *place, const struct open_place *open, int *ret_fd,
-                              struct error *err)
+static enum status make_place(const struct open_place *open, int *ret_fd, struct error *err)
 {
     if (mkdirat(open->around, open->beside, S_IRWXU) != 0)
         return FAIL_ERRNO(err, "make '%s'", open->beside);
     CLEANUP(fd_closep) int fd = openat(open->around, open->beside, DIRECTORY_FLAGS);
     if (fd < 0)
         return FAIL_ERRNO(err, "open '%s'", open->beside);
-    if (!is_ours(fd) || !is_empty(fd))
-        return refuse(open->beside, err);
-    if (close_to_others(fd, open->beside, err) != STATUS_OK ||
-        file_id_read(fd, &place->made, err) != STATUS_OK)
+    bool filled = false;
+    if (directory_has_more(fd, NULL, &filled, err) != STATUS_OK)
         return error_status(err);
-    place->by_inode = false;
+    if (!is_ours(fd) || filled)
+        return refuse(open->beside, err);
     *ret_fd = STEAL_FD(fd);
     return STATUS_OK;
 }
@@ -215,14 +203,18 @@ static enum status open_place(struct undo_place *place, const struct open_place 
     bool noted = place->made.inode != 0 || place->by_inode;
     if (fd >= 0 && noted && !is_made(place, open->around, fd))
         return refuse(open->beside, err);
-    if (fd >= 0 && noted) {
-        place->by_inode = false;
-        *ret_fd = STEAL_FD(fd);
-        return file_id_read(*ret_fd, &place->made, err);
+    if (fd < 0 || !noted) {
+        fd_closep(&fd);
+        fd = -1;
+        if (remove_unnoted(open, err) != STATUS_OK || make_place(open, &fd, err) != STATUS_OK)
+            return error_status(err);
     }
-    if (fd >= 0 && remove_unnoted(open, err) != STATUS_OK)
+    if (close_to_others(fd, open->beside, err) != STATUS_OK ||
+        file_id_read(fd, &place->made, err) != STATUS_OK)
         return error_status(err);
-    return make_place(place, open, ret_fd, err);
+    place->by_inode = false;
+    *ret_fd = STEAL_FD(fd);
+    return STATUS_OK;
 }
 
 static enum status open_new(struct undo_place *place, const struct open_place *open, int *ret_fd,
@@ -372,7 +364,7 @@ static enum status move_all(int from, int to, struct error *err)
         if (stays(name))
             continue;
         point_pass("move");
-        if (renameat2(from, name, to, name, RENAME_NOREPLACE) != 0)
+        if (move_entry(from, name, to, name) != 0)
             status = FAIL_ERRNO(err, "move '%s'", name);
     }
     listing_done(&listing);

@@ -135,9 +135,9 @@ static json_t *snapshots_to_json(const struct undo_record *record)
     json_t *list = json_array();
     for (size_t i = 0; i < record->snapshot_count; i++) {
         const struct snapshot_plan *plan = &record->snapshots[i];
-        json_t *entry =
-            json_pack("{s:s, s:s, s:s, s:s}", "driver", app_snapshot_driver_name(plan->driver),
-                      "volume", plan->volume, "path", plan->path, "root", plan->root);
+        json_t *entry = json_pack(
+            "{s:s, s:s, s:s, s:s, s:b}", "driver", app_snapshot_driver_name(plan->driver), "volume",
+            plan->volume, "path", plan->path, "root", plan->root, "marked", plan->unmarked ? 0 : 1);
         if (json_array_append_new(list, entry) != 0) {
             json_decref(list);
             return NULL;
@@ -174,6 +174,13 @@ static json_t *places_to_json(const struct undo_record *record)
     return list;
 }
 
+static bool add_target(const struct undo_record *record, json_t *restore)
+{
+    json_t *target = json_pack("{s:I, s:I}", "inode", (json_int_t)record->target.inode, "born_ns",
+                               (json_int_t)record->target.born_ns);
+    return json_object_set_new(restore, "target", target) == 0;
+}
+
 static bool add_restore(const struct undo_record *record, json_t *json)
 {
     if (record->phase == RESTORE_NONE)
@@ -183,6 +190,10 @@ static bool add_restore(const struct undo_record *record, json_t *json)
                   (json_int_t)record->since_ms, "places", places_to_json(record), "excludes",
                   texts_to_json(record->excludes), "exclude_caches", record->exclude_caches ? 1 : 0,
                   "carried", record->carried ? 1 : 0);
+    if (record->target.inode != 0 && !add_target(record, restore)) {
+        json_decref(restore);
+        return false;
+    }
     return json_object_set_new(json, "restore", restore) == 0;
 }
 
@@ -339,6 +350,7 @@ static enum status snapshot_from_json(const json_t *json, struct snapshot_plan *
         copy_text(json, "volume", plan->volume, sizeof(plan->volume), err) != STATUS_OK ||
         copy_text(json, "path", plan->path, sizeof(plan->path), err) != STATUS_OK)
         return error_status(err);
+    plan->unmarked = !json_is_true(json_object_get(json, "marked"));
     return copy_text(json, "root", plan->root, sizeof(plan->root), err);
 }
 
@@ -420,13 +432,26 @@ static enum status excludes_from_json(const json_t *json, struct undo_record *re
     return list == NULL ? STATUS_OK : texts_from_json(list, "excludes", &record->excludes, err);
 }
 
+static enum status target_from_json(const json_t *json, struct undo_record *record,
+                                    struct error *err)
+{
+    const json_t *target = json_object_get(json, "target");
+    if (target == NULL)
+        return STATUS_OK;
+    if (number_from_json(target, "inode", &record->target.inode, err) != STATUS_OK ||
+        json_get_integer(target, "born_ns", &record->target.born_ns, err) != STATUS_OK)
+        return FAIL_IN(err, "'target'");
+    return STATUS_OK;
+}
+
 static enum status restore_from_json(const json_t *json, struct undo_record *record,
                                      struct error *err)
 {
     if (json == NULL)
         return STATUS_OK;
     if (phase_from_json(json, &record->phase, err) != STATUS_OK ||
-        json_get_integer(json, "since_ms", &record->since_ms, err) != STATUS_OK)
+        json_get_integer(json, "since_ms", &record->since_ms, err) != STATUS_OK ||
+        target_from_json(json, record, err) != STATUS_OK)
         return FAIL_IN(err, "'restore'");
     const json_t *list = json_object_get(json, "places");
     if (!json_is_array(list))

@@ -280,7 +280,7 @@ ParameterizedTest(size_t *index, snapshot_remove, takes_what_is_there_and_is_con
 
     scratch_shell(&place.device.scratch,
                   "umask 077; mkdir -p '%s/snapshot/a/b'; cd '%s/snapshot'; echo 1 >a/b/half;"
-                  " mkfifo p; ln -s /etc e; chmod 0 a/b; ln -s ../.. a/up",
+                  " mkfifo p; ln -s /etc e; chmod 0 a/b; ln -s ../.. a/up; touch ../.appbackup-" ID,
                   planned->root, planned->root);
     cr_expect(eq(int, (int)snapshot_remove(planned, &err), STATUS_OK), "half a copy: %s", err.text);
     cr_expect(access(planned->root, F_OK) != 0);

@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,4 +219,41 @@ Test(tree_remove, opens_them_as_root_without_capabilities_as_well)
 Test(tree_remove, is_done_where_there_is_nothing)
 {
     cr_expect(eq(int, (int)remove_tree(), STATUS_OK), "%s", err.text);
+}
+
+/* Moves a directory half way down out of the tree and back, as often as it can. */
+static void keep_moving(const char *inside, const char *outside)
+{
+    for (;;) {
+        (void)rename(inside, outside);
+        (void)rename(outside, inside);
+    }
+}
+
+Test(tree_remove, touches_nothing_around_directories_that_are_moved_meanwhile)
+{
+    enum { TURNS = 20, LEVELS = 60, HALF = LEVELS / 2 };
+
+    char inside[256], outside[128];
+    int len = snprintf(inside, sizeof(inside), "%s/tree", device.path);
+    for (int i = 0; i < HALF; i++)
+        len += snprintf(inside + len, sizeof(inside) - (size_t)len, "/d");
+    (void)snprintf(outside, sizeof(outside), "%s/outside/d", device.path);
+    scratch_shell(&device.scratch, "mkdir mnt/outside; touch mnt/outside/kept");
+    for (int turn = 0; turn < TURNS; turn++) {
+        scratch_shell(&device.scratch, "mkdir mnt/tree");
+        (void)close(dig("d", LEVELS));
+        pid_t mover = fork();
+        cr_assert(ge(int, mover, 0));
+        if (mover == 0)
+            keep_moving(inside, outside);
+
+        enum status status = remove_tree();
+
+        cr_assert(kill(mover, SIGKILL) == 0 && waitpid(mover, NULL, 0) == mover);
+        bool told = status == STATUS_OK || strstr(err.text, "stay") != NULL ||
+                    strstr(err.text, "remove 'tree'") != NULL;
+        cr_expect(told, "%s", err.text);
+        scratch_shell(&device.scratch, "cd mnt; test -e outside/kept; rm -rf tree outside/d");
+    }
 }

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct scratch scratch;
@@ -91,4 +92,37 @@ Test(directory, tells_the_names_of_its_entries)
 
     cr_expect(eq(int, shop, 1));
     cr_expect(eq(int, others, 1));
+}
+
+Test(directory, knows_whether_it_has_more_entries_than_one)
+{
+    bool more = false;
+    scratch_shell(&scratch, "mkdir empty one; touch one/entry");
+    CLEANUP(fd_closep) int empty = open(scratch_path(&scratch, "empty"), O_RDONLY | O_CLOEXEC);
+    CLEANUP(fd_closep) int one = open(scratch_path(&scratch, "one"), O_RDONLY | O_CLOEXEC);
+
+    cr_expect(eq(int, (int)directory_has_more(empty, NULL, &more, &err), (int)STATUS_OK));
+    cr_expect(not(more));
+    cr_expect(eq(int, (int)directory_has_more(one, "entry", &more, &err), (int)STATUS_OK));
+    cr_expect(not(more));
+    cr_expect(eq(int, (int)directory_has_more(one, "other", &more, &err), (int)STATUS_OK));
+    cr_expect(more);
+    cr_expect(eq(int, (int)directory_has_more(one, NULL, &more, &err), (int)STATUS_OK));
+    cr_expect(more);
+}
+
+Test(directory, is_opened_up_to_its_owner_alone)
+{
+    char *mode = NULL;
+    scratch_shell(&scratch, "mkdir -m 2015 closed; touch file");
+    CLEANUP(fd_closep) int fd = open(scratch_path(&scratch, "closed"), O_PATH | O_CLOEXEC);
+    CLEANUP(fd_closep) int file = open(scratch_path(&scratch, "file"), O_PATH | O_CLOEXEC);
+
+    cr_expect(directory_open_up(fd));
+    cr_expect(not(directory_open_up(fd)), "it is open");
+    cr_expect(not(directory_open_up(file)));
+
+    mode = scratch_output(&scratch, "stat -c %%a closed");
+    cr_expect(eq(str, mode, "2715"));
+    free(mode);
 }

@@ -88,6 +88,7 @@ Test(undo_record, comes_back_as_it_was_written, .init = make_directory, .fini = 
     cr_expect(eq(str, read.snapshots[0].volume, "/srv/shop"));
     cr_expect(eq(str, read.snapshots[0].path, "/srv/.appbackup-x/shop"));
     cr_expect(eq(str, read.snapshots[0].root, "/srv/.appbackup-x"));
+    cr_expect(not(read.snapshots[0].unmarked));
     undo_record_done(&read);
 }
 
@@ -104,6 +105,7 @@ Test(undo_record, keeps_where_a_restore_stands, .init = make_directory, .fini = 
     record.since_ms = 1234567890123;
     record.places = &place;
     record.place_count = 1;
+    record.target = (struct file_id){43, 19};
     record.owed[HOOK_POST_RESTORE] = true;
     record.excludes = excludes;
     record.exclude_caches = true;
@@ -124,6 +126,8 @@ Test(undo_record, keeps_where_a_restore_stands, .init = make_directory, .fini = 
     cr_expect(eq(u64, read.places[0].old.inode, 42));
     cr_expect(eq(i64, read.places[0].old.born_ns, 18));
     cr_expect(not(read.places[0].by_inode));
+    cr_expect(eq(u64, read.target.inode, 43));
+    cr_expect(eq(i64, read.target.born_ns, 19));
     cr_assert(read.excludes != NULL);
     cr_expect(eq(str, read.excludes[0], "*.log"));
     cr_expect(eq(str, read.excludes[1], "/media"));
