@@ -42,6 +42,13 @@ mode_t attributes_first_mode(const struct plain_attributes *attributes);
 enum status attributes_set(const struct plain_attributes *attributes, const struct buffer *list,
                            int fd, struct error *ret_lost, struct error *err) MUST_CHECK;
 
+/* Does the same to what was there already: extended attributes, ACLs among them, that are not to be
+ * set are taken from it. Those that the system itself gives and judges by (security.* but for
+ * capabilities, trusted.overlay.*) stay. */
+enum status attributes_set_over(const struct plain_attributes *attributes,
+                                const struct buffer *list, int fd, struct error *ret_lost,
+                                struct error *err) MUST_CHECK;
+
 /* An entry that cannot be opened: a link, a device, a fifo. */
 struct special_entry {
     int directory;

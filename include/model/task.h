@@ -4,7 +4,7 @@
  * Redis     hash task:<id>: id kind account app app_name bucket node job state state_unready
  *           state_details hook_state hook_state_details bytes_done bytes_total percent_done
  *           created_by created_ms modified_ms; of a restore also backup backup_name
- *           repository_snapshot target includes; of a verification also sample
+ *           repository_snapshot target includes overwrite; of a verification also sample
  * States    pending -> running -> completed | failed; back to pending for another attempt
  * Ownership json_t members are owned by the struct: task_done()
  */
@@ -20,6 +20,7 @@
 #include <jansson.h>
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { TASK_INCLUDES_MAX = 64, TASK_INCLUDE_BYTES_MAX = 1024 };
@@ -37,6 +38,7 @@ struct task {
     char backup_name[NAME_SIZE];
     char repository_snapshot[RESTIC_ID_SIZE];
     char target[PATH_MAX];   /* "": in place */
+    bool overwrite;          /* also into a target that is not empty */
     char created_by[129];    /* the id of a token, "appbackupctl:uid=0", or "schedule" */
     enum backup_state state; /* BACKUP_PENDING, _RUNNING, _COMPLETED or _FAILED */
     enum hook_state hook_state;

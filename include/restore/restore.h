@@ -3,7 +3,7 @@
  * choice or in the place of the application.
  *
  * Order     open           bucket, repository, the snapshot; what a dead attempt of this job owes
- *                          is paid first
+ *                          is paid first; in place: is there room beside the old
  *           pre-restore    hooks (in place only, like post-restore)
  *           plan           the snapshot's trees are read: directories and what has no content are
  *                          made; bytes_total
@@ -14,9 +14,12 @@
  *           carry          in place: what is excluded goes from the old into the new
  *           post-restore   hooks: the application goes on
  *           cleanup        in place: the old is removed
- * Target    as restic does: DIR/srv/shop/data. DIR is made if need be. What is there and not in
- *           the backup stays; what is in the way of an entry of the backup is replaced, but not a
- *           directory that is not empty. No hooks run. Not synced: as cp(1) does it.
+ * Target    as restic does: DIR/srv/shop/data. DIR is made if need be; one that is not empty is
+ *           refused ("target_not_empty") unless the plan says overwrite, or an earlier attempt of
+ *           the job has begun there, of which the undo record tells. With overwrite, what is there
+ *           and not in the backup stays; what is in the way of an entry of the backup is replaced,
+ *           but not a directory that is not empty, nor what chattr(1) has fixed. No hooks run. Not
+ *           synced: as cp(1) does it.
  * In place  each volume of the app, whole, is restored beside itself as
  *           <parent>/.<name>.appbackup-restore-<job>, and exchanged with the live one by one
  *           rename(2) when all of them are there, verified and on disk. A volume that cannot be
@@ -32,7 +35,7 @@
  *           kept where it is, and forgotten: "excluded_left" names it.
  * Includes  patterns as in files/exclude.h, positive; an included directory comes with all that
  *           is below it, and its parents are made. Only with a target: in place a volume is
- *           restored whole.
+ *           restored whole. That nothing matches is a failure ("nothing_included").
  * Verified  each blob by its MAC and its SHA-256, before any of it is written.
  * Restart   files that are there and have the node's size are hashed; blobs that are right are
  *           neither fetched nor written, and count as done. For a restore in place what was
@@ -52,7 +55,8 @@
  * Memory    at most 100 bytes and the name for each entry, 24 bytes for each blob, 64 MiB of
  *           data.
  * Errors    NOT_FOUND: no such snapshot ("snapshot_missing"), a volume that is not in it
- *           ("volume_not_in_backup"); INVALID: plan; NO_SPACE; hook_failed (CONFLICT); CORRUPT
+ *           ("volume_not_in_backup"), patterns that match nothing ("nothing_included"); CONFLICT
+ *           "target_not_empty", "no_room"; INVALID: plan; NO_SPACE; hook_failed (CONFLICT); CORRUPT
  *           "data_damaged"; bucket_unreachable (UNAVAILABLE), canceled (CANCELED), LOST.
  * Details   of the state: data_damaged, file_not_restored, attributes_not_restored, files_skipped
  *           (the count), not_restored (paths that the app has no volume for), old_left,
@@ -63,6 +67,8 @@
 
 #include "access/work.h"
 #include "model/app.h"
+
+#include <stdbool.h>
 
 /* What to do. Everything is borrowed. */
 struct restore_plan {
@@ -76,6 +82,7 @@ struct restore_plan {
     const struct error *paid; /* by the caller, what a dead attempt of the job owes: OK, or why it
                                  could not be; NULL: it is paid first */
     const char *target;       /* absolute; NULL: in place */
+    bool overwrite;           /* into a target that is not empty */
     const char *const *includes; /* NULL-terminated, or NULL: all */
     unsigned threads;            /* 0: as many as processors */
 };

@@ -49,6 +49,7 @@ static const struct option options[] = {
     TEXT_OPTION("--target", 0, OPTION_TARGET, target),
     {.name = "--include", .bit = OPTION_INCLUDE, .is_list = true},
     SWITCH_OPTION("--in-place", 0, OPTION_IN_PLACE, in_place),
+    SWITCH_OPTION("--overwrite", 0, OPTION_OVERWRITE, overwrite),
     TEXT_OPTION("--reason", 0, OPTION_REASON, reason),
     TEXT_OPTION("--role", 0, OPTION_ROLE, role),
     SWITCH_OPTION("--all", 0, OPTION_ALL, all),

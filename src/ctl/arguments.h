@@ -28,6 +28,7 @@ enum option_bit {
     OPTION_UNDO = 1 << 11,
     OPTION_ROLE = 1 << 12,
     OPTION_LOAD = 1 << 13,
+    OPTION_OVERWRITE = 1 << 14,
 };
 
 enum output_form { OUTPUT_TABLE = 0, OUTPUT_JSON };
@@ -50,6 +51,7 @@ struct arguments {
     enum output_form output;
     bool wait;
     bool in_place;
+    bool overwrite;
     bool all;
     bool force;
     bool once;

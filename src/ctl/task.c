@@ -30,6 +30,8 @@ static void print_restore(const struct task *task)
 {
     (void)printf("%-12s%s (%s)\n", "backup", task->backup_name, task->backup);
     (void)printf("%-12s%s\n", "target", task->target[0] == '\0' ? "in place" : task->target);
+    if (task->overwrite)
+        (void)printf("%-12s%s\n", "overwrite", "yes");
     report_texts("include", task->includes);
 }
 
@@ -193,6 +195,8 @@ static enum status check_restore(const struct arguments *arguments, struct error
         return FAIL(err, STATUS_INVALID, "one of --target DIR and --in-place is needed");
     if (arguments->in_place && arguments->include_count > 0)
         return FAIL(err, STATUS_INVALID, "--include needs a --target: in place all is restored");
+    if (arguments->in_place && arguments->overwrite)
+        return FAIL(err, STATUS_INVALID, "--overwrite needs a --target: in place all is exchanged");
     for (size_t i = 0; i < arguments->include_count; i++)
         if (strlen(arguments->includes[i]) > TASK_INCLUDE_BYTES_MAX)
             return FAIL(err, STATUS_INVALID, "a pattern may have %d bytes", TASK_INCLUDE_BYTES_MAX);
@@ -220,6 +224,7 @@ static enum status run_restore(struct session *session, struct error *err)
         .backup = backup,
         .target = arguments->target,
         .includes = includes,
+        .overwrite = arguments->overwrite,
     };
     return ask(session, &create, err);
 }
@@ -256,15 +261,19 @@ static enum status run_verify(struct session *session, struct error *err)
 /* clang-format off */
 const struct command restore_commands[] = {
     {
-        .group = "restore", .usage = "BACKUP --target DIR [--include GLOB]... | --in-place [--wait]",
+        .group = "restore", .usage = "BACKUP --target DIR [--overwrite] [--include GLOB]... | --in-place [--wait]",
         .arguments_min = 1, .arguments_max = 1,
-        .options = OPTION_TARGET | OPTION_INCLUDE | OPTION_IN_PLACE | OPTION_WAIT,
+        .options = OPTION_TARGET | OPTION_OVERWRITE | OPTION_INCLUDE | OPTION_IN_PLACE | OPTION_WAIT,
         .run = run_restore,
         .summary = "restore a backup on the node of its app",
         .help = "  BACKUP            an id, as `backup list` shows it\n"
                 "  --target DIR      below this directory of the app's node; the node's configuration\n"
-                "                    says where that may be (worker.restore_directories)\n"
-                "  --include GLOB    only what matches; may be given more than once\n"
+                "                    says where that may be (worker.restore_directories); it must\n"
+                "                    be empty, or not be there yet\n"
+                "  --overwrite       it need not be empty: files of the same names are replaced,\n"
+                "                    all others stay\n"
+                "  --include GLOB    only what matches; may be given more than once; that nothing\n"
+                "                    matches is a failure\n"
                 "  --in-place        in the place of the app: its data is exchanged, as a whole, once\n"
                 "                    all of the backup is there and verified; what the app's\n"
                 "                    excludes leave out of it stays\n"

@@ -11,6 +11,8 @@
 
 enum { PERMISSIONS = 0777, SET_IDS = S_ISUID | S_ISGID };
 
+enum { LIST_STEP = 1024, NAMES_BYTES_MAX = 1 << 20 };
+
 /* How the entry is reached: by a descriptor, or, for one that is O_PATH, by its name in /proc. */
 struct handle {
     int fd;
@@ -128,6 +130,72 @@ static void set_xattrs(const struct handle *handle, const struct plain_attribute
     }
 }
 
+/* --- what is not to be there --- */
+
+static bool starts_with(const char *text, const char *beginning)
+{
+    return strncmp(text, beginning, strlen(beginning)) == 0;
+}
+
+/* Other names of system.* are views of what has another place. */
+static bool is_files_own(const char *name)
+{
+    return starts_with(name, "user.") || starts_with(name, "system.posix_acl_") ||
+           strcmp(name, "security.capability") == 0 ||
+           (starts_with(name, "trusted.") && !starts_with(name, "trusted.overlay."));
+}
+
+static bool is_wanted(const struct plain_attributes *attributes, const struct buffer *list,
+                      const char *wanted)
+{
+    if (attributes->xattrs == 0)
+        return false;
+    const unsigned char *at = list->bytes + attributes->xattrs - 1;
+    for (uint32_t left = take_number(&at); left > 0; left--) {
+        uint32_t name_bytes = take_number(&at);
+        uint32_t len = take_number(&at);
+        if (strcmp((const char *)at, wanted) == 0)
+            return true;
+        at += name_bytes + len;
+    }
+    return false;
+}
+
+static enum status list_names(int fd, struct buffer *names, struct error *err)
+{
+    for (size_t room = LIST_STEP;; room *= 8) {
+        if (buffer_reserve(names, room, err) != STATUS_OK)
+            return FAIL_IN(err, "extended attributes");
+        ssize_t len = flistxattr(fd, (char *)names->bytes, room);
+        if (len >= 0 || errno == ENOTSUP) {
+            names->len = len < 0 ? 0 : (size_t)len;
+            return STATUS_OK;
+        }
+        if (errno != ERANGE)
+            return FAIL_ERRNO(err, "list extended attributes");
+    }
+}
+
+static enum status remove_others(const struct plain_attributes *attributes,
+                                 const struct buffer *list, int fd, struct error *lost,
+                                 struct error *err)
+{
+    CLEANUP(buffer_done) struct buffer names;
+    buffer_init(&names, NAMES_BYTES_MAX);
+    if (list_names(fd, &names, err) != STATUS_OK)
+        return error_status(err);
+    const char *name = (const char *)names.bytes;
+    for (const char *end = name + names.len; name < end; name += strlen(name) + 1) {
+        if (!is_files_own(name) || is_wanted(attributes, list, name) ||
+            fremovexattr(fd, name) == 0 || errno == ENODATA)
+            continue;
+        error_set_errno(lost, errno, "remove extended attribute '%.30s'", name);
+    }
+    return STATUS_OK;
+}
+
+/* --- mode and times --- */
+
 static void set_mode(const struct handle *handle, mode_t mode)
 {
     int result = handle->proc == NULL ? fchmod(handle->fd, mode) : chmod(handle->proc, mode);
@@ -168,6 +236,19 @@ enum status attributes_set(const struct plain_attributes *attributes, const stru
     if (fstat(fd, &info) != 0)
         return FAIL_ERRNO(err, "fstat");
     return set_all(attributes, list, &handle, &info, err);
+}
+
+enum status attributes_set_over(const struct plain_attributes *attributes,
+                                const struct buffer *list, int fd, struct error *ret_lost,
+                                struct error *err)
+{
+    struct error kept = {0};
+    if (remove_others(attributes, list, fd, &kept, err) != STATUS_OK ||
+        attributes_set(attributes, list, fd, ret_lost, err) != STATUS_OK)
+        return error_status(err);
+    if (ret_lost->status == STATUS_OK)
+        *ret_lost = kept;
+    return STATUS_OK;
 }
 
 enum status attributes_set_at(const struct plain_attributes *attributes, const struct buffer *list,

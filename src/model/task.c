@@ -19,6 +19,7 @@ static const struct field fields[] = {
     FIELD(FIELD_LABEL, struct task, backup_name),
     FIELD(FIELD_TEXT, struct task, repository_snapshot),
     FIELD(FIELD_TEXT, struct task, target),
+    FIELD(FIELD_FLAG, struct task, overwrite),
     FIELD(FIELD_TEXT, struct task, created_by),
     CHOICE_FIELD(struct task, state, backup_state_names),
     CHOICE_FIELD(struct task, hook_state, hook_state_names),
@@ -69,10 +70,11 @@ enum status task_set_field(struct task *task, const char *field, const char *val
 static enum status add_restore(const struct task *task, json_t *json, struct error *err)
 {
     json_auto_t *part =
-        json_pack("{s:s, s:s, s:o*, s:O, s:o*, s:O}", "backup", task->backup, "backupName",
+        json_pack("{s:s, s:s, s:o*, s:O, s:b, s:o*, s:O}", "backup", task->backup, "backupName",
                   task->backup_name, "target", optional_text(task->target), "includes",
-                  task->includes, "hookState", optional_text(hook_state_names[task->hook_state]),
-                  "hookStateDetails", task->hook_state_details);
+                  task->includes, "overwrite", task->overwrite ? 1 : 0, "hookState",
+                  optional_text(hook_state_names[task->hook_state]), "hookStateDetails",
+                  task->hook_state_details);
     if (part == NULL || json_object_update(json, part) != 0)
         return FAIL(err, STATUS_NO_MEMORY, "task '%s' as JSON", task->id);
     return STATUS_OK;

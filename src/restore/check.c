@@ -4,6 +4,7 @@
  * time of modification says nothing here: after a power cut a file may have it without its content.
  */
 #include "core/cleanup.h"
+#include "core/directory.h"
 #include "directories.h"
 #include "job.h"
 
@@ -154,7 +155,20 @@ static enum status check_open(struct restore *restore, struct checker *checker,
         forget_pieces(restore, file, places);
     else if (file->left > 0)
         file->flags |= FILE_PARTIAL;
+    file->inode = info->st_ino;
     return STATUS_OK;
+}
+
+/* Its content is right; what else it has may be fixed. */
+static enum status complete_there(struct restore *restore, const struct restore_file *file,
+                                  int directory, int fd, struct error *err)
+{
+    if (restore_complete(restore, file, fd, err) == STATUS_OK)
+        return STATUS_OK;
+    const char *name = restore_tree_name(&restore->tree, file->name);
+    const char *fixed =
+        err->status == STATUS_FORBIDDEN ? directory_why_fixed(directory, name, EPERM) : NULL;
+    return fixed == NULL ? error_status(err) : FAIL_IN(err, "it is %s", fixed);
 }
 
 static enum status check_file(struct restore *restore, struct checker *checker,
@@ -170,7 +184,7 @@ static enum status check_file(struct restore *restore, struct checker *checker,
     if (fd >= 0 && check_open(restore, checker, file, fd, &info, err) != STATUS_OK)
         return error_status(err);
     if (file->left == 0)
-        return restore_complete(restore, file, fd, err);
+        return complete_there(restore, file, directory, fd, err);
     if ((file->flags & FILE_PARTIAL) != 0)
         return STATUS_OK;
     return start_anew(restore, file, directory, err);

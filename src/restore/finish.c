@@ -3,6 +3,7 @@
 #include "job.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { REPORT_EACH = 1024 };
@@ -10,6 +11,16 @@ enum { REPORT_EACH = 1024 };
 static enum status report_now_and_then(struct restore *restore, size_t number, struct error *err)
 {
     return number % REPORT_EACH == 0 ? operation_report(&restore->operation, err) : STATUS_OK;
+}
+
+/* Is it still what was being restored, and not what somebody has put in its place? */
+static bool is_own(const struct restore *restore, const struct restore_file *file, int directory)
+{
+    struct stat info;
+    bool fresh = (restore->tree.directories[file->directory].flags & DIRECTORY_FRESH) != 0;
+    return fresh || (fstatat(directory, restore_tree_name(&restore->tree, file->name), &info,
+                             AT_SYMLINK_NOFOLLOW) == 0 &&
+                     info.st_ino == file->inode);
 }
 
 /* Whole or not at all: what lacks a piece does not stay under its name. */
@@ -25,7 +36,8 @@ static enum status remove_failed(struct restore *restore, struct restore_directo
         if (report_now_and_then(restore, i, err) != STATUS_OK)
             return error_status(err);
         if (restore_directories_open(directories, file->directory, &directory, &ignored) ==
-            STATUS_OK)
+                STATUS_OK &&
+            is_own(restore, file, directory))
             (void)unlinkat(directory, restore_tree_name(&restore->tree, file->name), 0);
     }
     return STATUS_OK;
@@ -101,7 +113,9 @@ static enum status finish_directory(struct restore *restore,
     int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return FAIL_ERRNO(err, "open directory");
-    return attributes_set(&entry->attributes, &restore->tree.xattrs, fd, ret_lost, err);
+    if ((entry->flags & DIRECTORY_FRESH) != 0)
+        return attributes_set(&entry->attributes, &restore->tree.xattrs, fd, ret_lost, err);
+    return attributes_set_over(&entry->attributes, &restore->tree.xattrs, fd, ret_lost, err);
 }
 
 static enum status finish_directories(struct restore *restore,

@@ -4,6 +4,7 @@
 #include "core/directory.h"
 #include "core/point.h"
 #include "model/detail.h"
+#include "room.h"
 #include "undo/unwind.h"
 
 #include <fcntl.h>
@@ -142,10 +143,18 @@ static enum status open_places(struct restore *restore, struct error *err)
     return operation_write_record(&restore->operation, err);
 }
 
+enum status inplace_look_for_room(struct restore *restore, bool before_hooks, struct error *err)
+{
+    if (restore->operation.record.place_count > 0 || restore->room_is_sure)
+        return STATUS_OK;
+    return room_check(restore, before_hooks, &restore->room_is_sure, err);
+}
+
 enum status inplace_plan(struct restore *restore, struct error *err)
 {
     const struct undo_record *record = &restore->operation.record;
-    if (plan_places(restore, err) != STATUS_OK ||
+    if (inplace_look_for_room(restore, false, err) != STATUS_OK ||
+        plan_places(restore, err) != STATUS_OK ||
         operation_write_record(&restore->operation, err) != STATUS_OK ||
         open_places(restore, err) != STATUS_OK)
         return error_status(err);
@@ -196,8 +205,8 @@ static void finish_inside(struct restore *restore)
         if (!place->inside)
             continue;
         if (directory_open(place->volume, &fd, &failure) == STATUS_OK &&
-            attributes_set(&restore->tree.directories[root].attributes, &restore->tree.xattrs, fd,
-                           &lost, &failure) == STATUS_OK)
+            attributes_set_over(&restore->tree.directories[root].attributes, &restore->tree.xattrs,
+                                fd, &lost, &failure) == STATUS_OK)
             failure = lost;
         if (failure.status != STATUS_OK)
             restore_problems_add(&restore->problems, PROBLEM_ATTRIBUTES, place->volume, &failure);

@@ -14,6 +14,11 @@
 enum status inplace_take_over(struct restore *restore, bool *ret_swapped, struct error *err)
     MUST_CHECK;
 
+/* Can what is restored fit beside the old, as far as that can be told by now? What an earlier attempt
+ * has restored already is not looked for again. CONFLICT, "no_room". */
+enum status inplace_look_for_room(struct restore *restore, bool before_hooks, struct error *err)
+    MUST_CHECK;
+
 /* Makes the places and plans what comes into them; the stage plan calls it. */
 enum status inplace_plan(struct restore *restore, struct error *err) MUST_CHECK;
 

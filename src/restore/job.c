@@ -1,5 +1,7 @@
 #include "job.h"
 
+#include "core/directory.h"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -45,7 +47,18 @@ enum status restore_clear(int directory, const char *name, struct error *err)
         return STATUS_OK;
     if (errno == EISDIR && unlinkat(directory, name, AT_REMOVEDIR) == 0)
         return STATUS_OK;
+    const char *fixed = directory_why_fixed(directory, name, errno);
+    if (fixed != NULL)
+        return FAIL(err, STATUS_FORBIDDEN, "replace what is there: it is %s", fixed);
     return FAIL_ERRNO(err, "replace what is there");
+}
+
+/* Others may write to its directory, which may also have an ACL for all that is made in it. */
+static void note_made(struct restore_file *file, int fd)
+{
+    struct stat info;
+    attributes_drop_inherited(fd);
+    file->inode = fstat(fd, &info) == 0 ? info.st_ino : 0;
 }
 
 enum status restore_create(struct restore *restore, struct restore_file *file, int directory,
@@ -66,7 +79,7 @@ enum status restore_create(struct restore *restore, struct restore_file *file, i
         return FAIL_ERRNO(err, "create");
     file->flags |= FILE_MADE;
     if (!fresh)
-        attributes_drop_inherited(fd);
+        note_made(file, fd);
     *ret_fd = fd;
     return STATUS_OK;
 }
@@ -75,8 +88,13 @@ enum status restore_complete(struct restore *restore, const struct restore_file 
                              struct error *err)
 {
     struct error lost;
-    if (attributes_set(&file->attributes, &restore->tree.xattrs, fd, &lost, err) != STATUS_OK)
-        return error_status(err);
+    const struct plain_attributes *attributes = &file->attributes;
+    enum status status =
+        (file->flags & FILE_MADE) != 0
+            ? attributes_set(attributes, &restore->tree.xattrs, fd, &lost, err)
+            : attributes_set_over(attributes, &restore->tree.xattrs, fd, &lost, err);
+    if (status != STATUS_OK)
+        return status;
     if (lost.status == STATUS_OK)
         return STATUS_OK;
     return restore_note(restore, PROBLEM_ATTRIBUTES, file->directory,

@@ -7,6 +7,8 @@
  *   content.c  writes blobs into files
  *   finish.c   makes hard links, sets the attributes of directories
  *   inplace.c  around these: hooks, places, the exchange of new for old
+ *   room.c     whether that fits, before anything is begun
+ *   target.c   the directory to restore into, which must be empty
  *   threads.c  the threads of check and content
  */
 #ifndef RESTORE_JOB_H
@@ -30,7 +32,11 @@ struct restore {
     const struct restore_plan *plan; /* only restore.c looks at it */
     unsigned threads;                /* as in the plan */
     struct exclude *include;         /* NULL: everything */
-    struct blob_id root;             /* the snapshot's tree */
+    bool any_included;
+    struct blob_id root;     /* the snapshot's tree */
+    uint64_t snapshot_bytes; /* as it says itself; 0: it does not */
+    uint64_t snapshot_entries;
+    bool room_is_sure; /* there was nothing that hooks could have changed */
     struct restore_tree tree;
     struct restore_problems problems;
     int target_fd;

@@ -5,6 +5,7 @@
  */
 #include "core/array.h"
 #include "core/cleanup.h"
+#include "core/directory.h"
 #include "directories.h"
 #include "job.h"
 
@@ -54,17 +55,23 @@ static struct restore_directory *directory_at(struct planning *planning, uint32_
     return &planning->restore->tree.directories[directory];
 }
 
-/* What is there and is a directory is used as it is. */
+/* What is there and is a directory is used; it gets the backup's mode when it is finished. */
 static enum status use_directory(int parent, const char *name, bool *ret_made, struct error *err)
 {
     struct stat info;
     *ret_made = false;
     if (fstatat(parent, name, &info, AT_SYMLINK_NOFOLLOW) != 0)
         return FAIL_ERRNO(err, "look at what is there");
-    if (S_ISDIR(info.st_mode))
+    if (S_ISDIR(info.st_mode)) {
+        CLEANUP(fd_closep) int fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        if (fd >= 0)
+            (void)directory_open_up(fd);
         return STATUS_OK;
-    if (unlinkat(parent, name, 0) != 0 || mkdirat(parent, name, S_IRWXU) != 0)
-        return FAIL_ERRNO(err, "make a directory of what is there");
+    }
+    if (restore_clear(parent, name, err) != STATUS_OK)
+        return error_status(err);
+    if (mkdirat(parent, name, S_IRWXU) != 0)
+        return FAIL_ERRNO(err, "make directory");
     *ret_made = true;
     return STATUS_OK;
 }
@@ -312,6 +319,7 @@ static enum status add_node(struct planning *planning, const struct tree_node *n
     bool included = false;
     if (is_included(planning, node, &included, err) != STATUS_OK)
         return error_status(err);
+    planning->restore->any_included |= included && node->type != TREE_NODE_SOCKET;
     if (node->type == TREE_NODE_DIR)
         return add_directory(planning, node, included, err);
     if (!included || node->type == TREE_NODE_SOCKET)

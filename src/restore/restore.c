@@ -2,11 +2,10 @@
 
 #include "access/tags.h"
 #include "core/cleanup.h"
-#include "core/directory.h"
-#include "core/file.h"
 #include "inplace.h"
 #include "model/detail.h"
 #include "repository/snapshot.h"
+#include "target.h"
 #include "undo/operation.h"
 
 #include <stdio.h>
@@ -49,6 +48,7 @@ static enum status open_store(struct restore *restore, struct error *err)
 
 struct tree_search {
     struct blob_id snapshot, tree;
+    uint64_t bytes, entries;
     bool found;
 };
 
@@ -58,6 +58,8 @@ static enum status on_snapshot(void *context, const struct repository_snapshot *
     struct tree_search *search = context;
     if (memcmp(&snapshot->id, &search->snapshot, sizeof(snapshot->id)) == 0) {
         search->tree = snapshot->tree;
+        search->bytes = snapshot->bytes;
+        search->entries = snapshot->files + snapshot->directories;
         search->found = true;
     }
     return STATUS_OK;
@@ -74,6 +76,8 @@ static enum status find_by_id(struct restore *restore, const struct blob_id *id,
     if (!search.found)
         return status;
     restore->root = search.tree;
+    restore->snapshot_bytes = search.bytes;
+    restore->snapshot_entries = search.entries;
     blob_id_to_text(id, restore->operation.result->repository_snapshot);
     return STATUS_OK;
 }
@@ -135,18 +139,25 @@ static enum status open_stage(void *owner, struct error *err)
     if (restore->operation.locked &&
         repository_finish_lock(restore->operation.repository, cancel, err) != STATUS_OK)
         return error_status(err);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         *err = failure;
-    return status;
+        return status;
+    }
+    return restore->plan->target == NULL ? inplace_look_for_room(restore, true, err) : STATUS_OK;
 }
 
 static enum status plan_target(struct restore *restore, struct error *err)
 {
-    const char *target = restore->plan->target;
-    if (file_make_directories(target, 0755, err) != STATUS_OK ||
-        directory_open(target, &restore->target_fd, err) != STATUS_OK)
-        return FAIL_IN(err, "target");
-    return restore_plan_tree(restore, restore->target_fd, NULL, err);
+    const struct restore_plan *wanted = restore->plan;
+    if (target_open(restore, wanted->target, wanted->overwrite, err) != STATUS_OK ||
+        restore_plan_tree(restore, restore->target_fd, NULL, err) != STATUS_OK)
+        return error_status(err);
+    if (restore->include == NULL || restore->any_included ||
+        restore_problems_missing(&restore->problems) > 0)
+        return STATUS_OK;
+    return FAIL_REASON(err, STATUS_NOT_FOUND, REASON_NOTHING_INCLUDED,
+                       "nothing in the backup matches '%.200s'%s", wanted->includes[0],
+                       wanted->includes[1] == NULL ? "" : " or one of the other patterns");
 }
 
 static enum status plan_stage(void *owner, struct error *err)
@@ -189,7 +200,10 @@ static enum status restore_to_target(struct restore *restore, struct error *err)
 {
     enum status status = pipeline_run(
         target_stages, sizeof(target_stages) / sizeof(target_stages[0]), &restore->operation, err);
-    return status == STATUS_OK ? restore_problems_check(&restore->problems, err) : status;
+    if (status == STATUS_OK)
+        status = restore_problems_check(&restore->problems, err);
+    target_close(restore, status);
+    return status;
 }
 
 static enum status restore_in_place(struct restore *restore, struct error *err)

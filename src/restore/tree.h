@@ -1,5 +1,5 @@
 /*
- * Restore tree: what a restore will make, held compactly: 52 bytes a directory, 68 a file and its
+ * Restore tree: what a restore will make, held compactly: 52 bytes a directory, 76 a file and its
  * name, 28 bytes for each blob that a file wants. Directories come after their parents.
  *
  * Threads   one thread fills it; then many read it, which only touch a file's `left` and `failed`
@@ -43,6 +43,7 @@ enum {
 struct restore_file {
     struct plain_attributes attributes;
     uint64_t size;
+    uint64_t inode; /* of what was made where others could change it; 0: anywhere else */
     uint32_t directory, name;
     uint32_t first_want, wants;
     atomic_uint left; /* wants that are not served yet */

@@ -47,6 +47,7 @@ static enum status run_restore(struct run *run, const struct work *work, struct 
         .undo_directory = run->node.directories.undo,
         .paid = &run->unwound,
         .target = in_place ? NULL : task->target,
+        .overwrite = task->overwrite,
         .includes = includes,
     };
     return restore_run(&plan, &run->result, err);

@@ -76,6 +76,28 @@ class RestoreJobTest(NodeTest):
             table = node.ctl("task", "list").stdout
             self.assertIn(whole, table)
 
+    def test_what_makes_no_sense_fails_at_once(self):
+        with Node(restore_directories=["/"]) as node:
+            node.start_worker()
+            backup = node.create("--wait")
+            full = node.path("full")
+            node.write("full/keep", "1")
+
+            task, code = self.restore(node, backup, "--target", full)
+            self.assertEqual(("failed", 1), (task["state"], code), task)
+            self.assertIn("target_not_empty", json.dumps(task["stateDetails"]))
+            self.assertEqual({"keep": b"1"}, contents(full))
+            task, code = self.restore(node, backup, "--target", full, "--overwrite")
+            self.assertEqual(("completed", 0, True), (task["state"], code, task["overwrite"]), task)
+            self.assertEqual(contents(node.data), contents(full + node.data))
+            self.assertEqual({"keep"}, set(contents(full)) - {name for name in contents(full) if "data" in name})
+
+            task, code = self.restore(node, backup, "--target", node.path("part"), "--include", "nosuch")
+            self.assertEqual(("failed", 1), (task["state"], code), task)
+            self.assertIn("nothing_included", json.dumps(task["stateDetails"]))
+            job = node.redis_cli("HGET", f"appbackup:task:{task['id']}", "job")
+            self.assertEqual("1", node.redis_cli("HGET", f"appbackup:job:{job}", "attempt"))
+
     def test_goes_only_where_the_configuration_allows_it(self):
         with Node() as node:
             node.start_worker()
@@ -102,7 +124,7 @@ class RestoreJobTest(NodeTest):
         with Node() as node:
             backup = "6f8e7a52-3c1d-4b9e-8f27-5d0c9b1a4e63"
             for words in ([backup], [backup, "--in-place", "--target", "/srv"], ["x", "--in-place"],
-                          [backup, "--in-place", "--include", "*"], [backup, "--target", "srv"]):
+                          [backup, "--in-place", "--include", "*"], [backup, "--in-place", "--overwrite"], [backup, "--target", "srv"]):
                 self.assertEqual(2, node.ctl("restore", *words, check=False).returncode, words)
             self.assertEqual(3, node.ctl("restore", backup, "--in-place", check=False).returncode)
 

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 TestSuite(restore_in_place, .init = restore_steps_set_up, .fini = restore_steps_tear_down);
 
@@ -655,4 +657,143 @@ Test(restore_in_place, removes_all_of_the_old_data_that_can_be_removed_and_names
     cr_expect(eq(int, (int)undo_discard(plan.undo_directory, JOB, &err), STATUS_OK), "%s",
               err.text);
     expect_clean();
+}
+
+/* --- room --- */
+
+/* The volume is a directory in a file system of its own, of which so many bytes are free. */
+static void volume_on_device(struct loop_device *device)
+{
+    loop_device_open(device, LOOP_DEVICE_EXT4);
+    scratch_shell(&device->scratch, "mkdir mnt/volume");
+    free(fixture.volumes[0]);
+    cr_assert(ge(int, asprintf(&fixture.volumes[0], "%s/volume", device->path), 0));
+    backup_fixture_add_hook(&fixture, HOOK_PRE_RESTORE, "stop", ":", false);
+    plan.target = NULL;
+}
+
+static void leave_free(const struct loop_device *device, int bytes)
+{
+    scratch_shell(&device->scratch,
+                  "cd mnt && fallocate -l $(($(stat -f -c '%%f * %%S' .) - %d)) ballast", bytes);
+}
+
+Test(restore_in_place, that_cannot_fit_fails_before_anything_is_begun)
+{
+    struct loop_device device;
+    volume_on_device(&device);
+    scratch_shell(&device.scratch, "head -c 60000000 /dev/urandom >mnt/volume/large");
+    back_up();
+    leave_free(&device, 30000000);
+
+    fail_restore(STATUS_CONFLICT, "no_room");
+
+    cr_expect(eq(str, (char *)(uintptr_t)backup_fixture_log(&fixture), ""));
+    cr_expect(not(status_is_transient(STATUS_CONFLICT)));
+    expect_output("", "ls undo");
+    scratch_shell(&device.scratch, "rm mnt/ballast");
+    restore();
+    loop_device_close(&device);
+}
+
+Test(restore_in_place, needs_no_room_for_holes)
+{
+    struct loop_device device;
+    volume_on_device(&device);
+    scratch_shell(&device.scratch, "truncate -s 300M mnt/volume/sparse; echo x >mnt/volume/x");
+    back_up();
+    leave_free(&device, 60000000);
+
+    restore();
+
+    loop_device_close(&device);
+}
+
+/* What is not mounted yet says nothing of what will be. */
+Test(restore_in_place, looks_for_room_again_when_hooks_may_have_mounted_the_volume)
+{
+    struct loop_device device;
+    scratch_shell(&fixture.scratch, "head -c 60000000 /dev/urandom >volume/large");
+    back_up();
+    loop_device_open(&device, LOOP_DEVICE_EXT4);
+    leave_free(&device, 30000000);
+    char mount[256];
+    (void)snprintf(mount, sizeof(mount), "mount --bind %s $0/volume", device.path);
+    backup_fixture_add_hook(&fixture, HOOK_PRE_RESTORE, "mount", mount, true);
+    backup_fixture_add_hook(&fixture, HOOK_POST_RESTORE, "start", ":", false);
+    scratch_shell(&fixture.scratch, "rm volume/large");
+    plan.target = NULL;
+
+    fail_restore(STATUS_CONFLICT, "no_room");
+
+    cr_expect(eq(str, (char *)(uintptr_t)backup_fixture_log(&fixture),
+                 "pre-restore mount restore; post-restore start undo"));
+    scratch_shell(&fixture.scratch, "umount volume");
+    loop_device_close(&device);
+}
+
+/* --- as an ordinary user --- */
+
+enum { WITHOUT_WARNINGS = 0, WITH_WARNINGS, FAILED };
+
+static int restore_as(uid_t user)
+{
+    int status = 0;
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct error err = {0};
+        if (setresgid(user, user, user) != 0 || setresuid(user, user, user) != 0)
+            _exit(FAILED);
+        enum status ended = restore_run(&plan, &result, &err);
+        bool warned = json_array_size(result.state_details) > 0;
+        if (ended != STATUS_OK || warned)
+            (void)fprintf(stderr, "%s\n%s\n", err.text, details());
+        _exit(ended != STATUS_OK ? FAILED : warned ? WITH_WARNINGS : WITHOUT_WARNINGS);
+    }
+    cr_assert(eq(int, waitpid(pid, &status, 0), pid));
+    bool exited = WIFEXITED(status);
+    cr_assert(exited);
+    return WEXITSTATUS(status);
+}
+
+Test(restore_in_place, by_their_owner_moves_and_removes_directories_that_he_has_closed)
+{
+    backup_fixture_add_exclude(&fixture, "/cache");
+    backup_fixture_add_exclude(&fixture, "*.log");
+    scratch_shell(
+        &fixture.scratch,
+        "mkdir -p volume/mod/pkg volume/cache/deep && cd volume && echo x >mod/pkg/x.go &&"
+        " echo 1 >mod/1.log && echo 2 >cache/deep/2 &&"
+        " chmod 0555 mod mod/pkg cache cache/deep && chown -R 1234:1234 .");
+    back_up();
+    scratch_shell(&fixture.scratch,
+                  "chmod -R a+rwX bucket seen-buckets; mkdir -p volume/later/old; cd volume;"
+                  " echo 3 >later/3.log; echo 4 >later/old/4; chmod 0555 later/old later;"
+                  " cd ..; chown -R 1234:1234 .");
+    plan.target = NULL;
+
+    cr_expect(eq(int, restore_as(1234), WITHOUT_WARNINGS));
+
+    expect_output("cache cache/deep cache/deep/2 later later/3.log mod mod/1.log mod/pkg"
+                  " mod/pkg/x.go",
+                  "cd volume && echo $(find * | sort)");
+    expect_output("555 555 555 555 555",
+                  "cd volume && echo $(stat -c %a cache cache/deep later mod mod/pkg)");
+    expect_output("", "find . -name '.*appbackup*'");
+}
+
+Test(restore_in_place, by_its_owner_exchanges_closed_directories_of_a_mount)
+{
+    struct loop_device device;
+    mounted_volume(&device, LOOP_DEVICE_EXT4);
+    scratch_shell(&fixture.scratch, "chmod -R a+rwX bucket seen-buckets; chown -R 1234:1234 .");
+    scratch_shell(
+        &device.scratch,
+        "cd mnt; mkdir -p closed/deep; touch closed/deep/1; chmod 0555 closed/deep closed;"
+        " chown -R 1234:1234 .");
+
+    cr_expect(le(int, restore_as(1234), WITH_WARNINGS), "owners cannot be set");
+
+    expect_mounted(&device, "d e ");
+    loop_device_close(&device);
 }

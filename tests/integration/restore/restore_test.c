@@ -5,6 +5,7 @@
 #include "tests/support/loop_device.h"
 #include "tests/support/restore_steps.h"
 #include "tests/support/tree_compare.h"
+#include "undo/undo.h"
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -158,6 +159,7 @@ Test(restore, leaves_other_files_alone_and_replaces_what_is_in_the_way)
                   "mkdir -p evil out$PWD/volume/d && cd out$PWD/volume && echo keep >d/other && "
                   "echo old >$OLDPWD/evil/victim && ln -s $OLDPWD/evil/victim d/f && "
                   "mkdir d/g && echo x >d/l && ln -s $OLDPWD/evil e");
+    plan.overwrite = true;
 
     restore();
 
@@ -171,6 +173,7 @@ Test(restore, does_not_replace_a_directory_that_is_not_empty)
     scratch_shell(&fixture.scratch, "cd volume && echo new >f && echo other >g");
     back_up();
     scratch_shell(&fixture.scratch, "mkdir -p out$PWD/volume/f/x");
+    plan.overwrite = true;
 
     fail_restore(STATUS_CONFLICT, "files_not_restored");
 
@@ -187,6 +190,7 @@ Test(restore, fetches_nothing_that_is_there_already)
     scratch_shell(&fixture.scratch,
                   "touch out$PWD/volume/text && chmod 600 out$PWD/volume/setuid &&"
                   "find bucket/*/data -type f -size +2000k | xargs rm");
+    plan.overwrite = true;
 
     restore(); /* the packs with the content are gone */
 
@@ -201,6 +205,7 @@ Test(restore, puts_right_what_has_changed_since)
     scratch_shell(&fixture.scratch,
                   "cd out$PWD/volume && change_byte large 9000000 && printf HELLO >a/b/c/small && "
                   "rm h2 && echo >>text && rm rel && touch rel && change_byte hole 3000000");
+    plan.overwrite = true;
 
     restore();
 
@@ -391,7 +396,8 @@ Test(restore, as_another_user_warns_of_what_only_root_can_set)
                                     "chmod 711 .. && chmod -R a+rX ../bucket; mkdir ../open && "
                                     "chmod 777 ../open");
     back_up();
-    scratch_shell(&fixture.scratch, "chmod -R a+rwX bucket seen-buckets");
+    scratch_shell(&fixture.scratch,
+                  "chmod -R a+rwX bucket seen-buckets; mkdir -p undo; chown 65534 undo");
     snprintf(target, sizeof(target), "%s/open/out", fixture.scratch.path);
     pid_t pid = fork();
     if (pid == 0) {
@@ -407,4 +413,179 @@ Test(restore, as_another_user_warns_of_what_only_root_can_set)
     cr_assert(eq(int, waitpid(pid, &status, 0), pid));
     cr_assert(eq(int, status, 0));
     expect_output("755 65534 x", "cd open/out$PWD/volume && stat -c '%a %u %n' *");
+}
+
+/* --- a target that is not empty --- */
+
+Test(restore, refuses_a_target_that_is_not_empty)
+{
+    scratch_shell(&fixture.scratch, "echo new >volume/x");
+    back_up();
+    scratch_shell(&fixture.scratch, "mkdir -p out$PWD/volume && echo old >out$PWD/volume/x");
+
+    fail_restore(STATUS_CONFLICT, "target_not_empty");
+
+    expect_output("old", "cat out$PWD/volume/x");
+    expect_clean();
+    plan.overwrite = true;
+    restore();
+    expect_output("new", "cat out$PWD/volume/x");
+    expect_clean();
+}
+
+Test(restore, takes_a_new_file_system_for_an_empty_target)
+{
+    scratch_shell(&fixture.scratch, "echo x >volume/x");
+    back_up();
+    scratch_shell(&fixture.scratch, "mkdir -p out/lost+found");
+
+    restore();
+
+    cr_expect(eq(sz, compare_target(), 2));
+    expect_clean();
+}
+
+Test(restore, goes_on_in_a_target_where_only_itself_has_begun)
+{
+    struct error err = {0};
+    backup_fixture_make_every_kind(&fixture);
+    back_up();
+    die_at("kill:restored:20");
+    plan.job = "88888888-8888-4888-8888-888888888888";
+    fail_restore(STATUS_CONFLICT, "target_not_empty");
+    plan.job = "77777777-7777-4777-8777-777777777777";
+    cr_assert(eq(int, (int)undo_job(plan.undo_directory, plan.job, &err), STATUS_OK), "%s",
+              err.text);
+
+    restore();
+
+    cr_expect(lt(sz, 90, compare_target()));
+    expect_clean();
+    die_at("kill:plan:1");
+    cr_assert(eq(int, (int)undo_discard(plan.undo_directory, plan.job, &err), STATUS_OK), "%s",
+              err.text);
+    expect_output("", "ls undo");
+}
+
+Test(restore, fails_when_nothing_matches_what_is_to_be_included)
+{
+    static const char *const includes[] = {"nosuch", NULL};
+    scratch_shell(&fixture.scratch, "echo x >volume/x; mkdir volume/empty");
+    back_up();
+    plan.includes = includes;
+
+    fail_restore(STATUS_NOT_FOUND, "nothing_included");
+
+    expect_output("", "ls out");
+    expect_clean();
+    static const char *const directory[] = {"nosuch", "empty", NULL};
+    plan.includes = directory;
+    restore();
+    expect_output("empty", "ls out$PWD/volume");
+}
+
+/* --- over what is there --- */
+
+Test(restore, takes_away_extended_attributes_and_acls_that_were_added_since)
+{
+    scratch_shell(&fixture.scratch, "cd volume && mkdir d && echo same >same && echo x >d/x &&"
+                                    " setfattr -n user.kept -v 1 same d && chmod 640 same &&"
+                                    " setfacl -m u:12:r d/x");
+    back_up();
+    restore();
+    scratch_shell(&fixture.scratch,
+                  "cd out$PWD/volume && setfattr -n user.added -v 2 same d &&"
+                  " setfattr -n trusted.added -v 2 same && setfattr -n user.kept -v other same &&"
+                  " setfacl -m u:34:rwx same d && setfacl -d -m u:34:rwx d &&"
+                  " setfacl -m u:34:rwx d/x && setfattr -n user.added -v 2 .");
+    plan.overwrite = true;
+
+    restore();
+
+    cr_expect(eq(sz, compare_target(), 4));
+    expect_output("user.kept=\"1\"\nuser.kept=\"1\"",
+                  "cd out$PWD/volume && getfattr -d -m - same d . | grep =");
+    expect_output("user:12:r--", "cd out$PWD/volume && getfacl -p same d d/x . | grep r:[0-9]");
+    expect_output("640", "stat -c %a out$PWD/volume/same");
+}
+
+Test(restore, tells_of_an_immutable_file_and_restores_all_others)
+{
+    scratch_shell(&fixture.scratch,
+                  "cd volume && echo new >fixed && echo new >other && mkdir log &&"
+                  " echo new >log/l");
+    back_up();
+    scratch_shell(&fixture.scratch, "mkdir -p out$PWD/volume/log && cd out$PWD/volume &&"
+                                    " echo older >fixed && chattr +i fixed && chattr +a log");
+    plan.overwrite = true;
+
+    fail_restore(STATUS_CONFLICT, "files_not_restored");
+
+    scratch_shell(&fixture.scratch, "cd out$PWD/volume && chattr -i fixed && chattr -a log");
+    expect_output("older\nnew\nnew", "cd out$PWD/volume && cat fixed other log/l");
+    cr_expect(ne(ptr, strstr(details(), "fixed': replace what is there: it is immutable"), NULL),
+              "%s", details());
+}
+
+/* The second attempt of a restore that was killed when directories already had their modes. */
+Test(restore, goes_on_in_directories_that_their_owner_may_not_write_to)
+{
+    int status = 0;
+    struct error err = {0};
+    scratch_shell(&fixture.scratch,
+                  "mkdir -p volume/mod/pkg && echo x >volume/mod/pkg/x.go &&"
+                  " chmod 0555 volume/mod/pkg volume/mod && chown -R 1234 volume &&"
+                  " chmod 711 . && mkdir -m 0777 open");
+    back_up();
+    scratch_shell(&fixture.scratch, "chmod -R a+rwX bucket seen-buckets;"
+                                    " mkdir -p open/out$PWD/volume/mod/pkg;"
+                                    " echo old >open/out$PWD/volume/mod/pkg/x.go;"
+                                    " chmod -R a-w open/out$PWD/volume/mod; chown -R 1234 open");
+    snprintf(target, sizeof(target), "%s/open/out", fixture.scratch.path);
+    plan.overwrite = true;
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (setgid(1234) != 0 || setuid(1234) != 0)
+            _exit(2);
+        if (restore_run(&plan, &result, &err) == STATUS_OK)
+            _exit(0);
+        (void)fprintf(stderr, "%s\n%s\n", err.text, details());
+        _exit(3);
+    }
+    cr_assert(eq(int, waitpid(pid, &status, 0), pid));
+
+    cr_assert(eq(int, status, 0));
+    expect_output("x\n555 555", "cd open/out$PWD/volume && cat mod/pkg/x.go &&"
+                                " echo $(stat -c %a mod mod/pkg)");
+}
+
+/* The application goes on: it has written the file anew by the time when ours goes. */
+static enum status replace_broken(void *context, const struct work_report *report,
+                                  struct error *err)
+{
+    bool *done = context;
+    (void)err;
+    if (*done || strcmp(report->stage, "finish") != 0)
+        return STATUS_OK;
+    scratch_shell(&fixture.scratch,
+                  "cd out$PWD/volume && echo of the application >new && mv new broken");
+    *done = true;
+    return STATUS_OK;
+}
+
+Test(restore, removes_no_file_that_somebody_has_put_in_place_of_an_incomplete_one)
+{
+    bool done = false;
+    scratch_shell(&fixture.scratch, "head -c 12000000 /dev/urandom >volume/broken");
+    back_up();
+    flip_a_bit();
+    scratch_shell(&fixture.scratch, "mkdir -p out$PWD/volume");
+    plan.overwrite = true;
+    plan.work.report = replace_broken;
+    plan.work.context = &done;
+
+    fail_restore(STATUS_CORRUPT, "data_damaged");
+
+    cr_expect(done);
+    expect_output("of the application", "cat out$PWD/volume/broken");
 }

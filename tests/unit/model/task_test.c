@@ -25,6 +25,7 @@ Test(task_set_field, reads_the_record_of_a_restore)
     set(&task, "state", "running");
     set(&task, "target", "/srv/out");
     set(&task, "includes", "[\"*.txt\"]");
+    set(&task, "overwrite", "1");
     set(&task, "bytes_total", "10");
     set(&task, "of_a_newer_program", "x");
 
@@ -32,6 +33,7 @@ Test(task_set_field, reads_the_record_of_a_restore)
     cr_expect(eq(int, (int)task.state, (int)BACKUP_RUNNING));
     cr_expect(eq(str, task.target, "/srv/out"));
     cr_expect(eq(sz, json_array_size(task.includes), 1));
+    cr_expect(task.overwrite);
     cr_expect(eq(i64, task.bytes_total, 10));
     cr_expect(eq(i64, task.bytes_done, -1));
 }

@@ -6,7 +6,7 @@ local Tasks = Subject.define("task", {
     key = Keys.task, unknown = "UNKNOWN_TASK", canceled = "Canceled", name_field = "backup_name",
     defaults = { __index = {
         backup = "", backup_name = "", repository_snapshot = "", target = "", includes = "[]", sample = "0",
-        state_unready = "[]", state_details = "[]", hook_state = "", hook_state_details = "[]",
+        overwrite = "0", state_unready = "[]", state_details = "[]", hook_state = "", hook_state_details = "[]",
         bytes_total = "-1", bytes_done = "-1", percent_done = "0", taken_ms = "0", snapshot = "", created_by = "",
     } },
 })
