@@ -2,7 +2,8 @@
  * Trees: directories as restic keeps them, one JSON blob each, byte for byte as restic writes it.
  *
  * Writer    Nodes come in ascending order of their raw name. Memory stays bounded for a directory
- *           of any size: above 256 KiB of JSON the text is compressed as it comes.
+ *           of any size: above 256 KiB of JSON the text is compressed as it comes. A node that would
+ *           make it more than a blob can hold (2 GiB) is TOO_LARGE, and the others stay.
  * Reader    It goes forward only, node by node, over the blob's plaintext. Unknown fields are
  *           skipped; names that could leave the directory ("", ".", "..", with '/' or NUL) are
  *           CORRUPT.
@@ -37,6 +38,12 @@ struct tree_node_xattr {
     size_t value_len;
 };
 
+/* A blob that stands in a file's content several times in a row, as that of a hole does. */
+struct tree_node_repeat {
+    size_t index; /* where it is in the content, once */
+    uint64_t times;
+};
+
 /* Pointers are borrowed: by the writer until the call returns, from the reader until the next node.
  */
 struct tree_node {
@@ -59,6 +66,9 @@ struct tree_node {
     size_t xattr_count;
     const struct blob_id *content; /* files */
     size_t content_count;
+    const struct tree_node_repeat *repeats; /* to the writer, in ascending order; a reader has each
+                                               blob as often as it stands there, and none of these */
+    size_t repeat_count;
     bool has_subtree; /* directories */
     struct blob_id subtree;
 };

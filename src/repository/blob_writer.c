@@ -11,8 +11,6 @@
 
 #include <string.h>
 
-static const size_t blob_max = INT32_MAX;
-
 /* What is saved: bytes, or, if there is one, a stream. */
 struct plaintext {
     const void *bytes;
@@ -296,8 +294,8 @@ enum status repository_save_stream(struct repository *repository, enum blob_type
     bool ignored = false;
     struct packer *packer = NULL;
     struct plaintext plain = {.stream = stream};
-    if (text_stream_text_len(stream) > blob_max)
-        return FAIL(err, STATUS_TOO_LARGE, "more than %zu bytes in one blob", blob_max);
+    if (text_stream_text_len(stream) > BLOB_BYTES_MAX)
+        return FAIL(err, STATUS_TOO_LARGE, "more than %d bytes in one blob", BLOB_BYTES_MAX);
     if (packer_take(repository, type, &packer, err) != STATUS_OK)
         return error_status(err);
     enum status status = save_with(repository, packer, &plain, id, &ignored, err);
@@ -313,9 +311,9 @@ enum status repository_save_blob(struct repository *repository, enum blob_type t
     struct blob_id id;
     struct packer *packer = NULL;
     struct plaintext plain = {.bytes = bytes, .len = len};
-    if (len == 0 || len > blob_max)
-        return FAIL(err, STATUS_TOO_LARGE, "a blob of %zu bytes: 1 to %zu are possible", len,
-                    blob_max);
+    if (len == 0 || len > BLOB_BYTES_MAX)
+        return FAIL(err, STATUS_TOO_LARGE, "a blob of %zu bytes: 1 to %d are possible", len,
+                    BLOB_BYTES_MAX);
     if (packer_take(repository, type, &packer, err) != STATUS_OK)
         return error_status(err);
     enum status status = hash_bytes(packer->sealer.hash, bytes, len, id.bytes, err);

@@ -32,6 +32,7 @@ enum {
     INDEX_BYTES_LEAST = 64 * 1024 * 1024,
     INDEX_TEXT_MAX = 512 * 1024 * 1024,
     UPLOADS_MAX = 16,
+    BLOB_BYTES_MAX = INT32_MAX,
     SMALL_TEXT_MAX = 16 * 1024 * 1024 /* of a snapshot or a lock */
 };
 

@@ -18,7 +18,9 @@ enum {
     TEXT_KEEP_BYTES = 256 * 1024,
     PIECE_MAX = 1024 * 1024, /* a name, a link target or an xattr of 64 KiB, six times quoted */
     IDS_PER_PIECE = 1024,
-    NUMBERS_MAX = TREE_NODE_TEXT_NUMBERS_MAX
+    ID_TEXT_MAX = BLOB_ID_TEXT_SIZE + 3, /* with its quotes and comma */
+    NUMBERS_MAX = TREE_NODE_TEXT_NUMBERS_MAX,
+    END_MAX = 16 /* behind the last node */
 };
 
 struct tree_writer {
@@ -155,7 +157,7 @@ static enum status add_ids(struct tree_writer *writer, const struct blob_id *ids
                            bool first, struct error *err)
 {
     char *to = NULL;
-    if (piece_start(writer, count * (BLOB_ID_TEXT_SIZE + 3), &to, err) != STATUS_OK)
+    if (piece_start(writer, count * ID_TEXT_MAX, &to, err) != STATUS_OK)
         return error_status(err);
     for (size_t i = 0; i < count; i++) {
         to = stpcpy(to, first && i == 0 ? "\"" : ",\"");
@@ -163,6 +165,43 @@ static enum status add_ids(struct tree_writer *writer, const struct blob_id *ids
         to = stpcpy(to + 2 * (size_t)BLOB_ID_BYTES, "\"");
     }
     piece_end(writer, to);
+    return STATUS_OK;
+}
+
+static enum status add_repeated(struct tree_writer *writer, const struct blob_id *id,
+                                uint64_t times, bool first, struct error *err)
+{
+    struct blob_id piece[IDS_PER_PIECE];
+    for (size_t i = 0; i < IDS_PER_PIECE; i++)
+        piece[i] = *id;
+    while (times > 0) {
+        size_t count = times < IDS_PER_PIECE ? (size_t)times : IDS_PER_PIECE;
+        if (add_ids(writer, piece, count, first, err) != STATUS_OK)
+            return error_status(err);
+        first = false;
+        times -= count;
+    }
+    return STATUS_OK;
+}
+
+static enum status add_all_ids(struct tree_writer *writer, const struct tree_node *node,
+                               struct error *err)
+{
+    size_t repeat = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < node->content_count; i += count) {
+        bool has_more = repeat < node->repeat_count;
+        size_t end = has_more ? node->repeats[repeat].index : node->content_count;
+        bool is_repeated = has_more && end == i;
+        count = end - i < IDS_PER_PIECE ? end - i : IDS_PER_PIECE;
+        if (is_repeated)
+            count = 1;
+        enum status status = is_repeated ? add_repeated(writer, node->content + i,
+                                                        node->repeats[repeat++].times, i == 0, err)
+                                         : add_ids(writer, node->content + i, count, i == 0, err);
+        if (status != STATUS_OK)
+            return status;
+    }
     return STATUS_OK;
 }
 
@@ -177,12 +216,8 @@ static enum status add_content(struct tree_writer *writer, const struct tree_nod
         return add_text(writer, ",\"content\":null", err);
     if (add_text(writer, ",\"content\":[", err) != STATUS_OK)
         return error_status(err);
-    for (size_t i = 0; i < node->content_count; i += IDS_PER_PIECE) {
-        size_t left = node->content_count - i;
-        if (add_ids(writer, node->content + i, left < IDS_PER_PIECE ? left : IDS_PER_PIECE, i == 0,
-                    err) != STATUS_OK)
-            return error_status(err);
-    }
+    if (add_all_ids(writer, node, err) != STATUS_OK)
+        return error_status(err);
     return add_text(writer, "]", err);
 }
 
@@ -215,10 +250,41 @@ static enum status check_name(struct tree_writer *writer, const char *name, size
     return buffer_add(&writer->last_name, name, len, err);
 }
 
+/* Not less than the text of the node takes. */
+static uint64_t text_max(const struct tree_node *node)
+{
+    uint64_t ids = node->content_count;
+    for (size_t i = 0; i < node->repeat_count; i++)
+        ids += node->repeats[i].times;
+    uint64_t len = tree_node_text_head_max(node) + ids * ID_TEXT_MAX + 4 * (uint64_t)NUMBERS_MAX;
+    if (node->link_target != NULL)
+        len += QUOTED_MAX(strlen(node->link_target)) + BASE64_LEN(strlen(node->link_target));
+    for (size_t i = 0; i < node->xattr_count; i++) {
+        const struct tree_node_xattr *xattr = &node->xattrs[i];
+        len += QUOTED_MAX(strlen(xattr->name)) + BASE64_LEN(xattr->value_len) + NUMBERS_MAX;
+    }
+    return len;
+}
+
+/* Before any of it is written: a tree that is too large loses one entry, not all. */
+static enum status check_room(const struct tree_writer *writer, uint64_t len, struct error *err)
+{
+    uint64_t used = writer->text.len;
+    if (writer->stream != NULL)
+        used += text_stream_text_len(writer->stream);
+    if (used + len + END_MAX <= BLOB_BYTES_MAX)
+        return STATUS_OK;
+    return FAIL(err, STATUS_TOO_LARGE,
+                "its directory would take more than the %d bytes that the repository's format "
+                "keeps of one",
+                BLOB_BYTES_MAX);
+}
+
 enum status tree_writer_add(struct tree_writer *writer, const struct tree_node *node,
                             struct error *err)
 {
-    if (check_name(writer, node->name, node->name_len, err) != STATUS_OK ||
+    if (check_room(writer, text_max(node), err) != STATUS_OK ||
+        check_name(writer, node->name, node->name_len, err) != STATUS_OK ||
         add_head(writer, node, err) != STATUS_OK ||
         add_link_target(writer, node, err) != STATUS_OK ||
         add_xattrs(writer, node, err) != STATUS_OK || add_content(writer, node, err) != STATUS_OK ||
@@ -232,7 +298,8 @@ enum status tree_writer_add_text(struct tree_writer *writer, const char *name, c
                                  size_t len, struct error *err)
 {
     char *to = NULL;
-    if (check_name(writer, name, strlen(name), err) != STATUS_OK ||
+    if (check_room(writer, len + 1, err) != STATUS_OK ||
+        check_name(writer, name, strlen(name), err) != STATUS_OK ||
         piece_start(writer, len + 1, &to, err) != STATUS_OK)
         return FAIL_IN(err, "tree: '%s'", name);
     if (writer->any)

@@ -127,6 +127,63 @@ Test(tree_writer, refuses_names_that_do_not_ascend_or_lead_elsewhere)
     }
 }
 
+/* As often as it stands there, whether it comes so often or is said to. */
+Test(tree_writer, writes_a_blob_that_repeats_as_often_as_it_stands_there)
+{
+    enum { MANY = 3000 };
+    struct blob_id once[4] = {{{1}}, {{2}}, {{3}}, {{4}}};
+    struct blob_id *all = calloc(MANY + 7, sizeof(*all));
+    struct tree_node_repeat repeats[] = {
+        {.index = 0, .times = 2}, {.index = 2, .times = MANY}, {.index = 3, .times = 3}};
+    struct tree_node node = make_node("a", TREE_NODE_FILE);
+    size_t count = 0;
+    for (size_t i = 0; i < 4; i++)
+        for (size_t times = i == 0 ? 2 : i == 1 ? 1 : i == 2 ? MANY : 3; times > 0; times--)
+            all[count++] = once[i];
+    node.content = all;
+    node.content_count = count;
+    struct buffer wanted = written(&node, 1);
+    node.content = once;
+    node.content_count = 4;
+    node.repeats = repeats;
+    node.repeat_count = 3;
+
+    struct buffer text = written(&node, 1);
+
+    cr_expect(eq(sz, text.len, wanted.len));
+    cr_expect(text.len == wanted.len && memcmp(text.bytes, wanted.bytes, text.len) == 0);
+    buffer_done(&text);
+    buffer_done(&wanted);
+    free(all);
+}
+
+Test(tree_writer, refuses_a_node_that_it_has_no_room_for_and_takes_the_next)
+{
+    struct blob_id content = {{1}};
+    struct tree_node_repeat too_many = {.index = 0, .times = UINT64_C(1) << 26};
+    struct tree_writer *writer = NULL;
+    struct blob_id id;
+    struct tree_node large = make_node("a", TREE_NODE_FILE);
+    struct tree_node small = make_node("b", TREE_NODE_FILE);
+    struct buffer wanted = written(&small, 1);
+    struct buffer text;
+    large.content = &content;
+    large.content_count = 1;
+    large.repeats = &too_many;
+    large.repeat_count = 1;
+    MUST(&f, tree_writer_new(f.repository, &writer, &f.err));
+
+    EXPECT_STATUS(&f, tree_writer_add(writer, &large, &f.err), STATUS_TOO_LARGE);
+
+    MUST(&f, tree_writer_add(writer, &small, &f.err));
+    MUST(&f, tree_writer_finish(writer, &id, &f.err));
+    tree_writer_free(writer);
+    load_text(&id, &text);
+    cr_expect(eq(str, (char *)text.bytes, (char *)wanted.bytes));
+    buffer_done(&text);
+    buffer_done(&wanted);
+}
+
 Test(tree_writer, sorts_by_bytes_not_by_characters)
 {
     struct tree_node nodes[] = {
