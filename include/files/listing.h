@@ -1,6 +1,6 @@
 /*
- * Listing: the entries of one directory, sorted by their bytes. All that a walk holds of a
- * directory: the text of the names in one piece, and four bytes each for where it begins.
+ * Listing: the entries of one directory, sorted by their bytes, each once. All that a walk holds of
+ * a directory: the text of the names in one piece, and four bytes each for where it begins.
  */
 #ifndef FILES_LISTING_H
 #define FILES_LISTING_H

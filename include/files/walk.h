@@ -4,12 +4,17 @@
  *
  * Skips     what the excludes name, sockets, our own snapshots (snapshot_is_ours()). A directory
  *           with a valid CACHEDIR.TAG keeps only the tag, where that is asked for.
- * Borders   a mount of another file system below the volume comes as an empty directory, without a
- *           descriptor of its own. A nested btrfs subvolume is entered.
+ * Borders   what is mounted below the volume is not entered, of whatever file system it is: a
+ *           directory comes as an empty one, without a descriptor of its own, anything else as
+ *           WALK_MOUNT. A mount that shows what would be there without it (the sandbox of a service
+ *           has such) is no border, nor is a nested btrfs subvolume.
  * Twice     a second walk may replay the recording of a first one (walk_recording.h).
  * Safety    everything is opened relative to its directory, symbolic links are never followed.
- * Limits    one descriptor per level of depth, WALK_PATH_MAX bytes of path; beyond them an entry
- *           comes as WALK_FAILED and its subtree is left out.
+ * Limits    WALK_PATH_MAX bytes of path; beyond, and without a descriptor to be had, an entry comes
+ *           as WALK_FAILED and its subtree is left out.
+ * Depth     some 64 levels above the one that the walk is in, and those that others hold, keep their
+ *           descriptors; one that was closed is opened again from below, and is the very same
+ *           directory. If somebody has moved it meanwhile, the rest of it comes as WALK_FAILED.
  */
 #ifndef FILES_WALK_H
 #define FILES_WALK_H
@@ -17,6 +22,7 @@
 #include "core/buffer.h"
 #include "core/cleanup.h"
 #include "core/error.h"
+#include "core/patient_open.h"
 #include "files/exclude.h"
 #include "files/walk_recording.h"
 
@@ -30,13 +36,14 @@ enum walk_kind {
     WALK_ENTRY,  /* anything but a directory */
     WALK_ENTER,  /* a directory; what is in it follows */
     WALK_LEAVE,  /* the directory again, behind what is in it */
+    WALK_MOUNT,  /* no directory; what is seen here is mounted */
     WALK_FAILED, /* an entry that could not be looked at or opened: failure says why */
 };
 
 /* A directory that a walk is in. It lives as long as anybody holds it. One thread holds and drops;
  * any may use the descriptor. */
 struct walk_directory {
-    int fd; /* -1: a mount point, which is not entered */
+    int fd; /* -1: a mount point, which is not entered; or nobody but the walk holds it */
     unsigned holders;
     struct walk_directory *parent; /* held; NULL for the volume */
     char name[];                   /* of the volume its path, "" for "/" */
@@ -52,7 +59,8 @@ struct walk_item {
     enum walk_kind kind;
     const char *path; /* where people find it: below the volume, not below its snapshot */
     const char *name; /* last component; "" for the volume "/" */
-    int parent;       /* descriptor of the directory that holds it; -1 for the volume itself */
+    int parent;       /* descriptor of the directory that holds it; -1 for the volume itself, and
+                         for a directory that is left far below it */
     struct walk_directory *holder; /* that directory; NULL for the volume itself */
     struct walk_directory *self;   /* of WALK_ENTER and WALK_LEAVE; else NULL */
     struct stat info;              /* not for WALK_FAILED */
@@ -78,9 +86,9 @@ enum status walk_next(struct walk *walk, struct walk_item *ret_item, struct erro
 void walk_close(struct walk *walk); /* NULL is a no-op */
 DEFINE_CLEANUP(struct walk *, walk_close)
 
-/* Opens an entry for reading, with neither following nor waiting; the time of last access is not
- * touched where that is allowed. Returns what openat(2) returns. */
-int walk_open_at(int directory, const char *name, int more_flags);
+/* Opens an entry for reading, without following, and waiting for nothing but a lease; the time of
+ * last access is not touched where that is allowed. Returns what openat(2) returns. */
+int walk_open_at(int directory, const char *name, struct patience *patience);
 
 /* Does the directory hold a valid CACHEDIR.TAG? */
 bool walk_is_cache(int directory);

@@ -281,7 +281,8 @@ static enum status read_file(struct upload_thread *thread, struct upload_entry *
 {
     struct error lost;
     struct stat seen = entry->info;
-    entry->fd = walk_open_at(entry->holder->fd, entry->name, 0);
+    struct patience none = {0};
+    entry->fd = walk_open_at(entry->holder->fd, entry->name, &none);
     if (entry->fd < 0 || fstat(entry->fd, &entry->info) != 0) {
         enum warning kind = errno == ELOOP ? WARNING_CHANGED : WARNING_UNREADABLE;
         error_set_errno(&lost, errno, "open");

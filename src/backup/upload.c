@@ -134,6 +134,23 @@ static enum status settle_file(struct upload *upload, const struct upload_entry 
     return STATUS_OK;
 }
 
+/* An empty file, as of a directory there is an empty one: what it is mounted on will be wanted
+ * again. */
+static enum status settle_mount(struct upload *upload, const struct upload_entry *entry,
+                                struct error *err)
+{
+    struct tree_node node;
+    struct attributes_place place = {.fd = -1, .directory = -1};
+    struct stat info = entry->info;
+    info.st_mode = S_IFREG | (info.st_mode & 0777);
+    info.st_size = 0;
+    info.st_nlink = 1;
+    warn_of_mount(upload, entry);
+    if (attributes_describe(&upload->attributes, &place, &info, &node, err) != STATUS_OK)
+        return error_status(err);
+    return add_node(upload, entry, &node, err);
+}
+
 /* A symbolic link, a device, a fifo: all is in the node. */
 static enum status settle_other(struct upload *upload, const struct upload_entry *entry,
                                 struct error *err)
@@ -223,6 +240,8 @@ static enum status settle(struct upload *upload, const struct upload_entry *entr
         upload->lost++;
         warn(upload, entry, entry->warning, entry->failure);
         return STATUS_OK;
+    case WALK_MOUNT:
+        return settle_mount(upload, entry, err);
     case WALK_ENTRY:
         return entry->is_file ? settle_file(upload, entry, err) : settle_other(upload, entry, err);
     case WALK_END:
@@ -325,7 +344,7 @@ static enum status compare(struct upload *upload, struct upload_entry *entry, st
     bool is_root = entry->name[0] == '\0'; /* the volume "/" is the tree's root, without a node */
     if (entry->kind == WALK_ENTER)
         return is_root ? STATUS_OK : previous_tree_enter(upload->previous, entry->name, err);
-    if (entry->kind == WALK_FAILED || is_root)
+    if (entry->kind == WALK_FAILED || entry->kind == WALK_MOUNT || is_root)
         return STATUS_OK;
     find_origin(upload, entry);
     bool matched = false;
@@ -346,6 +365,19 @@ static enum status compare(struct upload *upload, struct upload_entry *entry, st
     if (upload->is_copy)
         keep_identity(entry, past);
     return STATUS_OK;
+}
+
+/* Whatever else the entry is, it counts what discover has counted. */
+static enum status fill_gap(struct upload *upload, struct upload_entry *entry, struct error *err)
+{
+    const struct backup_context *context = upload->context;
+    if (entry->kind == WALK_FAILED || entry->kind == WALK_MOUNT)
+        return STATUS_OK;
+    entry->gap = gaps_find(&context->gaps[upload->volume], entry->info.st_ino);
+    if (entry->gap == NULL || entry->is_directory)
+        return STATUS_OK;
+    entry->bytes = upload_entry_bytes_of(entry->gap->size);
+    return live_entry_find(entry, &context->volumes[upload->volume], err);
 }
 
 static enum status add_item(struct upload *upload, const struct walk_item *item, struct error *err)

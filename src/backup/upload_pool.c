@@ -12,7 +12,7 @@ enum {
     BATCH_ENTRIES = 32, /* claimed at a time, if the line is long enough */
     BATCH_BYTES = 512 * 1024,
     PUBLISH_ENTRIES = 16,
-    DIRECTORIES_MAX = 256 /* that the walk has left, with an open descriptor each */
+    DIRECTORIES_MAX = 512 /* entered and left by the walk, each with an open descriptor */
 };
 
 struct upload_pool {
@@ -27,7 +27,7 @@ struct upload_pool {
      * at ring[n % UPLOAD_LINE_ENTRIES]. */
     size_t first, end;
     size_t ready;       /* from the first one */
-    size_t directories; /* in the line, left by the walk */
+    size_t directories; /* in the line */
     bool has_work;      /* in what is not published yet */
 
     /* Of all, with the mutex held. */
@@ -313,7 +313,7 @@ void upload_pool_free(struct upload_pool *pool)
 
 bool upload_pool_is_full(const struct upload_pool *pool)
 {
-    return pool->end - pool->first == UPLOAD_LINE_ENTRIES || pool->directories == DIRECTORIES_MAX;
+    return pool->end - pool->first == UPLOAD_LINE_ENTRIES || pool->directories >= DIRECTORIES_MAX;
 }
 
 bool upload_pool_is_empty(const struct upload_pool *pool)
@@ -344,7 +344,7 @@ enum status upload_pool_prepare(struct upload_pool *pool, const struct walk_item
 void upload_pool_push(struct upload_pool *pool)
 {
     const struct upload_entry *entry = entry_at(pool, pool->end);
-    pool->directories += entry->kind == WALK_LEAVE;
+    pool->directories += entry->self != NULL;
     pool->has_work = pool->has_work || !entry->done;
     pool->end++;
     if (pool->end % PUBLISH_ENTRIES == 0 || (!entry->done && entry->bytes > BATCH_BYTES)) {
@@ -402,7 +402,7 @@ struct upload_entry *upload_pool_next(struct upload_pool *pool)
 void upload_pool_drop(struct upload_pool *pool)
 {
     struct upload_entry *entry = upload_pool_next(pool);
-    pool->directories -= entry->kind == WALK_LEAVE;
+    pool->directories -= entry->self != NULL;
     upload_entry_done(entry);
     pool->ready--;
     pool->first++;

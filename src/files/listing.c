@@ -27,6 +27,16 @@ static enum status add(struct listing *listing, size_t *capacity, const char *na
     return STATUS_OK;
 }
 
+/* Some file systems list a name twice, and all may while the directory is being changed. */
+static void drop_repeated(struct listing *listing)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < listing->count; i++)
+        if (kept == 0 || strcmp(listing_at(listing, kept - 1), listing_at(listing, i)) != 0)
+            listing->offsets[kept++] = listing->offsets[i];
+    listing->count = kept;
+}
+
 static enum status read_all(DIR *directory, struct listing *listing, struct error *err)
 {
     size_t capacity = 0;
@@ -65,6 +75,7 @@ enum status listing_read(int directory, struct listing *ret_listing, struct erro
     if (listing.count > 1)
         qsort_r(listing.offsets, listing.count, sizeof(listing.offsets[0]), compare,
                 listing.text.bytes);
+    drop_repeated(&listing);
     *ret_listing = listing;
     return STATUS_OK;
 }

@@ -2,7 +2,10 @@
 
 #include "core/array.h"
 #include "core/buffer.h"
+#include "core/directory.h"
+#include "core/look.h"
 #include "files/listing.h"
+#include "files/mounts.h"
 #include "snapshot/snapshot.h"
 
 #include <fcntl.h>
@@ -15,13 +18,19 @@
 static const char cache_tag_name[] = "CACHEDIR.TAG";
 static const char cache_tag_signature[] = "Signature: 8a477f597d28d172789f06886806bc55";
 
+/* The directories on top keep their descriptors; of those above only who is still held by others. */
+enum { OPEN_LEVELS = 64, CACHE_TAG_WAIT_MS = 1000 };
+
 /* A directory on the way down. */
 struct level {
     struct walk_directory *directory;
+    uint64_t mount;    /* stx_mnt_id that it is in */
     size_t path_len;   /* of its own path */
     size_t next;       /* name to look at */
     size_t end;        /* names to look at */
     bool in_recording; /* the recording of this walk has it */
+    bool is_closed;    /* for the time being: below it the walk is far down */
+    bool is_lost;      /* it is not found again: somebody has moved it meanwhile */
     bool replays;      /* a recording: there is no list of names; */
     const char *last;  /* the last one that came from it, NULL at first */
     struct listing names;
@@ -30,23 +39,31 @@ struct level {
 
 struct walk {
     const struct walk_options *options;
-    size_t volume_len; /* of the path, without a '/' behind it: 0 for "/" */
-    uint64_t mount;    /* stx_mnt_id: what is mounted below it is not entered */
+    size_t volume_len;    /* of the path, without a '/' behind it: 0 for "/" */
+    struct mounts mounts; /* once something is mounted below the volume */
     struct level *levels;
     size_t depth, capacity;
+    size_t may_close; /* the first level whose descriptor may have to be closed */
     bool started;
     bool leaving; /* the top was shown as left and goes with the next call */
     struct buffer path;
     struct error failure; /* of the last WALK_FAILED */
 };
 
-int walk_open_at(int directory, const char *name, int more_flags)
+enum { OPEN_FLAGS = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC };
+
+/* Only the owner and root may ask for O_NOATIME. */
+int walk_open_at(int directory, const char *name, struct patience *patience)
 {
-    int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | more_flags;
-    int fd = openat(directory, name, flags | O_NOATIME);
-    if (fd < 0 && errno == EPERM) /* only the owner and root may ask for O_NOATIME */
-        fd = openat(directory, name, flags);
-    return fd;
+    int fd = patient_openat(directory, name, OPEN_FLAGS | O_NOATIME, patience);
+    return fd < 0 && errno == EPERM ? patient_openat(directory, name, OPEN_FLAGS, patience) : fd;
+}
+
+static int open_directory_at(int directory, const char *name, enum directory_bounds bounds)
+{
+    int flags = OPEN_FLAGS | O_DIRECTORY;
+    int fd = directory_open_at(directory, name, flags | O_NOATIME, bounds);
+    return fd < 0 && errno == EPERM ? directory_open_at(directory, name, flags, bounds) : fd;
 }
 
 void walk_raise_descriptors(struct rlimit *ret_before)
@@ -119,7 +136,8 @@ void walk_add_path(const struct walk_directory *directory, const char *name, str
 bool walk_is_cache(int directory)
 {
     char bytes[sizeof(cache_tag_signature) - 1];
-    CLEANUP(fd_closep) int fd = walk_open_at(directory, cache_tag_name, 0);
+    struct patience patience = {.file_ms = CACHE_TAG_WAIT_MS, .left_ms = CACHE_TAG_WAIT_MS};
+    CLEANUP(fd_closep) int fd = walk_open_at(directory, cache_tag_name, &patience);
     struct stat info;
     if (fd < 0 || fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
         return false;
@@ -169,26 +187,92 @@ static enum status list(const struct walk *walk, int directory, struct level *le
     return STATUS_OK;
 }
 
+/* Has nobody but the walk an eye on the directory? Then its descriptor is got again, on the way
+ * back. */
+static void close_if_free(struct level *level)
+{
+    struct walk_directory *directory = level->directory;
+    bool is_free = directory->holders == 2; /* the level, and the directory below */
+    if (directory->fd < 0 || !is_free)
+        return;
+    (void)close(directory->fd);
+    directory->fd = -1;
+    level->is_closed = true;
+}
+
+/* The volume itself stays open: it is what is left to start from. */
+static void close_far_levels(struct walk *walk)
+{
+    if (walk->depth <= OPEN_LEVELS)
+        return;
+    size_t end = walk->depth - OPEN_LEVELS;
+    if (walk->may_close == 0)
+        walk->may_close = 1;
+    for (size_t i = walk->may_close; i < end; i++)
+        close_if_free(&walk->levels[i]);
+    while (walk->may_close < end && walk->levels[walk->may_close].directory->fd < 0)
+        walk->may_close++;
+}
+
 /* Takes fd, also on failure. */
-static enum status push(struct walk *walk, int fd, const struct stat *info, bool replays,
-                        struct error *err)
+static enum status push(struct walk *walk, int fd, const struct level *about, struct error *err)
 {
     CLEANUP(fd_closep) int directory = fd;
-    struct level level = {.path_len = walk->path.len, .replays = replays, .info = *info};
+    struct level level = *about;
+    level.path_len = walk->path.len;
     if (reserve_level(walk, err) != STATUS_OK ||
-        (directory >= 0 && !replays && list(walk, directory, &level, err) != STATUS_OK))
+        (directory >= 0 && !level.replays && list(walk, directory, &level, err) != STATUS_OK))
         return error_status(err);
     if (make_directory(walk, STEAL_FD(directory), &level.directory, err) != STATUS_OK) {
         listing_done(&level.names);
         return error_status(err);
     }
     walk->levels[walk->depth++] = level;
+    close_far_levels(walk);
     return STATUS_OK;
+}
+
+static bool is_that(int fd, const struct stat *info)
+{
+    struct stat is;
+    return fd >= 0 && fstat(fd, &is) == 0 && is.st_dev == info->st_dev && is.st_ino == info->st_ino;
+}
+
+/* Down again from the last directory above that is open, by the names that led there. */
+static int find_level_again(const struct walk *walk, size_t index)
+{
+    size_t from = index;
+    while (walk->levels[from].directory->fd < 0 && from > 0)
+        from--;
+    CLEANUP(fd_closep)
+    int fd = open_directory_at(walk->levels[from].directory->fd, ".", DIRECTORY_ANYWHERE);
+    for (size_t i = from + 1; fd >= 0 && i <= index; i++) {
+        int next = open_directory_at(fd, walk->levels[i].directory->name, DIRECTORY_ANYWHERE);
+        (void)close(fd);
+        fd = next;
+    }
+    return is_that(fd, &walk->levels[index].info) ? STEAL_FD(fd) : -1;
+}
+
+/* below: the descriptor of a directory in it. */
+static void open_level_again(struct walk *walk, size_t index, int below)
+{
+    struct level *level = &walk->levels[index];
+    if (!level->is_closed)
+        return;
+    level->is_closed = false;
+    CLEANUP(fd_closep) int fd = open_directory_at(below, "..", DIRECTORY_ANYWHERE);
+    level->directory->fd = is_that(fd, &level->info) ? STEAL_FD(fd) : find_level_again(walk, index);
+    level->is_lost = level->directory->fd < 0;
+    if (walk->may_close > index)
+        walk->may_close = index;
 }
 
 static void pop(struct walk *walk)
 {
     struct level *level = &walk->levels[--walk->depth];
+    if (walk->depth > 0)
+        open_level_again(walk, walk->depth - 1, level->directory->fd);
     walk_drop(level->directory);
     listing_done(&level->names);
 }
@@ -212,15 +296,15 @@ static bool starts_to_follow(const struct walk *walk, const struct stat *info)
     return step.kind == RECORDING_ENTRY && is_unchanged(&step.info, info);
 }
 
-/* 0, or -1 and errno. */
-static int find_mount(int directory, const char *name, int flags, uint64_t *ret_mount)
+static enum status find_mount(int fd, uint64_t *ret_mount, struct error *err)
 {
     struct statx info;
-    if (statx(directory, name, flags, STATX_MNT_ID, &info) != 0)
-        return -1;
+    if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &info) != 0)
+        return FAIL_ERRNO(err, "find its mount");
+    if ((info.stx_mask & STATX_MNT_ID) == 0)
+        return FAIL(err, STATUS_UNSUPPORTED, "this kernel (before 5.8) does not tell mounts apart");
     *ret_mount = info.stx_mnt_id;
-    errno = ENOTSUP; /* Linux before 5.8 */
-    return (info.stx_mask & STATX_MNT_ID) != 0 ? 0 : -1;
+    return STATUS_OK;
 }
 
 enum status walk_open(const struct walk_options *options, int fd, struct walk **ret_walk,
@@ -234,16 +318,16 @@ enum status walk_open(const struct walk_options *options, int fd, struct walk **
     walk->options = options;
     buffer_init(&walk->path, WALK_PATH_MAX);
     walk->volume_len = strcmp(options->volume, "/") == 0 ? 0 : strlen(options->volume);
-    struct stat info;
-    if (fstat(directory, &info) != 0)
+    struct level level = {0};
+    if (fstat(directory, &level.info) != 0)
         return FAIL_ERRNO(err, "volume '%s'", options->volume);
-    if (find_mount(directory, "", AT_EMPTY_PATH, &walk->mount) != 0)
-        return FAIL_ERRNO(err, "volume '%s'", options->volume);
-    if (buffer_add(&walk->path, options->volume, walk->volume_len, err) != STATUS_OK ||
-        push(walk, STEAL_FD(directory), &info, starts_to_follow(walk, &info), err) != STATUS_OK)
+    level.replays = starts_to_follow(walk, &level.info);
+    if (find_mount(directory, &level.mount, err) != STATUS_OK ||
+        buffer_add(&walk->path, options->volume, walk->volume_len, err) != STATUS_OK ||
+        push(walk, STEAL_FD(directory), &level, err) != STATUS_OK)
         return FAIL_IN(err, "volume '%s'", options->volume);
     if (options->records != NULL)
-        walk->levels[0].in_recording = walk_recording_add_entry(options->records, "", &info);
+        walk->levels[0].in_recording = walk_recording_add_entry(options->records, "", &level.info);
     *ret_walk = STEAL(walk);
     return STATUS_OK;
 }
@@ -255,6 +339,7 @@ void walk_close(struct walk *walk)
     while (walk->depth > 0)
         pop(walk);
     free(walk->levels);
+    mounts_done(&walk->mounts);
     buffer_done(&walk->path);
     free(walk);
 }
@@ -309,29 +394,66 @@ static bool record_directory(const struct walk *walk, const struct walk_item *it
     return false;
 }
 
-/* The device of the directory above says that it is no border, and costs nothing. A nested btrfs
- * subvolume has a device of its own, and is still the same mount. */
-static bool is_across_border(const struct walk *walk, const struct walk_item *item)
+static const struct mount *mount_of_id(const struct mounts *mounts, uint64_t id)
 {
-    int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
-    uint64_t mount = 0;
-    if (item->info.st_dev == walk->levels[walk->depth - 1].info.st_dev)
-        return false;
-    return find_mount(item->parent, item->name, flags, &mount) != 0 || mount != walk->mount;
+    for (size_t i = 0; i < mounts->count; i++)
+        if (mounts->list[i].id == id)
+            return &mounts->list[i];
+    return NULL;
 }
 
-/* *ret_replays: from is_recorded, if the directory is still what the recording says. */
-static enum status open_directory(struct walk *walk, struct walk_item *item, bool is_recorded,
-                                  int *ret_fd, bool *ret_replays)
+/* Does the mount show what would be there without it? In the sandbox of a service such mounts are
+ * common, and for anybody else they are none. */
+static bool hides_nothing(struct walk *walk, uint64_t id, uint64_t around)
 {
-    struct stat seen = item->info;
-    CLEANUP(fd_closep) int fd = -1;
-    if (!is_across_border(walk, item)) {
-        fd = walk_open_at(item->parent, item->name, O_DIRECTORY);
-        if (fd < 0 || fstat(fd, &item->info) != 0)
-            return FAIL_ERRNO(&walk->failure, "open");
+    struct error ignored; /* what cannot be looked up is taken for a mount like any other */
+    if (mount_of_id(&walk->mounts, id) == NULL) {
+        mounts_done(&walk->mounts);
+        if (mounts_read(&walk->mounts, &ignored) != STATUS_OK)
+            return false;
     }
-    *ret_replays = is_recorded && fd >= 0 && is_unchanged(&seen, &item->info);
+    const struct mount *inner = mount_of_id(&walk->mounts, id);
+    const struct mount *outer = mount_of_id(&walk->mounts, around);
+    return inner != NULL && outer != NULL && mount_hides_nothing(inner, outer);
+}
+
+/* Behind a border: -1 without a failure is a mount that is not entered. */
+static enum status open_mount(struct walk *walk, const struct walk_item *item, int *ret_fd,
+                              uint64_t *ret_mount)
+{
+    CLEANUP(fd_closep) int fd = -1;
+    struct stat info;
+    struct look look;
+    uint64_t around = *ret_mount;
+    *ret_fd = -1;
+    if (look_at(item->parent, item->name, &info, &look) != 0 ||
+        !hides_nothing(walk, look.mount, around))
+        return STATUS_OK;
+    fd = open_directory_at(item->parent, item->name, DIRECTORY_ANYWHERE);
+    if (fd < 0)
+        return FAIL_ERRNO(&walk->failure, "open");
+    if (find_mount(fd, ret_mount, &walk->failure) != STATUS_OK)
+        return error_status(&walk->failure);
+    if (*ret_mount == look.mount)
+        *ret_fd = STEAL_FD(fd);
+    return STATUS_OK;
+}
+
+/* Something else may have taken its place since it was looked at: what is opened counts. A nested
+ * btrfs subvolume has a device of its own, and is still the same mount. */
+static enum status open_directory(struct walk *walk, struct walk_item *item, struct level *level,
+                                  int *ret_fd)
+{
+    CLEANUP(fd_closep)
+    int fd = open_directory_at(item->parent, item->name, DIRECTORY_ON_SAME_MOUNT);
+    if (fd < 0 && errno == ELOOP)
+        errno = ENOTDIR; /* a symbolic link has taken its place: the directory has vanished */
+    if (fd < 0 && errno != EXDEV)
+        return FAIL_ERRNO(&walk->failure, "open");
+    if (fd < 0 && open_mount(walk, item, &fd, &level->mount) != STATUS_OK)
+        return error_status(&walk->failure);
+    if (fd >= 0 && fstat(fd, &item->info) != 0)
+        return FAIL_ERRNO(&walk->failure, "open");
     *ret_fd = STEAL_FD(fd);
     return STATUS_OK;
 }
@@ -340,13 +462,16 @@ static enum status enter(struct walk *walk, struct walk_item *item, bool is_reco
                          struct error *err)
 {
     int fd = -1;
-    bool replays = false;
-    enum status status = open_directory(walk, item, is_recorded, &fd, &replays);
-    if (is_recorded && !replays)
-        walk_recording_skip(walk->options->replays);
+    struct stat seen = item->info;
+    struct level level = {.mount = walk->levels[walk->depth - 1].mount};
+    enum status status = open_directory(walk, item, &level, &fd);
     bool has_names = fd >= 0;
+    level.info = item->info;
+    level.replays = is_recorded && has_names && is_unchanged(&seen, &item->info);
+    if (is_recorded && !level.replays)
+        walk_recording_skip(walk->options->replays);
     if (status == STATUS_OK)
-        status = push(walk, fd, &item->info, replays, &walk->failure);
+        status = push(walk, fd, &level, &walk->failure);
     if (status == STATUS_NO_MEMORY) {
         *err = walk->failure;
         return FAIL_IN(err, "'%s'", item->path);
@@ -361,23 +486,37 @@ static enum status enter(struct walk *walk, struct walk_item *item, bool is_reco
     return STATUS_OK;
 }
 
-/* What is known of it already need not be looked at. */
-static void look(struct walk *walk, const struct recording_step *step, struct walk_item *item)
+/* A directory is found out about when it is opened. */
+static void judge_mount(struct walk *walk, const struct look *look, struct walk_item *item)
 {
-    int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
-    if (step->kind == RECORDING_ENTRY) {
+    if (look->is_mount && !S_ISDIR(item->info.st_mode) &&
+        !hides_nothing(walk, look->mount, walk->levels[walk->depth - 1].mount))
+        item->kind = WALK_MOUNT;
+}
+
+/* What is known of it already need not be looked at. */
+static void examine(struct walk *walk, const struct recording_step *step, struct walk_item *item)
+{
+    struct look look;
+    if (walk->levels[walk->depth - 1].is_lost) {
+        error_set(&walk->failure, STATUS_CONFLICT,
+                  "the directory around it was moved while the walk was below it");
+        mark_failed(walk, item);
+    } else if (step->kind == RECORDING_ENTRY) {
         item->info = step->info;
-    } else if (fstatat(item->parent, item->name, &item->info, flags) != 0) {
+    } else if (look_at(item->parent, item->name, &item->info, &look) != 0) {
         error_set_errno(&walk->failure, errno, "look at");
         mark_failed(walk, item);
+    } else {
+        judge_mount(walk, &look, item);
     }
     item->is_directory = S_ISDIR(item->info.st_mode);
 }
 
 /* An entry of the directory on top. *ret_skipped: it is one that nobody shall see. */
-static enum status look_at(struct walk *walk, struct level *level,
-                           const struct recording_step *step, struct walk_item *item,
-                           bool *ret_skipped, struct error *err)
+static enum status show_entry(struct walk *walk, struct level *level,
+                              const struct recording_step *step, struct walk_item *item,
+                              bool *ret_skipped, struct error *err)
 {
     const char *name = step->name;
     walk->path.len = level->path_len;
@@ -397,7 +536,7 @@ static enum status look_at(struct walk *walk, struct level *level,
         return error_status(err);
     item->path = (const char *)walk->path.bytes;
 
-    look(walk, step, item);
+    examine(walk, step, item);
     /* Also if it has gone: what is excluded is no news. On a recording there is nothing of it. */
     *ret_skipped = step->kind != RECORDING_ENTRY && is_skipped(walk, item);
     return STATUS_OK;
@@ -423,6 +562,11 @@ static enum status find_step(const struct walk *walk, struct level *level,
         walk_recording_next(walk->options->replays, ret_step);
         if (ret_step->kind != RECORDING_END) {
             level->last = ret_step->name;
+            return STATUS_OK;
+        }
+        if (level->is_lost) { /* what else is in it is not known: the directory itself fails */
+            level->replays = false;
+            *ret_step = (struct recording_step){.kind = RECORDING_LOOK, .name = "."};
             return STATUS_OK;
         }
         if (stop_following(walk, level, err) != STATUS_OK)
@@ -466,7 +610,7 @@ enum status walk_next(struct walk *walk, struct walk_item *ret_item, struct erro
             return STATUS_OK;
         }
         bool skipped = false;
-        if (look_at(walk, level, &step, ret_item, &skipped, err) != STATUS_OK)
+        if (show_entry(walk, level, &step, ret_item, &skipped, err) != STATUS_OK)
             return error_status(err);
         if (skipped)
             continue;

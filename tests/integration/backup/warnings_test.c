@@ -58,17 +58,42 @@ Test(backup_warnings, names_the_mounts_that_it_does_not_enter)
     cr_expect(strstr(first_detail(), "an app of its own") != NULL, "%s", details);
 }
 
-/* What is mounted from the same file system is read like any other directory. */
-Test(backup_warnings, enters_a_mount_of_the_same_file_system)
+/* A directory, a file, the volume itself and, without a warning, what is left out. */
+static const char mount_the_same[] =
+    "cd %1$s; mkdir -p ../there here self out; touch a ../there/file ../file one out/o;"
+    " mount --bind ../there here; mount --bind ../file one; mount --bind . self;"
+    " mount --bind ../there out";
+static const char unmount_the_same[] = "cd %s; umount here one self out";
+
+Test(backup_warnings, names_the_mounts_of_the_same_file_system)
 {
-    scratch_shell(&fixture.scratch, "mkdir there volume/here; touch there/file;"
-                                    "mount --bind there volume/here");
+    backup_fixture_add_exclude(&fixture, "/out");
+    scratch_shell(&fixture.scratch, mount_the_same, fixture.volumes[0]);
 
     expect_backup();
 
-    scratch_shell(&fixture.scratch, "umount volume/here");
+    scratch_shell(&fixture.scratch, unmount_the_same, fixture.volumes[0]);
     char *paths = list_backup();
-    cr_expect(eq(str, paths, "here|here/file|"));
+    cr_expect(eq(str, paths, "a|here|one|self|"));
+    free(paths);
+    const char *details = details_of(result.state_details);
+    cr_expect(eq(sz, count_details("mount_skipped"), 3), "%s", details);
+    cr_expect(eq(sz, json_array_size(result.state_details), 3), "%s", details);
+    cr_expect(strstr(details, "volume/one': ") != NULL, "%s", details);
+}
+
+/* The sandbox of a service has such. */
+Test(backup_warnings, enters_mounts_that_show_what_would_be_there_without_them)
+{
+    scratch_shell(&fixture.scratch, "cd volume; mkdir -p own/deep; touch own/deep/f one;"
+                                    "mount --bind own own; mount --bind own/deep own/deep;"
+                                    "mount --bind one one");
+
+    expect_backup();
+
+    scratch_shell(&fixture.scratch, "cd volume; umount own/deep own one");
+    char *paths = list_backup();
+    cr_expect(eq(str, paths, "one|own|own/deep|own/deep/f|"));
     free(paths);
     cr_expect(eq(sz, json_array_size(result.state_details), 0), "%s",
               details_of(result.state_details));

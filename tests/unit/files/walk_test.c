@@ -36,8 +36,11 @@ static void make(const char *command)
 
 static void note(const struct walk_item *item)
 {
-    static const char marks[] = {
-        [WALK_ENTRY] = '-', [WALK_ENTER] = '>', [WALK_LEAVE] = '<', [WALK_FAILED] = '!'};
+    static const char marks[] = {[WALK_ENTRY] = '-',
+                                 [WALK_ENTER] = '>',
+                                 [WALK_LEAVE] = '<',
+                                 [WALK_MOUNT] = '@',
+                                 [WALK_FAILED] = '!'};
     size_t used = strlen(seen);
     const char *below = item->path + strlen(volume);
     snprintf(seen + used, sizeof(seen) - used, "%c%s\n", marks[item->kind], below);
@@ -163,6 +166,104 @@ Test(walk_next, goes_deeper_than_a_path_may_be_long)
     close(fd);
 
     cr_assert(eq(sz, walk_all(&options), 2 + 2 * 60));
+}
+
+/* Directories "d" in each other below the volume, each with a file "f" and the last with a file
+ * "end". */
+static void make_chain(int levels)
+{
+    int fd = open(volume, O_RDONLY | O_DIRECTORY);
+    for (int i = 0; i < levels; i++) {
+        cr_assert(eq(int, mkdirat(fd, "d", 0700), 0));
+        close(openat(fd, "f", O_CREAT | O_WRONLY, 0600));
+        int next = openat(fd, "d", O_RDONLY | O_DIRECTORY);
+        close(fd);
+        fd = next;
+    }
+    close(openat(fd, "end", O_CREAT | O_WRONLY, 0600));
+    close(fd);
+}
+
+static size_t count_open(void)
+{
+    size_t count = 0;
+    for (int fd = 0; fd < 4096; fd++)
+        count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+}
+
+Test(walk_next, needs_few_descriptors_at_any_depth)
+{
+    enum { LEVELS = 1500 };
+    struct error err = {0};
+    struct walk_options options = {.volume = volume};
+    CLEANUP(walk_closep) struct walk *walk = NULL;
+    make_chain(LEVELS);
+    size_t before = count_open();
+    int fd = open(volume, O_RDONLY | O_DIRECTORY);
+    cr_assert(eq(int, (int)walk_open(&options, fd, &walk, &err), STATUS_OK), "%s", err.text);
+    size_t files = 0, left = 0, most = 0;
+    for (;;) {
+        struct walk_item item;
+        cr_assert(eq(int, (int)walk_next(walk, &item, &err), STATUS_OK), "%s", err.text);
+        if (item.kind == WALK_END)
+            break;
+        cr_assert(ne(int, (int)item.kind, WALK_FAILED), "%s", item.failure->text);
+        files += item.kind == WALK_ENTRY;
+        left += item.kind == WALK_LEAVE;
+        if (item.kind == WALK_ENTRY && strcmp(item.name, "end") == 0)
+            most = count_open() - before;
+        if (item.kind == WALK_LEAVE)
+            cr_assert(ge(int, item.self->fd, 0));
+    }
+
+    cr_expect(eq(sz, files, LEVELS + 1));
+    cr_expect(eq(sz, left, LEVELS + 1));
+    cr_expect(le(sz, most, 70));
+}
+
+/* Walks down to the end of such a chain, lets somebody change it, and goes on. */
+static void walk_chain(const char *change)
+{
+    struct error err = {0};
+    struct walk_options options = {.volume = volume};
+    CLEANUP(walk_closep) struct walk *walk = NULL;
+    make_chain(100);
+    make("mkdir elsewhere");
+    int fd = open(volume, O_RDONLY | O_DIRECTORY);
+    cr_assert(eq(int, (int)walk_open(&options, fd, &walk, &err), STATUS_OK), "%s", err.text);
+    bool is_down = false;
+    for (;;) {
+        struct walk_item item;
+        cr_assert(eq(int, (int)walk_next(walk, &item, &err), STATUS_OK), "%s", err.text);
+        if (item.kind == WALK_END)
+            return;
+        if (!is_down && item.kind == WALK_ENTRY && strcmp(item.name, "end") == 0) {
+            is_down = true;
+            make(change);
+        } else if (is_down && item.kind != WALK_LEAVE && strlen(item.path) < strlen(volume) + 16) {
+            note(&item);
+        }
+    }
+}
+
+Test(walk_next, finds_its_way_back_though_what_it_was_in_has_moved)
+{
+    walk_chain("mv d/d/d/d elsewhere/d");
+
+    cr_expect(strstr(seen, "-/d/d/d/d/f\n") != NULL, "%s", seen);
+    cr_expect(strstr(seen, "-/d/d/d/f\n") != NULL, "%s", seen);
+    cr_expect(strstr(seen, "-/f\n") != NULL, "%s", seen);
+    cr_expect(strstr(seen, "!") == NULL, "%s", seen);
+}
+
+Test(walk_next, shows_what_it_does_not_find_again_as_failed)
+{
+    walk_chain("mv d/d/d/d elsewhere/d; mv d/d/d elsewhere/x; mkdir d/d/d; touch d/d/d/f");
+
+    cr_expect(strstr(seen, "!/d/d/d/f\n") != NULL, "%s", seen);
+    cr_expect(strstr(seen, "-/d/d/f\n") != NULL, "%s", seen);
+    cr_expect(strstr(seen, "-/f\n") != NULL, "%s", seen);
 }
 
 Test(walk_next, says_that_an_entry_vanished)
