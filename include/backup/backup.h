@@ -35,7 +35,8 @@
  *           the size it had when it was opened; what discover has seen unchanged is not looked at
  *           again, and what changes later comes with the next backup.
  * Memory    beside that of the repository and of the threads: 24 MiB for what discover has seen.
- * Bytes     st_size of regular files, each hard link counted, as found by discover. bytes_done
+ * Bytes     st_size of regular files, each hard link counted, as found by discover; not of those that
+ *           are too large for the repository's format, and 2^53 at most. bytes_done
  *           grows with what is in the repository, was there before, or turned out to be unreadable;
  *           it never falls nor passes bytes_total, and equals it when committed.
  * Reports   as access/work.h says: at each stage, each 256 entries, when chunks have been stored,
@@ -47,7 +48,8 @@
  *           NO_SPACE: transient. canceled (CANCELED), lease_lost (LOST). And those of snapshot,
  *           repository and bucket.
  * Details   of the state: not_a_snapshot, mount_skipped, volume_empty, file_unreadable,
- *           file_vanished, file_changed, attributes_unreadable, files_skipped (the count),
+ *           file_vanished, file_changed, file_too_large, attributes_unreadable,
+ *           files_skipped (the count),
  *           snapshot_unreadable (another one in the repository), snapshot_left,
  *           undo_record_stale, and the reason of a failed undo of an earlier attempt. Of hooks:
  *           hook_failed, with stage, hook, exitCode, signal, timedOut, durationMs and output

@@ -85,7 +85,8 @@ static enum status on_snapshot(void *context, const struct repository_snapshot *
     struct work_result *result = search->result;
     blob_id_to_text(&snapshot->id, result->repository_snapshot);
     result->taken_ms = (int64_t)snapshot->time.tv_sec * 1000 + snapshot->time.tv_nsec / 1000000;
-    result->bytes_total = (int64_t)snapshot->bytes;
+    bool is_counted = snapshot->bytes <= (uint64_t)BACKUP_BYTES_MAX;
+    result->bytes_total = is_counted ? (int64_t)snapshot->bytes : BACKUP_BYTES_MAX;
     result->bytes_done = result->bytes_total;
     return STATUS_OK;
 }

@@ -2,10 +2,18 @@
 
 #include "files/walk.h"
 
+#include <linux/magic.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 enum { STAT_BLOCK_BYTES = 512, STEP_BYTES = 512 * 1024 };
+
+/* A hole from here on is cut into large chunks: as restic does it, its list of chunks alone would
+ * take 134 MB for each TiB. The chunks behind it are the same either way. */
+static const uint64_t huge_hole_bytes = UINT64_C(64) << 30;
+/* A file whose size says 0 is read as far as it goes, up to here. */
+static const uint64_t unsized_bytes_max = UINT64_C(1) << 30;
 
 /* A large file on the way through the thread's buffer. */
 struct stream {
@@ -16,7 +24,8 @@ struct stream {
     uint64_t offset; /* of the next byte to read */
     bool sparse;     /* then it is a hole, the data behind it, and so on: */
     uint64_t hole_start, data_start, data_end;
-    bool ended; /* the file was shorter than its size said */
+    bool ended;         /* the file was shorter than its size said */
+    struct error *lost; /* why it cannot be stored; status OK: it can */
 };
 
 static ssize_t read_at(int fd, void *bytes, size_t len, uint64_t offset)
@@ -28,33 +37,50 @@ static ssize_t read_at(int fd, void *bytes, size_t len, uint64_t offset)
     return got;
 }
 
-/* The hole at the offset (an empty one, in data) and the data behind it. A file system that does
- * not know says that all is data. */
-static enum status find_data(struct stream *stream, struct error *lost)
+/* Of others (FUSE and network file systems, ZFS) it is known that some call data a hole: there all
+ * is read. */
+static bool knows_its_holes(int fd)
+{
+    struct statfs info;
+    if (fstatfs(fd, &info) != 0)
+        return false;
+    switch (info.f_type) {
+    case EXT4_SUPER_MAGIC:
+    case XFS_SUPER_MAGIC:
+    case BTRFS_SUPER_MAGIC:
+    case TMPFS_MAGIC:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* The hole at the offset (an empty one, in data) and the data behind it. What cannot be found out,
+ * or makes no sense, is read as data. */
+static void find_data(struct stream *stream)
 {
     stream->hole_start = stream->offset;
     off_t start = lseek(stream->fd, (off_t)stream->offset, SEEK_DATA);
     if (start < 0 && errno == ENXIO) { /* a hole up to the end */
         stream->data_start = stream->size;
         stream->data_end = stream->size;
-        return STATUS_OK;
+        return;
     }
     off_t end = start < 0 ? -1 : lseek(stream->fd, start, SEEK_HOLE);
-    if (end < 0)
-        return FAIL_ERRNO(lost, "look for holes");
-    stream->data_start = (uint64_t)start < stream->size ? (uint64_t)start : stream->size;
-    stream->data_end = (uint64_t)end < stream->size ? (uint64_t)end : stream->size;
-    return STATUS_OK;
+    bool is_known = start >= (off_t)stream->offset && end > start;
+    uint64_t data_start = is_known ? (uint64_t)start : stream->offset;
+    uint64_t data_end = is_known ? (uint64_t)end : stream->size;
+    stream->data_start = data_start < stream->size ? data_start : stream->size;
+    stream->data_end = data_end < stream->size ? data_end : stream->size;
 }
 
 /* Some bytes more into the buffer, zeros for a hole. */
-static enum status read_some(struct stream *stream, struct error *lost)
+static void read_some(struct stream *stream)
 {
     struct chunk_buffer *buffer = stream->thread->buffer;
     size_t room = CHUNK_BUFFER_BYTES - buffer->len;
-    if (stream->sparse && stream->offset >= stream->data_end &&
-        find_data(stream, lost) != STATUS_OK)
-        return lost->status;
+    if (stream->sparse && stream->offset >= stream->data_end)
+        find_data(stream);
 
     bool hole = stream->offset < stream->data_start;
     uint64_t end = hole ? stream->data_start : stream->data_end;
@@ -68,12 +94,13 @@ static enum status read_some(struct stream *stream, struct error *lost)
         memset(buffer->bytes + buffer->len, 0, wanted);
     else
         got = read_at(stream->fd, buffer->bytes + buffer->len, wanted, stream->offset);
-    if (got < 0)
-        return FAIL_ERRNO(lost, "read");
+    if (got < 0) {
+        error_set_errno(stream->lost, errno, "read");
+        return;
+    }
     stream->ended = got == 0;
     stream->offset += (uint64_t)got;
     buffer->len += (size_t)got;
-    return STATUS_OK;
 }
 
 static bool at_end(const struct stream *stream)
@@ -81,47 +108,101 @@ static bool at_end(const struct stream *stream)
     return stream->ended || stream->offset >= stream->size;
 }
 
+/* False: the file is given up. */
+static bool has_room(const struct stream *stream, uint64_t chunks)
+{
+    if (upload_entry_has_room(stream->entry, chunks))
+        return true;
+    error_set(stream->lost, STATUS_TOO_LARGE, "it would take more than %d chunks",
+              UPLOAD_ENTRY_CHUNKS_MAX);
+    return false;
+}
+
+/* Where the chunk begins that is next. */
+static uint64_t position_of(const struct stream *stream)
+{
+    return stream->offset - stream->thread->buffer->len;
+}
+
+/* Takes so many bytes from the buffer, and if there are not as many, those that follow. */
+static void pass(struct stream *stream, uint64_t bytes)
+{
+    struct chunk_buffer *buffer = stream->thread->buffer;
+    size_t buffered = buffer->len < bytes ? buffer->len : (size_t)bytes;
+    buffer->len -= buffered;
+    memmove(buffer->bytes, buffer->bytes + buffered, buffer->len);
+    stream->offset += bytes - buffered;
+}
+
+/* The chunks of zeros of this length that fit into what is left of the hole; all have this id. */
+static enum status add_zeros(struct stream *stream, const struct blob_id *id, uint64_t len,
+                             struct error *err)
+{
+    struct upload_thread *thread = stream->thread;
+    uint64_t times = (stream->data_start - position_of(stream)) / len;
+    size_t index = 0;
+    if (!has_room(stream, times))
+        return STATUS_OK;
+    if (upload_pool_reserve_id(thread, stream->entry, times, &index, err) != STATUS_OK)
+        return error_status(err);
+    upload_pool_set_id(thread, stream->entry, index, id, times * len);
+    pass(stream, times * len);
+    return STATUS_OK;
+}
+
+static enum status find_large_zeros(struct upload_thread *thread, struct error *err)
+{
+    bool known = false;
+    CLEANUP(free_any) void *zeros = NULL;
+    if (thread->has_large_zeros)
+        return STATUS_OK;
+    zeros = calloc(1, CHUNK_MAX_BYTES);
+    if (zeros == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "a chunk of zeros");
+    if (repository_save_blob(thread->repository, BLOB_DATA, zeros, CHUNK_MAX_BYTES,
+                             &thread->large_zeros, &known, err) != STATUS_OK)
+        return error_status(err);
+    thread->has_large_zeros = true;
+    return STATUS_OK;
+}
+
+/* Are so many bytes from the next chunk on all of a hole? */
+static bool has_hole_of(const struct stream *stream, uint64_t bytes)
+{
+    uint64_t position = position_of(stream);
+    return stream->sparse && position >= stream->hole_start &&
+           position + bytes <= stream->data_start;
+}
+
 /* Chunks that lie in a hole are all the same one: CHUNK_MIN_BYTES of zeros, since a window of zeros
  * is a boundary for every polynomial. Once its id is known, they cost nothing. */
 static enum status skip_zeros(struct stream *stream, struct error *err)
 {
     struct upload_thread *thread = stream->thread;
-    for (;;) {
-        struct chunk_buffer *buffer = thread->buffer;
-        uint64_t position = stream->offset - buffer->len;
-        bool in_hole = stream->sparse && position >= stream->hole_start &&
-                       position + CHUNK_MIN_BYTES <= stream->data_start;
-        size_t index = 0;
-        if (!thread->has_zeros || !in_hole || upload_pool_is_stopped(thread))
-            return STATUS_OK;
-        if (upload_pool_reserve_id(thread, stream->entry, &index, err) != STATUS_OK)
-            return error_status(err);
-        upload_pool_set_id(thread, stream->entry, index, &thread->zeros, CHUNK_MIN_BYTES);
-        size_t buffered = buffer->len < CHUNK_MIN_BYTES ? buffer->len : CHUNK_MIN_BYTES;
-        buffer->len -= buffered;
-        memmove(buffer->bytes, buffer->bytes + buffered, buffer->len);
-        stream->offset += CHUNK_MIN_BYTES - buffered;
-    }
+    if (has_hole_of(stream, huge_hole_bytes) &&
+        (find_large_zeros(thread, err) != STATUS_OK ||
+         add_zeros(stream, &thread->large_zeros, CHUNK_MAX_BYTES, err) != STATUS_OK))
+        return error_status(err);
+    if (thread->has_zeros && has_hole_of(stream, CHUNK_MIN_BYTES))
+        return add_zeros(stream, &thread->zeros, CHUNK_MIN_BYTES, err);
+    return STATUS_OK;
 }
 
-/* The length of the chunk that the buffer begins with, which is read as far as that takes. */
-static enum status find_chunk(struct stream *stream, size_t *ret_len, struct error *lost)
+/* The length of the chunk that the buffer begins with, which is read as far as that takes; 0: there
+ * is none, or the file is given up. */
+static size_t find_chunk(struct stream *stream)
 {
     struct upload_thread *thread = stream->thread;
     size_t scanned = 0;
-    for (;;) {
+    while (stream->lost->status == STATUS_OK) {
         struct chunk_buffer *buffer = thread->buffer;
         if (chunker_scan(thread->chunker, buffer->bytes, buffer->len, &scanned))
-            break;
-        if (at_end(stream)) {
-            scanned = buffer->len;
-            break;
-        }
-        if (read_some(stream, lost) != STATUS_OK)
-            return lost->status;
+            return scanned;
+        if (at_end(stream))
+            return buffer->len;
+        read_some(stream);
     }
-    *ret_len = scanned;
-    return STATUS_OK;
+    return 0;
 }
 
 static bool is_zeros(const unsigned char *bytes, size_t len)
@@ -160,7 +241,9 @@ static enum status cut(struct stream *stream, size_t len, struct error *err)
 {
     struct upload_thread *thread = stream->thread;
     size_t index = 0;
-    if (upload_pool_reserve_id(thread, stream->entry, &index, err) != STATUS_OK)
+    if (!has_room(stream, 1))
+        return STATUS_OK;
+    if (upload_pool_reserve_id(thread, stream->entry, 1, &index, err) != STATUS_OK)
         return error_status(err);
     struct chunk_buffer *next = wants_zeros(stream, len) ? NULL : upload_pool_find_buffer(thread);
     if (next == NULL)
@@ -172,31 +255,39 @@ static enum status cut(struct stream *stream, size_t len, struct error *err)
     return STATUS_OK;
 }
 
+static enum status read_stream(struct stream *stream, struct error *err)
+{
+    struct upload_thread *thread = stream->thread;
+    thread->buffer->len = 0;
+    while (!upload_pool_is_stopped(thread)) {
+        if (skip_zeros(stream, err) != STATUS_OK)
+            return error_status(err);
+        size_t len = find_chunk(stream);
+        if (len == 0)
+            return STATUS_OK;
+        if (cut(stream, len, err) != STATUS_OK)
+            return error_status(err);
+    }
+    return STATUS_OK;
+}
+
 static enum status read_large(struct upload_thread *thread, struct upload_entry *entry,
                               struct error *ret_lost, struct error *err)
 {
-    const struct stat *info = &entry->info;
+    uint64_t size = (uint64_t)entry->info.st_size;
+    bool sparse = (uint64_t)entry->info.st_blocks * STAT_BLOCK_BYTES < size;
     struct stream stream = {
         .thread = thread,
         .entry = entry,
         .fd = entry->fd,
-        .size = (uint64_t)info->st_size,
-        .data_end = (uint64_t)info->st_size,
-        .sparse = (uint64_t)info->st_blocks * STAT_BLOCK_BYTES < (uint64_t)info->st_size,
+        .size = size,
+        .data_end = size,
+        .sparse = sparse && knows_its_holes(entry->fd),
+        .lost = ret_lost,
     };
     if (stream.sparse)
         stream.data_end = 0; /* to be asked for */
-    thread->buffer->len = 0;
-    while (!upload_pool_is_stopped(thread)) {
-        size_t len = 0;
-        if (skip_zeros(&stream, err) != STATUS_OK)
-            return error_status(err);
-        if (find_chunk(&stream, &len, ret_lost) != STATUS_OK || len == 0)
-            return STATUS_OK;
-        if (cut(&stream, len, err) != STATUS_OK)
-            return error_status(err);
-    }
-    return STATUS_OK;
+    return read_stream(&stream, err);
 }
 
 static enum status save_offered(struct upload_thread *thread, const struct chunk_buffer *buffer,
@@ -227,22 +318,20 @@ static enum status read_all(int fd, unsigned char *bytes, size_t wanted, size_t 
     return STATUS_OK;
 }
 
-/* One chunk; nobody else has a part of it, so there is no need to lock anything. */
-static enum status read_small(struct upload_thread *thread, struct upload_entry *entry,
-                              struct error *ret_lost, struct error *err)
+/* One chunk, which is in the buffer; nobody else has a part of it, so there is no need to lock
+ * anything. */
+static enum status save_small(struct upload_thread *thread, struct upload_entry *entry, size_t len,
+                              struct error *err)
 {
     struct upload_entry_content *content = &entry->content;
-    unsigned char *bytes = thread->buffer->bytes;
-    size_t len = 0;
     bool known = false;
-    if (read_all(entry->fd, bytes, (size_t)entry->info.st_size, &len, ret_lost) != STATUS_OK)
-        return STATUS_OK;
     if (len == 0)
         return STATUS_OK;
-    if (repository_save_blob(thread->repository, BLOB_DATA, bytes, len, &content->one, &known,
-                             err) != STATUS_OK)
+    if (repository_save_blob(thread->repository, BLOB_DATA, thread->buffer->bytes, len,
+                             &content->one, &known, err) != STATUS_OK)
         return error_status(err);
     content->count = 1;
+    content->chunks = 1;
     content->size = len;
     entry->counted = (int64_t)len < entry->bytes ? (int64_t)len : entry->bytes;
     thread->bytes += entry->counted;
@@ -250,17 +339,81 @@ static enum status read_small(struct upload_thread *thread, struct upload_entry 
     return STATUS_OK;
 }
 
+static enum status read_small(struct upload_thread *thread, struct upload_entry *entry,
+                              struct error *ret_lost, struct error *err)
+{
+    size_t len = 0;
+    size_t size = (size_t)entry->info.st_size;
+    if (read_all(entry->fd, thread->buffer->bytes, size, &len, ret_lost) != STATUS_OK)
+        return STATUS_OK;
+    return save_small(thread, entry, len, err);
+}
+
+/* To its end, if that is near enough. */
+static enum status read_endless(struct upload_thread *thread, struct upload_entry *entry,
+                                struct error *ret_lost, struct error *err)
+{
+    struct stream stream = {
+        .thread = thread,
+        .entry = entry,
+        .fd = entry->fd,
+        .size = unsized_bytes_max,
+        .data_end = unsized_bytes_max,
+        .lost = ret_lost,
+    };
+    if (read_stream(&stream, err) != STATUS_OK)
+        return error_status(err);
+    if (ret_lost->status == STATUS_OK && stream.offset >= unsized_bytes_max)
+        error_set(ret_lost, STATUS_TOO_LARGE,
+                  "its size says 0, and behind 1 GiB there still is more of it");
+    return STATUS_OK;
+}
+
+/* Such a file has only just been made, or its file system does not know how much is in it: procfs
+ * and FUSE have such. */
+static enum status read_unsized(struct upload_thread *thread, struct upload_entry *entry,
+                                struct error *ret_lost, struct error *err)
+{
+    size_t len = 0;
+    struct stat now;
+    if (read_all(entry->fd, thread->buffer->bytes, CHUNK_MIN_BYTES, &len, ret_lost) != STATUS_OK)
+        return STATUS_OK;
+    if (len < CHUNK_MIN_BYTES)
+        return save_small(thread, entry, len, err);
+    if (fstat(entry->fd, &now) != 0 || now.st_size == 0)
+        return read_endless(thread, entry, ret_lost, err);
+    entry->info.st_size = now.st_size;
+    entry->info.st_blocks = now.st_blocks;
+    return read_large(thread, entry, ret_lost, err);
+}
+
+static enum status read_content(struct upload_thread *thread, struct upload_entry *entry,
+                                struct error *ret_lost, struct error *err)
+{
+    if (entry->info.st_size == 0)
+        return read_unsized(thread, entry, ret_lost, err);
+    if (entry->info.st_size <= CHUNK_MIN_BYTES)
+        return read_small(thread, entry, ret_lost, err);
+    if (entry->info.st_size <= UPLOAD_ENTRY_BYTES_MAX)
+        return read_large(thread, entry, ret_lost, err);
+    error_set(ret_lost, STATUS_TOO_LARGE, "%lld bytes: %lld are possible",
+              (long long)entry->info.st_size, (long long)UPLOAD_ENTRY_BYTES_MAX);
+    return STATUS_OK;
+}
+
+static enum warning warning_of_content(const struct error *lost)
+{
+    return lost->status == STATUS_TOO_LARGE ? WARNING_TOO_LARGE : warning_of(lost);
+}
+
 static enum status read_opened(struct upload_thread *thread, struct upload_entry *entry,
                                struct error *err)
 {
     struct error lost = {0};
-    enum status status = entry->info.st_size <= CHUNK_MIN_BYTES
-                             ? read_small(thread, entry, &lost, err)
-                             : read_large(thread, entry, &lost, err);
-    if (status != STATUS_OK)
+    if (read_content(thread, entry, &lost, err) != STATUS_OK)
         return FAIL_IN(err, "'%.200s'", entry->name);
     if (lost.status != STATUS_OK)
-        return upload_entry_fail(entry, WARNING_UNREADABLE, &lost, err);
+        return upload_entry_fail(entry, warning_of_content(&lost), &lost, err);
     struct attributes_place place = {.fd = entry->fd};
     if (attributes_read_extended(&thread->attributes, &place, &entry->xattrs, &entry->xattr_count,
                                  &lost, err) != STATUS_OK)
@@ -281,8 +434,7 @@ static enum status read_file(struct upload_thread *thread, struct upload_entry *
 {
     struct error lost;
     struct stat seen = entry->info;
-    struct patience none = {0};
-    entry->fd = walk_open_at(entry->holder->fd, entry->name, &none);
+    entry->fd = walk_open_at(entry->holder->fd, entry->name, &thread->patience);
     if (entry->fd < 0 || fstat(entry->fd, &entry->info) != 0) {
         enum warning kind = errno == ELOOP ? WARNING_CHANGED : WARNING_UNREADABLE;
         error_set_errno(&lost, errno, "open");

@@ -14,6 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The bytes of a backup, as they are counted: beyond it neither Redis nor who reads JSON counts
+ * exactly. */
+#define BACKUP_BYTES_MAX (INT64_C(1) << 53)
+
 /* How many entries were uploaded, compared with the earlier backup. The others are new. */
 struct tally {
     uint64_t all, changed, unmodified;

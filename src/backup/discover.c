@@ -1,6 +1,7 @@
 #include "context.h"
 #include "core/thread.h"
 #include "stages.h"
+#include "upload_entry.h"
 
 #include <sys/resource.h>
 
@@ -61,6 +62,12 @@ enum status discover_walk(const struct backup_context *context, size_t volume, b
     return walk_open(options, fd, ret_walk, err);
 }
 
+static void count_bytes(int64_t *bytes, off_t size)
+{
+    int64_t more = upload_entry_bytes_of(size);
+    *bytes = more < BACKUP_BYTES_MAX - *bytes ? *bytes + more : BACKUP_BYTES_MAX;
+}
+
 static enum status count_volume(struct backup_context *context, size_t volume, int64_t *bytes,
                                 struct error *err)
 {
@@ -75,7 +82,7 @@ static enum status count_volume(struct backup_context *context, size_t volume, i
         if (item.kind == WALK_END)
             return STATUS_OK;
         if (item.kind == WALK_ENTRY && S_ISREG(item.info.st_mode))
-            *bytes += item.info.st_size;
+            count_bytes(bytes, item.info.st_size);
         if (items % ITEMS_PER_REPORT == 0 &&
             operation_report(&context->operation, err) != STATUS_OK)
             return error_status(err);

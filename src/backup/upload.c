@@ -62,6 +62,15 @@ static void warn(struct upload *upload, const struct upload_entry *entry, enum w
     warnings_add(&upload->context->warnings, kind, shown(&path), cause);
 }
 
+static enum status lose(struct upload *upload, const struct upload_entry *entry, enum warning kind,
+                        const struct error *cause)
+{
+    upload->lost +=
+        kind != WARNING_TOO_LARGE; /* which is no matter of rights, or of a wrong path */
+    warn(upload, entry, kind, cause);
+    return STATUS_OK;
+}
+
 static void warn_of_mount(struct upload *upload, const struct upload_entry *entry)
 {
     CLEANUP(buffer_done) struct buffer path;
@@ -104,7 +113,6 @@ static void count_file(struct upload *upload, const struct upload_entry *entry)
 static enum status add_file(struct upload *upload, const struct upload_entry *entry,
                             struct error *err)
 {
-    count_file(upload, entry);
     if (entry->text != NULL)
         return tree_stack_add_text(&upload->stack, entry->name, entry->text, entry->text_len, err);
     struct tree_node node;
@@ -118,6 +126,8 @@ static enum status add_file(struct upload *upload, const struct upload_entry *en
     node.size = entry->content.size;
     node.content = upload_entry_ids(entry);
     node.content_count = entry->content.count;
+    node.repeats = entry->content.repeats;
+    node.repeat_count = entry->content.repeat_count;
     return add_node(upload, entry, &node, err);
 }
 
@@ -127,10 +137,11 @@ static enum status settle_file(struct upload *upload, const struct upload_entry 
 {
     upload->wanted++;
     count_bytes(upload, entry->bytes - entry->counted);
-    if (entry->failure == NULL)
-        return add_file(upload, entry, err);
-    upload->lost++;
-    warn(upload, entry, entry->warning, entry->failure);
+    if (entry->failure != NULL)
+        return lose(upload, entry, entry->warning, entry->failure);
+    if (add_file(upload, entry, err) != STATUS_OK)
+        return error_status(err);
+    count_file(upload, entry);
     return STATUS_OK;
 }
 
@@ -227,8 +238,8 @@ static enum status leave_directory(struct upload *upload, const struct upload_en
 }
 
 /* Into the trees, in the order of the walk. */
-static enum status settle(struct upload *upload, const struct upload_entry *entry,
-                          struct error *err)
+static enum status settle_kind(struct upload *upload, const struct upload_entry *entry,
+                               struct error *err)
 {
     switch (entry->kind) {
     case WALK_ENTER:
@@ -237,9 +248,7 @@ static enum status settle(struct upload *upload, const struct upload_entry *entr
         return leave_directory(upload, entry, err);
     case WALK_FAILED:
         upload->wanted++;
-        upload->lost++;
-        warn(upload, entry, entry->warning, entry->failure);
-        return STATUS_OK;
+        return lose(upload, entry, entry->warning, entry->failure);
     case WALK_MOUNT:
         return settle_mount(upload, entry, err);
     case WALK_ENTRY:
@@ -248,6 +257,17 @@ static enum status settle(struct upload *upload, const struct upload_entry *entr
         break;
     }
     return STATUS_OK;
+}
+
+/* What its directory has no room for is left out of it, and nothing else. */
+static enum status settle(struct upload *upload, const struct upload_entry *entry,
+                          struct error *err)
+{
+    enum status status = settle_kind(upload, entry, err);
+    if (status != STATUS_TOO_LARGE)
+        return status;
+    upload->wanted += !entry->is_file;
+    return lose(upload, entry, WARNING_TOO_LARGE, err);
 }
 
 static enum status report(struct upload *upload, const struct upload_news *news, struct error *err)
@@ -291,9 +311,12 @@ static void keep_identity(struct upload_entry *entry, const struct tree_node *pa
 
 static bool has_blobs(struct upload *upload, const struct blob_id *content, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        if (!repository_has_blob(upload->context->operation.repository, BLOB_DATA, &content[i]))
+    for (size_t i = 0; i < count; i++) {
+        bool is_again = i > 0 && memcmp(&content[i], &content[i - 1], sizeof(content[i])) == 0;
+        if (!is_again &&
+            !repository_has_blob(upload->context->operation.repository, BLOB_DATA, &content[i]))
             return false;
+    }
     return true;
 }
 
@@ -365,19 +388,6 @@ static enum status compare(struct upload *upload, struct upload_entry *entry, st
     if (upload->is_copy)
         keep_identity(entry, past);
     return STATUS_OK;
-}
-
-/* Whatever else the entry is, it counts what discover has counted. */
-static enum status fill_gap(struct upload *upload, struct upload_entry *entry, struct error *err)
-{
-    const struct backup_context *context = upload->context;
-    if (entry->kind == WALK_FAILED || entry->kind == WALK_MOUNT)
-        return STATUS_OK;
-    entry->gap = gaps_find(&context->gaps[upload->volume], entry->info.st_ino);
-    if (entry->gap == NULL || entry->is_directory)
-        return STATUS_OK;
-    entry->bytes = upload_entry_bytes_of(entry->gap->size);
-    return live_entry_find(entry, &context->volumes[upload->volume], err);
 }
 
 static enum status add_item(struct upload *upload, const struct walk_item *item, struct error *err)

@@ -17,7 +17,7 @@ enum status upload_entry_init(struct upload_entry *entry, const struct walk_item
     entry->has_origin = false;
     entry->is_reused = false;
     entry->has_past = false;
-    entry->bytes = entry->is_file ? item->info.st_size : 0;
+    entry->bytes = entry->is_file ? upload_entry_bytes_of(item->info.st_size) : 0;
     entry->fd = -1;
     entry->at_work = 0;
     entry->counted = 0;
@@ -25,6 +25,10 @@ enum status upload_entry_init(struct upload_entry *entry, const struct walk_item
     entry->content.ids = NULL;
     entry->content.count = 0;
     entry->content.capacity = 0;
+    entry->content.repeats = NULL;
+    entry->content.repeat_count = 0;
+    entry->content.repeat_capacity = 0;
+    entry->content.chunks = 0;
     entry->content.size = 0;
     entry->text = NULL;
     entry->xattrs = NULL;
@@ -61,6 +65,7 @@ void upload_entry_done(struct upload_entry *entry)
     walk_drop(entry->holder);
     walk_drop(entry->self);
     free(entry->content.ids);
+    free(entry->content.repeats);
     free(entry->text);
     free(entry->xattrs);
     free(entry->lost_attributes);
@@ -70,28 +75,35 @@ void upload_entry_done(struct upload_entry *entry)
     entry->holder = NULL;
     entry->self = NULL;
     entry->content.ids = NULL;
+    entry->content.repeats = NULL;
     entry->text = NULL;
     entry->xattrs = NULL;
     entry->lost_attributes = NULL;
     entry->failure = NULL;
 }
 
+/* How often the blob at this place stands there in a row. */
+static size_t count_same(const struct tree_node *node, size_t index)
+{
+    const struct blob_id *id = &node->content[index];
+    size_t end = index + 1;
+    while (end < node->content_count && memcmp(id, &node->content[end], sizeof(*id)) == 0)
+        end++;
+    return end - index;
+}
+
 enum status upload_entry_reuse(struct upload_entry *entry, const struct tree_node *past,
                                struct error *err)
 {
-    struct upload_entry_content *content = &entry->content;
-    if (past->content_count > 1) {
-        size_t size = past->content_count * sizeof(*content->ids);
-        content->ids = malloc(size);
-        if (content->ids == NULL)
-            return FAIL(err, STATUS_NO_MEMORY, "%zu chunks of one file", past->content_count);
-        memcpy(content->ids, past->content, size);
-        content->capacity = past->content_count;
-    } else if (past->content_count == 1) {
-        content->one = past->content[0];
+    size_t times = 0;
+    for (size_t i = 0; i < past->content_count; i += times) {
+        size_t index = 0;
+        times = count_same(past, i);
+        if (upload_entry_reserve_id(entry, times, &index, err) != STATUS_OK)
+            return error_status(err);
+        upload_entry_set_id(entry, index, &past->content[i]);
     }
-    content->count = past->content_count;
-    content->size = past->size;
+    entry->content.size = past->size;
     entry->is_reused = true;
     entry->done = true;
     return STATUS_OK;
@@ -158,10 +170,24 @@ enum status upload_entry_lose_attributes(struct upload_entry *entry, const struc
     return copy_error(&entry->lost_attributes, cause, err);
 }
 
-enum status upload_entry_reserve_id(struct upload_entry *entry, size_t *ret_index,
+static enum status add_repeat(struct upload_entry_content *content, uint64_t times,
+                              struct error *err)
+{
+    if (array_reserve(&content->repeats, &content->repeat_capacity, content->repeat_count + 1,
+                      sizeof(*content->repeats), err) != STATUS_OK)
+        return FAIL_IN(err, "the chunks of one file");
+    content->repeats[content->repeat_count++] =
+        (struct tree_node_repeat){.index = content->count, .times = times};
+    return STATUS_OK;
+}
+
+enum status upload_entry_reserve_id(struct upload_entry *entry, uint64_t times, size_t *ret_index,
                                     struct error *err)
 {
     struct upload_entry_content *content = &entry->content;
+    if (times > 1 && add_repeat(content, times, err) != STATUS_OK)
+        return error_status(err);
+    content->chunks += times;
     bool is_one = content->ids == NULL;
     if (content->count >= 1 && array_reserve(&content->ids, &content->capacity, content->count + 1,
                                              sizeof(*content->ids), err) != STATUS_OK)

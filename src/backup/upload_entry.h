@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "files/walk.h"
+#include "repository/chunker.h"
 #include "repository/tree.h"
 #include "warnings.h"
 
@@ -16,12 +17,28 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-/* The blobs of a file. */
+/* So many blobs of one file: 512 MiB of memory if no two of them are the same, and half of what its
+ * directory can take in the repository. */
+enum { UPLOAD_ENTRY_CHUNKS_MAX = 16 << 20 };
+
+/* In chunks that are as large as they can be. */
+#define UPLOAD_ENTRY_BYTES_MAX ((int64_t)UPLOAD_ENTRY_CHUNKS_MAX * CHUNK_MAX_BYTES)
+
+/* What a regular file of this size counts in the totals: one that is too large is not backed up. */
+static inline int64_t upload_entry_bytes_of(off_t size)
+{
+    return size <= UPLOAD_ENTRY_BYTES_MAX ? (int64_t)size : 0;
+}
+
+/* The blobs of a file; one that follows itself, as that of a hole does, is kept once. */
 struct upload_entry_content {
     struct blob_id one;  /* most files have a single blob, and need no list */
     struct blob_id *ids; /* NULL: `one`, if count is 1 */
     size_t count, capacity;
-    uint64_t size; /* bytes read of it */
+    struct tree_node_repeat *repeats; /* owned; NULL: there is none */
+    size_t repeat_count, repeat_capacity;
+    uint64_t chunks; /* with all repeated ones */
+    uint64_t size;   /* bytes read of it */
 };
 
 struct upload_entry {
@@ -84,8 +101,15 @@ enum status upload_entry_fail(struct upload_entry *entry, enum warning kind,
 enum status upload_entry_lose_attributes(struct upload_entry *entry, const struct error *cause,
                                          struct error *err) MUST_CHECK;
 
-/* Makes room for one id more at the end of the content; *ret_index is its place. */
-enum status upload_entry_reserve_id(struct upload_entry *entry, size_t *ret_index,
+/* Is there room for so many chunks more? */
+static inline bool upload_entry_has_room(const struct upload_entry *entry, uint64_t chunks)
+{
+    return entry->content.chunks + chunks <= UPLOAD_ENTRY_CHUNKS_MAX;
+}
+
+/* Makes room for one id more at the end of the content, which stands there so many times (1 and
+ * more) in a row; *ret_index is its place. */
+enum status upload_entry_reserve_id(struct upload_entry *entry, uint64_t times, size_t *ret_index,
                                     struct error *err) MUST_CHECK;
 void upload_entry_set_id(struct upload_entry *entry, size_t index, const struct blob_id *id);
 const struct blob_id *upload_entry_ids(const struct upload_entry *entry);

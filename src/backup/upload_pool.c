@@ -12,7 +12,8 @@ enum {
     BATCH_ENTRIES = 32, /* claimed at a time, if the line is long enough */
     BATCH_BYTES = 512 * 1024,
     PUBLISH_ENTRIES = 16,
-    DIRECTORIES_MAX = 512 /* entered and left by the walk, each with an open descriptor */
+    LEASES_WAIT_MS = 5 * 60 * 1000, /* each thread, for all of its files */
+    DIRECTORIES_MAX = 512           /* entered and left by the walk, each with an open descriptor */
 };
 
 struct upload_pool {
@@ -235,12 +236,23 @@ static enum status start_thread(struct upload_pool *pool, struct error *err)
     return STATUS_OK;
 }
 
+static bool is_stopped(void *context)
+{
+    return upload_pool_is_stopped(context);
+}
+
 static enum status prepare_thread(struct upload_pool *pool, struct upload_thread *thread,
                                   struct repository *repository, struct error *err)
 {
     thread->pool = pool;
     thread->repository = repository;
     thread->chunker = &pool->chunker;
+    thread->patience = (struct patience){
+        .file_ms = patient_open_lease_ms(),
+        .left_ms = LEASES_WAIT_MS,
+        .is_over = is_stopped,
+        .context = thread,
+    };
     attributes_init(&thread->attributes);
     thread->buffer = chunk_buffer_new();
     if (thread->buffer == NULL)
@@ -409,10 +421,10 @@ void upload_pool_drop(struct upload_pool *pool)
 }
 
 enum status upload_pool_reserve_id(struct upload_thread *thread, struct upload_entry *entry,
-                                   size_t *ret_index, struct error *err)
+                                   uint64_t times, size_t *ret_index, struct error *err)
 {
     lock(thread->pool);
-    enum status status = upload_entry_reserve_id(entry, ret_index, err);
+    enum status status = upload_entry_reserve_id(entry, times, ret_index, err);
     unlock(thread->pool);
     return status;
 }

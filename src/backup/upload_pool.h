@@ -53,7 +53,10 @@ struct upload_thread {
     struct chunk_buffer *buffer; /* its own; another one after it was offered */
     bool has_zeros;              /* the id of a chunk of zeros is known: */
     struct blob_id zeros;
-    int64_t bytes; /* not told to the caller yet: */
+    bool has_large_zeros; /* and that of one of CHUNK_MAX_BYTES: */
+    struct blob_id large_zeros;
+    struct patience patience; /* with files that are leased */
+    int64_t bytes;            /* not told to the caller yet: */
     uint64_t chunks;
 };
 
@@ -102,9 +105,9 @@ enum status upload_pool_look(struct upload_pool *pool, bool wait, struct upload_
 struct upload_entry *upload_pool_next(struct upload_pool *pool);
 void upload_pool_drop(struct upload_pool *pool);
 
-/* Reserves the place of one blob more among the blobs of a file. */
+/* Reserves the place of one blob more among the blobs of a file, so many times in a row. */
 enum status upload_pool_reserve_id(struct upload_thread *thread, struct upload_entry *entry,
-                                   size_t *ret_index, struct error *err) MUST_CHECK;
+                                   uint64_t times, size_t *ret_index, struct error *err) MUST_CHECK;
 /* Sets the id of that blob, with which so many bytes more of the file are dealt with. */
 void upload_pool_set_id(struct upload_thread *thread, struct upload_entry *entry, size_t index,
                         const struct blob_id *id, uint64_t bytes);
