@@ -80,6 +80,8 @@ struct backup_plan {
     const struct error *paid; /* by the caller, what a dead attempt of the job owes: OK, or why it
                                  could not be; NULL: it is paid first */
     size_t threads;           /* that read and store files; 0: one for each processor */
+    int64_t unseen_ms; /* how long a write to a mapped file may change it without changing its
+                          times; 0: what the kernel and the volume's file system say */
 };
 
 /* Fills *result also on failure, as far as it came; it has been initialised by the caller. A backup

@@ -185,6 +185,7 @@ enum status backup_run(const struct backup_plan *plan, struct work_result *resul
             },
         .words = words_of(plan),
         .threads = plan->threads,
+        .unseen_ms = plan->unseen_ms,
         .state = BACKUP_DISCOVERING,
         .warnings.details = result->state_details,
     };

@@ -34,6 +34,7 @@ struct backup_context {
     struct operation operation; /* its record.snapshots: one per volume, in their order */
     struct tag_words words;
     size_t threads;
+    int64_t unseen_ms;
     enum backup_state state;
     bool is_found; /* the backup is in the repository already, from an earlier attempt */
     struct index_and_lock index_and_lock; /* from discover to upload */

@@ -8,7 +8,8 @@
  * Damage    what cannot be read is as if it was not there: everything below is read anew. The first
  *           reason is kept for a warning.
  * Rules     restic's: a regular file with the same size, mtime, ctime and inode is unchanged. Of a
- *           file in a reflink copy they are those of its origin (snapshot_find_origin()).
+ *           file in a reflink copy they are those of its origin (snapshot_find_origin()). That it
+ *           was not changed too late for its times to tell is for settled.h to say.
  */
 #ifndef BACKUP_PREVIOUS_TREE_H
 #define BACKUP_PREVIOUS_TREE_H

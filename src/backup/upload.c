@@ -4,6 +4,7 @@
 #include "files/attributes.h"
 #include "model/detail.h"
 #include "previous_tree.h"
+#include "settled.h"
 #include "stages.h"
 #include "tree_stack.h"
 #include "upload_pool.h"
@@ -28,7 +29,8 @@ struct upload {
     struct tree_stack stack;
     struct attributes attributes;
     struct volume_ancestors ancestors;
-    struct previous_tree *previous;   /* NULL: there is none */
+    struct previous_tree *previous; /* NULL: there is none; else since it began: */
+    struct settled settled;
     bool is_copy;                     /* the volume at hand is read in a reflink copy */
     dev_t copy_device, volume_device; /* of it */
     uint64_t wanted, lost;            /* files, and directories that could not be opened */
@@ -324,7 +326,7 @@ static bool has_blobs(struct upload *upload, const struct blob_id *content, size
 static enum status reuse_file(struct upload *upload, struct upload_entry *entry,
                               const struct tree_node *past, struct error *err)
 {
-    if (!previous_tree_is_same(past, &entry->info) ||
+    if (!previous_tree_is_same(past, &entry->info) || !settled_is(&upload->settled, &entry->info) ||
         !has_blobs(upload, past->content, past->content_count))
         return STATUS_OK;
     if (upload_entry_reuse(entry, past, err) != STATUS_OK)
@@ -341,7 +343,7 @@ static enum status match_file(struct upload *upload, struct upload_entry *entry,
     struct tree_node_text past;
     struct attributes_place place = {.fd = -1, .directory = -1};
     *ret_matched = false;
-    if (!entry->is_file || upload->previous == NULL)
+    if (!entry->is_file || upload->previous == NULL || !settled_is(&upload->settled, &entry->info))
         return STATUS_OK;
     if (attributes_describe(&upload->attributes, &place, &entry->info, &node, err) != STATUS_OK)
         return error_status(err);
@@ -424,13 +426,18 @@ static enum status walk_volume(struct upload *upload, struct walk *walk, struct 
     return STATUS_OK;
 }
 
-static enum status find_devices(struct upload *upload, const struct snapshot_plan *plan,
-                                struct error *err)
+static enum status look_at_volume(struct upload *upload, const struct snapshot_plan *plan,
+                                  struct error *err)
 {
     struct stat copy;
     struct stat volume;
-    if (stat(plan->path, &copy) != 0 || stat(plan->volume, &volume) != 0)
+    CLEANUP(fd_closep) int fd = -1;
+    if (snapshot_open(plan, &fd, err) != STATUS_OK)
+        return FAIL_IN(err, "volume '%s'", plan->volume);
+    if (fstat(fd, &copy) != 0 || stat(plan->volume, &volume) != 0)
         return FAIL_ERRNO(err, "volume '%s'", plan->volume);
+    int64_t given_ms = upload->context->unseen_ms;
+    upload->settled.unseen_ms = given_ms > 0 ? given_ms : settled_unseen_ms(fd);
     upload->copy_device = copy.st_dev;
     upload->volume_device = volume.st_dev;
     return STATUS_OK;
@@ -445,7 +452,7 @@ static enum status upload_volume(struct upload *upload, size_t volume, struct er
     upload->items_before = upload->items;
     if (volume_ancestors_move_to(&upload->ancestors, plan->volume, err) != STATUS_OK ||
         previous_tree_move_to(upload->previous, plan->volume, err) != STATUS_OK ||
-        find_devices(upload, plan, err) != STATUS_OK ||
+        look_at_volume(upload, plan, err) != STATUS_OK ||
         discover_walk(upload->context, volume, true, &options, &walk, err) != STATUS_OK)
         return error_status(err);
     return walk_volume(upload, walk, err);
@@ -470,6 +477,8 @@ static enum status open_previous(struct upload *upload, struct error *err)
     struct backup_context *context = upload->context;
     if (!context->previous.found)
         return STATUS_OK;
+    upload->settled.began = context->previous.time;
+    (void)clock_gettime(CLOCK_REALTIME, &upload->settled.now);
     return previous_tree_open(context->operation.repository, &context->previous.tree,
                               &upload->previous, err);
 }

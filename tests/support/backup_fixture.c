@@ -42,6 +42,7 @@ void backup_fixture_open(struct backup_fixture *fixture)
         .backup_name = "shop-1",
         .account = FIXTURE_ACCOUNT,
         .app = &fixture->app,
+        .unseen_ms = 1, /* what a test has written lately, it has written out */
         .undo_directory = strdup(scratch_path(&fixture->scratch, "undo")),
     };
 }

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -108,6 +109,32 @@ static void use_xfs(struct loop_device *device, enum app_snapshot_driver driver)
     snprintf(path, sizeof(path), "%s/volume", device->path);
     use_volume(path);
     fixture.app.snapshot = driver;
+}
+
+/* A store to a page that is dirty already changes no time of the file. */
+Test(backup_of_odd_files, reads_again_what_was_written_through_a_mapping)
+{
+    struct loop_device device;
+    loop_device_open(&device, LOOP_DEVICE_EXT4);
+    scratch_shell(&device.scratch, "mkdir mnt/volume; printf balance-100 >mnt/volume/ledger; sync");
+    char path[160];
+    snprintf(path, sizeof(path), "%s/volume", device.path);
+    use_volume(path);
+    fixture.plan.unseen_ms = 0;
+    int fd = open(scratch_path(&device.scratch, "mnt/volume/ledger"), O_RDWR | O_CLOEXEC);
+    char *mapped = mmap(NULL, 11, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    cr_assert(mapped != MAP_FAILED);
+    memcpy(mapped, "balance-200", 11);
+    expect_backup();
+    expect_stored("ledger", "balance-200", 11);
+
+    memcpy(mapped, "balance-999", 11);
+    next_backup();
+
+    expect_stored("ledger", "balance-999", 11);
+    (void)munmap(mapped, 11);
+    (void)close(fd);
+    loop_device_close(&device);
 }
 
 /* Of the only file below the volume: how many chunks it has, and how many bytes they are. */
