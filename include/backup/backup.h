@@ -48,8 +48,8 @@
  *           NO_SPACE: transient. canceled (CANCELED), lease_lost (LOST). And those of snapshot,
  *           repository and bucket.
  * Details   of the state: not_a_snapshot, mount_skipped, volume_empty, file_unreadable,
- *           file_vanished, file_changed, file_too_large, attributes_unreadable,
- *           files_skipped (the count),
+ *           file_vanished, file_changed, file_not_in_snapshot, file_too_large,
+ *           attributes_unreadable, files_skipped (the count),
  *           snapshot_unreadable (another one in the repository), snapshot_left,
  *           undo_record_stale, and the reason of a failed undo of an earlier attempt. Of hooks:
  *           hook_failed, with stage, hook, exitCode, signal, timedOut, durationMs and output

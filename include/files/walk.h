@@ -51,6 +51,9 @@ struct walk_directory {
 
 struct walk_directory *walk_hold(struct walk_directory *directory); /* NULL is NULL */
 void walk_drop(struct walk_directory *directory);                   /* NULL is a no-op */
+/* One of the same name in the same place, under another descriptor, which is taken, also on failure;
+ * held once. NULL: no memory. */
+struct walk_directory *walk_twin(const struct walk_directory *directory, int fd);
 /* Appends the path under which people find an entry of it; the buffer's limit holds. */
 void walk_add_path(const struct walk_directory *directory, const char *name, struct buffer *path);
 

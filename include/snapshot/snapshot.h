@@ -7,8 +7,11 @@
  *           reflink  a tree of the volume whose files share their extents (FICLONE: XFS, btrfs):
  *                    contents with holes, modes, owners, times, xattrs, ACLs, hard links, symbolic
  *                    links, devices, fifos. Not sockets; inode numbers, ctime and chattr(1) flags
- *                    are new; a mount point below the volume becomes an empty directory. A regular
- *                    file keeps its origin: snapshot_find_origin().
+ *                    are new; a directory that something is mounted on becomes an empty one,
+ *                    anything else that is mounted on an empty file. A regular file keeps its origin:
+ *                    snapshot_find_origin(). What cannot be copied (an active swap file, one that
+ *                    somebody holds a lease of) is a gap: snapshot/gaps.h. Hard links whose path
+ *                    below the volume is PATH_MAX and longer become files of their own.
  *           none     no copy: the volume itself is read
  * Crash     snapshot_plan() says where the copy will be, before anything exists, so that the caller
  *           can write it down; snapshot_remove() takes a plan, and that there is nothing, or half a
@@ -20,6 +23,7 @@
  *           volume. No symbolic link is ever followed, neither on the way nor inside, and nothing
  *           is removed but what lies in a place of ours, which is known by a mark in it. A volume whose path goes through a
  *           symbolic link is refused; the text names the real path.
+ * Depth     any; a few descriptors (snapshot/descent.h)
  * Errors    UNSUPPORTED the driver cannot do this here (its text says why); INVALID the volume is
  *           no directory, or is behind a symbolic link; NOT_FOUND; CONFLICT the place exists
  *           already, or the volume has moved since it was planned; FORBIDDEN; NO_SPACE; what
@@ -31,6 +35,7 @@
 #include "core/cancel.h"
 #include "core/error.h"
 #include "model/app.h"
+#include "snapshot/gaps.h"
 #include "snapshot/place_name.h"
 
 #include <limits.h>
@@ -50,6 +55,8 @@ struct snapshot_plan {
     char root[PATH_MAX];  /* what snapshot_remove() removes; "" for none */
     bool unmarked;        /* made by a version that left no mark in the place */
     struct timespec made; /* when it was planned, by the clock that file systems take times from */
+    char
+        passed[256]; /* why `auto` has passed over a driver that this file system is made for; "" */
 };
 
 /* Resolves auto by the file system of the volume. id makes the place unique: the job's id and the
@@ -57,10 +64,16 @@ struct snapshot_plan {
 enum status snapshot_plan(const char *volume, enum app_snapshot_driver driver, const char *id,
                           struct snapshot_plan *ret_plan, struct error *err) MUST_CHECK;
 
-/* Atomic for the file system only with btrfs: the caller freezes the application around it. On
- * failure nothing is left behind. */
+/* The plan for the next driver of `auto`, after snapshot_take() has failed with that of this one for
+ * such a cause. Changes nothing. */
+enum status snapshot_plan_next(const struct snapshot_plan *failed, const struct error *cause,
+                               struct snapshot_plan *ret_plan, struct error *err) MUST_CHECK;
+
+/* Atomic for the file system only with btrfs: the caller freezes the application around it. *gaps,
+ * which are none at first, is what the copy has gaps for: caller gaps_done(). On failure nothing is
+ * left behind. */
 enum status snapshot_take(const struct snapshot_plan *plan, const struct cancel *cancel,
-                          struct error *err) MUST_CHECK;
+                          struct gaps *gaps, struct error *err) MUST_CHECK;
 
 /* plan->path as a directory to read below, for the caller to close: the safe way in, since no
  * symbolic link that somebody has put on the way meanwhile is followed. */

@@ -89,12 +89,56 @@ enum status app_hold_pre_snapshot(void *owner, struct error *err)
     return operation_run_hooks(&context->operation, HOOK_PRE_SNAPSHOT, HOOK_REASON_BACKUP, err);
 }
 
+/* Is that of the driver, and not of the volume or of the job? */
+static bool is_worth_another(const struct backup_context *context, const struct snapshot_plan *plan)
+{
+    struct error ignored;
+    return context->operation.app->snapshot == APP_SNAPSHOT_AUTO &&
+           plan->driver != APP_SNAPSHOT_NONE &&
+           cancel_check(context->operation.work->cancel, &ignored) == STATUS_OK;
+}
+
+/* Plans the volume anew, behind what has failed, and writes down where its copy will be. If half a
+ * copy is still there, that is what stays written down, and the volume itself is read. */
+static enum status plan_another(struct backup_context *context, size_t volume,
+                                const struct error *cause, struct error *err)
+{
+    struct undo_record *record = &context->operation.record;
+    struct snapshot_plan *plan = &context->volumes[volume];
+    struct error ignored;
+    bool is_left = snapshot_remove(plan, &ignored) != STATUS_OK;
+    do {
+        if (snapshot_plan_next(plan, cause, plan, err) != STATUS_OK)
+            return error_status(err);
+    } while (is_left && plan->driver != APP_SNAPSHOT_NONE);
+    if (plan->driver == APP_SNAPSHOT_NONE)
+        return STATUS_OK;
+    record->snapshots[volume] = *plan;
+    return operation_write_record(&context->operation, err);
+}
+
+static enum status take_snapshot(struct backup_context *context, size_t volume, struct error *err)
+{
+    const struct snapshot_plan *plan = &context->volumes[volume];
+    const struct cancel *cancel = context->operation.work->cancel;
+    struct error cause;
+    while (snapshot_take(plan, cancel, &context->gaps[volume], &cause) != STATUS_OK) {
+        if (!is_worth_another(context, plan)) {
+            *err = cause;
+            return error_status(err);
+        }
+        if (plan_another(context, volume, &cause, err) != STATUS_OK)
+            return error_status(err);
+    }
+    return STATUS_OK;
+}
+
 enum status app_hold_snapshot(void *owner, struct error *err)
 {
     struct backup_context *context = owner;
     int64_t taken_ms = clock_wall_ms();
     for (size_t i = 0; i < context->volume_count; i++)
-        if (snapshot_take(&context->volumes[i], context->operation.work->cancel, err) != STATUS_OK)
+        if (take_snapshot(context, i, err) != STATUS_OK)
             return error_status(err);
     context->operation.result->taken_ms = taken_ms;
     return snapshot_warnings_tell(context, err);

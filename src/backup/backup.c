@@ -27,8 +27,10 @@ static enum status init_record(struct backup_context *context, struct error *err
     record->hooks[HOOK_POST_BACKUP] = app->hooks[HOOK_POST_BACKUP];
     record->snapshots = calloc(context->volume_count, sizeof(*record->snapshots));
     context->volumes = calloc(context->volume_count, sizeof(*context->volumes));
+    context->gaps = calloc(context->volume_count, sizeof(*context->gaps));
     context->recordings = calloc(context->volume_count, sizeof(*context->recordings));
-    if (record->snapshots == NULL || context->volumes == NULL || context->recordings == NULL)
+    if (record->snapshots == NULL || context->volumes == NULL || context->gaps == NULL ||
+        context->recordings == NULL)
         return FAIL(err, STATUS_NO_MEMORY, "%zu volumes", context->volume_count);
     for (size_t i = 0; i < context->volume_count; i++)
         walk_recording_init(&context->recordings[i], RECORDINGS_BYTES_MAX / context->volume_count);
@@ -142,6 +144,9 @@ static void context_done(struct backup_context *context)
     exclude_free(context->exclude);
     for (size_t i = 0; context->recordings != NULL && i < context->volume_count; i++)
         walk_recording_done(&context->recordings[i]);
+    for (size_t i = 0; context->gaps != NULL && i < context->volume_count; i++)
+        gaps_done(&context->gaps[i]);
+    free(context->gaps);
     free(context->recordings);
     free(context->volumes);
 }

@@ -40,6 +40,7 @@ struct backup_context {
     struct index_and_lock index_and_lock; /* from discover to upload */
     struct exclude *exclude;
     struct snapshot_plan *volumes; /* as in the record, for as long as they are read */
+    struct gaps *gaps;             /* one per volume: what its copy has gaps for */
     size_t volume_count;
     bool is_planned;                   /* volumes are known, for those who report */
     struct warnings warnings;          /* among the details of the result's state */

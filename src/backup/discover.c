@@ -81,8 +81,9 @@ static enum status count_volume(struct backup_context *context, size_t volume, i
             return error_status(err);
         if (item.kind == WALK_END)
             return STATUS_OK;
+        const struct gap *gap = gaps_find(&context->gaps[volume], item.info.st_ino);
         if (item.kind == WALK_ENTRY && S_ISREG(item.info.st_mode))
-            count_bytes(bytes, item.info.st_size);
+            count_bytes(bytes, gap == NULL ? item.info.st_size : gap->size);
         if (items % ITEMS_PER_REPORT == 0 &&
             operation_report(&context->operation, err) != STATUS_OK)
             return error_status(err);

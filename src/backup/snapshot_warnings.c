@@ -62,6 +62,24 @@ static enum status tell_live_volumes(struct backup_context *context, const struc
     return STATUS_OK;
 }
 
+/* Where the file system could, and something was in the way. */
+static void tell_passed(struct backup_context *context)
+{
+    for (size_t i = 0; i < context->volume_count; i++) {
+        const struct snapshot_plan *plan = &context->volumes[i];
+        if (plan->driver != APP_SNAPSHOT_NONE || plan->passed[0] == '\0')
+            continue;
+        char text[DETAIL_TEXT_MAX + 1];
+        (void)snprintf(
+            text, sizeof(text),
+            "volume '%.160s': no snapshot could be taken, and its files are read as they "
+            "are: %.300s",
+            plan->volume, plan->passed);
+        detail_add(context->operation.result->state_details, REASON_NOT_A_SNAPSHOT,
+                   "Not a snapshot", text, NULL);
+    }
+}
+
 /* Without waiting for a server that is away. */
 static bool is_directory(const char *path)
 {
@@ -89,15 +107,14 @@ static bool is_excluded(const struct backup_context *context, const char *volume
     return false;
 }
 
-/* A snapshot of a file system has what lies under the mount; a copy has an empty directory for it,
- * but of a single file that is mounted somewhere what is seen there. */
+/* A snapshot of a file system has what lies under the mount; a copy has an empty directory or
+ * file for it. */
 static bool is_missing(const struct snapshot_plan *plan, const struct mount *mount,
                        const struct mount *around)
 {
     if (!mount_is_below(mount, around, plan->volume))
         return false;
-    return snapshot_shows_under_mounts(plan->driver) ? !mount_hides_nothing(mount, around)
-                                                     : is_directory(mount->path);
+    return !snapshot_shows_under_mounts(plan->driver) || !mount_hides_nothing(mount, around);
 }
 
 static enum status tell_mounts(struct backup_context *context, const struct snapshot_plan *plan,
@@ -117,6 +134,7 @@ static enum status tell_mounts(struct backup_context *context, const struct snap
 static enum status tell(struct backup_context *context, const struct mounts *mounts,
                         struct error *err)
 {
+    tell_passed(context);
     if (tell_live_volumes(context, mounts, err) != STATUS_OK)
         return error_status(err);
     enum status status = STATUS_OK;

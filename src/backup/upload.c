@@ -2,6 +2,7 @@
 #include "context.h"
 #include "core/point.h"
 #include "files/attributes.h"
+#include "live_entry.h"
 #include "model/detail.h"
 #include "previous_tree.h"
 #include "settled.h"
@@ -32,6 +33,7 @@ struct upload {
     struct previous_tree *previous; /* NULL: there is none; else since it began: */
     struct settled settled;
     bool is_copy;                     /* the volume at hand is read in a reflink copy */
+    size_t volume;                    /* at hand */
     dev_t copy_device, volume_device; /* of it */
     uint64_t wanted, lost;            /* files, and directories that could not be opened */
     uint64_t items, items_before;     /* settled; and before the volume at hand */
@@ -78,6 +80,17 @@ static void warn_of_mount(struct upload *upload, const struct upload_entry *entr
     CLEANUP(buffer_done) struct buffer path;
     add_path(entry, &path);
     warnings_add_mount(&upload->context->warnings, shown(&path));
+}
+
+static void warn_of_gap(struct upload *upload, const struct upload_entry *entry)
+{
+    const char *cause = entry->gap->cause == NULL ? "as others" : entry->gap->cause;
+    struct error text;
+    error_set(&text, STATUS_UNAVAILABLE,
+              entry->is_directory ? "not all of it could be copied: %.200s"
+                                  : "it could not be copied, and is read in the volume: %.200s",
+              cause);
+    warn(upload, entry, WARNING_GAP, &text);
 }
 
 static enum status fail_entry(const struct upload_entry *entry, struct error *err)
@@ -265,6 +278,8 @@ static enum status settle_kind(struct upload *upload, const struct upload_entry 
 static enum status settle(struct upload *upload, const struct upload_entry *entry,
                           struct error *err)
 {
+    if (entry->gap != NULL && entry->kind != WALK_LEAVE)
+        warn_of_gap(upload, entry);
     enum status status = settle_kind(upload, entry, err);
     if (status != STATUS_TOO_LARGE)
         return status;
@@ -359,7 +374,7 @@ static enum status match_file(struct upload *upload, struct upload_entry *entry,
 
 static void find_origin(const struct upload *upload, struct upload_entry *entry)
 {
-    entry->has_origin = upload->is_copy && entry->is_file;
+    entry->has_origin = upload->is_copy && entry->is_file && entry->gap == NULL;
     if (entry->has_origin)
         snapshot_find_origin(entry->holder->fd, entry->name, &entry->info);
 }
@@ -392,6 +407,19 @@ static enum status compare(struct upload *upload, struct upload_entry *entry, st
     return STATUS_OK;
 }
 
+/* Whatever else the entry is, it counts what discover has counted. */
+static enum status fill_gap(struct upload *upload, struct upload_entry *entry, struct error *err)
+{
+    const struct backup_context *context = upload->context;
+    if (entry->kind == WALK_FAILED || entry->kind == WALK_MOUNT)
+        return STATUS_OK;
+    entry->gap = gaps_find(&context->gaps[upload->volume], entry->info.st_ino);
+    if (entry->gap == NULL || entry->is_directory)
+        return STATUS_OK;
+    entry->bytes = upload_entry_bytes_of(entry->gap->size);
+    return live_entry_find(entry, &context->volumes[upload->volume], err);
+}
+
 static enum status add_item(struct upload *upload, const struct walk_item *item, struct error *err)
 {
     struct upload_entry *entry = NULL;
@@ -400,7 +428,9 @@ static enum status add_item(struct upload *upload, const struct walk_item *item,
             return error_status(err);
     if (upload_pool_prepare(upload->pool, item, &entry, err) != STATUS_OK)
         return error_status(err);
-    enum status status = compare(upload, entry, err);
+    enum status status = fill_gap(upload, entry, err);
+    if (status == STATUS_OK && entry->failure == NULL)
+        status = compare(upload, entry, err);
     if (status != STATUS_OK)
         upload_entry_done(entry);
     else
@@ -448,6 +478,7 @@ static enum status upload_volume(struct upload *upload, size_t volume, struct er
     const struct snapshot_plan *plan = &upload->context->volumes[volume];
     struct walk_options options;
     CLEANUP(walk_closep) struct walk *walk = NULL;
+    upload->volume = volume;
     upload->is_copy = snapshot_keeps_origins(plan->driver);
     upload->items_before = upload->items;
     if (volume_ancestors_move_to(&upload->ancestors, plan->volume, err) != STATUS_OK ||

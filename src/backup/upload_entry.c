@@ -15,6 +15,7 @@ enum status upload_entry_init(struct upload_entry *entry, const struct walk_item
     entry->is_file = item->kind == WALK_ENTRY && S_ISREG(item->info.st_mode);
     entry->info = item->info;
     entry->has_origin = false;
+    entry->gap = NULL;
     entry->is_reused = false;
     entry->has_past = false;
     entry->bytes = entry->is_file ? upload_entry_bytes_of(item->info.st_size) : 0;

@@ -9,6 +9,7 @@
 #include "files/walk.h"
 #include "repository/chunker.h"
 #include "repository/tree.h"
+#include "snapshot/gaps.h"
 #include "warnings.h"
 
 #include <limits.h>
@@ -46,6 +47,7 @@ struct upload_entry {
     bool is_directory;
     bool is_file;             /* a regular one */
     bool has_origin;          /* in info: snapshot_find_origin() */
+    const struct gap *gap;    /* borrowed; the copy has a gap in its place; NULL: none */
     bool is_reused;           /* unchanged since the earlier backup: nothing is read */
     bool has_past;            /* the earlier backup has an entry of this name and kind */
     struct blob_id past_tree; /* of a directory with a past: its tree was this one */

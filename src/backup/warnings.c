@@ -11,6 +11,8 @@ static const struct {
     [WARNING_UNREADABLE] = {REASON_FILE_UNREADABLE, "File could not be read", "unreadable"},
     [WARNING_VANISHED] = {REASON_FILE_VANISHED, "File vanished during the backup", "vanished"},
     [WARNING_CHANGED] = {REASON_FILE_CHANGED, "File was replaced during the backup", "replaced"},
+    [WARNING_GAP] = {REASON_FILE_NOT_IN_SNAPSHOT, "File is not in the snapshot",
+                     "not in the snapshot"},
     [WARNING_TOO_LARGE] = {REASON_FILE_TOO_LARGE, "File is too large to be backed up", "too large"},
     [WARNING_ATTRIBUTES] = {REASON_ATTRIBUTES_UNREADABLE, "Attributes could not be read",
                             "without some of their attributes"},

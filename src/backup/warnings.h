@@ -17,6 +17,7 @@ enum warning {
     WARNING_UNREADABLE, /* reason "file_unreadable" */
     WARNING_VANISHED,   /* "file_vanished" */
     WARNING_CHANGED,    /* "file_changed": another kind of file than a moment ago */
+    WARNING_GAP,        /* "file_not_in_snapshot" */
     WARNING_TOO_LARGE,  /* "file_too_large" */
     WARNING_ATTRIBUTES, /* "attributes_unreadable": backed up, but for some of these */
     WARNING_MOUNT,      /* "mount_skipped": warnings_add_mount() */

@@ -101,6 +101,16 @@ struct walk_directory *walk_hold(struct walk_directory *directory)
     return directory;
 }
 
+struct walk_directory *walk_twin(const struct walk_directory *directory, int fd)
+{
+    struct walk_directory *twin = directory_new(directory->parent, directory->name);
+    if (twin == NULL)
+        fd_closep(&fd);
+    else
+        twin->fd = fd;
+    return twin;
+}
+
 void walk_drop(struct walk_directory *directory)
 {
     while (directory != NULL && --directory->holders == 0) {

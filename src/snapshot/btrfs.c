@@ -19,6 +19,11 @@ static enum status fail_btrfs(enum btrfs_util_error cause, const char *what, str
     int saved = errno;
     if (saved == 0)
         return FAIL(err, STATUS_INTERNAL, "%s: %s", what, btrfs_util_strerror(cause));
+    if (saved == ETXTBSY) {
+        return FAIL(
+            err, STATUS_UNSUPPORTED,
+            "%s: a file in it is in use as swap: use auto or reflink, which copy the others", what);
+    }
     errno = saved;
     return FAIL_ERRNO(err, "%s: %s", what, btrfs_util_strerror(cause));
 }
@@ -114,13 +119,14 @@ static enum status find_source(const char *volume, char source[PATH_MAX], struct
     return check_nested(volume, source, err);
 }
 
-static enum status copy(const struct timespec *planned UNUSED, int source_fd, int place_fd,
-                        const struct cancel *cancel, struct error *err)
+/* It takes no longer than to write out what is dirty. */
+static enum status copy(const struct copy_order *order, const struct cancel *cancel UNUSED,
+                        struct gaps *gaps UNUSED, struct error *err)
 {
-    (void)cancel; /* it takes no longer than to write out what is dirty */
     errno = 0;
-    enum btrfs_util_error cause = btrfs_util_create_snapshot_fd2(
-        source_fd, place_fd, PLACE_COPY, BTRFS_UTIL_CREATE_SNAPSHOT_READ_ONLY, NULL, NULL);
+    enum btrfs_util_error cause =
+        btrfs_util_create_snapshot_fd2(order->source_fd, order->place_fd, PLACE_COPY,
+                                       BTRFS_UTIL_CREATE_SNAPSHOT_READ_ONLY, NULL, NULL);
     return cause == BTRFS_UTIL_OK ? STATUS_OK : fail_btrfs(cause, "snapshot", err);
 }
 

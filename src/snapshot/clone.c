@@ -35,12 +35,13 @@ static void origin_keep(int copy_fd, const struct stat *info)
 }
 
 /* -1: it is no regular file any more. */
-static int open_source(int from_fd, const char *name, struct stat *ret_info)
+static int open_source(int from_fd, const char *name, struct patience *patience,
+                       struct stat *ret_info)
 {
     int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
-    int fd = openat(from_fd, name, flags | O_NOATIME);
+    int fd = patient_openat(from_fd, name, flags | O_NOATIME, patience);
     if (fd < 0 && errno == EPERM) /* only root and the owner may leave the atime alone */
-        fd = openat(from_fd, name, flags);
+        fd = patient_openat(from_fd, name, flags, patience);
     if (fd < 0 || (fstat(fd, ret_info) == 0 && S_ISREG(ret_info->st_mode)))
         return fd;
     (void)close(fd);
@@ -78,14 +79,15 @@ static bool is_known(int source_fd, const struct stat *before, const struct time
            after.st_ctim.tv_nsec == before->st_ctim.tv_nsec && is_before(after.st_ctim, *since);
 }
 
-enum status clone_file(int from_fd, int to_fd, const char *name, const struct timespec *since,
+enum status clone_file(int from_fd, int to_fd, const char *name, struct clone_terms *terms,
                        struct stat *ret_info, struct error *err)
 {
-    *ret_info = (struct stat){0};
     struct stat info;
-    CLEANUP(fd_closep) int source_fd = open_source(from_fd, name, &info);
-    if (source_fd < 0 && (errno == ENOENT || errno == ELOOP || errno == ENXIO))
+    CLEANUP(fd_closep) int source_fd = open_source(from_fd, name, &terms->patience, &info);
+    if (source_fd < 0 && (errno == ENOENT || errno == ELOOP || errno == ENXIO)) {
+        *ret_info = (struct stat){0};
         return STATUS_OK;
+    }
     if (source_fd < 0)
         return FAIL_ERRNO(err, "open");
     CLEANUP(fd_closep)
@@ -95,7 +97,7 @@ enum status clone_file(int from_fd, int to_fd, const char *name, const struct ti
     copy_no_cow(source_fd, copy_fd);
     if (ioctl(copy_fd, FICLONE, source_fd) != 0)
         return FAIL_ERRNO(err, "clone");
-    if (is_known(source_fd, &info, since))
+    if (is_known(source_fd, &info, &terms->since))
         origin_keep(copy_fd, &info);
     *ret_info = info;
     return STATUS_OK;

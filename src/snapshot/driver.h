@@ -8,6 +8,7 @@
 #include "core/cancel.h"
 #include "core/error.h"
 #include "model/app.h"
+#include "snapshot/gaps.h"
 
 #include <limits.h>
 #include <stdbool.h>
@@ -16,16 +17,22 @@
 /* The copy in its place: "<root>/snapshot". */
 #define PLACE_COPY "snapshot"
 
+struct copy_order {
+    struct timespec planned; /* when the plan was made, by the clock that file systems take times
+                                from */
+    int source_fd, place_fd;
+};
+
 /* A driver without functions makes no copy: the volume itself is read. */
 struct driver {
     /* What has to be copied for this volume (itself or a directory above it), or why that cannot
      * be done here: UNSUPPORTED. Changes nothing. */
     enum status (*find_source)(const char *volume, char source[PATH_MAX], struct error *err);
 
-    /* Makes PLACE_COPY in the place, a copy of the source. What a failure leaves is removed by the
-     * caller. planned: when the plan was made, by the clock that file systems take times from. */
-    enum status (*copy)(const struct timespec *planned, int source_fd, int place_fd,
-                        const struct cancel *cancel, struct error *err);
+    /* Makes PLACE_COPY in the place, a copy of the source, but for gaps. What a failure leaves is
+     * removed by the caller. */
+    enum status (*copy)(const struct copy_order *order, const struct cancel *cancel,
+                        struct gaps *gaps, struct error *err);
 
     /* Removes what copy() has made, or half made; that there is nothing is success. */
     enum status (*remove)(int place_fd, struct error *err);

@@ -59,16 +59,25 @@ static enum status plan_with(enum app_snapshot_driver number, const char *volume
                                 : plan_copy(driver, volume, id, plan, source, err);
 }
 
-/* The first that can; that one cannot, or may not, is no failure as long as the next can. */
-static enum status plan_auto(const char *volume, const char *id, struct snapshot_plan *plan,
-                             struct error *err)
+/* What the file system is not made for, or we may not do, is as expected; all else is told. */
+static void note_passed(struct snapshot_plan *plan, const struct error *cause)
 {
-    enum status status = STATUS_UNSUPPORTED;
-    for (enum app_snapshot_driver number = APP_SNAPSHOT_AUTO + 1;
-         number < APP_SNAPSHOT_DRIVER_COUNT &&
-         (status == STATUS_UNSUPPORTED || status == STATUS_FORBIDDEN);
-         number++)
-        status = plan_with(number, volume, id, plan, err);
+    if (cause->status != STATUS_UNSUPPORTED && cause->status != STATUS_FORBIDDEN)
+        (void)snprintf(plan->passed, sizeof(plan->passed), "%.*s", (int)sizeof(plan->passed) - 1,
+                       cause->text);
+}
+
+/* The first from this one on that can; that one cannot is no failure as long as the next can. */
+static enum status plan_from(enum app_snapshot_driver first, const char *id,
+                             struct snapshot_plan *plan, struct error *err)
+{
+    enum status status = FAIL(err, STATUS_UNSUPPORTED, "no driver is left");
+    for (enum app_snapshot_driver number = first;
+         number < APP_SNAPSHOT_DRIVER_COUNT && status != STATUS_OK; number++) {
+        status = plan_with(number, plan->volume, id, plan, err);
+        if (status != STATUS_OK)
+            note_passed(plan, err);
+    }
     return status;
 }
 
@@ -95,10 +104,30 @@ enum status snapshot_plan(const char *volume, enum app_snapshot_driver driver, c
     (void)clock_gettime(CLOCK_REALTIME_COARSE, &plan.made); /* where the kernel takes ctime from */
     if (snprintf(plan.volume, sizeof(plan.volume), "%s", volume) >= (int)sizeof(plan.volume))
         return FAIL(err, STATUS_TOO_LARGE, "the path of the volume");
-    enum status status = driver == APP_SNAPSHOT_AUTO ? plan_auto(volume, id, &plan, err)
-                                                     : plan_with(driver, volume, id, &plan, err);
+    enum status status = driver == APP_SNAPSHOT_AUTO
+                             ? plan_from(APP_SNAPSHOT_AUTO + 1, id, &plan, err)
+                             : plan_with(driver, volume, id, &plan, err);
     if (status != STATUS_OK)
         return FAIL_IN(err, "%s snapshot of '%s'", app_snapshot_driver_name(driver), volume);
+    *ret_plan = plan;
+    return STATUS_OK;
+}
+
+/* Of the root's last component. */
+static const char *id_of(const struct snapshot_plan *plan)
+{
+    return strrchr(plan->root, '/') + 1 + strlen(SNAPSHOT_PLACE_PREFIX);
+}
+
+enum status snapshot_plan_next(const struct snapshot_plan *failed, const struct error *cause,
+                               struct snapshot_plan *ret_plan, struct error *err)
+{
+    struct snapshot_plan plan = *failed;
+    note_passed(&plan, cause);
+    if (failed->root[0] == '\0')
+        return FAIL(err, STATUS_INVALID, "'%s' has no snapshot that could fail", failed->volume);
+    if (plan_from(failed->driver + 1, id_of(failed), &plan, err) != STATUS_OK)
+        return FAIL_IN(err, "snapshot of '%s'", failed->volume);
     *ret_plan = plan;
     return STATUS_OK;
 }
@@ -109,9 +138,8 @@ static enum status find_planned_source(const struct driver *driver,
                                        struct error *err)
 {
     struct snapshot_plan now = {.driver = plan->driver};
-    const char *id = strrchr(plan->root, '/') + 1 + strlen(SNAPSHOT_PLACE_PREFIX);
     char source[PATH_MAX];
-    if (plan_copy(driver, plan->volume, id, &now, source, err) != STATUS_OK)
+    if (plan_copy(driver, plan->volume, id_of(plan), &now, source, err) != STATUS_OK)
         return error_status(err);
     if (strcmp(now.path, plan->path) != 0)
         return FAIL(err, STATUS_CONFLICT, "'%s' has changed since it was planned: now '%s'",
@@ -120,7 +148,7 @@ static enum status find_planned_source(const struct driver *driver,
 }
 
 static enum status take(const struct driver *driver, const struct snapshot_plan *plan,
-                        const struct cancel *cancel, struct error *err)
+                        const struct cancel *cancel, struct gaps *gaps, struct error *err)
 {
     CLEANUP(fd_closep) int source_fd = -1;
     CLEANUP(fd_closep) int place_fd = -1;
@@ -129,9 +157,13 @@ static enum status take(const struct driver *driver, const struct snapshot_plan 
     if (cancel_check(cancel, err) != STATUS_OK ||
         place_make(plan->root, &place_fd, err) != STATUS_OK)
         return error_status(err);
-    if (driver->copy(&plan->made, source_fd, place_fd, cancel, err) == STATUS_OK &&
-        cancel_check(cancel, err) == STATUS_OK)
+    struct copy_order order = {.planned = plan->made, .source_fd = source_fd, .place_fd = place_fd};
+    if (driver->copy(&order, cancel, gaps, err) == STATUS_OK &&
+        cancel_check(cancel, err) == STATUS_OK) {
+        gaps_sort(gaps);
         return STATUS_OK;
+    }
+    gaps_done(gaps);
 
     struct error second; /* the first failure is the one to report */
     if (place_remove(plan->root, false, driver->remove, &second) != STATUS_OK)
@@ -140,7 +172,7 @@ static enum status take(const struct driver *driver, const struct snapshot_plan 
 }
 
 enum status snapshot_take(const struct snapshot_plan *plan, const struct cancel *cancel,
-                          struct error *err)
+                          struct gaps *gaps, struct error *err)
 {
     const struct driver *driver = driver_of(plan->driver);
     if (driver != NULL && driver->copy == NULL)
@@ -148,7 +180,7 @@ enum status snapshot_take(const struct snapshot_plan *plan, const struct cancel 
     const char *slash = strrchr(plan->root, '/');
     if (driver == NULL || slash == NULL || !snapshot_is_ours(slash + 1))
         return FAIL(err, STATUS_INVALID, "'%s' is no plan of a snapshot", plan->root);
-    if (take(driver, plan, cancel, err) != STATUS_OK)
+    if (take(driver, plan, cancel, gaps, err) != STATUS_OK)
         return FAIL_IN(err, "%s snapshot of '%s'", app_snapshot_driver_name(plan->driver),
                        plan->volume);
     return STATUS_OK;

@@ -111,6 +111,110 @@ static void use_xfs(struct loop_device *device, enum app_snapshot_driver driver)
     fixture.app.snapshot = driver;
 }
 
+static void expect_no_snapshot_left(struct loop_device *device)
+{
+    char *left = scratch_output(&device->scratch, "find mnt -name '.appbackup*'");
+    cr_expect(eq(str, left, ""));
+    free(left);
+}
+
+Test(backup_of_odd_files, reads_in_the_volume_what_cannot_be_copied)
+{
+    struct loop_device device;
+    use_xfs(&device, APP_SNAPSHOT_REFLINK);
+    scratch_shell(&device.scratch,
+                  "cd mnt/volume; mkdir -p b/c; printf first >a; printf last >z; "
+                  "dd if=/dev/zero of=b/c/swap bs=1M count=12 status=none; chmod 600 b/c/swap; "
+                  "mkswap -q b/c/swap; cp --reflink=never b/c/swap ../reference; swapon b/c/swap");
+
+    expect_backup();
+
+    scratch_shell(&device.scratch, "swapoff mnt/volume/b/c/swap");
+    const char *details = details_of(result.state_details);
+    cr_expect(eq(sz, count_details("file_not_in_snapshot"), 1), "%s", details);
+    cr_expect(eq(sz, json_array_size(result.state_details), 1), "%s", details);
+    cr_expect(strstr(details, "volume/b/c/swap': ") != NULL, "%s", details);
+    cr_expect(eq(i64, result.bytes_total, (int64_t)(12 << 20) + 9));
+    static char swap[12 << 20];
+    FILE *file = fopen(scratch_path(&device.scratch, "mnt/reference"), "rb");
+    cr_assert(file != NULL && fread(swap, 1, sizeof(swap), file) == sizeof(swap));
+    (void)fclose(file);
+    expect_stored("a", "first", 5);
+    expect_stored("b/c/swap", swap, sizeof(swap));
+    expect_stored("z", "last", 4);
+    expect_no_snapshot_left(&device);
+    backup_fixture_check(&fixture);
+    loop_device_close(&device);
+}
+
+/* A clone needs inodes, which a full file system has no room for. */
+static const char fill[] = "cd mnt; for i in $(seq 3000); do echo $i >volume/f$i; done;"
+                           " dd if=/dev/zero of=fill bs=1M 2>/dev/null;"
+                           " dd if=/dev/zero of=fill2 bs=4k 2>/dev/null; sync; true";
+
+Test(backup_of_odd_files, goes_on_without_a_snapshot_where_there_is_no_room_for_one)
+{
+    struct loop_device device;
+    use_xfs(&device, APP_SNAPSHOT_AUTO);
+    scratch_shell(&device.scratch, fill);
+
+    expect_backup();
+
+    const char *details = details_of(result.state_details);
+    cr_expect(eq(sz, count_details("not_a_snapshot"), 1), "%s", details);
+    cr_expect(eq(sz, json_array_size(result.state_details), 1), "%s", details);
+    cr_expect(strstr(details, "No space left") != NULL, "%s", details);
+    expect_stored("f3000", "3000\n", 5);
+    expect_no_snapshot_left(&device);
+    loop_device_close(&device);
+}
+
+/* The room is there when the snapshot is planned, and gone when it is half made. */
+Test(backup_of_odd_files, removes_half_a_copy_and_reads_the_volume)
+{
+    struct loop_device device;
+    char command[256];
+    use_xfs(&device, APP_SNAPSHOT_AUTO);
+    scratch_shell(&device.scratch, fill);
+    scratch_shell(&device.scratch, "truncate -s -1M mnt/fill; sync");
+    snprintf(command, sizeof(command), "dd if=/dev/zero of=%s/fill3 bs=4k 2>/dev/null; sync; true",
+             device.path);
+    backup_fixture_add_hook(&fixture, HOOK_PRE_SNAPSHOT, "fill", command, false);
+
+    expect_backup();
+
+    const char *details = details_of(result.state_details);
+    cr_expect(eq(sz, count_details("not_a_snapshot"), 2), "%s", details);
+    cr_expect(strstr(details, "No space left") != NULL, "%s", details);
+    expect_stored("f3000", "3000\n", 5);
+    expect_no_snapshot_left(&device);
+    loop_device_close(&device);
+}
+
+Test(backup_of_odd_files, copies_a_subvolume_that_has_an_active_swap_file)
+{
+    struct loop_device device;
+    char path[160];
+    loop_device_open(&device, LOOP_DEVICE_BTRFS);
+    scratch_shell(&device.scratch,
+                  "cd mnt; btrfs -q subvolume create volume; cd volume; printf a >a; touch swap;"
+                  " chattr +C swap; dd if=/dev/zero of=swap bs=1M count=12 status=none;"
+                  " chmod 600 swap; mkswap -q swap; swapon swap");
+    snprintf(path, sizeof(path), "%s/volume", device.path);
+    use_volume(path);
+    fixture.app.snapshot = APP_SNAPSHOT_AUTO;
+
+    expect_backup();
+
+    scratch_shell(&device.scratch, "swapoff mnt/volume/swap");
+    const char *details = details_of(result.state_details);
+    cr_expect(eq(sz, count_details("file_not_in_snapshot"), 1), "%s", details);
+    cr_expect(eq(sz, json_array_size(result.state_details), 1), "%s", details);
+    expect_stored("a", "a", 1);
+    expect_no_snapshot_left(&device);
+    loop_device_close(&device);
+}
+
 /* A store to a page that is dirty already changes no time of the file. */
 Test(backup_of_odd_files, reads_again_what_was_written_through_a_mapping)
 {

@@ -175,6 +175,25 @@ Test(backup_warnings, names_the_mounts_that_a_reflink_copy_does_not_have)
     expect_mounts_of_a_copy(LOOP_DEVICE_XFS, APP_SNAPSHOT_REFLINK);
 }
 
+Test(backup_warnings, names_the_mounts_of_the_same_file_system_that_a_copy_does_not_have)
+{
+    struct loop_device device;
+    char volume[160];
+    move_volume(&device, LOOP_DEVICE_XFS, volume);
+    backup_fixture_add_exclude(&fixture, "/out");
+    fixture.app.snapshot = APP_SNAPSHOT_REFLINK;
+    scratch_shell(&fixture.scratch, mount_the_same, volume);
+
+    expect_backup();
+
+    scratch_shell(&fixture.scratch, unmount_the_same, volume);
+    char *paths = list_backup();
+    cr_expect(eq(str, paths, "a|here|one|self|"));
+    free(paths);
+    cr_expect(eq(sz, count_details("mount_skipped"), 3), "%s", details_of(result.state_details));
+    loop_device_close(&device);
+}
+
 Test(backup_warnings, names_the_mounts_that_a_btrfs_snapshot_does_not_have)
 {
     expect_mounts_of_a_copy(LOOP_DEVICE_BTRFS, APP_SNAPSHOT_BTRFS);

@@ -194,7 +194,8 @@ ParameterizedTest(size_t *index, snapshot_take, is_planned_in_the_volume_if_that
                                     "6b3f1a52-8c70-4d1e-9f2a-0123456789ab-1", &second.plan, &err),
                  STATUS_OK),
               "the first one is no obstacle: %s", err.text);
-    cr_expect(eq(int, (int)snapshot_take(&second.plan, NULL, &err), STATUS_OK), "%s", err.text);
+    cr_expect(eq(int, (int)snapshot_take(&second.plan, NULL, &gaps, &err), STATUS_OK), "%s",
+              err.text);
     char *copy_of_both = fingerprint(&second, second.plan.path);
     cr_expect(eq(int, (int)snapshot_remove(&second.plan, &err), STATUS_OK), "%s", err.text);
     discard(&place);
@@ -250,7 +251,7 @@ ParameterizedTest(size_t *index, snapshot_take, refuses_a_place_that_is_taken)
     scratch_shell(&place.device.scratch, "echo 1 >mnt/app/data/f");
     take(&place);
 
-    cr_expect(eq(int, (int)snapshot_take(&place.plan, NULL, &err), STATUS_CONFLICT), "%s",
+    cr_expect(eq(int, (int)snapshot_take(&place.plan, NULL, &gaps, &err), STATUS_CONFLICT), "%s",
               err.text);
 
     char *kept = scratch_output(&place.device.scratch, "cat '%s/f'", place.plan.path);
@@ -309,7 +310,8 @@ ParameterizedTest(size_t *index, snapshot_remove, leaves_alone_what_others_put_i
 
     scratch_shell(scratch, "ln -s \"$PWD/precious\" '%s'", planned->root);
     cr_expect(eq(int, (int)snapshot_remove(planned, &err), STATUS_FORBIDDEN), "%s", err.text);
-    cr_expect(eq(int, (int)snapshot_take(planned, NULL, &err), STATUS_CONFLICT), "%s", err.text);
+    cr_expect(eq(int, (int)snapshot_take(planned, NULL, &gaps, &err), STATUS_CONFLICT), "%s",
+              err.text);
 
     scratch_shell(scratch, "rm '%s'; mkdir -m 700 -p '%s/snapshot/d'; chown -R games '%s'",
                   planned->root, planned->root, planned->root);
@@ -323,7 +325,8 @@ ParameterizedTest(size_t *index, snapshot_remove, leaves_alone_what_others_put_i
 
     scratch_shell(scratch, "rm -r '%s'; mv mnt/app mnt/moved; ln -s \"$PWD/precious\" mnt/app",
                   planned->root);
-    cr_expect(eq(int, (int)snapshot_take(planned, NULL, &err), STATUS_INVALID), "%s", err.text);
+    cr_expect(eq(int, (int)snapshot_take(planned, NULL, &gaps, &err), STATUS_INVALID), "%s",
+              err.text);
     if (strstr(planned->root, "/app/") != NULL) {
         scratch_shell(scratch, "mkdir -m 700 '%s'; mkdir '%s/snapshot'", planned->root,
                       planned->root);

@@ -15,6 +15,7 @@ struct criterion_test_params each_kind(void)
 }
 
 struct error err;
+struct gaps gaps;
 
 void set_up(struct place *place, size_t kind)
 {
@@ -36,7 +37,8 @@ void plan(struct place *place)
 void take(struct place *place)
 {
     plan(place);
-    cr_assert(eq(int, (int)snapshot_take(&place->plan, NULL, &err), STATUS_OK), "%s", err.text);
+    cr_assert(eq(int, (int)snapshot_take(&place->plan, NULL, &gaps, &err), STATUS_OK), "%s",
+              err.text);
 }
 
 void discard(struct place *place)

@@ -45,6 +45,7 @@ struct place {
 };
 
 extern struct error err;
+extern struct gaps gaps; /* of the last snapshot */
 
 void set_up(struct place *place, size_t kind);
 void plan(struct place *place);

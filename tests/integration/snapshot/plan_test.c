@@ -15,6 +15,7 @@
 #define ID "6b3f1a52-8c70-4d1e-9f2a-0123456789ab-0"
 
 static struct error err;
+static struct gaps gaps;
 static struct snapshot_plan plan;
 static struct loop_device device;
 static char volume[128];
@@ -74,7 +75,7 @@ Test(snapshot_plan, takes_the_volume_itself_on_ext4)
     expect_driver(APP_SNAPSHOT_AUTO, APP_SNAPSHOT_NONE);
     cr_expect(eq(str, plan.path, volume));
     cr_expect(eq(str, plan.root, ""));
-    cr_expect(eq(int, (int)snapshot_take(&plan, NULL, &err), STATUS_OK));
+    cr_expect(eq(int, (int)snapshot_take(&plan, NULL, &gaps, &err), STATUS_OK));
     cr_expect(eq(int, (int)snapshot_remove(&plan, &err), STATUS_OK));
     cr_expect(access(volume, F_OK) == 0, "removing the snapshot leaves the volume");
     expect_refusal(APP_SNAPSHOT_BTRFS, "not btrfs");
@@ -120,7 +121,7 @@ Test(snapshot_plan, does_not_lose_a_nested_subvolume)
     cr_expect(eq(str, err.reason, "nested_subvolume"));
 
     expect_driver(APP_SNAPSHOT_AUTO, APP_SNAPSHOT_REFLINK);
-    cr_assert(eq(int, (int)snapshot_take(&plan, NULL, &err), STATUS_OK), "%s", err.text);
+    cr_assert(eq(int, (int)snapshot_take(&plan, NULL, &gaps, &err), STATUS_OK), "%s", err.text);
     char *copied = scratch_output(&device.scratch, "cat '%s/d/inner/f'", plan.path);
     cr_expect(eq(str, copied, "1"));
     free(copied);
@@ -135,7 +136,7 @@ Test(snapshot_plan, does_not_mind_a_subvolume_beside_the_volume)
                               " btrfs -q subvolume create other; echo 1 >data/f");
 
     expect_driver(APP_SNAPSHOT_AUTO, APP_SNAPSHOT_BTRFS);
-    cr_assert(eq(int, (int)snapshot_take(&plan, NULL, &err), STATUS_OK), "%s", err.text);
+    cr_assert(eq(int, (int)snapshot_take(&plan, NULL, &gaps, &err), STATUS_OK), "%s", err.text);
     expect_driver(APP_SNAPSHOT_AUTO, APP_SNAPSHOT_BTRFS);
     cr_expect(eq(int, (int)snapshot_remove(&plan, &err), STATUS_OK), "%s", err.text);
 
@@ -148,7 +149,8 @@ Test(snapshot_plan, notices_a_nested_subvolume_that_came_after_it)
     expect_driver(APP_SNAPSHOT_BTRFS, APP_SNAPSHOT_BTRFS);
     scratch_shell(&device.scratch, "btrfs -q subvolume create mnt/data/new");
 
-    cr_expect(eq(int, (int)snapshot_take(&plan, NULL, &err), STATUS_UNSUPPORTED), "%s", err.text);
+    cr_expect(eq(int, (int)snapshot_take(&plan, NULL, &gaps, &err), STATUS_UNSUPPORTED), "%s",
+              err.text);
     cr_expect(access(plan.root, F_OK) != 0);
 
     loop_device_close(&device);
@@ -162,7 +164,7 @@ Test(snapshot_plan, takes_reflink_where_only_a_part_of_the_subvolume_is_mounted)
 
     expect_refusal(APP_SNAPSHOT_BTRFS, "not mounted as a whole");
     expect_driver(APP_SNAPSHOT_AUTO, APP_SNAPSHOT_REFLINK);
-    cr_assert(eq(int, (int)snapshot_take(&plan, NULL, &err), STATUS_OK), "%s", err.text);
+    cr_assert(eq(int, (int)snapshot_take(&plan, NULL, &gaps, &err), STATUS_OK), "%s", err.text);
     cr_expect(eq(int, (int)snapshot_remove(&plan, &err), STATUS_OK), "%s", err.text);
 
     loop_device_close(&device);
@@ -174,7 +176,7 @@ Test(snapshot_take, clones_files_without_copy_on_write)
                               " head -c 100000 /dev/urandom >>data/db; echo 1 >data/plain");
     expect_driver(APP_SNAPSHOT_REFLINK, APP_SNAPSHOT_REFLINK);
 
-    cr_assert(eq(int, (int)snapshot_take(&plan, NULL, &err), STATUS_OK), "%s", err.text);
+    cr_assert(eq(int, (int)snapshot_take(&plan, NULL, &gaps, &err), STATUS_OK), "%s", err.text);
 
     scratch_shell(&device.scratch, "cmp mnt/data/db '%s/db'; cmp mnt/data/plain '%s/plain'",
                   plan.path, plan.path);
@@ -189,7 +191,7 @@ Test(snapshot_take, shares_the_space_of_its_source)
     const char *free_kib = "df --output=avail -k mnt | tail -n 1";
     char *before = scratch_output(&device.scratch, "%s", free_kib);
 
-    cr_assert(eq(int, (int)snapshot_take(&plan, NULL, &err), STATUS_OK), "%s", err.text);
+    cr_assert(eq(int, (int)snapshot_take(&plan, NULL, &gaps, &err), STATUS_OK), "%s", err.text);
 
     char *after = scratch_output(&device.scratch, "sync; %s", free_kib);
     long taken_kib = strtol(before, NULL, 10) - strtol(after, NULL, 10);

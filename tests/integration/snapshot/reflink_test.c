@@ -2,6 +2,7 @@
 #include "core/cleanup.h"
 #include "core/clock.h"
 #include "fixture.h"
+#include "tests/support/lease.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -40,7 +41,8 @@ static void expect_origins(size_t kind)
     plan(&place);
     scratch_shell(&place.device.scratch, "cd mnt/app/data; echo 2 >changed; echo 2 >forged");
 
-    cr_assert(eq(int, (int)snapshot_take(&place.plan, NULL, &err), STATUS_OK), "%s", err.text);
+    cr_assert(eq(int, (int)snapshot_take(&place.plan, NULL, &gaps, &err), STATUS_OK), "%s",
+              err.text);
 
     cr_expect(has_origin(&place, "same", &one));
     cr_expect(has_origin(&place, "hard1", &one));
@@ -87,12 +89,12 @@ Test(snapshot_take, ends_on_cancel_and_leaves_nothing)
     pthread_t thread;
     cr_assert(pthread_create(&thread, NULL, cancel_when_it_exists, begun) == 0);
 
-    enum status status = snapshot_take(&place.plan, &cancel, &err);
+    enum status status = snapshot_take(&place.plan, &cancel, &gaps, &err);
 
     (void)pthread_join(thread, NULL);
     cr_expect(eq(int, (int)status, STATUS_LOST), "%s", err.text);
     cr_expect(access(place.plan.root, F_OK) != 0);
-    cr_expect(eq(int, (int)snapshot_take(&place.plan, &cancel, &err), STATUS_LOST));
+    cr_expect(eq(int, (int)snapshot_take(&place.plan, &cancel, &gaps, &err), STATUS_LOST));
     cr_expect(access(place.plan.root, F_OK) != 0);
     cancel_done(&cancel);
     tear_down(&place);
@@ -159,13 +161,129 @@ Test(snapshot_take, says_when_the_disk_is_full_and_leaves_nothing)
     scratch_shell(&place.device.scratch,
                   "dd if=/dev/zero of=mnt/app/fill3 bs=4k 2>/dev/null; sync; true");
 
-    enum status status = snapshot_take(&place.plan, NULL, &err);
+    enum status status = snapshot_take(&place.plan, NULL, &gaps, &err);
 
     cr_expect(eq(int, (int)status, STATUS_NO_SPACE), "%s", err.text);
     cr_expect(access(place.plan.root, F_OK) != 0);
     char *kept = scratch_output(&place.device.scratch, "ls mnt/app/data | wc -l");
     cr_expect(eq(str, kept, "3000"));
     free(kept);
+    tear_down(&place);
+}
+
+/* Directories of this name in each other; the last has a file. */
+static void make_deep(const char *at, const char *name, int levels)
+{
+    int fd = open(at, O_RDONLY | O_DIRECTORY);
+    for (int i = 0; i < levels; i++) {
+        cr_assert(mkdirat(fd, name, 0700) == 0);
+        int next = openat(fd, name, O_RDONLY | O_DIRECTORY);
+        (void)close(fd);
+        fd = next;
+    }
+    int file = openat(fd, "bottom", O_CREAT | O_WRONLY, 0640);
+    cr_assert(write(file, "deep", 4) == 4);
+    (void)close(file);
+    cr_assert(linkat(fd, "bottom", fd, "linked", 0) == 0);
+    (void)close(fd);
+}
+
+/* How many levels of it there are, with the file at the end. */
+static int count_deep(int fd, const char *name)
+{
+    int levels = 0;
+    for (int next; (next = openat(fd, name, O_RDONLY | O_DIRECTORY)) >= 0; levels++) {
+        (void)close(fd);
+        fd = next;
+    }
+    struct stat info;
+    cr_expect(fstatat(fd, "bottom", &info, 0) == 0 && info.st_size == 4 &&
+              (info.st_mode & 07777) == 0640);
+    cr_expect(fstatat(fd, "linked", &info, 0) == 0 && info.st_size == 4);
+    (void)close(fd);
+    return levels;
+}
+
+Test(snapshot_take, copies_what_is_deeper_than_a_path_may_be_long)
+{
+    enum { LEVELS = 150 };
+
+    char name[201];
+    struct place place;
+    struct error problem = {0};
+    int fd = -1;
+    memset(name, 'd', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    set_up(&place, KIND_XFS_REFLINK);
+    make_deep(place.volume, name, LEVELS);
+    scratch_shell(&place.device.scratch, "cd mnt/app/data; mkdir e; echo 1 >e/behind");
+
+    take(&place);
+
+    cr_assert(eq(int, (int)snapshot_open(&place.plan, &fd, &problem), STATUS_OK));
+    cr_expect(eq(int, count_deep(fd, name), LEVELS));
+    cr_expect(eq(sz, gaps.count, 0));
+    char *behind = scratch_output(&place.device.scratch, "cat '%s/e/behind'", place.plan.path);
+    cr_expect(eq(str, behind, "1"));
+    free(behind);
+    discard(&place);
+    tear_down(&place);
+}
+
+Test(snapshot_take, leaves_a_gap_for_what_cannot_be_copied)
+{
+    struct place place;
+    set_up(&place, KIND_XFS_REFLINK);
+    scratch_shell(&place.device.scratch,
+                  "cd mnt/app/data; echo a >a; echo z >z; dd if=/dev/zero of=swap bs=1M count=12 "
+                  "status=none; chmod 600 swap; ln swap swap2; mkswap -q swap; swapon swap");
+
+    take(&place);
+
+    scratch_shell(&place.device.scratch, "swapoff mnt/app/data/swap");
+    char *there =
+        scratch_output(&place.device.scratch, "cd '%s'; stat -c '%%n %%s' *", place.plan.path);
+    cr_expect(eq(str, there, "a 2\nswap 0\nswap2 0\nz 2"));
+    free(there);
+    cr_assert(eq(sz, gaps.count, 2));
+    char path[PATH_MAX + 16];
+    struct stat info;
+    (void)snprintf(path, sizeof(path), "%s/swap", place.plan.path);
+    cr_assert(stat(path, &info) == 0);
+    const struct gap *gap = gaps_find(&gaps, info.st_ino);
+    cr_assert(gap != NULL);
+    cr_expect(eq(i64, gap->size, (int64_t)12 << 20));
+    cr_expect(strstr(gap->cause, "Text file busy") != NULL, "%s", gap->cause);
+    (void)snprintf(path, sizeof(path), "%s/z", place.plan.path);
+    cr_assert(stat(path, &info) == 0);
+    cr_expect(gaps_find(&gaps, info.st_ino) == NULL);
+    gaps_done(&gaps);
+    discard(&place);
+    tear_down(&place);
+}
+
+Test(snapshot_take, waits_for_a_lease_and_leaves_a_gap_where_that_takes_too_long)
+{
+    struct place place;
+    char path[192];
+    set_up(&place, KIND_XFS_REFLINK);
+    scratch_shell(&place.device.scratch, "cd mnt/app/data; echo soon >soon; echo never >never");
+    (void)snprintf(path, sizeof(path), "%s/soon", place.volume);
+    pid_t soon = lease_hold(path, true);
+    (void)snprintf(path, sizeof(path), "%s/never", place.volume);
+    pid_t never = lease_hold(path, false);
+
+    take(&place);
+
+    lease_end(soon);
+    lease_end(never);
+    char *there =
+        scratch_output(&place.device.scratch, "cd '%s'; stat -c '%%n %%s' *", place.plan.path);
+    cr_expect(eq(str, there, "never 0\nsoon 5"));
+    free(there);
+    cr_expect(eq(sz, gaps.count, 1));
+    gaps_done(&gaps);
+    discard(&place);
     tear_down(&place);
 }
 

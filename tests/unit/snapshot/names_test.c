@@ -95,6 +95,7 @@ Test(snapshot_plan, refuses_paths_that_are_too_long)
 
 Test(snapshot_remove, refuses_a_path_that_is_no_place_of_ours)
 {
+    struct gaps gaps = {.list = NULL};
     struct scratch scratch;
     scratch_open(&scratch);
     scratch_shell(&scratch, "mkdir -m 700 -p victim/snapshot");
@@ -102,11 +103,11 @@ Test(snapshot_remove, refuses_a_path_that_is_no_place_of_ours)
     (void)snprintf(plan.root, sizeof(plan.root), "%s/victim", scratch.path);
 
     cr_expect(eq(int, (int)snapshot_remove(&plan, &err), STATUS_INVALID));
-    cr_expect(eq(int, (int)snapshot_take(&plan, NULL, &err), STATUS_INVALID));
+    cr_expect(eq(int, (int)snapshot_take(&plan, NULL, &gaps, &err), STATUS_INVALID));
 
     plan.root[0] = '\0';
     cr_expect(eq(int, (int)snapshot_remove(&plan, &err), STATUS_INVALID));
-    cr_expect(eq(int, (int)snapshot_take(&plan, NULL, &err), STATUS_INVALID));
+    cr_expect(eq(int, (int)snapshot_take(&plan, NULL, &gaps, &err), STATUS_INVALID));
     cr_expect(access(scratch_path(&scratch, "victim/snapshot"), F_OK) == 0);
     scratch_close(&scratch);
 }
