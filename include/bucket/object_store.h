@@ -5,8 +5,11 @@
  * Names     '/'-separated segments of [a-zA-Z0-9._-], no "." or "..", no leading '/', 1-512 bytes
  * Puts      are atomic and durable: after STATUS_OK the object is there whole, also after a power
  *           cut; before, nothing is seen under its name. An object of that name is replaced.
+ * Answers   count if they are whole and fit what was asked. All others are no news of an object: they
+ *           are UNAVAILABLE. CORRUPT and NOT_FOUND are what a whole answer says.
  * Errors    NOT_FOUND no such object; FORBIDDEN; NO_SPACE; UNAVAILABLE, TIMEOUT transient;
- *           CANCELED. The text names bucket and object.
+ *           CANCELED. The text names bucket and object. Reasons of their own: bucket_unreachable,
+ *           bucket_full, bucket_read_only, and those of an S3 server.
  * Threads   one handle may be used by several threads
  */
 #ifndef BUCKET_OBJECT_STORE_H
@@ -39,6 +42,7 @@ struct object_store_patience {
     int64_t attempts;       /* 7 */
     int64_t backoff_ms;     /* the first; then twice the one before: 250 ms */
     int64_t backoff_max_ms; /* 15 s; of a Retry-After: 60 s */
+    int64_t again_ms;       /* before a second look: 1 s */
 };
 
 struct object_store_s3 {
@@ -89,6 +93,15 @@ enum status object_store_get_range(struct object_store *store, const char *name,
                                    size_t len, void *bytes, struct error *err) MUST_CHECK;
 enum status object_store_size(struct object_store *store, const char *name, uint64_t *ret_size,
                               struct error *err) MUST_CHECK;
+
+/* Before something is said to be damaged or gone because of what the store answered once: what is
+ * asked from here on goes over new connections, after a moment. Many second looks do not wait as
+ * many times: only the first few do. CANCELED. */
+enum status object_store_look_again(struct object_store *store, struct error *err) MUST_CHECK;
+
+/* Is there no such object? True if the store says so twice, the second time after a second look. */
+enum status object_store_is_gone(struct object_store *store, const char *name, bool *ret_gone,
+                                 struct error *err) MUST_CHECK;
 
 /* Deleting what is not there is success. */
 enum status object_store_delete(struct object_store *store, const char *name, struct error *err)

@@ -521,6 +521,12 @@ static enum status directory_remove(void *self, const char *name, struct error *
     return sync_fd(directory, err);
 }
 
+/* A file system has no proxies before it. */
+static enum status directory_look_again(UNUSED void *self, UNUSED struct error *err)
+{
+    return STATUS_OK;
+}
+
 struct listing {
     object_seen_fn *seen;
     void *context;
@@ -560,6 +566,7 @@ static const struct object_store_driver directory_driver = {
     .get_range = directory_get_range,
     .size = directory_size,
     .remove = directory_remove,
+    .look_again = directory_look_again,
     .list = directory_list,
     .close = directory_close,
 };

@@ -146,6 +146,29 @@ enum status object_store_size(struct object_store *store, const char *name, uint
     return STATUS_OK;
 }
 
+enum status object_store_look_again(struct object_store *store, struct error *err)
+{
+    if (store->driver->look_again(store->self, err) != STATUS_OK)
+        return FAIL_IN(err, "bucket '%s'", store->bucket);
+    return STATUS_OK;
+}
+
+enum status object_store_is_gone(struct object_store *store, const char *name, bool *ret_gone,
+                                 struct error *err)
+{
+    uint64_t size = 0;
+    enum status status = object_store_size(store, name, &size, err);
+    if (status == STATUS_NOT_FOUND) {
+        if (object_store_look_again(store, err) != STATUS_OK)
+            return error_status(err);
+        status = object_store_size(store, name, &size, err);
+    }
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+        return status;
+    *ret_gone = status == STATUS_NOT_FOUND;
+    return STATUS_OK;
+}
+
 enum status object_store_delete(struct object_store *store, const char *name, struct error *err)
 {
     if (check_name(name, err) != STATUS_OK ||

@@ -2,6 +2,7 @@
 
 #include "core/clock.h"
 #include "core/hex.h"
+#include "s3_redirection.h"
 #include "s3_transfer.h"
 
 #include <openssl/crypto.h>
@@ -13,7 +14,12 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { RETRY_AFTER_MAX_MS = 60000, HEADERS_MAX = 8, HEADER_SIZE = SECRET_MAX + 64 };
+enum {
+    RETRY_AFTER_MAX_MS = 60000,
+    HEADERS_MAX = 8,
+    HEADER_SIZE = SECRET_MAX + 64,
+    LOOKS_THAT_WAIT_MAX = 8
+};
 
 static const struct object_store_patience default_patience = {
     .connect_ms = 10000,
@@ -22,11 +28,13 @@ static const struct object_store_patience default_patience = {
     .attempts = 7,
     .backoff_ms = 250,
     .backoff_max_ms = 15000,
+    .again_ms = 1000,
 };
 
 /* A connection that nobody uses now. */
 struct idle {
     CURL *curl;
+    unsigned age; /* the client's looks when it was made */
     struct idle *next;
 };
 
@@ -42,6 +50,7 @@ struct s3_client {
     struct idle *idle;
     struct s3_credentials credentials;
     unsigned keys_version; /* how often the keys were read */
+    unsigned looks;        /* how often a second look was asked for */
 };
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
@@ -67,6 +76,7 @@ static void set_patience(struct object_store_patience *patience,
     choose(&patience->attempts, given->attempts, otherwise->attempts);
     choose(&patience->backoff_ms, given->backoff_ms, otherwise->backoff_ms);
     choose(&patience->backoff_max_ms, given->backoff_max_ms, otherwise->backoff_max_ms);
+    choose(&patience->again_ms, given->again_ms, otherwise->again_ms);
 }
 
 static bool is_region(const char *region)
@@ -110,6 +120,13 @@ enum status s3_client_new(const struct object_store_s3 *options, struct s3_clien
     return STATUS_OK;
 }
 
+static void free_handle(struct idle *handle)
+{
+    if (handle != NULL)
+        curl_easy_cleanup(handle->curl);
+    free(handle);
+}
+
 void s3_client_free(struct s3_client *client)
 {
     if (client == NULL)
@@ -117,8 +134,7 @@ void s3_client_free(struct s3_client *client)
     while (client->idle != NULL) {
         struct idle *idle = client->idle;
         client->idle = idle->next;
-        curl_easy_cleanup(idle->curl);
-        free(idle);
+        free_handle(idle);
     }
     s3_credentials_done(&client->credentials);
     (void)pthread_mutex_destroy(&client->mutex);
@@ -132,22 +148,39 @@ const struct s3_place *s3_client_place(const struct s3_client *client)
     return &client->place;
 }
 
+/* With no connection that was used before. */
+static enum status renew_handle(struct idle *handle, struct error *err)
+{
+    curl_easy_cleanup(handle->curl);
+    handle->curl = curl_easy_init();
+    return handle->curl == NULL ? FAIL(err, STATUS_NO_MEMORY, "a connection") : STATUS_OK;
+}
+
 /* The one used last, whose connection is the most likely to be alive. */
-static struct idle *take_handle(struct s3_client *client, struct error *err)
+static struct idle *take_idle(struct s3_client *client, unsigned *ret_looks)
 {
     (void)pthread_mutex_lock(&client->mutex);
     struct idle *handle = client->idle;
     if (handle != NULL)
         client->idle = handle->next;
+    *ret_looks = client->looks;
     (void)pthread_mutex_unlock(&client->mutex);
-    if (handle != NULL)
+    return handle;
+}
+
+static struct idle *take_handle(struct s3_client *client, struct error *err)
+{
+    unsigned looks = 0;
+    struct idle *handle = take_idle(client, &looks);
+    if (handle != NULL && handle->age == looks)
         return handle;
-    handle = calloc(1, sizeof(*handle));
-    if (handle != NULL)
-        handle->curl = curl_easy_init();
-    if (handle != NULL && handle->curl != NULL)
+    if (handle == NULL)
+        handle = calloc(1, sizeof(*handle));
+    if (handle != NULL && renew_handle(handle, err) == STATUS_OK) {
+        handle->age = looks;
         return handle;
-    free(handle);
+    }
+    free_handle(handle);
     (void)FAIL(err, STATUS_NO_MEMORY, "a connection");
     return NULL;
 }
@@ -184,10 +217,14 @@ static bool read_keys_again(struct s3_client *client, unsigned refused_version)
 /* A request as it goes out: what does not change from one attempt to the next. */
 struct sending {
     const struct s3_request *request;
+    char origin[S3_HOST_SIZE + 8];
+    char host[S3_HOST_SIZE];
     char path[S3_PATH_SIZE];
     char sha256[S3_SHA256_SIZE];
     char range[64];
+    size_t sink_start;     /* the length of the sink's buffer */
     unsigned keys_version; /* of the last attempt */
+    bool is_elsewhere;     /* a redirection has been followed */
 };
 
 static enum status hash_parts(const struct s3_request *request, char sha256[S3_SHA256_SIZE],
@@ -211,6 +248,10 @@ static enum status prepare(const struct s3_client *client, const struct s3_reque
 {
     const struct s3_range *range = &request->range;
     *sending = (struct sending){.request = request};
+    memcpy(sending->origin, client->place.origin, sizeof(sending->origin));
+    memcpy(sending->host, client->place.host, sizeof(sending->host));
+    if (request->sink.buffer != NULL)
+        sending->sink_start = request->sink.buffer->len;
     if (range->len > 0) {
         (void)snprintf(sending->range, sizeof(sending->range), "bytes=%llu-%llu",
                        (unsigned long long)range->offset,
@@ -262,7 +303,7 @@ static enum status sign_headers(struct s3_client *client, const struct sending *
     struct s3_signed_header headers[HEADERS_MAX];
     size_t count = 0;
     const char *token = secret_text(client->credentials.session_token);
-    headers[count++] = (struct s3_signed_header){"host", client->place.host};
+    headers[count++] = (struct s3_signed_header){"host", sending->host};
     if (sending->request->only_if_new)
         headers[count++] = (struct s3_signed_header){"if-none-match", "*"};
     if (sending->range[0] != '\0')
@@ -304,8 +345,9 @@ static enum status attempt(struct s3_client *client, struct idle *handle, struct
         .patience = &client->patience,
         .cancel = sending->request->verb == S3_DELETE ? NULL : client->cancel,
         .bandwidth = client->bandwidth,
-        .origin = client->place.origin,
+        .origin = sending->origin,
         .path = sending->path,
+        .sink_start = sending->sink_start,
         .ca_file = client->ca_file,
     };
     s3_date(clock_wall_ms(), transfer->date);
@@ -346,19 +388,35 @@ static void wait_ms(const struct cancel *cancel, int64_t ms)
     }
 }
 
-static void rewind_sink(const struct s3_request *request, size_t start)
+static void rewind_sink(const struct sending *sending)
 {
-    if (request->sink.buffer != NULL)
-        request->sink.buffer->len = start;
+    if (sending->request->sink.buffer != NULL)
+        sending->request->sink.buffer->len = sending->sink_start;
+}
+
+/* True: the next attempt goes to where the server sends us. */
+static bool follow(struct sending *sending, const char *location)
+{
+    struct s3_redirection to;
+    const struct s3_redirection_from sent = {sending->origin, sending->path,
+                                             sending->request->query};
+    if (sending->is_elsewhere || !s3_redirection_read(location, &sent, &to))
+        return false;
+    memcpy(sending->origin, to.origin, sizeof(sending->origin));
+    memcpy(sending->host, to.host, sizeof(sending->host));
+    sending->is_elsewhere = true;
+    return true;
 }
 
 /* Waits, and returns true, if there is a reason to try once more. */
 static bool is_worth_another(struct s3_client *client, const struct s3_transfer *transfer,
-                             const struct s3_verdict *verdict, const struct sending *sending,
+                             const struct s3_verdict *verdict, struct sending *sending,
                              int64_t number)
 {
     if (number >= client->patience.attempts)
         return false;
+    if (verdict->elsewhere)
+        return follow(sending, transfer->head.location);
     if (verdict->keys_refused)
         return read_keys_again(client, sending->keys_version);
     if (!verdict->repeat)
@@ -368,14 +426,31 @@ static bool is_worth_another(struct s3_client *client, const struct s3_transfer 
     return cancel_check(transfer->cancel, &ignored) == STATUS_OK;
 }
 
+static void fill_reply(const struct s3_transfer *transfer, const struct s3_verdict *verdict,
+                       struct s3_reply *reply)
+{
+    const struct s3_request *request = transfer->request;
+    const struct s3_head *head = &transfer->head;
+    bool is_part = transfer->status == 206;
+    reply->received = transfer->received;
+    reply->is_whole = request->range.len > 0 && transfer->status == 200;
+    reply->no_such_range = verdict->no_such_range;
+    if (request->verb == S3_HEAD) {
+        reply->has_total = head->has_length;
+        reply->total = head->length;
+    } else {
+        reply->has_total = !is_part || head->has_total;
+        reply->total = is_part ? head->total : transfer->received;
+    }
+}
+
 enum status s3_client_run(struct s3_client *client, const struct s3_request *request,
                           struct s3_reply *ret_reply, struct error *err)
 {
     struct sending sending;
     struct s3_transfer transfer;
     struct s3_verdict verdict = {.repeat = false};
-    size_t start = request->sink.buffer == NULL ? 0 : request->sink.buffer->len;
-    *ret_reply = (struct s3_reply){.length = 0};
+    *ret_reply = (struct s3_reply){.total = 0};
     if (prepare(client, request, &sending, err) != STATUS_OK)
         return error_status(err);
     struct idle *handle = take_handle(client, err);
@@ -385,16 +460,38 @@ enum status s3_client_run(struct s3_client *client, const struct s3_request *req
     int64_t number = 1;
     enum status status = attempt(client, handle, &sending, &transfer, &verdict, err);
     for (; status != STATUS_OK; number++) {
-        rewind_sink(request, start);
+        rewind_sink(&sending);
         if (!is_worth_another(client, &transfer, &verdict, &sending, number))
             break;
         ret_reply->unsure = ret_reply->unsure || verdict.unsure;
+        if (renew_handle(handle, err) != STATUS_OK) {
+            free_handle(handle);
+            return error_status(err);
+        }
         status = attempt(client, handle, &sending, &transfer, &verdict, err);
     }
     give_handle(client, handle);
-    ret_reply->length = transfer.length;
-    ret_reply->total = transfer.total;
+    fill_reply(&transfer, &verdict, ret_reply);
     if (status != STATUS_OK && number > 1 && verdict.repeat)
         return FAIL_IN(err, "after %lld attempts", (long long)number);
     return status;
+}
+
+enum status s3_client_pause(struct s3_client *client, int64_t number, bool *ret_again,
+                            struct error *err)
+{
+    *ret_again = number < client->patience.attempts;
+    if (*ret_again)
+        wait_ms(client->cancel, backoff_ms(&client->patience, number, 0));
+    return cancel_check(client->cancel, err);
+}
+
+enum status s3_client_look_again(struct s3_client *client, struct error *err)
+{
+    (void)pthread_mutex_lock(&client->mutex);
+    bool waits = client->looks++ < LOOKS_THAT_WAIT_MAX;
+    (void)pthread_mutex_unlock(&client->mutex);
+    if (waits)
+        wait_ms(client->cancel, client->patience.again_ms);
+    return cancel_check(client->cancel, err);
 }

@@ -5,10 +5,15 @@
  *           there are as many as threads call at the same time.
  * Payload   is hashed and the hash signed, over TLS as well: with SHA-256 in hardware that costs
  *           less than TLS itself, and a server refuses what was damaged on the way, wherever.
- * Repeats   5xx, 429, SlowDown, resets, time-outs, and what arrived damaged: with a back-off that
- *           doubles, is jittered, and heeds Retry-After. Not what asks for a person: other 4xx, a
- *           certificate that is not trusted. When the keys are refused, their file is read again,
- *           and used if it has others by now (temporary ones expire).
+ * Answers   are judged before they count: one that is not whole, does not fit the request, comes
+ *           from somebody else than a server of S3, or holds an error under a good status, is none.
+ * Repeats   5xx, 429, SlowDown, resets, time-outs, what arrived damaged, and answers that are none:
+ *           over a new connection, with a back-off that doubles, is jittered, and heeds
+ *           Retry-After. Not what asks for a person: other 4xx, a certificate that is not trusted.
+ *           When the keys are refused, their file is read again, and used if it has others by now
+ *           (temporary ones expire).
+ * Redirect  is followed once, signed anew, to a host of the same domain, with the same or a
+ *           better protection. Any other is a failure that names where it leads.
  * Time-outs of each attempt: to connect, without a byte moving, in all. Time spent waiting for
  *           bandwidth does not count.
  * Errors    the text says what the server said, cleaned, never a credential. Reasons besides the
@@ -26,9 +31,12 @@
 #include <stdint.h>
 
 struct s3_reply {
-    uint64_t length; /* of what the server said it sends */
-    uint64_t total;  /* of the object, in the answer to a range */
-    bool unsure;     /* an earlier attempt may have come through without our knowing */
+    bool has_total;
+    uint64_t total;     /* bytes of the object */
+    uint64_t received;  /* bytes of the answer to a GET */
+    bool is_whole;      /* the server sent the object, though a range was asked for */
+    bool no_such_range; /* the server says so: 416 */
+    bool unsure;        /* an earlier attempt may have come through without our knowing */
 };
 
 struct s3_client;
@@ -43,5 +51,13 @@ const struct s3_place *s3_client_place(const struct s3_client *client);
 /* *ret_reply is filled also on failure. Any thread. */
 enum status s3_client_run(struct s3_client *client, const struct s3_request *request,
                           struct s3_reply *ret_reply, struct error *err) MUST_CHECK;
+
+/* For what fits the request, but not what else is known: after attempt `number`, counted from 1,
+ * waits as before a repetition. *ret_again false: there have been enough. CANCELED. */
+enum status s3_client_pause(struct s3_client *client, int64_t number, bool *ret_again,
+                            struct error *err) MUST_CHECK;
+
+/* What bucket/object_store.h says of a second look. */
+enum status s3_client_look_again(struct s3_client *client, struct error *err) MUST_CHECK;
 
 #endif

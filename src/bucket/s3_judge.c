@@ -1,8 +1,12 @@
+#include "bucket/full.h"
 #include "s3_transfer.h"
 #include "s3_xml.h"
 
+#include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /* What a failure is: its status and reason, and what may be done. */
 struct judgement {
@@ -27,8 +31,7 @@ static const struct {
 } codes[] = {
     {"NoSuchBucket", {STATUS_UNAVAILABLE, REASON_BUCKET_MISSING, {0}}},
     {"RequestTimeTooSkewed", {STATUS_UNAVAILABLE, REASON_CLOCK_SKEWED, {0}}},
-    {"QuotaExceeded", {STATUS_NO_SPACE, REASON_BUCKET_FULL, {0}}},
-    {"XMinioStorageFull", {STATUS_NO_SPACE, REASON_BUCKET_FULL, {0}}},
+    {"AccessDenied", {STATUS_FORBIDDEN, REASON_BUCKET_FORBIDDEN, KEYS}},
     {"InvalidAccessKeyId", {STATUS_FORBIDDEN, REASON_BUCKET_FORBIDDEN, KEYS}},
     {"SignatureDoesNotMatch", {STATUS_FORBIDDEN, REASON_BUCKET_FORBIDDEN, KEYS}},
     {"ExpiredToken", {STATUS_FORBIDDEN, REASON_BUCKET_FORBIDDEN, KEYS}},
@@ -41,6 +44,7 @@ static const struct {
     {"OperationAborted", {STATUS_UNAVAILABLE, REASON_UNSET, REPEAT}},
 };
 
+/* Of what comes from an S3 server. */
 static const struct {
     long from, to;
     struct judgement judgement;
@@ -52,22 +56,63 @@ static const struct {
     {409, 409, {STATUS_CONFLICT, REASON_UNSET, {0}}},
     {412, 412, {STATUS_CONFLICT, REASON_UNSET, {0}}},
     {413, 413, {STATUS_TOO_LARGE, REASON_UNSET, {0}}},
-    {416, 416, {STATUS_CORRUPT, REASON_UNSET, {0}}},
+    {416, 416, {STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE, {.no_such_range = true}}},
     {429, 429, {STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE, REPEAT}},
     {501, 501, {STATUS_UNSUPPORTED, REASON_UNSET, {0}}},
     {507, 507, {STATUS_NO_SPACE, REASON_BUCKET_FULL, {0}}},
     {500, 599, {STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE, REPEAT}},
 };
 
-static struct judgement judge_answer(long status, const char *code)
+/* An answer that is none to what was asked: it says nothing of the object, and the next one may. */
+static const struct judgement odd = {STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE, REPEAT};
+
+/* Nothing but a PUT needs room. What is about the number of requests is another quota. */
+static bool is_full(const struct s3_transfer *transfer, const struct s3_problem *problem)
 {
-    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
-        if (strcmp(codes[i].code, code) == 0)
-            return codes[i].judgement;
+    return transfer->request->verb == S3_PUT && transfer->status != 429 &&
+           transfer->status != 503 &&
+           (bucket_full_is_said(problem->code) || bucket_full_is_said(problem->message));
+}
+
+/* Did a server of S3 say this? A proxy's pages, and what has no body, have no code. That nothing is
+ * there is believed of nobody else; a HEAD has no body whoever answers it. */
+static bool is_from_s3(const struct s3_transfer *transfer, const struct s3_problem *problem)
+{
+    return problem->code[0] != '\0' || transfer->request->verb == S3_HEAD;
+}
+
+static struct judgement judge_status(const struct s3_transfer *transfer,
+                                     const struct s3_problem *problem)
+{
+    long status = transfer->status;
+    bool is_put = transfer->request->verb == S3_PUT;
+    bool is_new = transfer->request->only_if_new; /* that is more than every service can do */
+    bool is_plain = status == 401 || status == 403 || status == 416 || status == 507 ||
+                    (status == 413 && is_put) || ((status == 412 || status == 501) && is_new);
+    if ((!is_from_s3(transfer, problem) && !is_plain) || (status == 501 && !is_new) ||
+        (status == 413 && !is_put) || (status == 404 && is_put))
+        return odd;
     for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
         if (status >= statuses[i].from && status <= statuses[i].to)
             return statuses[i].judgement;
-    return (struct judgement){.status = STATUS_INVALID};
+    bool is_told = status >= 400 && status < 500 && problem->code[0] != '\0';
+    return is_told ? (struct judgement){.status = STATUS_INVALID} : odd;
+}
+
+static struct judgement judge_answer(const struct s3_transfer *transfer,
+                                     const struct s3_problem *problem)
+{
+    if (transfer->status >= 300 && transfer->status < 400)
+        return (struct judgement){
+            STATUS_UNAVAILABLE,
+            REASON_BUCKET_UNREACHABLE,
+            {.elsewhere = transfer->status == 307 || transfer->status == 308}};
+    if (is_full(transfer, problem))
+        return (struct judgement){STATUS_NO_SPACE, REASON_BUCKET_FULL, {0}};
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+        if (strcmp(codes[i].code, problem->code) == 0)
+            return codes[i].judgement;
+    return judge_status(transfer, problem);
 }
 
 static struct judgement judge_code(CURLcode code)
@@ -105,14 +150,15 @@ static void hide_token(const struct s3_transfer *transfer, struct s3_problem *pr
     }
 }
 
-static enum status fail_answered(const struct s3_transfer *transfer, struct s3_verdict *ret_verdict,
+static enum status fail_answered(const struct s3_transfer *transfer, const char *answer,
+                                 size_t len_of_answer, struct s3_verdict *ret_verdict,
                                  struct error *err)
 {
     struct s3_problem problem;
     char text[ERROR_TEXT_MAX];
-    s3_problem_read(transfer->answer, transfer->answer_len, &problem);
+    s3_problem_read(answer, len_of_answer, &problem);
     hide_token(transfer, &problem);
-    struct judgement judgement = judge_answer(transfer->status, problem.code);
+    struct judgement judgement = judge_answer(transfer, &problem);
     *ret_verdict = judgement.verdict;
     int len = snprintf(text, sizeof(text), "the server says %ld%s%s%s%s", transfer->status,
                        problem.code[0] == '\0' ? "" : " ", problem.code,
@@ -120,9 +166,79 @@ static enum status fail_answered(const struct s3_transfer *transfer, struct s3_v
     if (strcmp(problem.code, "RequestTimeTooSkewed") == 0) {
         (void)snprintf(text + len, sizeof(text) - (size_t)len,
                        "; our clock says %s, the server's %s", transfer->date,
-                       transfer->server_date[0] == '\0' ? "nothing" : transfer->server_date);
+                       transfer->head.date[0] == '\0' ? "nothing" : transfer->head.date);
+    }
+    if (transfer->status < 400 && transfer->head.location[0] != '\0') {
+        (void)snprintf(text + len, sizeof(text) - (size_t)len, "; it sends us to '%.200s'",
+                       transfer->head.location);
     }
     return fail(&judgement, text, err);
+}
+
+/* The text says what is odd in the answer. */
+PRINTF_LIKE(3, 4)
+
+static enum status fail_odd(struct s3_verdict *ret_verdict, struct error *err, const char *format,
+                            ...)
+{
+    char text[ERROR_TEXT_MAX];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    *ret_verdict = odd.verdict;
+    return fail(&odd, text, err);
+}
+
+static bool begins_with(const char *bytes, size_t len, const char *word)
+{
+    size_t word_len = strlen(word);
+    return len >= word_len && strncasecmp(bytes, word, word_len) == 0;
+}
+
+/* A page or a document, where bytes of ours, which are sealed, or JSON, or nothing was expected. */
+static bool is_markup(const char *bytes, size_t len)
+{
+    static const char *const beginnings[] = {"<?xml", "<!doctype", "<html", "<error"};
+    static const char byte_order_mark[] = "\xef\xbb\xbf";
+    if (begins_with(bytes, len, byte_order_mark)) {
+        bytes += sizeof(byte_order_mark) - 1;
+        len -= sizeof(byte_order_mark) - 1;
+    }
+    for (; len > 0 && *bytes != '\0' && strchr(" \t\r\n", *bytes) != NULL; bytes++)
+        len--;
+    for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++)
+        if (begins_with(bytes, len, beginnings[i]))
+            return true;
+    return false;
+}
+
+/* An error under a good status, and a page that a proxy sent. */
+static enum status fail_markup(const struct s3_transfer *transfer, const char *bytes, size_t len,
+                               struct s3_verdict *ret_verdict, struct error *err)
+{
+    struct s3_problem problem;
+    s3_problem_read(bytes, len, &problem);
+    if (problem.code[0] != '\0')
+        return fail_answered(transfer, bytes, len, ret_verdict, err);
+    return fail_odd(ret_verdict, err, "the server answers %ld with a page that is not S3's",
+                    transfer->status);
+}
+
+/* A page may well be longer than what was asked for. */
+static enum status fail_full_sink(const struct s3_transfer *transfer,
+                                  struct s3_verdict *ret_verdict, struct error *err)
+{
+    const struct buffer *buffer = transfer->request->sink.buffer;
+    bool is_begun = buffer->len > transfer->sink_start;
+    const char *bytes =
+        is_begun ? (const char *)buffer->bytes + transfer->sink_start : transfer->answer;
+    size_t len = is_begun ? buffer->len - transfer->sink_start : transfer->answer_len;
+    if (transfer->sink_err.status == STATUS_TOO_LARGE && transfer->request->check == NULL &&
+        is_markup(bytes, len))
+        return fail_markup(transfer, bytes, len, ret_verdict, err);
+    *err = transfer->sink_err;
+    return error_status(err);
 }
 
 static enum status fail_stopped(const struct s3_transfer *transfer, struct s3_verdict *ret_verdict,
@@ -130,10 +246,11 @@ static enum status fail_stopped(const struct s3_transfer *transfer, struct s3_ve
 {
     if (transfer->stop == S3_STOP_CANCELED)
         return cancel_check(transfer->cancel, err);
-    if (transfer->stop == S3_STOP_SINK) {
-        *err = transfer->sink_err;
-        return error_status(err);
-    }
+    if (transfer->stop == S3_STOP_ENDLESS)
+        return fail_odd(ret_verdict, err, "the server sends more than the %zu bytes asked for",
+                        transfer->request->range.len);
+    if (transfer->stop == S3_STOP_SINK)
+        return fail_full_sink(transfer, ret_verdict, err);
     ret_verdict->repeat = true;
     ret_verdict->unsure = true;
     if (transfer->stop == S3_STOP_STALLED) {
@@ -157,6 +274,119 @@ static enum status fail_broken(const struct s3_transfer *transfer, struct s3_ver
     return fail(&judgement, text, err);
 }
 
+/* A document that says nothing bad: some services send one. */
+static bool is_harmless(const char *bytes, size_t len)
+{
+    struct s3_problem problem;
+    s3_problem_read(bytes, len, &problem);
+    return problem.is_document && strcasecmp(problem.root, "html") != 0 &&
+           strcasecmp(problem.root, "error") != 0;
+}
+
+static enum status check_done(const struct s3_transfer *transfer, struct s3_verdict *ret_verdict,
+                              struct error *err)
+{
+    const char *bytes = transfer->answer;
+    size_t len = transfer->answer_len;
+    if (is_markup(bytes, len) && !is_harmless(bytes, len))
+        return fail_markup(transfer, bytes, len, ret_verdict, err);
+    if (transfer->status == 200 || transfer->status == 201 || transfer->status == 204)
+        return STATUS_OK;
+    return fail_odd(ret_verdict, err, "the server answers %ld, which promises nothing",
+                    transfer->status);
+}
+
+/* Is this the whole object, by what its head says? */
+static bool is_whole(const struct s3_head *head, uint64_t received)
+{
+    return !head->has_range || (head->first == 0 && head->has_total &&
+                                head->last + 1 == head->total && head->total == received);
+}
+
+static enum status check_part(const struct s3_transfer *transfer, struct s3_verdict *ret_verdict,
+                              struct error *err)
+{
+    const struct s3_head *head = &transfer->head;
+    const struct s3_range *range = &transfer->request->range;
+    if (!head->has_range)
+        return fail_odd(ret_verdict, err, "the server sends a part and does not say which");
+    if (head->first != range->offset || head->last - head->first >= range->len)
+        return fail_odd(ret_verdict, err,
+                        "the server sends bytes %" PRIu64 "-%" PRIu64 ", not the %zu at %" PRIu64,
+                        head->first, head->last, range->len, range->offset);
+    if (transfer->received != head->last - head->first + 1)
+        return fail_odd(ret_verdict, err,
+                        "the server sends %" PRIu64 " bytes and calls them %" PRIu64 "-%" PRIu64,
+                        transfer->received, head->first, head->last);
+    bool is_end = head->has_total && head->last + 1 == head->total;
+    if (transfer->received < range->len && !is_end)
+        return fail_odd(ret_verdict, err, "the server sends %" PRIu64 " of %zu bytes",
+                        transfer->received, range->len);
+    return STATUS_OK;
+}
+
+static enum status check_content(const struct s3_transfer *transfer, struct s3_verdict *ret_verdict,
+                                 struct error *err)
+{
+    const struct s3_request *request = transfer->request;
+    if (request->sink.buffer == NULL)
+        return STATUS_OK;
+    const char *bytes = (const char *)request->sink.buffer->bytes + transfer->sink_start;
+    size_t len = request->sink.buffer->len - transfer->sink_start;
+    if (request->check == NULL)
+        return is_markup(bytes, len) ? fail_markup(transfer, bytes, len, ret_verdict, err)
+                                     : STATUS_OK;
+    struct error cause = {0};
+    enum status status = request->check(request->check_context, bytes, len, &cause);
+    if (status == STATUS_OK)
+        return STATUS_OK;
+    struct s3_problem problem;
+    s3_problem_read(bytes, len, &problem);
+    if (problem.code[0] != '\0')
+        return fail_answered(transfer, bytes, len, ret_verdict, err);
+    if (status == STATUS_CORRUPT)
+        return fail_odd(ret_verdict, err, "%s", cause.text);
+    *err = cause;
+    return error_status(err);
+}
+
+static enum status check_body(const struct s3_transfer *transfer, struct s3_verdict *ret_verdict,
+                              struct error *err)
+{
+    const struct s3_head *head = &transfer->head;
+    bool is_part = transfer->status == 206 && transfer->request->range.len > 0;
+    if (transfer->status != 200 && !is_part)
+        return fail_odd(ret_verdict, err, "the server answers %ld to a GET", transfer->status);
+    if (!head->has_length && !head->is_chunked)
+        return fail_odd(ret_verdict, err, "the server does not say where its answer ends");
+    if (head->is_encoded)
+        return fail_odd(ret_verdict, err, "the answer has another encoding than the object");
+    if (is_part)
+        return check_part(transfer, ret_verdict, err);
+    if (!is_whole(head, transfer->received))
+        return fail_odd(ret_verdict, err, "the server answers 200 with a part");
+    return check_content(transfer, ret_verdict, err);
+}
+
+static enum status check_answer(const struct s3_transfer *transfer, struct s3_verdict *ret_verdict,
+                                struct error *err)
+{
+    if (transfer->head.is_contradictory)
+        return fail_odd(ret_verdict, err, "the headers of the answer contradict each other");
+    switch (transfer->request->verb) {
+    case S3_PUT:
+    case S3_DELETE:
+        return check_done(transfer, ret_verdict, err);
+    case S3_HEAD:
+        if (transfer->status == 200)
+            return STATUS_OK;
+        return fail_odd(ret_verdict, err, "the server answers %ld to a HEAD", transfer->status);
+    case S3_GET:
+    default:
+        return check_body(transfer, ret_verdict, err);
+    }
+}
+
 enum status s3_transfer_judge(const struct s3_transfer *transfer, struct s3_verdict *ret_verdict,
                               struct error *err)
 {
@@ -165,10 +395,8 @@ enum status s3_transfer_judge(const struct s3_transfer *transfer, struct s3_verd
     if (transfer->stop != S3_STOP_NONE)
         return fail_stopped(transfer, ret_verdict, err);
     if (answered && (transfer->code == CURLE_OK || transfer->answer_len > 0))
-        return fail_answered(transfer, ret_verdict, err);
+        return fail_answered(transfer, transfer->answer, transfer->answer_len, ret_verdict, err);
     if (transfer->code != CURLE_OK)
         return fail_broken(transfer, ret_verdict, err);
-    if (transfer->request->range.len > 0 && transfer->status != 206)
-        return FAIL(err, STATUS_UNSUPPORTED, "the server answers %ld to a range", transfer->status);
-    return STATUS_OK;
+    return check_answer(transfer, ret_verdict, err);
 }

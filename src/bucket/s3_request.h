@@ -25,6 +25,9 @@ struct s3_sink {
     unsigned char *bytes;
 };
 
+/* Looks at a whole answer before it counts. CORRUPT: it is none; the request is sent again. */
+typedef enum status s3_check_fn(void *context, const char *bytes, size_t len, struct error *err);
+
 struct s3_request {
     enum s3_verb verb;
     const char *name;  /* NULL: the bucket itself */
@@ -34,6 +37,8 @@ struct s3_request {
     bool only_if_new; /* If-None-Match: * */
     struct s3_range range;
     struct s3_sink sink;
+    s3_check_fn *check; /* NULL: any bytes will do; only with a sink that is a buffer */
+    void *check_context;
 };
 
 #endif

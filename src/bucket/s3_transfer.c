@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 enum { TRANSFER_BUFFER_BYTES = 256 * 1024 };
 
@@ -61,17 +60,42 @@ static int on_seek(void *context, curl_off_t offset, int origin)
     return CURL_SEEKFUNC_OK;
 }
 
-static enum status sink(struct s3_transfer *transfer, const char *bytes, size_t len,
-                        struct error *err)
+/* The part of these bytes, which lie at `at` in the object, that was asked for. */
+static void cut_out(const struct s3_request *request, uint64_t at, const char *bytes, size_t len)
+{
+    uint64_t from = request->range.offset;
+    uint64_t end = from + request->range.len;
+    uint64_t start = at > from ? at : from;
+    uint64_t stop = at + len < end ? at + len : end;
+    if (start < stop)
+        memcpy(request->sink.bytes + (start - from), bytes + (start - at), (size_t)(stop - start));
+}
+
+/* The start of what is not for the sink: it says why. */
+static void keep_answer(struct s3_transfer *transfer, const char *bytes, size_t len)
+{
+    size_t room = sizeof(transfer->answer) - transfer->answer_len;
+    memcpy(transfer->answer + transfer->answer_len, bytes, len < room ? len : room);
+    transfer->answer_len += len < room ? len : room;
+}
+
+static bool sink(struct s3_transfer *transfer, const char *bytes, size_t len)
 {
     const struct s3_request *request = transfer->request;
-    if (request->sink.buffer != NULL)
-        return buffer_add(request->sink.buffer, bytes, len, err);
-    if (len > request->range.len - transfer->received)
-        return FAIL(err, STATUS_CORRUPT, "the server sends more than the %zu bytes asked for",
-                    request->range.len);
-    memcpy(request->sink.bytes + transfer->received, bytes, len);
-    return STATUS_OK;
+    if (request->sink.buffer != NULL) {
+        if (buffer_add(request->sink.buffer, bytes, len, &transfer->sink_err) == STATUS_OK)
+            return true;
+        transfer->stop = S3_STOP_SINK;
+        keep_answer(transfer, bytes, transfer->received == 0 ? len : 0);
+        return false;
+    }
+    bool is_part = transfer->status == 206;
+    if (is_part && len > request->range.len - transfer->received) {
+        transfer->stop = S3_STOP_ENDLESS;
+        return false;
+    }
+    cut_out(request, transfer->received + (is_part ? request->range.offset : 0), bytes, len);
+    return true;
 }
 
 static bool has_sink(const struct s3_request *request)
@@ -79,59 +103,28 @@ static bool has_sink(const struct s3_request *request)
     return request->sink.buffer != NULL || request->sink.bytes != NULL;
 }
 
-/* The start of an answer that is not what was asked for is kept: it says why. */
 static size_t on_write(char *from, size_t size, size_t count, void *context)
 {
     struct s3_transfer *transfer = context;
     size_t len = size * count;
     (void)curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &transfer->status);
     if (!is_good(transfer) || !has_sink(transfer->request)) {
-        size_t room = sizeof(transfer->answer) - transfer->answer_len;
-        memcpy(transfer->answer + transfer->answer_len, from, len < room ? len : room);
-        transfer->answer_len += len < room ? len : room;
+        keep_answer(transfer, from, len);
         return len;
     }
-    if (sink(transfer, from, len, &transfer->sink_err) != STATUS_OK) {
-        transfer->stop = S3_STOP_SINK;
+    if (!sink(transfer, from, len))
         return 0;
-    }
     transfer->received += len;
     for (size_t taken = 0; taken < len;)
         taken += take(transfer, BANDWIDTH_DOWNLOAD, len - taken);
     return len;
 }
 
-/* "Name: value\r\n": copies the value, cut to the size, if it is that header. */
-static bool is_header(const char *line, size_t len, const char *name, char *value, size_t size)
-{
-    size_t name_len = strlen(name);
-    if (len <= name_len || strncasecmp(line, name, name_len) != 0 || line[name_len] != ':')
-        return false;
-    line += name_len + 1;
-    len -= name_len + 1;
-    while (len > 0 && (*line == ' ' || *line == '\t')) {
-        line++;
-        len--;
-    }
-    size_t used = 0;
-    for (; used < len && used + 1 < size && line[used] >= ' ' && line[used] <= '~'; used++)
-        value[used] = line[used];
-    value[used] = '\0';
-    return true;
-}
-
 static size_t on_header(char *line, size_t size, size_t count, void *context)
 {
     struct s3_transfer *transfer = context;
-    size_t len = size * count;
-    char range[80];
-    if (is_header(line, len, "Date", transfer->server_date, sizeof(transfer->server_date)))
-        return len;
-    if (is_header(line, len, "Content-Range", range, sizeof(range))) {
-        const char *slash = strchr(range, '/');
-        transfer->total = slash == NULL ? 0 : strtoull(slash + 1, NULL, 10);
-    }
-    return len;
+    s3_head_line(&transfer->head, line, size * count);
+    return size * count;
 }
 
 /* Called whenever bytes move, and at least once a second. Not 0 ends the transfer. */
@@ -229,11 +222,8 @@ void s3_transfer_run(struct s3_transfer *transfer, CURL *curl)
     set_options(transfer, curl, url);
     transfer->code = curl_easy_perform(curl);
 
-    curl_off_t length = 0;
     curl_off_t retry_after_s = 0;
     (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &transfer->status);
-    (void)curl_easy_getinfo(curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     (void)curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &retry_after_s);
-    transfer->length = length > 0 ? (uint64_t)length : 0;
     transfer->retry_after_ms = retry_after_s > 0 ? (int64_t)retry_after_s * 1000 : 0;
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { PATH_SIZE = 256 };
 
@@ -18,6 +19,7 @@ struct reading {
     struct error *err;
     bool failed;
     int depth;
+    char root[S3_ROOT_SIZE];
     char path[PATH_SIZE];
     size_t path_len;
     char text[S3_XML_TEXT_MAX + 1];
@@ -38,13 +40,23 @@ static void refuse(struct reading *reading, const char *what)
     stop(reading);
 }
 
+/* "s3:Key" is a Key to those who answer so. */
+static const char *local_name(const XML_Char *name)
+{
+    const char *colon = strrchr(name, ':');
+    return colon == NULL ? name : colon + 1;
+}
+
 static void XMLCALL on_start(void *context, const XML_Char *name, const XML_Char **attributes)
 {
     (void)attributes;
     struct reading *reading = context;
+    name = local_name(name);
     size_t name_len = strlen(name);
     if (reading->failed)
         return;
+    if (reading->depth == 0)
+        (void)snprintf(reading->root, sizeof(reading->root), "%.*s", S3_ROOT_SIZE - 1, name);
     if (reading->depth == S3_XML_DEPTH_MAX || reading->path_len + name_len + 2 > PATH_SIZE) {
         refuse(reading, "too many levels");
         return;
@@ -68,7 +80,7 @@ static void XMLCALL on_end(void *context, const XML_Char *name)
         return;
     }
     reading->depth--;
-    reading->path_len -= strlen(name) + 1;
+    reading->path_len -= strlen(local_name(name)) + 1;
     reading->path[reading->path_len] = '\0';
     reading->text_len = 0;
 }
@@ -103,8 +115,9 @@ static enum status fail_malformed(XML_Parser parser, struct error *err)
                 (unsigned long)XML_GetCurrentLineNumber(parser));
 }
 
+/* root, of S3_ROOT_SIZE, may be NULL. */
 static enum status read_xml(const char *bytes, size_t len, element_fn *element, void *context,
-                            struct error *err)
+                            char *root, struct error *err)
 {
     struct reading reading = {.element = element, .context = context, .err = err};
     if (len > INT32_MAX)
@@ -120,14 +133,19 @@ static enum status read_xml(const char *bytes, size_t len, element_fn *element, 
     if (XML_Parse(reading.parser, bytes, (int)len, XML_TRUE) != XML_STATUS_OK)
         status = reading.failed ? error_status(err) : fail_malformed(reading.parser, err);
     XML_ParserFree(reading.parser);
+    if (root != NULL)
+        memcpy(root, reading.root, sizeof(reading.root));
     return status;
 }
+
+enum truth { UNTOLD, NO, YES, UNREADABLE };
 
 struct page_reading {
     s3_entry_fn *entry;
     void *context;
     struct s3_page page;
     bool is_listing;
+    enum truth is_truncated;
     char key[S3_XML_TEXT_MAX + 1];
     uint64_t size;
     bool has_key, has_size;
@@ -172,13 +190,40 @@ static bool read_size(const char *text, uint64_t *ret_size)
     return true;
 }
 
+/* xsd:boolean, in any case and with any space around it. */
+static enum truth read_truth(const char *text)
+{
+    static const struct {
+        const char *word;
+        enum truth truth;
+    } words[] = {{"true", YES}, {"1", YES}, {"false", NO}, {"0", NO}};
+
+    static const char blanks[] = " \t\r\n";
+    text += strspn(text, blanks);
+    size_t len = strcspn(text, blanks);
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (len == strlen(words[i].word) && strncasecmp(text, words[i].word, len) == 0)
+            return words[i].truth;
+    return UNREADABLE;
+}
+
 static enum status end_entry(struct page_reading *reading, struct error *err)
 {
-    if (!reading->has_key || !reading->has_size)
-        return FAIL(err, STATUS_CORRUPT, "the server listed an object without name or size");
+    if (!reading->has_key)
+        return FAIL(err, STATUS_CORRUPT, "the server listed an object without a name");
+    uint64_t size = reading->has_size ? reading->size : OBJECT_SIZE_UNKNOWN;
     reading->has_key = false;
     reading->has_size = false;
-    return reading->entry(reading->context, reading->key, reading->size, err);
+    reading->page.count++;
+    return reading->entry(reading->context, reading->key, size, err);
+}
+
+static enum status read_token(struct s3_page *page, const char *text, struct error *err)
+{
+    if (strlen(text) >= S3_TOKEN_SIZE)
+        return FAIL(err, STATUS_CORRUPT, "the server's continuation token is too long");
+    memcpy(page->next_token, text, strlen(text) + 1);
+    return STATUS_OK;
 }
 
 static enum status on_page_element(void *context, const char *path, char *text, struct error *err)
@@ -197,12 +242,12 @@ static enum status on_page_element(void *context, const char *path, char *text, 
         reading->has_size = read_size(text, &reading->size);
     } else if (strcmp(below, "/Contents") == 0) {
         return end_entry(reading, err);
+    } else if (strcmp(below, "/Prefix") == 0 && decode(text)) {
+        memcpy(reading->page.prefix, text, strlen(text) + 1);
     } else if (strcmp(below, "/IsTruncated") == 0) {
-        reading->page.is_truncated = strcmp(text, "true") == 0;
+        reading->is_truncated = read_truth(text);
     } else if (strcmp(below, "/NextContinuationToken") == 0) {
-        if (strlen(text) >= S3_TOKEN_SIZE)
-            return FAIL(err, STATUS_CORRUPT, "the server's continuation token is too long");
-        memcpy(reading->page.next_token, text, strlen(text) + 1);
+        return read_token(&reading->page, text, err);
     }
     return STATUS_OK;
 }
@@ -211,12 +256,16 @@ enum status s3_page_read(const char *bytes, size_t len, s3_entry_fn *entry, void
                          struct s3_page *ret_page, struct error *err)
 {
     struct page_reading reading = {.entry = entry, .context = context};
-    if (read_xml(bytes, len, on_page_element, &reading, err) != STATUS_OK)
+    if (read_xml(bytes, len, on_page_element, &reading, NULL, err) != STATUS_OK)
         return error_status(err);
+    bool has_token = reading.page.next_token[0] != '\0';
     if (!reading.is_listing)
         return FAIL(err, STATUS_CORRUPT, "the server's answer is no listing");
-    if (reading.page.is_truncated && reading.page.next_token[0] == '\0')
+    if (reading.is_truncated == YES && !has_token)
         return FAIL(err, STATUS_CORRUPT, "the server's listing goes on, but does not say where");
+    if ((reading.is_truncated == UNTOLD || reading.is_truncated == UNREADABLE) && !has_token)
+        return FAIL(err, STATUS_CORRUPT, "the server's listing does not say whether it goes on");
+    reading.page.is_truncated = has_token && reading.is_truncated != NO;
     *ret_page = reading.page;
     return STATUS_OK;
 }
@@ -245,8 +294,8 @@ void s3_problem_read(const char *bytes, size_t len, struct s3_problem *ret_probl
 {
     struct error ignored = {0};
     struct s3_problem problem = {.code = ""};
-    if (len > 0 && read_xml(bytes, len, on_problem_element, &problem, &ignored) != STATUS_OK) {
-        /* Cut off, or HTML from a proxy: what came before counts, and the status says the rest. */
-    }
+    /* Cut off, or HTML from a proxy: what came before counts, and the status says the rest. */
+    problem.is_document = len > 0 && read_xml(bytes, len, on_problem_element, &problem,
+                                              problem.root, &ignored) == STATUS_OK;
     *ret_problem = problem;
 }

@@ -1,3 +1,4 @@
+#include "bucket/full.h"
 #include "bucket/s3_credentials.h"
 #include "core/child.h"
 #include "core/clock.h"
@@ -166,17 +167,6 @@ static const char *last_line(char *output)
     return newline == NULL ? output : newline + 1;
 }
 
-/* Does the output say that the bucket is full? Servers of S3 have a code of their own for it. */
-static bool is_full(const char *output)
-{
-    static const char *const signs[] = {"no space left on device", "disk quota exceeded",
-                                        "QuotaExceeded", "XMinioStorageFull"};
-    for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
-        if (strstr(output, signs[i]) != NULL)
-            return true;
-    return false;
-}
-
 static enum status failure(const struct prune_plan *plan, struct child_result *result,
                            struct error *err)
 {
@@ -188,7 +178,7 @@ static enum status failure(const struct prune_plan *plan, struct child_result *r
         return FAIL_REASON(err, STATUS_TIMEOUT, REASON_PRUNE_TIMEOUT, "restic prune: %s", how);
     if (strstr(result->output, "already locked") != NULL)
         return FAIL(err, STATUS_LOCKED, "restic prune: %.300s", last_line(result->output));
-    if (is_full(result->output))
+    if (bucket_full_is_said(result->output))
         return FAIL_REASON(err, STATUS_NO_SPACE, REASON_BUCKET_FULL,
                            "the bucket is full: restic prune: %.300s", last_line(result->output));
     return FAIL_REASON(err, STATUS_INTERNAL, REASON_PRUNE_FAILED, "restic prune: %s: %.300s", how,

@@ -2,6 +2,8 @@
 """Between a client and an S3 service, and makes trouble.
 
 As a program: s3_proxy.py TARGET FAULT...   prints its URL, then serves until its stdin ends.
+    TARGET "memory", or "memory:PAGE": there is no service behind, objects are kept here, and PAGE of
+    them are in a page of a listing
 As a module: with S3Proxy(target, faults) as proxy: proxy.url, proxy.seen ...
 
 A fault is "KIND:METHOD:FROM:COUNT[:PART]": from the FROM-th request with that method (and PART in
@@ -14,9 +16,13 @@ its path) on, COUNT of them meet it; COUNT 0 is for ever. Kinds:
     flip                  one bit of the answer's body is flipped
     flip-request          one bit of the request's body is flipped
     hang                  no answer until the client goes away or other faults are set; then none either
+    one of s3_odd.KINDS   only with a target in memory: such an answer, if the request can have one
+    here there            the request is sent (307) to where it came, and to another domain; only with
+                          a target in memory
 With tls=(certificate, key) it speaks TLS.
 """
 import http.client
+import os
 import select
 import socket
 import socketserver
@@ -25,6 +31,10 @@ import struct
 import sys
 import threading
 import urllib.parse
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import s3_odd  # noqa: E402
+from s3_memory import Answer, MemoryStore  # noqa: E402
 
 ANSWERS = {
     "503": (503, "SlowDown", "Please reduce your request rate."),
@@ -88,6 +98,11 @@ class Handler(socketserver.StreamRequestHandler):
             return self._refuse(kind, method)
         if kind == "flip-request":
             body = flip(body)
+        if self.server.store:
+            exchange = s3_odd.Exchange(self.server.store, method, path, headers, body)
+            odd = self.server.odd_answer(kind, exchange)
+            if odd or not kind:
+                return self._send(odd or exchange.answer(), method)
         status, reason, answer_headers, answer = self._forward(method, path, headers, body)
         if kind == "late-reset":
             return self._reset()
@@ -104,7 +119,15 @@ class Handler(socketserver.StreamRequestHandler):
         self.wfile.write(answer)
         return True
 
+    def _send(self, answer, method):
+        self.wfile.write(answer.to_bytes(method))
+        return not answer.closes
+
     def _forward(self, method, path, headers, body):
+        if self.server.store:
+            answer = self.server.store.answer(method, path, headers, body)
+            length = [("Content-Length", len(answer.body))]
+            return answer.status, "Status", answer.headers + length, answer.body
         connection = http.client.HTTPConnection(self.server.target, timeout=60)
         try:
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
@@ -151,7 +174,10 @@ class S3Proxy(socketserver.ThreadingTCPServer):
 
     def __init__(self, target, faults=(), tls=None):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.target = urllib.parse.urlsplit(target).netloc
+        kind, _, page = target.partition(":")
+        self.store = MemoryStore(int(page or 1000)) if kind == "memory" else None
+        self.target = None if self.store else urllib.parse.urlsplit(target).netloc
+        self.random = None  # an s3_odd.RandomFaults
         self.mutex = threading.Lock()
         self.seen = []  # (method, path)
         self.troubled = 0  # how many of them met a fault
@@ -180,6 +206,14 @@ class S3Proxy(socketserver.ThreadingTCPServer):
             hits = [fault.kind for fault in self.faults if fault.hits(method, path)]
             self.troubled += bool(hits)
         return hits[0] if hits else None
+
+    def odd_answer(self, kind, exchange):
+        if kind in ("here", "there"):
+            host = self.url if kind == "here" else "http://elsewhere.example.net"
+            return Answer(307, b"", [("Location", host + exchange.path)])
+        if kind in s3_odd.KINDS:
+            return s3_odd.KINDS[kind](exchange) or exchange.answer()
+        return self.random.choose(exchange) if self.random and not kind else None
 
     def handle_error(self, request, client_address):
         pass  # a client that does not trust us ends the handshake: expected here

@@ -26,17 +26,14 @@ void s3_write_keys(struct s3_fixture *f, const char *access_key, const char *sec
     scratch_write(&f->scratch, "keys", text, 0600);
 }
 
-void s3_fixture_init(struct s3_fixture *f, const char *prefix)
+static void init(struct s3_fixture *f, const char *access_key, const char *secret_key)
 {
     *f = (struct s3_fixture){.store = NULL};
     scratch_open(&f->scratch);
-    s3_write_keys(f, s3_environment("S3_ACCESS_KEY"), s3_environment("S3_SECRET_KEY"), "");
+    s3_write_keys(f, access_key, secret_key, "");
     (void)snprintf(f->credentials, sizeof(f->credentials), "%s", scratch_path(&f->scratch, "keys"));
     f->options = (struct object_store_s3){
         .name = "nightly",
-        .server = s3_environment("S3_ENDPOINT"),
-        .bucket = s3_environment("S3_BUCKET"),
-        .prefix = prefix,
         .region = "us-east-1",
         .path_style = true,
         .credentials_file = f->credentials,
@@ -44,8 +41,17 @@ void s3_fixture_init(struct s3_fixture *f, const char *prefix)
                      .stall_ms = 20000,
                      .request_ms = 60000,
                      .attempts = 4,
-                     .backoff_ms = 1},
+                     .backoff_ms = 1,
+                     .again_ms = 1},
     };
+}
+
+void s3_fixture_init(struct s3_fixture *f, const char *prefix)
+{
+    init(f, s3_environment("S3_ACCESS_KEY"), s3_environment("S3_SECRET_KEY"));
+    f->options.server = s3_environment("S3_ENDPOINT");
+    f->options.bucket = s3_environment("S3_BUCKET");
+    f->options.prefix = prefix;
 }
 
 void s3_fixture_open(struct s3_fixture *f)
@@ -56,13 +62,14 @@ void s3_fixture_open(struct s3_fixture *f)
               "%s", f->err.text);
 }
 
-void s3_fixture_proxy(struct s3_fixture *f, const char *options, const char *faults)
+static void start_proxy(struct s3_fixture *f, const char *options, const char *target,
+                        const char *faults)
 {
     char command[1024];
     int input[2];
     int output[2];
     (void)snprintf(command, sizeof(command), "exec python3 -B " S3_PROXY " %s %s %s", options,
-                   s3_environment("S3_ENDPOINT"), faults);
+                   target, faults);
     cr_assert(zero(int, pipe2(input, O_CLOEXEC)));
     cr_assert(zero(int, pipe2(output, O_CLOEXEC)));
     f->proxy = fork();
@@ -82,6 +89,21 @@ void s3_fixture_proxy(struct s3_fixture *f, const char *options, const char *fau
     (void)fclose(said);
     f->proxy_url[strcspn(f->proxy_url, "\n")] = '\0';
     f->options.server = f->proxy_url;
+}
+
+void s3_fixture_proxy(struct s3_fixture *f, const char *options, const char *faults)
+{
+    start_proxy(f, options, s3_environment("S3_ENDPOINT"), faults);
+}
+
+void s3_fixture_init_memory(struct s3_fixture *f, const char *page, const char *faults)
+{
+    char target[32];
+    init(f, "access", "secret");
+    (void)snprintf(target, sizeof(target), "memory:%s", page);
+    start_proxy(f, "", target, faults);
+    f->options.bucket = "bucket";
+    f->options.prefix = "some/where";
 }
 
 void s3_fixture_done(struct s3_fixture *f)

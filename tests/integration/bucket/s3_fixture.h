@@ -37,6 +37,9 @@ void s3_write_keys(struct s3_fixture *f, const char *access_key, const char *sec
 /* prefix: the test's own, so that tests do not meet. */
 void s3_fixture_init(struct s3_fixture *f, const char *prefix);
 
+/* Without a real service: the proxy keeps the objects, with so many in a page of a listing. */
+void s3_fixture_init_memory(struct s3_fixture *f, const char *page, const char *faults);
+
 void s3_fixture_open(struct s3_fixture *f);
 
 /* Puts a proxy with these faults (and options of s3_proxy.py before them) between; it ends when its

@@ -53,12 +53,14 @@ static const struct {
     {"<html></html>", "the server's answer is no listing"},
     {"<!DOCTYPE x [<!ENTITY a \"b\">]><x>&a;</x>", "the server's XML has a document type"},
     {"<a><a><a><a><a><a><a><a><a>", "the server's XML has too many levels"},
-    {"<ListBucketResult><Contents><Key>k</Key></Contents></ListBucketResult>",
-     "the server listed an object without name or size"},
+    {"<ListBucketResult><Contents><Size>1</Size></Contents></ListBucketResult>",
+     "the server listed an object without a name"},
     {"<ListBucketResult><Contents><Key>k%00</Key><Size>1</Size></Contents></ListBucketResult>",
-     "the server listed an object without name or size"},
-    {"<ListBucketResult><Contents><Key>k</Key><Size>-1</Size></Contents></ListBucketResult>",
-     "the server listed an object without name or size"},
+     "the server listed an object without a name"},
+    {"<ListBucketResult></ListBucketResult>",
+     "the server's listing does not say whether it goes on"},
+    {"<ListBucketResult><IsTruncated>maybe</IsTruncated></ListBucketResult>",
+     "the server's listing does not say whether it goes on"},
     {"<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>",
      "the server's listing goes on, but does not say where"},
 };
@@ -73,6 +75,69 @@ Test(s3_page_read, refuses_what_is_no_listing)
         cr_expect(eq(int, (int)status, (int)STATUS_CORRUPT));
         cr_expect(eq(str, err.text, (char *)refusals[i].reason));
     }
+}
+
+static const struct {
+    const char *words;
+    bool goes_on;
+} spellings[] = {
+    {"<IsTruncated>True</IsTruncated><NextContinuationToken>t</NextContinuationToken>", true},
+    {"<IsTruncated> 1\n</IsTruncated><NextContinuationToken>t</NextContinuationToken>", true},
+    {"<NextContinuationToken>t</NextContinuationToken>", true},
+    {"<IsTruncated>yes</IsTruncated><NextContinuationToken>t</NextContinuationToken>", true},
+    {"<IsTruncated>False</IsTruncated>", false},
+    {"<IsTruncated>0</IsTruncated><NextContinuationToken/>", false},
+    {"<IsTruncated>false</IsTruncated><NextContinuationToken>t</NextContinuationToken>", false},
+};
+
+Test(s3_page_read, knows_whether_it_goes_on_however_that_is_spelt)
+{
+    for (size_t i = 0; i < sizeof(spellings) / sizeof(spellings[0]); i++) {
+        char xml[256];
+        struct s3_page page = {0};
+        (void)snprintf(xml, sizeof(xml), "<ListBucketResult>%s</ListBucketResult>",
+                       spellings[i].words);
+
+        enum status status = read_page(xml, &page);
+
+        cr_expect(eq(int, (int)status, (int)STATUS_OK), "%s: %s", xml, err.text);
+        cr_expect(eq(int, page.is_truncated, spellings[i].goes_on), "%s", xml);
+    }
+}
+
+Test(s3_page_read, minds_no_prefixes_of_elements)
+{
+    struct s3_page page = {0};
+
+    enum status status =
+        read_page("<s3:ListBucketResult xmlns:s3=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
+                  "<s3:Prefix>a%2F</s3:Prefix><s3:IsTruncated>false</s3:IsTruncated>"
+                  "<s3:Contents><s3:Key>a/x</s3:Key><s3:Size>5</s3:Size></s3:Contents>"
+                  "</s3:ListBucketResult>",
+                  &page);
+
+    cr_assert(eq(int, (int)status, (int)STATUS_OK), "%s", err.text);
+    cr_expect(eq(str, seen, "a/x 5;"));
+    cr_expect(eq(str, page.prefix, "a/"));
+    cr_expect(eq(sz, page.count, 1));
+}
+
+Test(s3_page_read, takes_no_size_for_zero)
+{
+    struct s3_page page = {0};
+    char expected[64];
+    (void)snprintf(expected, sizeof(expected), "a %llu;b %llu;",
+                   (unsigned long long)OBJECT_SIZE_UNKNOWN,
+                   (unsigned long long)OBJECT_SIZE_UNKNOWN);
+
+    enum status status = read_page("<ListBucketResult><IsTruncated>false</IsTruncated>"
+                                   "<Contents><Key>a</Key></Contents>"
+                                   "<Contents><Key>b</Key><Size>-1</Size></Contents>"
+                                   "</ListBucketResult>",
+                                   &page);
+
+    cr_assert(eq(int, (int)status, (int)STATUS_OK), "%s", err.text);
+    cr_expect(eq(str, seen, (char *)expected));
 }
 
 Test(s3_page_read, refuses_a_text_that_is_too_long)
