@@ -39,10 +39,11 @@ enum status access_bucket_open(const struct bucket_definition *definition,
 enum status access_bucket_check(const struct bucket_definition *definition, struct error *err)
     MUST_CHECK;
 
-/* Is the directory there, may this process read it and, for_writing, write to it? Then it is checked
- * as by access_bucket_check(). UNAVAILABLE, reason "bucket_unreachable": a file server that is not
- * mounted may come back, so whoever needs the bucket tries again. An S3 bucket passes here as well:
- * to ask a server takes a while, and is done apart, or by the first request of a job. */
+/* Is the directory there, may this process read it and, for_writing, write to it? Then it is
+ * checked as by access_bucket_check(). UNAVAILABLE, reason "bucket_unreachable" or
+ * "bucket_read_only": a file server that is not mounted may come back, so whoever needs the bucket
+ * tries again. An S3 bucket passes here as well: to ask a server takes a while, and is done apart,
+ * or by the first request of a job. */
 enum status access_bucket_check_directory(const struct bucket_definition *definition,
                                           bool for_writing, struct error *err) MUST_CHECK;
 

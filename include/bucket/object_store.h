@@ -5,8 +5,8 @@
  * Names     '/'-separated segments of [a-zA-Z0-9._-], no "." or "..", no leading '/', 1-512 bytes
  * Puts      are atomic and durable: after STATUS_OK the object is there whole, also after a power
  *           cut; before, nothing is seen under its name. An object of that name is replaced.
- * Answers   count if they are whole and fit what was asked. All others are no news of an object: they
- *           are UNAVAILABLE. CORRUPT and NOT_FOUND are what a whole answer says.
+ * Answers   count if they are whole and fit what was asked. All others are no news of an object:
+ *           they are UNAVAILABLE. CORRUPT and NOT_FOUND are what a whole answer says.
  * Errors    NOT_FOUND no such object; FORBIDDEN; NO_SPACE; UNAVAILABLE, TIMEOUT transient;
  *           CANCELED. The text names bucket and object. Reasons of their own: bucket_unreachable,
  *           bucket_full, bucket_read_only, and those of an S3 server.
@@ -102,6 +102,11 @@ enum status object_store_look_again(struct object_store *store, struct error *er
 /* Is there no such object? True if the store says so twice, the second time after a second look. */
 enum status object_store_is_gone(struct object_store *store, const char *name, bool *ret_gone,
                                  struct error *err) MUST_CHECK;
+
+/* Is it still the place that was opened? A directory may have been unmounted or replaced since, and
+ * what was written to the old one is no backup: UNAVAILABLE. A server is asked with each request
+ * anyway. */
+enum status object_store_check_place(struct object_store *store, struct error *err) MUST_CHECK;
 
 /* Deleting what is not there is success. */
 enum status object_store_delete(struct object_store *store, const char *name, struct error *err)

@@ -113,16 +113,15 @@ enum status access_bucket_check(const struct bucket_definition *definition, stru
     return open_directory(definition, &use, &store, err);
 }
 
-/* Returns what is wrong with it; NULL: nothing is. */
-static const char *problem_of_directory(const char *path, bool for_writing)
+/* Returns what is wrong with it, a number of errno(3); 0: nothing is. */
+static int problem_of_directory(const char *path, bool for_writing)
 {
     struct stat info;
     if (stat(path, &info) != 0)
-        return strerrordesc_np(errno);
+        return errno;
     if (!S_ISDIR(info.st_mode))
-        return "it is not a directory";
-    return access(path, R_OK | X_OK | (for_writing ? W_OK : 0)) == 0 ? NULL
-                                                                     : strerrordesc_np(errno);
+        return ENOTDIR;
+    return access(path, R_OK | X_OK | (for_writing ? W_OK : 0)) == 0 ? 0 : errno;
 }
 
 enum status access_bucket_check_directory(const struct bucket_definition *definition,
@@ -130,12 +129,13 @@ enum status access_bucket_check_directory(const struct bucket_definition *defini
 {
     if (definition->bucket.provider != BUCKET_DIRECTORY)
         return STATUS_OK;
-    const char *problem = problem_of_directory(definition->path, for_writing);
-    if (problem == NULL)
+    int problem = problem_of_directory(definition->path, for_writing);
+    if (problem == 0)
         return access_bucket_check(definition, err);
-    return FAIL_REASON(err, STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE,
+    return FAIL_REASON(err, STATUS_UNAVAILABLE,
+                       problem == EROFS ? REASON_BUCKET_READ_ONLY : REASON_BUCKET_UNREACHABLE,
                        "bucket '%s': directory '%.300s': %s", definition->bucket.name,
-                       definition->path, problem);
+                       definition->path, strerrordesc_np(problem));
 }
 
 /* "<seconds since the epoch>-<digits>": whose probe has been dead for long. */

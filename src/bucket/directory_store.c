@@ -12,6 +12,10 @@
  *
  * Paths below the root are resolved without following any symbolic link, so that nobody who can
  * write somewhere below can lead us elsewhere.
+ *
+ * The root stays open, and with it the file system that was there. That something is not there
+ * counts only as long as the path still leads to that root: a file system that is unmounted, dead
+ * or replaced by another one is a bucket that is away for now, as a server is that does not answer.
  */
 #include "bucket/object_store.h"
 #include "core/directory.h"
@@ -37,14 +41,84 @@ enum {
     DIRECT_ALIGNMENT = 4096,
     DIRECT_MIN_BYTES = 1024 * 1024,
     DEPTH_MAX = 16, /* of a listing; objects have two levels */
-    PARTS_PER_WRITE = 64
+    PARTS_PER_WRITE = 64,
+    READ_BYTES = 4096
 };
 
 struct directory_store {
     int root;
+    char *path;      /* of the root */
+    bool has_number; /* the root has the same whenever it is looked at, as it should */
     atomic_bool swept;
     char prefix[OBJECT_NAME_MAX + 2]; /* "" or "segments/" */
 };
+
+/* What a file system says that is away, or not as it should be, and may be the next time. */
+static const struct {
+    int error_number;
+    enum status status;
+    enum reason reason;
+} troubles[] = {
+    {EIO, STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE},
+    {ESTALE, STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE},   /* NFS */
+    {ENOTCONN, STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE}, /* FUSE without its program */
+    {ECONNABORTED, STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE},
+    {ECONNREFUSED, STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE},
+    {ECONNRESET, STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE},
+    {EHOSTDOWN, STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE}, /* SMB */
+    {EHOSTUNREACH, STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE},
+    {ENETUNREACH, STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE},
+    {ENODEV, STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE},
+    {ENXIO, STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE},
+    {ENOMEDIUM, STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE},
+    {EREMOTEIO, STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE},
+    {ESHUTDOWN, STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE}, /* XFS and ext4 after a failure */
+    {EUCLEAN, STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE},   /* a file system that is damaged */
+    {ETIMEDOUT, STATUS_TIMEOUT, REASON_BUCKET_UNREACHABLE},
+    {EROFS, STATUS_UNAVAILABLE, REASON_BUCKET_READ_ONLY},
+    {ENOSPC, STATUS_NO_SPACE, REASON_BUCKET_FULL},
+    {EDQUOT, STATUS_NO_SPACE, REASON_BUCKET_FULL},
+};
+
+/* After error_set_errno(), which leaves errno as it is. */
+static enum status judge_errno(int error_number, struct error *err)
+{
+    for (size_t i = 0; i < sizeof(troubles) / sizeof(troubles[0]); i++) {
+        if (troubles[i].error_number == error_number) {
+            err->status = troubles[i].status;
+            error_set_code(err, troubles[i].reason);
+        }
+    }
+    return error_status(err);
+}
+
+#define FAIL_ON_DISK(err, ...) \
+    (error_set_errno((err), errno, __VA_ARGS__), judge_errno(errno, (err)))
+
+/* Some file systems in user space number what they have anew with each look. */
+static bool has_number(const struct directory_store *store)
+{
+    struct stat ours;
+    struct stat found;
+    return fstat(store->root, &ours) == 0 && stat(store->path, &found) == 0 &&
+           found.st_dev == ours.st_dev && found.st_ino == ours.st_ino;
+}
+
+/* Before it is said that something is not there: is the place where it would be? */
+static enum status check_root(const struct directory_store *store, struct error *err)
+{
+    struct stat ours;
+    struct stat found;
+    if (fstat(store->root, &ours) != 0)
+        return FAIL_ON_DISK(err, "look at the directory");
+    if (stat(store->path, &found) == 0 &&
+        (!store->has_number || (found.st_dev == ours.st_dev && found.st_ino == ours.st_ino)))
+        return STATUS_OK;
+    return FAIL_REASON(err, STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE,
+                       "'%.200s' is not there any more, or is another directory by now: mount its "
+                       "file system",
+                       store->path);
+}
 
 /* The path of an object, a directory or the whole ("") below the root. */
 struct path {
@@ -80,7 +154,7 @@ static const char *split(struct path *path)
 static enum status sync_fd(int fd, struct error *err)
 {
     if (fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP)
-        return FAIL_ERRNO(err, "fsync");
+        return FAIL_ON_DISK(err, "fsync");
     return STATUS_OK;
 }
 
@@ -92,12 +166,12 @@ static int enter_directory(int parent, const char *segment, struct error *err)
         if (sync_fd(parent, err) != STATUS_OK)
             return -1;
     } else if (errno != EEXIST) {
-        (void)FAIL_ERRNO(err, "make directory '%s'", segment);
+        (void)FAIL_ON_DISK(err, "make directory '%s'", segment);
         return -1;
     }
     int fd = openat(parent, segment, flags);
     if (fd < 0)
-        (void)FAIL_ERRNO(err, "open directory '%s'", segment);
+        (void)FAIL_ON_DISK(err, "open directory '%s'", segment);
     return fd;
 }
 
@@ -107,7 +181,7 @@ static enum status make_directories(int root, const char *path, int *ret_fd, str
     (void)snprintf(rest.text, sizeof(rest.text), "%s", path);
     CLEANUP(fd_closep) int fd = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return FAIL_ERRNO(err, "open the directory");
+        return FAIL_ON_DISK(err, "open the directory");
     char *next = rest.text;
     for (char *segment = strsep(&next, "/"); segment != NULL; segment = strsep(&next, "/")) {
         int inner = enter_directory(fd, segment, err);
@@ -127,7 +201,7 @@ static enum status open_directory_for_put(int root, const char *path, int *ret_f
     if (fd < 0 && errno == ENOENT)
         return make_directories(root, path, ret_fd, err);
     if (fd < 0)
-        return FAIL_ERRNO(err, "open directory '%s'", path);
+        return FAIL_ON_DISK(err, "open directory '%s'", path);
     *ret_fd = fd;
     return STATUS_OK;
 }
@@ -153,7 +227,7 @@ static enum status write_vector(int fd, struct iovec *vector, int count, struct 
         if (written < 0 && errno == EINTR)
             continue;
         if (written < 0)
-            return FAIL_ERRNO(err, "write");
+            return FAIL_ON_DISK(err, "write");
         done += advance(vector + done, count - done, (size_t)written);
     }
     return STATUS_OK;
@@ -200,13 +274,13 @@ static enum status write_direct(int fd, const struct object_part *part, size_t *
         if (written < 0 && errno == EINTR)
             continue;
         if (written < 0 && errno != EINVAL)
-            return FAIL_ERRNO(err, "write");
+            return FAIL_ON_DISK(err, "write");
         if (written <= 0)
             break;
         done += (size_t)written;
     }
     if (fcntl(fd, F_SETFL, 0) != 0)
-        return FAIL_ERRNO(err, "write");
+        return FAIL_ON_DISK(err, "write");
     *ret_written = done;
     return STATUS_OK;
 }
@@ -235,7 +309,7 @@ static enum status fill_temporary(int fd, const struct object_part *parts, size_
     if (write_content(fd, parts, count, err) != STATUS_OK || sync_fd(fd, err) != STATUS_OK)
         return error_status(err);
     if (fchmod(fd, OBJECT_MODE) != 0 && errno != EPERM && errno != ENOTSUP)
-        return FAIL_ERRNO(err, "chmod");
+        return FAIL_ON_DISK(err, "chmod");
     return STATUS_OK;
 }
 
@@ -273,11 +347,11 @@ static enum status put_file(int directory, const char *base, const struct object
     int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
     CLEANUP(fd_closep) int fd = openat(directory, temporary, flags, WRITING_MODE);
     if (fd < 0)
-        return FAIL_ERRNO(err, "create '%s'", temporary);
+        return FAIL_ON_DISK(err, "create '%s'", temporary);
     if (fill_temporary(fd, parts, count, err) != STATUS_OK)
         goto fail;
     if (publish(directory, temporary, base, mode) != 0) {
-        (void)FAIL_ERRNO(err, "rename '%s'", temporary);
+        (void)FAIL_ON_DISK(err, "rename '%s'", temporary);
         goto fail;
     }
     return sync_fd(directory, err);
@@ -308,7 +382,7 @@ static enum status walk_push(struct walk *walk, int fd, struct error *err)
 {
     DIR *directory = fdopendir(fd);
     if (directory == NULL) {
-        (void)FAIL_ERRNO(err, "read a directory");
+        (void)FAIL_ON_DISK(err, "read a directory");
         (void)close(fd);
         return error_status(err);
     }
@@ -324,7 +398,7 @@ static enum status walk_into(struct walk *walk, int parent, const char *name, st
     if (fd < 0 && errno == ENOENT)
         return STATUS_OK;
     if (fd < 0)
-        return FAIL_ERRNO(err, "open directory '%s'", name);
+        return FAIL_ON_DISK(err, "open directory '%s'", name);
     return walk_push(walk, fd, err);
 }
 
@@ -350,7 +424,7 @@ static enum status walk_run(struct walk *walk, struct error *err)
         errno = 0;
         const struct dirent *entry = readdir(directory);
         if (entry == NULL && errno != 0)
-            return FAIL_ERRNO(err, "read a directory");
+            return FAIL_ON_DISK(err, "read a directory");
         if (entry == NULL) {
             (void)closedir(directory);
             walk->depth--;
@@ -370,9 +444,9 @@ static enum status walk_below(const struct directory_store *store, const char *p
     int fd = directory_open_at(store->root, path.text, O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
                                DIRECTORY_BELOW);
     if (fd < 0 && errno == ENOENT)
-        return STATUS_OK;
+        return check_root(store, err);
     if (fd < 0)
-        return FAIL_ERRNO(err, "open directory '%s'", path.text);
+        return FAIL_ON_DISK(err, "open directory '%s'", path.text);
     if (walk_push(&walk, fd, err) != STATUS_OK)
         return error_status(err);
     return walk_run(&walk, err);
@@ -413,6 +487,16 @@ static void sweep_once(struct directory_store *store)
     }
 }
 
+/* Of a failure that says so. */
+static enum status not_there(const struct directory_store *store, struct error *err)
+{
+    struct error cause = *err;
+    if (check_root(store, err) != STATUS_OK)
+        return error_status(err);
+    *err = cause;
+    return error_status(err);
+}
+
 static enum status directory_put(void *self, const char *name, const struct object_part *parts,
                                  size_t part_count, enum put_mode mode, struct error *err)
 {
@@ -421,9 +505,10 @@ static enum status directory_put(void *self, const char *name, const struct obje
     const char *base = split(&path);
     sweep_once(store);
     CLEANUP(fd_closep) int directory = -1;
-    if (open_directory_for_put(store->root, path.text, &directory, err) != STATUS_OK)
-        return error_status(err);
-    return put_file(directory, base, parts, part_count, mode, err);
+    enum status status = open_directory_for_put(store->root, path.text, &directory, err);
+    if (status == STATUS_OK)
+        status = put_file(directory, base, parts, part_count, mode, err);
+    return status == STATUS_NOT_FOUND ? not_there(store, err) : status;
 }
 
 /* O_NONBLOCK: a fifo in the place of an object must not hold us. */
@@ -434,11 +519,15 @@ static enum status open_object(const struct directory_store *store, const char *
     CLEANUP(fd_closep)
     int fd = directory_open_at(store->root, path.text, O_RDONLY | O_NONBLOCK | O_NOFOLLOW,
                                DIRECTORY_BELOW);
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) {
+        (void)FAIL_ON_DISK(err, "open");
+        return not_there(store, err);
+    }
     if (fd < 0)
-        return FAIL_ERRNO(err, "open");
+        return FAIL_ON_DISK(err, "open");
     struct stat info;
     if (fstat(fd, &info) != 0)
-        return FAIL_ERRNO(err, "fstat");
+        return FAIL_ON_DISK(err, "fstat");
     if (!S_ISREG(info.st_mode))
         return FAIL(err, STATUS_NOT_FOUND, "not a regular file");
     *ret_size = (uint64_t)info.st_size;
@@ -455,13 +544,30 @@ static enum status read_exactly(int fd, uint64_t offset, size_t len, unsigned ch
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return FAIL_ERRNO(err, "read");
+            return FAIL_ON_DISK(err, "read");
         if (got == 0)
             return FAIL(err, STATUS_CORRUPT, "ends at byte %llu, %zu bytes are missing",
                         (unsigned long long)(offset + done), len - done);
         done += (size_t)got;
     }
     return STATUS_OK;
+}
+
+/* A file system may not know the size of a file before it is read: some in user space say 0. */
+static enum status read_to_end(int fd, struct buffer *buffer, struct error *err)
+{
+    unsigned char bytes[READ_BYTES];
+    for (;;) {
+        ssize_t got = read(fd, bytes, sizeof(bytes));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return FAIL_ON_DISK(err, "read");
+        if (got == 0)
+            return STATUS_OK;
+        if (buffer_add(buffer, bytes, (size_t)got, err) != STATUS_OK)
+            return error_status(err);
+    }
 }
 
 static enum status directory_get(void *self, const char *name, struct buffer *buffer,
@@ -477,6 +583,8 @@ static enum status directory_get(void *self, const char *name, struct buffer *bu
     if (read_exactly(fd, 0, (size_t)size, buffer->bytes + buffer->len, err) != STATUS_OK)
         return error_status(err);
     buffer->len += (size_t)size;
+    if (size == 0 && read_to_end(fd, buffer, err) != STATUS_OK)
+        return error_status(err);
     buffer->bytes[buffer->len] = '\0';
     return STATUS_OK;
 }
@@ -488,7 +596,7 @@ static enum status directory_get_range(void *self, const char *name, uint64_t of
     uint64_t size = 0;
     if (open_object(self, name, &fd, &size, err) != STATUS_OK)
         return error_status(err);
-    if (offset > size || len > size - offset)
+    if (size > 0 && (offset > size || len > size - offset))
         return FAIL(err, STATUS_CORRUPT, "%llu bytes long, but %zu bytes at %llu are expected",
                     (unsigned long long)size, len, (unsigned long long)offset);
     return read_exactly(fd, offset, len, bytes, err);
@@ -510,13 +618,13 @@ static enum status directory_remove(void *self, const char *name, struct error *
     int directory = directory_open_at(store->root, path.text, O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
                                       DIRECTORY_BELOW);
     if (directory < 0 && errno == ENOENT)
-        return STATUS_OK;
+        return check_root(store, err);
     if (directory < 0)
-        return FAIL_ERRNO(err, "open directory '%s'", path.text);
+        return FAIL_ON_DISK(err, "open directory '%s'", path.text);
     if (unlinkat(directory, base, 0) != 0) {
         if (errno == ENOENT)
-            return STATUS_OK;
-        return FAIL_ERRNO(err, "unlink");
+            return check_root(store, err);
+        return FAIL_ON_DISK(err, "unlink");
     }
     return sync_fd(directory, err);
 }
@@ -525,6 +633,11 @@ static enum status directory_remove(void *self, const char *name, struct error *
 static enum status directory_look_again(UNUSED void *self, UNUSED struct error *err)
 {
     return STATUS_OK;
+}
+
+static enum status directory_check_place(void *self, struct error *err)
+{
+    return check_root(self, err);
 }
 
 struct listing {
@@ -541,7 +654,7 @@ static enum status list_file(void *context, int directory, const char *name, str
     if (fstatat(directory, name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
         if (errno == ENOENT)
             return STATUS_OK;
-        return FAIL_ERRNO(err, "look at '%s'", name);
+        return FAIL_ON_DISK(err, "look at '%s'", name);
     }
     return listing->seen(listing->context, name, (uint64_t)info.st_size, err);
 }
@@ -550,13 +663,16 @@ static enum status directory_list(void *self, const char *prefix, object_seen_fn
                                   void *context, struct error *err)
 {
     struct listing listing = {.seen = seen, .context = context};
-    return walk_below(self, prefix, list_file, &listing, err);
+    if (walk_below(self, prefix, list_file, &listing, err) != STATUS_OK)
+        return error_status(err);
+    return check_root(self, err);
 }
 
 static void directory_close(void *self)
 {
     struct directory_store *store = self;
     fd_closep(&store->root);
+    free(store->path);
     free(store);
 }
 
@@ -567,6 +683,7 @@ static const struct object_store_driver directory_driver = {
     .size = directory_size,
     .remove = directory_remove,
     .look_again = directory_look_again,
+    .check_place = directory_check_place,
     .list = directory_list,
     .close = directory_close,
 };
@@ -578,11 +695,17 @@ enum status object_store_open_directory(const char *name, const char *path, cons
         return FAIL(err, STATUS_INVALID, "bucket '%s': '%s' is not a prefix", name, prefix);
     CLEANUP(fd_closep) int root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (root < 0)
-        return FAIL_ERRNO(err, "bucket '%s': directory '%s'", name, path);
+        return FAIL_ON_DISK(err, "bucket '%s': directory '%s'", name, path);
     struct directory_store *store = calloc(1, sizeof(*store));
-    if (store == NULL)
+    char *copy = strdup(path);
+    if (store == NULL || copy == NULL) {
+        free(store);
+        free(copy);
         return FAIL(err, STATUS_NO_MEMORY, "bucket '%s'", name);
+    }
+    store->path = copy;
     store->root = STEAL_FD(root);
+    store->has_number = has_number(store);
     if (prefix[0] != '\0')
         (void)snprintf(store->prefix, sizeof(store->prefix), "%.*s/", OBJECT_NAME_MAX, prefix);
     return object_store_new(name, &directory_driver, store, ret_store, err);

@@ -153,6 +153,13 @@ enum status object_store_look_again(struct object_store *store, struct error *er
     return STATUS_OK;
 }
 
+enum status object_store_check_place(struct object_store *store, struct error *err)
+{
+    if (store->driver->check_place(store->self, err) != STATUS_OK)
+        return FAIL_IN(err, "bucket '%s'", store->bucket);
+    return STATUS_OK;
+}
+
 enum status object_store_is_gone(struct object_store *store, const char *name, bool *ret_gone,
                                  struct error *err)
 {

@@ -29,6 +29,7 @@ struct object_store_driver {
     enum status (*size)(void *self, const char *name, uint64_t *ret_size, struct error *err);
     enum status (*remove)(void *self, const char *name, struct error *err);
     enum status (*look_again)(void *self, struct error *err);
+    enum status (*check_place)(void *self, struct error *err);
     /* prefix is "" or ends with '/' */
     enum status (*list)(void *self, const char *prefix, object_seen_fn *seen, void *context,
                         struct error *err);

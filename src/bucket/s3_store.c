@@ -48,8 +48,8 @@ static enum status size_by_get(struct s3_client *client, const char *name, uint6
     return STATUS_OK;
 }
 
-/* The answer to a HEAD has no body, so it cannot say who says that nothing is there; and a proxy may
- * take its length for that of the body, which is none. */
+/* The answer to a HEAD has no body, so it cannot say who says that nothing is there; and a proxy
+ * may take its length for that of the body, which is none. */
 static enum status s3_size(void *self, const char *name, uint64_t *ret_size, struct error *err)
 {
     struct s3_reply reply;
@@ -225,6 +225,12 @@ static enum status s3_look_again(void *self, struct error *err)
     return s3_client_look_again(self, err);
 }
 
+/* Each request goes to the bucket of that name anew. */
+static enum status s3_check_place(UNUSED void *self, UNUSED struct error *err)
+{
+    return STATUS_OK;
+}
+
 /* What a listing is asked for, and whom to tell. */
 struct listing {
     struct s3_client *client;
@@ -384,6 +390,7 @@ static const struct object_store_driver s3_driver = {
     .size = s3_size,
     .remove = s3_remove,
     .look_again = s3_look_again,
+    .check_place = s3_check_place,
     .list = s3_list,
     .close = s3_close,
 };

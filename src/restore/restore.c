@@ -29,7 +29,8 @@ static enum status start_lock(struct restore *restore, struct error *err)
     enum status status = repository_start_lock(restore->operation.repository, false,
                                                restore->plan->work.cancel, err);
     restore->operation.locked = status == STATUS_OK;
-    if (status != STATUS_NO_SPACE && status != STATUS_FORBIDDEN)
+    if (status != STATUS_NO_SPACE && status != STATUS_FORBIDDEN &&
+        (status == STATUS_OK || !error_is(err, REASON_BUCKET_READ_ONLY)))
         return status;
     detail_add(restore->operation.result->state_details, REASON_NOT_LOCKED, "Repository not locked",
                err->text, NULL);

@@ -501,3 +501,90 @@ Test(object_store_open_directory, needs_no_prefix)
     object_store_close(store);
     scratch_close(&place);
 }
+
+/* --- away, or read only --- */
+
+static const struct {
+    int error_number;
+    enum status status;
+    const char *reason;
+} troubles[] = {
+    {EIO, STATUS_UNAVAILABLE, "bucket_unreachable"},
+    {ESTALE, STATUS_UNAVAILABLE, "bucket_unreachable"},
+    {ENOTCONN, STATUS_UNAVAILABLE, "bucket_unreachable"},
+    {ENODEV, STATUS_UNAVAILABLE, "bucket_unreachable"},
+    {ESHUTDOWN, STATUS_UNAVAILABLE, "bucket_unreachable"},
+    {ETIMEDOUT, STATUS_TIMEOUT, "bucket_unreachable"},
+    {EROFS, STATUS_UNAVAILABLE, "bucket_read_only"},
+    {ENOSPC, STATUS_NO_SPACE, "bucket_full"},
+    {EDQUOT, STATUS_NO_SPACE, "bucket_full"},
+};
+
+Test(object_store_put, says_what_may_be_better_the_next_time)
+{
+    static const char *const calls[] = {"writev", "fsync", "renameat"};
+    for (size_t i = 0; i < sizeof(troubles) / sizeof(troubles[0]); i++) {
+        for (size_t call = 0; call < sizeof(calls) / sizeof(calls[0]); call++) {
+            fault_arm(calls[call], 1, troubles[i].error_number);
+
+            enum status status = put_text("data/00/x", "x");
+
+            cr_expect(eq(int, (int)status, (int)troubles[i].status), "%s", err.text);
+            cr_expect(eq(str, err.reason, (char *)(uintptr_t)troubles[i].reason), "%s", err.text);
+            cr_expect(status_is_transient(status));
+        }
+    }
+}
+
+static void expect_unreachable(enum status status)
+{
+    cr_expect(eq(int, (int)status, (int)STATUS_UNAVAILABLE), "%s", err.text);
+    cr_expect(eq(str, err.reason, "bucket_unreachable"), "%s", err.text);
+}
+
+static enum status ignore(UNUSED void *context, UNUSED const char *base_name, UNUSED uint64_t size,
+                          UNUSED struct error *error)
+{
+    return STATUS_OK;
+}
+
+/* What is left where a file system was says nothing of what is in it. */
+static void expect_away(void)
+{
+    struct buffer buffer;
+    uint64_t size = 0;
+    char byte = 0;
+    bool gone = false;
+    buffer_init(&buffer, 100);
+    expect_unreachable(object_store_get(store, "config", &buffer, &err));
+    expect_unreachable(object_store_get_range(store, "config", 0, 1, &byte, &err));
+    expect_unreachable(object_store_size(store, "config", &size, &err));
+    expect_unreachable(object_store_is_gone(store, "config", &gone, &err));
+    expect_unreachable(object_store_list(store, "data/", ignore, NULL, &err));
+    expect_unreachable(object_store_delete(store, "config", &err));
+    expect_unreachable(object_store_check_place(store, &err));
+    buffer_done(&buffer);
+}
+
+Test(object_store_get, finds_nothing_gone_in_a_bucket_that_is_away)
+{
+    bool gone = false;
+    must_put("data/00/x", "x");
+    cr_expect(eq(int, (int)object_store_is_gone(store, "config", &gone, &err), (int)STATUS_OK));
+    cr_expect(gone);
+
+    scratch_shell(&scratch, "mv bucket away && mkdir bucket");
+
+    expect_away();
+    scratch_shell(&scratch, "rmdir bucket");
+    expect_away();
+    scratch_shell(&scratch, "mv away bucket");
+    cr_expect(eq(int, (int)object_store_check_place(store, &err), (int)STATUS_OK));
+}
+
+Test(object_store_put, into_a_bucket_that_was_removed_may_be_tried_again)
+{
+    scratch_shell(&scratch, "rm -rf bucket");
+
+    expect_unreachable(put_text("data/00/x", "x"));
+}
