@@ -63,6 +63,8 @@ enum status prune_run(const struct prune_plan *plan, struct work_result *result,
  *           read     a sample of the packs, chosen at random: hash, header, every blob
  *           walk     every snapshot: each blob that its trees refer to is in the index, its pack is
  *                    there and long enough, and is none of those found damaged
+ * Damage    is believed once all of it has been looked at a second time, after a moment: the lists
+ *           and the index from their beginning, of the packs those that were damaged.
  * Bytes     those of the packs that are read.
  * Errors    CORRUPT, reason "data_damaged": something is gone or damaged; the text names the first
  *           object, the details of the state the first 16 (data_damaged). All others mean that it
@@ -75,13 +77,19 @@ struct verify_plan {
 
 struct verify_verdicts {
     json_t *backups; /* owned: {"backup": id, "problem": text, "" for none} for each of ours */
-    bool complete;   /* all snapshots have been looked at: a backup that is not there is gone */
+    bool complete;   /* all snapshots have been looked at: a backup that is not there may be gone */
 };
 
 /* Fills *result (its details) and *verdicts also on failure; verdicts->backups begins as an empty
  * array. */
 enum status verify_run(const struct verify_plan *plan, struct work_result *result,
                        struct verify_verdicts *verdicts, struct error *err) MUST_CHECK;
+
+/* Are all of these snapshots gone or unreadable? They are ids of backups that a complete
+ * verification did not come across. UNAVAILABLE, reason "bucket_unreachable": one is there, so what
+ * the bucket listed is not to be believed. snapshots: an array of texts. */
+enum status verify_check_absent(const struct work *work, const json_t *snapshots, struct error *err)
+    MUST_CHECK;
 
 /*
  * Catalogue: which backups an app's repository holds, read from its snapshots, for whoever has lost

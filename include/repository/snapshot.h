@@ -27,6 +27,10 @@ bool repository_snapshot_is_unreadable(enum status status);
 enum status repository_has_snapshot(struct repository *repository, const struct blob_id *id,
                                     bool *ret_there, struct error *err) MUST_CHECK;
 
+/* Is it gone, or unreadable? Either is said after a second look. */
+enum status repository_snapshot_is_lost(struct repository *repository, const struct blob_id *id,
+                                        bool *ret_lost, struct error *err) MUST_CHECK;
+
 /* Under an exclusive lock; it need not be readable. Removing what is not there is success. */
 enum status repository_remove_snapshot(struct repository *repository, const struct blob_id *id,
                                        struct error *err) MUST_CHECK;

@@ -6,7 +6,9 @@
  *           header, and the MAC and hash of every blob in it. verification_check_tree() walks what
  *           a snapshot refers to: each blob is in the index, in a pack that is there, and not among
  *           those found damaged.
- * Damage    is a finding and no failure. A failure is what keeps from looking: the bucket is away.
+ * Damage    is a finding and no failure, and is seen twice: the second time after a second look
+ *           (bucket/object_store.h). A failure is what keeps from looking: the bucket is away, or
+ *           does not list what it has.
  * Memory    the index; 24 bytes a pack; 8 to 16 bytes for each tree; the largest directory; a
  *           window of 8 MiB or the largest blob
  * Order     lock (shared), repository_load_index(), then this; packs before trees
@@ -20,6 +22,7 @@
 #include "core/error.h"
 #include "repository/repository.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +39,10 @@ DEFINE_CLEANUP(struct verification *, verification_free)
 /* The packs that the index names, by number; bytes 0: one that is not there. */
 size_t verification_pack_count(const struct verification *verification);
 uint64_t verification_pack_bytes(const struct verification *verification, size_t pack);
+
+const struct blob_id *verification_pack_id(const struct verification *verification, size_t pack);
+/* Has something been found wrong with what is in it? */
+bool verification_pack_is_bad(const struct verification *verification, size_t pack);
 
 enum status verification_read_pack(struct verification *verification, size_t pack,
                                    struct error *err) MUST_CHECK;

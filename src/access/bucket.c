@@ -179,7 +179,7 @@ static enum status list_markers(struct object_store *store, struct error *err)
     return STATUS_OK;
 }
 
-static enum status read_back(struct object_store *store, const char *marker, const char *text,
+static enum status read_once(struct object_store *store, const char *marker, const char *text,
                              struct error *err)
 {
     struct buffer found;
@@ -191,6 +191,17 @@ static enum status read_back(struct object_store *store, const char *marker, con
     if (status != STATUS_OK || is_same)
         return status;
     return FAIL(err, STATUS_CORRUPT, "'%s' is not what was put there", marker);
+}
+
+static enum status read_back(struct object_store *store, const char *marker, const char *text,
+                             struct error *err)
+{
+    enum status status = read_once(store, marker, text, err);
+    if (status != STATUS_CORRUPT && status != STATUS_NOT_FOUND && status != STATUS_TOO_LARGE)
+        return status;
+    if (object_store_look_again(store, err) != STATUS_OK)
+        return error_status(err);
+    return read_once(store, marker, text, err);
 }
 
 /* The marker's name is its own: several nodes may look at the same time. */

@@ -75,11 +75,28 @@ static enum status open_repository(const struct work *work, struct object_store 
     return status;
 }
 
+/* That there is none is said after a second look: it means that all backups are gone. */
+static enum status check_absent(struct object_store *store, struct error *err)
+{
+    struct error cause = *err;
+    bool gone = false;
+    if (object_store_is_gone(store, "config", &gone, err) != STATUS_OK)
+        return error_status(err);
+    if (!gone)
+        return FAIL_REASON(err, STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE,
+                           "the bucket had no config of the repository, and has one now");
+    *err = cause;
+    return error_status(err);
+}
+
 enum status work_open_repository(const struct work *work, struct object_store *store, bool create,
                                  struct repository **ret_repository, struct error *err)
 {
-    if (open_repository(work, store, create, ret_repository, err) != STATUS_OK)
-        return error_status(err);
+    enum status status = open_repository(work, store, create, ret_repository, err);
+    if (status == STATUS_NOT_FOUND)
+        return check_absent(store, err);
+    if (status != STATUS_OK)
+        return status;
     know_distance(work->bucket, *ret_repository);
     return STATUS_OK;
 }

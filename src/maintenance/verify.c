@@ -1,6 +1,7 @@
 #include "repository/verify.h"
 
 #include "access/tags.h"
+#include "core/array.h"
 #include "maintenance/maintenance.h"
 #include "model/detail.h"
 #include "repository/snapshot.h"
@@ -14,9 +15,15 @@ struct verify {
     const struct verify_plan *plan;
     struct work_result *result;
     struct verify_verdicts *verdicts;
+    struct object_store *store;
     struct repository *repository;
     struct verification *verification;
+    bool again;               /* this is the second look */
+    struct blob_id *suspects; /* the packs that the first one found damaged */
+    size_t suspect_count, suspect_capacity;
 };
+
+enum { ABSENT_ASKED_FOR_MAX = 64 };
 
 static enum status report(const struct verify *verify, const char *stage, struct error *err)
 {
@@ -49,6 +56,39 @@ static size_t sample_size(const struct verify *verify, size_t count)
 {
     size_t wanted = (count * (size_t)verify->plan->sample + 99) / 100;
     return wanted > count ? count : wanted;
+}
+
+static bool is_suspect(const struct verify *verify, const struct blob_id *pack)
+{
+    for (size_t i = 0; i < verify->suspect_count; i++)
+        if (memcmp(&verify->suspects[i], pack, sizeof(*pack)) == 0)
+            return true;
+    return false;
+}
+
+static enum status read_suspects(struct verify *verify, struct error *err)
+{
+    size_t count = verification_pack_count(verify->verification);
+    for (size_t i = 0; i < count; i++)
+        if (is_suspect(verify, verification_pack_id(verify->verification, i)) &&
+            (report(verify, "read", err) != STATUS_OK ||
+             verification_read_pack(verify->verification, i, err) != STATUS_OK))
+            return error_status(err);
+    return report(verify, "walk", err);
+}
+
+static enum status note_suspects(struct verify *verify, struct error *err)
+{
+    size_t count = verification_pack_count(verify->verification);
+    for (size_t i = 0; i < count; i++) {
+        if (!verification_pack_is_bad(verify->verification, i))
+            continue;
+        if (array_reserve(&verify->suspects, &verify->suspect_capacity, verify->suspect_count + 1,
+                          sizeof(*verify->suspects), err) != STATUS_OK)
+            return FAIL_IN(err, "damaged packs");
+        verify->suspects[verify->suspect_count++] = *verification_pack_id(verify->verification, i);
+    }
+    return STATUS_OK;
 }
 
 static enum status read_packs(struct verify *verify, struct error *err)
@@ -147,18 +187,36 @@ static enum status look(struct verify *verify, struct error *err)
         return status;
     if (verification_new(verify->repository, &verify->verification, err) != STATUS_OK)
         return error_status(err);
-    status = read_packs(verify, err);
+    status = verify->again ? read_suspects(verify, err) : read_packs(verify, err);
+    if (status == STATUS_OK && !verify->again)
+        status = note_suspects(verify, err);
     if (status == STATUS_OK)
         status = walk(verify, err);
     verification_free(STEAL(verify->verification));
     return status;
 }
 
+/* What a first look finds may be the fault of what lies between the bucket and us. */
+static enum status look_twice(struct verify *verify, struct error *err)
+{
+    enum status status = look(verify, err);
+    if (status != STATUS_CORRUPT || !error_is(err, REASON_DATA_DAMAGED))
+        return status;
+    if (json_array_clear(verify->result->state_details) != 0 ||
+        json_array_clear(verify->verdicts->backups) != 0)
+        return FAIL(err, STATUS_INTERNAL, "the findings of the first look");
+    verify->verdicts->complete = false;
+    verify->again = true;
+    if (object_store_look_again(verify->store, err) != STATUS_OK)
+        return error_status(err);
+    return look(verify, err);
+}
+
 static enum status under_lock(struct verify *verify, struct error *err)
 {
     if (repository_lock(verify->repository, false, verify->plan->work.cancel, err) != STATUS_OK)
         return error_status(err);
-    return work_unlock(verify->repository, look(verify, err), err);
+    return work_unlock(verify->repository, look_twice(verify, err), err);
 }
 
 /* Backups have been completed here; that there is no repository means that all of them are gone. */
@@ -179,7 +237,10 @@ static enum status open_and_look(struct verify *verify, struct object_store *sto
         return status;
     repository_distrust_copies(repository);
     verify->repository = repository;
-    return under_lock(verify, err);
+    verify->store = store;
+    status = under_lock(verify, err);
+    free(verify->suspects);
+    return status;
 }
 
 enum status verify_run(const struct verify_plan *plan, struct work_result *result,
@@ -191,4 +252,43 @@ enum status verify_run(const struct verify_plan *plan, struct work_result *resul
         work_open_store(&plan->work, &store, err) != STATUS_OK)
         return FAIL_IN(err, "verify");
     return open_and_look(&verify, store, err);
+}
+
+static enum status check_absent(struct repository *repository, const char *snapshot,
+                                struct error *err)
+{
+    struct blob_id id;
+    bool lost = false;
+    if (!blob_id_from_text(snapshot, &id))
+        return STATUS_OK;
+    if (repository_snapshot_is_lost(repository, &id, &lost, err) != STATUS_OK)
+        return error_status(err);
+    if (lost)
+        return STATUS_OK;
+    return FAIL_REASON(
+        err, STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE,
+        "the bucket does not list snapshots/%s, which is there: what it lists is not "
+        "to be believed",
+        snapshot);
+}
+
+/* The first ones answer for all of many. */
+enum status verify_check_absent(const struct work *work, const json_t *snapshots, struct error *err)
+{
+    CLEANUP(object_store_closep) struct object_store *store = NULL;
+    CLEANUP(repository_closep) struct repository *repository = NULL;
+    size_t count = json_array_size(snapshots);
+    if (count == 0)
+        return STATUS_OK;
+    if (work_open_existing(work, &store, &repository, err) != STATUS_OK)
+        return FAIL_IN(err, "verify");
+    if (repository == NULL)
+        return STATUS_OK;
+    repository_distrust_copies(repository);
+    for (size_t i = 0; i < count && i < ABSENT_ASKED_FOR_MAX; i++)
+        if (cancel_check(work->cancel, err) != STATUS_OK ||
+            check_absent(repository, json_string_value(json_array_get(snapshots, i)), err) !=
+                STATUS_OK)
+            return FAIL_IN(err, "verify");
+    return STATUS_OK;
 }

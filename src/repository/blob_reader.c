@@ -115,16 +115,24 @@ static bool is_damaged_on_its_way(enum status status)
     return status == STATUS_CORRUPT || status == STATUS_TOO_LARGE;
 }
 
-static enum status decode_again(struct repository *repository, const struct located *located,
-                                struct buffer *buffer, struct error *err)
+static enum status fetch_and_decode(struct repository *repository, const struct located *located,
+                                    struct buffer *buffer, struct error *err)
+{
+    if (fetch(repository, located, err) != STATUS_OK)
+        return error_status(err);
+    return decode(repository, &located->entry, buffer, err);
+}
+
+static enum status load_again(struct repository *repository, const struct located *located,
+                              struct buffer *buffer, struct error *err)
 {
     buffer_clear(buffer);
     buffer_clear(&repository->scratch);
     if (repository->read_ahead != NULL)
         read_ahead_forget(repository->read_ahead, &located->pack);
-    if (fetch(repository, located, err) != STATUS_OK)
+    if (object_store_look_again(repository->store, err) != STATUS_OK)
         return error_status(err);
-    return decode(repository, &located->entry, buffer, err);
+    return fetch_and_decode(repository, located, buffer, err);
 }
 
 static enum status load(struct repository *repository, enum blob_type type,
@@ -133,12 +141,12 @@ static enum status load(struct repository *repository, enum blob_type type,
     struct located located;
     bool copied = false;
     buffer_clear(&repository->scratch);
-    if (locate(repository, type, id, &located, &copied, err) != STATUS_OK ||
-        (!copied && fetch(repository, &located, err) != STATUS_OK))
+    if (locate(repository, type, id, &located, &copied, err) != STATUS_OK)
         return error_status(err);
-    enum status status = decode(repository, &located.entry, buffer, err);
+    enum status status = copied ? decode(repository, &located.entry, buffer, err)
+                                : fetch_and_decode(repository, &located, buffer, err);
     if (!copied && is_damaged_on_its_way(status))
-        status = decode_again(repository, &located, buffer, err);
+        status = load_again(repository, &located, buffer, err);
     if (status != STATUS_OK) {
         char pack[BLOB_ID_TEXT_SIZE];
         blob_id_to_text(&located.pack, pack);

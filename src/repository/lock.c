@@ -12,7 +12,8 @@ enum {
     RENEW_MS = 5 * 60 * 1000,
     RETRY_MS = 15 * 1000,
     LOST_MS = 22 * 60 * 1000 + 30 * 1000, /* 30 min, when others may call it stale, less a margin */
-    LOCK_TEXT_MAX = 64 * 1024
+    LOCK_TEXT_MAX = 64 * 1024,
+    LOOKS_MAX = 4 /* for our own lock in the listing */
 };
 
 /* Time that goes on while the machine sleeps: others' clocks do. */
@@ -28,6 +29,7 @@ struct conflict_search {
     bool exclusive; /* what we want */
     bool remove_dead;
     const struct blob_id *own; /* NULL before it is written */
+    bool own_seen;
 };
 
 static enum status fail_locked(const struct lock_file *lock, struct error *err)
@@ -39,23 +41,40 @@ static enum status fail_locked(const struct lock_file *lock, struct error *err)
                        lock->user, lock->host, (int)lock->pid, since);
 }
 
-/* *ret_there false: it was removed while we looked, or is empty, which restic takes for nothing. */
+/* An empty one is left by a crash, and restic takes it for nothing. How long an object is shows
+ * only when it is read: what a store says before may be less than it knows. */
+static enum status is_empty(struct repository *repository, const char *path, bool *ret_empty,
+                            struct error *err)
+{
+    CLEANUP(buffer_done) struct buffer stored;
+    enum status status = STATUS_OK;
+    buffer_init(&stored, LOCK_TEXT_MAX);
+    for (int look = 0; look < 2 && status == STATUS_OK && stored.len == 0; look++) {
+        if (look > 0 && object_store_look_again(repository->store, err) != STATUS_OK)
+            return error_status(err);
+        status = object_store_get(repository->store, path, &stored, err);
+    }
+    *ret_empty = status == STATUS_OK && stored.len == 0;
+    return status == STATUS_TOO_LARGE ? STATUS_OK : status;
+}
+
+/* *ret_there false: it was removed while we looked, or is empty. */
 static enum status load_lock(struct repository *repository, const char *id, bool *ret_there,
                              struct lock_file *ret_lock, struct error *err)
 {
     CLEANUP(buffer_done) struct buffer text;
     struct blob_id parsed;
     char path[OBJECT_PATH_SIZE];
-    uint64_t size = 0;
+    bool empty = false;
     buffer_init(&text, LOCK_TEXT_MAX);
     *ret_there = false;
     if (!blob_id_from_text(id, &parsed))
         return STATUS_OK;
     object_path(path, "locks", &parsed);
-    enum status status = object_store_size(repository->store, path, &size, err);
-    if (status == STATUS_OK && size > 0)
+    enum status status = is_empty(repository, path, &empty, err);
+    if (status == STATUS_OK && !empty)
         status = unpacked_load(repository, "locks", id, &text, err);
-    if (status == STATUS_NOT_FOUND || (status == STATUS_OK && size == 0))
+    if (status == STATUS_NOT_FOUND || (status == STATUS_OK && empty))
         return STATUS_OK;
     if (status != STATUS_OK)
         return status;
@@ -74,13 +93,16 @@ static enum status remove_lock(struct repository *repository, const struct blob_
 /* A lock that cannot be read may be an exclusive one: it counts as that. */
 static enum status on_lock(void *context, const char *id, struct error *err)
 {
-    const struct conflict_search *search = context;
+    struct conflict_search *search = context;
     struct lock_file lock;
     struct blob_id parsed;
     bool there = false;
-    if (!blob_id_from_text(id, &parsed) ||
-        (search->own != NULL && memcmp(&parsed, search->own, sizeof(parsed)) == 0))
+    if (!blob_id_from_text(id, &parsed))
         return STATUS_OK;
+    if (search->own != NULL && memcmp(&parsed, search->own, sizeof(parsed)) == 0) {
+        search->own_seen = true;
+        return STATUS_OK;
+    }
     enum status status = load_lock(search->repository, id, &there, &lock, err);
     if (status == STATUS_CORRUPT || status == STATUS_TOO_LARGE) {
         err->status = STATUS_LOCKED;
@@ -100,7 +122,18 @@ static enum status check_conflicts(struct repository *repository, bool exclusive
 {
     struct conflict_search search = {
         .repository = repository, .exclusive = exclusive, .remove_dead = own == NULL, .own = own};
-    return object_ids_list(repository->store, "locks", on_lock, &search, err);
+    for (int look = 1;; look++) {
+        if (object_ids_list(repository->store, "locks", on_lock, &search, err) != STATUS_OK)
+            return error_status(err);
+        if (own == NULL || search.own_seen)
+            return STATUS_OK;
+        if (look == LOOKS_MAX)
+            return FAIL_REASON(err, STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE,
+                               "the bucket does not list our lock, which was stored: it may hide "
+                               "those of others as well");
+        if (object_store_look_again(repository->store, err) != STATUS_OK)
+            return error_status(err);
+    }
 }
 
 static enum status write_lock(struct repository *repository, bool exclusive, struct blob_id *ret_id,
@@ -184,13 +217,14 @@ enum status repository_lock(struct repository *repository, bool exclusive,
 static enum status check_still_there(struct repository *repository, struct error *err)
 {
     char path[OBJECT_PATH_SIZE];
-    uint64_t size = 0;
+    bool gone = false;
     object_path(path, "locks", &repository->lock.id);
-    enum status status = object_store_size(repository->store, path, &size, err);
-    if (status == STATUS_NOT_FOUND)
+    if (object_store_is_gone(repository->store, path, &gone, err) != STATUS_OK)
+        return error_status(err);
+    if (gone)
         return FAIL_REASON(err, STATUS_LOST, REASON_REPOSITORY_LOCK_LOST,
                            "somebody removed our lock of the repository");
-    return status;
+    return STATUS_OK;
 }
 
 /* The new one first: at no time is there none. */

@@ -1,5 +1,6 @@
 #include "object_names.h"
 
+#include "config.h"
 #include "core/array.h"
 #include "core/attributes.h"
 
@@ -45,6 +46,55 @@ enum status object_ids_list(struct object_store *store, const char *folder, obje
     return object_store_list(store, prefix, on_object, &listing, err);
 }
 
+struct counting {
+    object_id_seen_fn *seen;
+    void *context;
+    size_t count;
+};
+
+static enum status on_counted(void *context, const char *id, struct error *err)
+{
+    struct counting *counting = context;
+    counting->count++;
+    return counting->seen(counting->context, id, err);
+}
+
+/* Ends the listing where it has what it looks for: names come in order, and few stand before. */
+static enum status on_config(void *context, const char *base_name, UNUSED uint64_t size,
+                             struct error *err)
+{
+    bool *found = context;
+    *found = strcmp(base_name, CONFIG_NAME) == 0;
+    return *found ? FAIL(err, STATUS_CANCELED, "found") : STATUS_OK;
+}
+
+/* Whoever looks into a folder has seen the config. */
+static enum status check_listing(struct object_store *store, struct error *err)
+{
+    bool found = false;
+    enum status status = object_store_list(store, "", on_config, &found, err);
+    if (found)
+        return STATUS_OK;
+    if (status != STATUS_OK)
+        return status;
+    return FAIL_REASON(err, STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE,
+                       "the bucket does not list the repository's config, which is there: what it "
+                       "lists is not to be believed");
+}
+
+enum status object_ids_list_some(struct object_store *store, const char *folder,
+                                 object_id_seen_fn *seen, void *context, struct error *err)
+{
+    struct counting counting = {.seen = seen, .context = context};
+    if (object_ids_list(store, folder, on_counted, &counting, err) != STATUS_OK)
+        return error_status(err);
+    if (counting.count > 0)
+        return STATUS_OK;
+    if (check_listing(store, err) != STATUS_OK)
+        return FAIL_IN(err, "%s/", folder);
+    return object_ids_list(store, folder, on_counted, &counting, err);
+}
+
 static enum status on_id(void *context, const char *id, struct error *err)
 {
     struct id_list *list = context;
@@ -63,7 +113,7 @@ static int compare_ids(const void *left, const void *right)
 enum status id_list_read(struct id_list *list, struct object_store *store, const char *folder,
                          struct error *err)
 {
-    if (object_ids_list(store, folder, on_id, list, err) != STATUS_OK)
+    if (object_ids_list_some(store, folder, on_id, list, err) != STATUS_OK)
         return error_status(err);
     if (list->count > 1)
         qsort(list->ids, list->count, sizeof(*list->ids), compare_ids);

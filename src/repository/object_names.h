@@ -22,13 +22,20 @@ typedef enum status object_id_seen_fn(void *context, const char *id, struct erro
 enum status object_ids_list(struct object_store *store, const char *folder, object_id_seen_fn *seen,
                             void *context, struct error *err) MUST_CHECK;
 
+/* The same for a folder in which a repository has something: that nothing is in it is believed of a
+ * store only if what it lists otherwise is what is there. A repository that is new has its config
+ * alone. */
+enum status object_ids_list_some(struct object_store *store, const char *folder,
+                                 object_id_seen_fn *seen, void *context, struct error *err)
+    MUST_CHECK;
+
 /* The ids of all objects of a folder, sorted. */
 struct id_list {
     char (*ids)[BLOB_ID_TEXT_SIZE];
     size_t count, capacity;
 };
 
-/* Into an empty list (all zeros). What is not named like an object is skipped. */
+/* Into an empty list (all zeros), as object_ids_list_some() finds them. */
 enum status id_list_read(struct id_list *list, struct object_store *store, const char *folder,
                          struct error *err) MUST_CHECK;
 void id_list_done(struct id_list *list);

@@ -133,7 +133,8 @@ static enum status decode_again(struct pack_reader *reader, const struct blob_en
     char path[OBJECT_PATH_SIZE];
     pack_path(path, &reader->repository->index.packs[blob_entry_pack(place)]);
     buffer_clear(&reader->again);
-    if (buffer_reserve(&reader->again, place->length, err) != STATUS_OK ||
+    if (object_store_look_again(reader->repository->store, err) != STATUS_OK ||
+        buffer_reserve(&reader->again, place->length, err) != STATUS_OK ||
         object_store_get_range(reader->repository->store, path, place->offset, place->length,
                                reader->again.bytes, err) != STATUS_OK)
         return error_status(err);
@@ -207,6 +208,8 @@ static struct run run_of_one(const struct reading *reading, size_t index)
 static enum status read_singly(const struct reading *reading, const struct run *run,
                                struct error *err)
 {
+    if (object_store_look_again(reading->reader->repository->store, err) != STATUS_OK)
+        return error_status(err);
     for (size_t i = run->first; i < run->end; i++) {
         struct run one = run_of_one(reading, i);
         struct error damage = {0};
@@ -311,20 +314,27 @@ static enum status fill_window(struct pack_reader *reader, struct window *window
     return STATUS_OK;
 }
 
-static enum status load_from_window(struct pack_reader *reader, const struct blob_entry *place,
-                                    struct buffer *buffer, struct error *err)
+/* A copy of what is stored, to be opened in place. */
+static enum status read_window(struct pack_reader *reader, const struct blob_entry *place,
+                               struct error *err)
 {
     struct window *window = choose_window(reader, place);
-    const unsigned char *bytes = NULL;
-    size_t len = 0;
     if (!holds(window, place) && fill_window(reader, window, place, err) != STATUS_OK)
         return error_status(err);
     window->used = ++reader->clock;
     buffer_clear(&reader->run);
-    if (buffer_add(&reader->run, window->bytes + (place->offset - window->from), place->length,
-                   err) != STATUS_OK)
-        return error_status(err);
-    enum status status = decode(reader, place, reader->run.bytes, &bytes, &len, err);
+    return buffer_add(&reader->run, window->bytes + (place->offset - window->from), place->length,
+                      err);
+}
+
+static enum status load_from_window(struct pack_reader *reader, const struct blob_entry *place,
+                                    struct buffer *buffer, struct error *err)
+{
+    const unsigned char *bytes = NULL;
+    size_t len = 0;
+    enum status status = read_window(reader, place, err);
+    if (status == STATUS_OK)
+        status = decode(reader, place, reader->run.bytes, &bytes, &len, err);
     if (is_damage(status))
         status = decode_again(reader, place, &bytes, &len, err);
     if (status != STATUS_OK)

@@ -29,11 +29,43 @@ static enum status on_key(void *context, const char *id, UNUSED struct error *er
     return STATUS_OK;
 }
 
+/* Where there is a config, there are keys. */
 static enum status list_keys(struct object_store *store, struct key_list *ret_list,
                              struct error *err)
 {
     ret_list->count = 0;
-    return object_ids_list(store, "keys", on_key, ret_list, err);
+    return object_ids_list_some(store, "keys", on_key, ret_list, err);
+}
+
+static enum status is_named(const struct buffer *text, const char *name, bool *ret_named,
+                            struct error *err)
+{
+    CLEANUP(hash_freep) struct hash *hash = NULL;
+    struct blob_id id;
+    char found[BLOB_ID_TEXT_SIZE];
+    if (hash_new(&hash, err) != STATUS_OK ||
+        hash_bytes(hash, text->bytes, text->len, id.bytes, err) != STATUS_OK)
+        return error_status(err);
+    blob_id_to_text(&id, found);
+    *ret_named = strcmp(found, name) == 0;
+    return STATUS_OK;
+}
+
+/* A second time if its bytes do not have its name. If they still do not, they may be read as well
+ * as they can. */
+static enum status get_key_file(struct object_store *store, const char *path, const char *name,
+                                struct buffer *text, struct error *err)
+{
+    bool named = false;
+    enum status status = object_store_get(store, path, text, err);
+    if (status == STATUS_OK)
+        status = is_named(text, name, &named, err);
+    if ((status == STATUS_OK && named) || (status != STATUS_OK && status != STATUS_TOO_LARGE))
+        return status;
+    buffer_clear(text);
+    if (object_store_look_again(store, err) != STATUS_OK)
+        return error_status(err);
+    return object_store_get(store, path, text, err);
 }
 
 /* *ret_opened false: another passphrase, or no key file that we can read: the next one may do. */
@@ -45,7 +77,7 @@ static enum status try_key(struct object_store *store, const char *name, const c
     buffer_init(&text, KEY_FILE_MAX);
     (void)snprintf(path, sizeof(path), "keys/%s", name);
     *ret_opened = false;
-    enum status status = object_store_get(store, path, &text, err);
+    enum status status = get_key_file(store, path, name, &text, err);
     if (status == STATUS_OK)
         status = key_file_open(text.bytes, text.len, passphrase, ret_keys, ret_opened, err);
     if (status == STATUS_NOT_FOUND || status == STATUS_CORRUPT || status == STATUS_UNSUPPORTED ||
@@ -117,17 +149,28 @@ void repository_get_key(const struct repository *repository,
     memcpy(ret_key, &repository->keys, REPOSITORY_KEY_BYTES);
 }
 
+/* The config has no hash for a name: that a key does not open it may be the fault of one answer. */
+static enum status fetch_and_open(struct object_store *store, const struct crypto_keys *keys,
+                                  struct repository **ret_repository, struct error *err)
+{
+    CLEANUP(buffer_done) struct buffer config;
+    buffer_init(&config, CONFIG_STORED_MAX);
+    if (object_store_get(store, CONFIG_NAME, &config, err) != STATUS_OK)
+        return error_status(err);
+    return open_with(store, keys, &config, ret_repository, err);
+}
+
 enum status repository_open_with_key(struct object_store *store,
                                      const unsigned char key[REPOSITORY_KEY_BYTES],
                                      struct repository **ret_repository, struct error *err)
 {
     struct crypto_keys keys;
-    CLEANUP(buffer_done) struct buffer config;
-    buffer_init(&config, CONFIG_STORED_MAX);
-    if (object_store_get(store, CONFIG_NAME, &config, err) != STATUS_OK)
-        return FAIL_IN(err, "open repository");
     memcpy(&keys, key, sizeof(keys));
-    enum status status = open_with(store, &keys, &config, ret_repository, err);
+    enum status status = fetch_and_open(store, &keys, ret_repository, err);
+    if (status == STATUS_CORRUPT)
+        status = object_store_look_again(store, err) == STATUS_OK
+                     ? fetch_and_open(store, &keys, ret_repository, err)
+                     : error_status(err);
     OPENSSL_cleanse(&keys, sizeof(keys));
     if (status == STATUS_CORRUPT)
         return FAIL_REASON(err, STATUS_FORBIDDEN, REASON_REPOSITORY_KEY_WRONG,
@@ -201,18 +244,31 @@ static enum status search_keys(struct key_search *search, bool thorough,
     return STATUS_OK;
 }
 
-static enum status open_repository(struct object_store *store, const char *passphrase,
-                                   bool thorough, struct repository **ret_repository,
-                                   struct error *err)
+static enum status open_once(struct object_store *store, const char *passphrase, bool thorough,
+                             struct repository **ret_repository, struct error *err)
 {
     CLEANUP(buffer_done) struct buffer config;
     struct key_search search = {.store = store, .passphrase = passphrase, .config = &config};
     buffer_init(&config, CONFIG_STORED_MAX);
     if (object_store_get(store, CONFIG_NAME, &config, err) != STATUS_OK ||
         search_keys(&search, thorough, ret_repository, err) != STATUS_OK)
-        return FAIL_IN(err, "open repository");
+        return error_status(err);
     remove_strays(&search);
     return STATUS_OK;
+}
+
+/* That nothing opens it is said after a second look only. */
+static enum status open_repository(struct object_store *store, const char *passphrase,
+                                   bool thorough, struct repository **ret_repository,
+                                   struct error *err)
+{
+    enum status status = open_once(store, passphrase, thorough, ret_repository, err);
+    if (status == STATUS_CORRUPT ||
+        (status == STATUS_FORBIDDEN && error_is(err, REASON_REPOSITORY_KEY_WRONG)))
+        status = object_store_look_again(store, err) == STATUS_OK
+                     ? open_once(store, passphrase, thorough, ret_repository, err)
+                     : error_status(err);
+    return status == STATUS_OK ? STATUS_OK : FAIL_IN(err, "open repository");
 }
 
 enum status repository_open(struct object_store *store, const char *passphrase,
@@ -239,12 +295,14 @@ static enum status any_in(struct object_store *store, const char *const *folders
     return STATUS_OK;
 }
 
+/* Where there is none one is made: the store must have said twice that there is none. */
 static enum status config_exists(struct object_store *store, bool *ret_exists, struct error *err)
 {
-    uint64_t size = 0;
-    enum status status = object_store_size(store, CONFIG_NAME, &size, err);
-    *ret_exists = status == STATUS_OK;
-    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+    bool gone = false;
+    if (object_store_is_gone(store, CONFIG_NAME, &gone, err) != STATUS_OK)
+        return error_status(err);
+    *ret_exists = !gone;
+    return STATUS_OK;
 }
 
 static enum status put_key(struct object_store *store, const struct crypto_keys *keys,
@@ -327,8 +385,8 @@ enum status repository_create(struct object_store *store, const char *passphrase
 static enum status finish_creation(struct object_store *store, const char *passphrase,
                                    struct repository **ret_repository, struct error *err)
 {
-    struct key_list list;
-    if (list_keys(store, &list, err) != STATUS_OK)
+    struct key_list list = {.count = 0};
+    if (object_ids_list(store, "keys", on_key, &list, err) != STATUS_OK)
         return error_status(err);
     for (size_t i = 0; i < list.count; i++) {
         struct crypto_keys keys;

@@ -116,6 +116,24 @@ enum status repository_has_snapshot(struct repository *repository, const struct 
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
+enum status repository_snapshot_is_lost(struct repository *repository, const struct blob_id *id,
+                                        bool *ret_lost, struct error *err)
+{
+    CLEANUP(buffer_done) struct buffer text;
+    char path[OBJECT_PATH_SIZE];
+    char name[BLOB_ID_TEXT_SIZE];
+    buffer_init(&text, SMALL_TEXT_MAX);
+    object_path(path, "snapshots", id);
+    blob_id_to_text(id, name);
+    if (object_store_is_gone(repository->store, path, ret_lost, err) != STATUS_OK)
+        return error_status(err);
+    if (*ret_lost)
+        return STATUS_OK;
+    enum status status = unpacked_load(repository, "snapshots", name, &text, err);
+    *ret_lost = status != STATUS_OK;
+    return repository_snapshot_is_unreadable(status) ? STATUS_OK : status;
+}
+
 enum status repository_remove_snapshot(struct repository *repository, const struct blob_id *id,
                                        struct error *err)
 {

@@ -27,18 +27,25 @@ static enum status unwrap(struct sealer *sealer, const unsigned char *bytes, siz
     return compressor_expand(sealer->compressor, bytes + 1, len - 1, 0, text, err);
 }
 
+static enum status fetch_once(struct object_store *store, struct sealer *sealer, const char *path,
+                              const char *id, struct buffer *stored, struct error *err)
+{
+    buffer_clear(stored);
+    if (object_store_get(store, path, stored, err) != STATUS_OK)
+        return error_status(err);
+    return check_name(sealer, stored, id, err);
+}
+
 /* A second time if its bytes are not the right ones: they may have been damaged on their way. */
 static enum status fetch(struct object_store *store, struct sealer *sealer, const char *path,
                          const char *id, struct buffer *stored, struct error *err)
 {
-    enum status status = STATUS_CORRUPT;
-    for (int attempt = 0; attempt < 2 && status == STATUS_CORRUPT; attempt++) {
-        buffer_clear(stored);
-        status = object_store_get(store, path, stored, err);
-        if (status == STATUS_OK)
-            status = check_name(sealer, stored, id, err);
-    }
-    return status;
+    enum status status = fetch_once(store, sealer, path, id, stored, err);
+    if (status != STATUS_CORRUPT && status != STATUS_TOO_LARGE)
+        return status;
+    if (object_store_look_again(store, err) != STATUS_OK)
+        return error_status(err);
+    return fetch_once(store, sealer, path, id, stored, err);
 }
 
 /* There may be a copy on this host. */

@@ -14,12 +14,14 @@ enum {
     WINDOW_BYTES = 8 * 1024 * 1024,
     HEADER_BYTES_MAX = 32 * 1024 * 1024,
     TREE_BYTES_MAX = INT32_MAX,
-    PLAIN_HEADER_ENTRY = 37
+    PLAIN_HEADER_ENTRY = 37,
+    ABSENT_ASKED_FOR_MAX = 64
 };
 
 struct pack_facts {
-    uint64_t bytes;    /* as listed; 0: not there */
+    uint64_t bytes;    /* as listed, or as the object itself says; 0: not there */
     uint64_t expected; /* at least, by what the index knows of it; 0: of nothing in it */
+    bool listed;       /* whatever its size */
     bool damaged;      /* some of its blobs may be among the bad ones */
     bool unreadable;   /* all of it is bad */
 };
@@ -55,6 +57,16 @@ static void add_damage(struct verification *verification, const char *format, ..
 static const struct blob_id *pack_id(const struct verification *verification, size_t pack)
 {
     return &verification->repository->index.packs[pack];
+}
+
+const struct blob_id *verification_pack_id(const struct verification *verification, size_t pack)
+{
+    return pack_id(verification, pack);
+}
+
+bool verification_pack_is_bad(const struct verification *verification, size_t pack)
+{
+    return verification->packs[pack].damaged || verification->packs[pack].unreadable;
 }
 
 static int compare_packs(const void *a, const void *b, void *context)
@@ -110,7 +122,8 @@ static enum status on_pack(void *context, const char *base_name, uint64_t size,
         uint32_t pack = verification->sorted[i];
         if (memcmp(pack_id(verification, pack), &id, sizeof(id)) != 0)
             break;
-        verification->packs[pack].bytes = size;
+        verification->packs[pack].bytes = size == OBJECT_SIZE_UNKNOWN ? 0 : size;
+        verification->packs[pack].listed = true;
     }
     return STATUS_OK;
 }
@@ -134,6 +147,49 @@ static void problem_of_pack(const struct verification *verification, size_t pack
     }
 }
 
+static bool is_doubtful(const struct pack_facts *facts)
+{
+    return facts->expected > 0 && (facts->bytes == 0 || facts->bytes < facts->expected);
+}
+
+/* *ret_bytes 0: it is gone. */
+static enum status ask_for_size(const struct verification *verification, size_t pack,
+                                uint64_t *ret_bytes, struct error *err)
+{
+    struct object_store *store = verification->repository->store;
+    char path[OBJECT_PATH_SIZE];
+    bool gone = false;
+    pack_path(path, pack_id(verification, pack));
+    *ret_bytes = 0;
+    enum status status = object_store_is_gone(store, path, &gone, err);
+    return status == STATUS_OK && !gone ? object_store_size(store, path, ret_bytes, err) : status;
+}
+
+/* What the listing lacks, or has too short, is asked for itself: a store that lists less than it
+ * has is not to be believed. The first ones answer for all of many. */
+static enum status settle_doubts(struct verification *verification, struct error *err)
+{
+    size_t count = verification->repository->index.pack_count;
+    size_t absent = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct pack_facts *facts = &verification->packs[i];
+        if (!is_doubtful(facts) || (!facts->listed && absent == ABSENT_ASKED_FOR_MAX))
+            continue;
+        if (ask_for_size(verification, i, &facts->bytes, err) != STATUS_OK)
+            return error_status(err);
+        absent += !facts->listed;
+        if (!facts->listed && facts->bytes > 0) {
+            char path[OBJECT_PATH_SIZE];
+            pack_path(path, pack_id(verification, i));
+            return FAIL_REASON(err, STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE,
+                               "the bucket does not list %s, which is there: what it lists is not "
+                               "to be believed",
+                               path);
+        }
+    }
+    return STATUS_OK;
+}
+
 static enum status look(struct verification *verification, struct error *err)
 {
     size_t count = verification->repository->index.pack_count;
@@ -142,7 +198,8 @@ static enum status look(struct verification *verification, struct error *err)
     qsort_r(verification->sorted, count, sizeof(uint32_t), compare_packs, verification);
     expect(verification);
     if (object_store_list(verification->repository->store, "data/", on_pack, verification, err) !=
-        STATUS_OK)
+            STATUS_OK ||
+        settle_doubts(verification, err) != STATUS_OK)
         return error_status(err);
     for (size_t i = 0; i < count; i++) {
         char problem[VERIFICATION_TEXT_SIZE];
@@ -377,6 +434,7 @@ static void note_bad_pack(struct pack_reading *reading, size_t damages_before,
     struct verification *verification = reading->verification;
     struct pack_facts *facts = &verification->packs[reading->pack];
     bool blobs_known = reading->body > 0 && strstr(cause->text, "hash that is its name") != NULL;
+    facts->damaged = true;
     if (!blobs_known)
         facts->unreadable = true;
     if (verification->damage_count == damages_before || !blobs_known)
@@ -402,6 +460,8 @@ enum status verification_read_pack(struct verification *verification, size_t pac
     struct pack_reading reading = start_reading(verification, pack, false);
     enum status status = check_pack(&reading, &stored, err);
     if (is_damage(status)) {
+        if (object_store_look_again(verification->repository->store, err) != STATUS_OK)
+            return error_status(err);
         reading = start_reading(verification, pack, true);
         status = check_pack(&reading, &stored, err);
     }

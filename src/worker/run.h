@@ -32,9 +32,8 @@ struct run {
     struct lease *lease;
     struct job_log log;
     struct work_result result;
-    json_t *findings;       /* of a verification or a catalogue: an object for each backup */
-    bool findings_complete; /* a backup that is not among them is gone */
-    int keys;               /* the key channel, or -1 */
+    json_t *findings; /* of a verification or a catalogue: an object for each backup */
+    int keys;         /* the key channel, or -1 */
 };
 
 /* Ends the run (conclusion.c): what becomes of the claim is decided, logged and told to Redis, which
