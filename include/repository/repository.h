@@ -127,6 +127,12 @@ enum status repository_load_blob(struct repository *repository, enum blob_type t
 /* Everything saved so far is durable and in a durable index: before a snapshot is saved. */
 enum status repository_flush(struct repository *repository, struct error *err) MUST_CHECK;
 
+/* Before a snapshot is saved: is what it will need still there? UNAVAILABLE, with the reason
+ * "bucket_unreachable": the place or the config is another one by now, what was stored is gone, or
+ * all that there was before is. Where the store takes its time (repository_expect_latency()) three
+ * questions are asked in all. */
+enum status repository_check_stored(struct repository *repository, struct error *err) MUST_CHECK;
+
 void repository_get_statistics(struct repository *repository,
                                struct repository_statistics *ret_statistics);
 

@@ -1,3 +1,4 @@
+#include "access/bucket.h"
 #include "access/tags.h"
 #include "context.h"
 #include "files/owner.h"
@@ -51,8 +52,12 @@ enum status commit_run(void *owner, struct error *err)
     struct backup_context *context = owner;
     if (repository_flush(context->operation.repository, err) != STATUS_OK)
         return error_status(err);
-    /* A snapshot that nobody waits for would have no record. */
-    if (operation_confirm(&context->operation, err) != STATUS_OK || save(context, err) != STATUS_OK)
+    /* A snapshot that nobody waits for would have no record, and one in a bucket that was replaced
+     * meanwhile no data. */
+    if (operation_confirm(&context->operation, err) != STATUS_OK ||
+        access_bucket_check(context->operation.work->bucket, err) != STATUS_OK ||
+        repository_check_stored(context->operation.repository, err) != STATUS_OK ||
+        save(context, err) != STATUS_OK)
         return error_status(err);
     context->operation.committed = true;
     context->operation.result->bytes_done = context->operation.result->bytes_total;

@@ -145,5 +145,6 @@ enum status repository_load_index(struct repository *repository, const struct ca
         blob_index_clear(&repository->index); /* half an index would store blobs twice */
         return FAIL_IN(err, "load index");
     }
+    repository->packs_before = repository->index.pack_count;
     return STATUS_OK;
 }

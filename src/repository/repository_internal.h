@@ -102,6 +102,7 @@ struct repository {
      * held. */
     pthread_mutex_t mutex;
     struct blob_index index;
+    size_t packs_before; /* of those in the index: they were there when it was loaded */
     struct packer *packers, *idle[2]; /* all of them; by enum blob_type */
     struct uploads uploads;
     struct unindexed unindexed;

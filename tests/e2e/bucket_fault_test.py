@@ -114,6 +114,61 @@ class BucketFault(NodeTest):
             self.assertEqual("completed", node.get(kept)["state"])
             self.assert_restorable(node)
 
+    def back_up_while(self, node, worker, change, mend):
+        """A backup whose bucket is changed while it uploads, and mended once it has been tried again."""
+        node.add_bulk(40)
+        backup, job = node.create_and_stop(worker, "chunk:20")
+        change()
+        os.kill(job, signal.SIGCONT)
+        wait_until(lambda: "outcome=retry" in node.log(), 60, "it is tried again")
+        log = node.log()
+        mend()
+        record, _ = node.follow(backup, seconds=60)
+        return record, log
+
+    def test_a_bucket_that_is_replaced_in_mid_backup_gets_no_snapshot(self):
+        with Node(retries_max=20, retry_delays_s=[1]) as node:
+            worker = node.start_worker()
+            kept = node.create("--wait")
+
+            record, log = self.back_up_while(node, worker, lambda: self.unmount(node), lambda: self.mount(node))
+
+            self.assertIn("code=bucket_unreachable", log)
+            self.assertEqual("completed", record["state"], record)
+            self.assertEqual("completed", node.get(kept)["state"])
+            self.assert_restorable(node, 2)
+            self.assert_nothing_left(node)
+
+    def test_data_that_is_removed_in_mid_backup_is_no_backup(self):
+        with Node(retries_max=0) as node:
+            worker = node.start_worker()
+            node.create("--wait")
+            backup, job = node.create_and_stop(worker, "commit:1")
+            shutil.rmtree(glob.glob(node.bucket + "/*/data")[0])
+            os.kill(job, signal.SIGCONT)
+
+            record, _ = node.follow(backup)
+
+            self.assertEqual("failed", record["state"], record)
+            self.assertIn("bucket_unreachable", json.dumps(record["stateDetails"]))
+            self.assertEqual(1, len(json.loads(node.restic("snapshots", "--json"))))
+
+    def test_a_bucket_that_can_only_be_read_for_a_while_is_waited_for(self):
+        with Node(retries_max=20, retry_delays_s=[1]) as node:
+            subprocess.run(["mount", "--bind", node.bucket, node.bucket], check=True)
+            self.addCleanup(subprocess.run, ["umount", "-l", node.bucket], check=False)
+            worker = node.start_worker()
+            node.create("--wait")
+
+            def remount(how):
+                subprocess.run(["mount", "-o", f"remount,bind,{how}", node.bucket], check=True)
+            record, log = self.back_up_while(node, worker, lambda: remount("ro"), lambda: remount("rw"))
+
+            self.assertIn("code=bucket_read_only", log)
+            self.assertEqual("completed", record["state"], record)
+            self.assert_restorable(node, 2)
+            subprocess.run(["umount", node.bucket], check=True)
+
     @staticmethod
     def bucket_state(node):
         bucket = node.redis_cli("--scan", "--pattern", "appbackup:bucket:*").split()[0]

@@ -274,3 +274,51 @@ Test(odd_store, that_does_not_list_a_pack_which_it_has_is_not_believed)
 
     expect_unreachable(verification_new(repository, &verification, &f.err), "which is there");
 }
+
+/* --- before the commit --- */
+
+static void save_another(void)
+{
+    struct blob_id id;
+    bool known = false;
+    MUST(&f, repository_save_blob(repository, BLOB_DATA, "more", 4, &id, &known, &f.err));
+    MUST(&f, repository_flush(repository, &f.err));
+}
+
+Test(repository_check_stored, finds_all_there, .init = set_up, .fini = tear_down)
+{
+    load_odd();
+    MUST(&f, repository_check_stored(repository, &f.err));
+    save_another();
+    MUST(&f, repository_check_stored(repository, &f.err));
+    odd_store_set(&odd, ODD_ABSENT, "", 1);
+    MUST(&f, repository_check_stored(repository, &f.err));
+    odd_store_set(&odd, ODD_DAMAGED, "config", 1);
+    MUST(&f, repository_check_stored(repository, &f.err));
+}
+
+static const struct {
+    const char *command;
+    const char *text;
+} replacements[] = {
+    {"rm -rf bucket/shop/data", "is gone"},
+    {"find bucket/shop/data -type f | xargs ls -t | head -1 | xargs rm -f", "is gone"},
+    {"rm -f bucket/shop/config", "'config' is gone"},
+    {"chmod 600 bucket/shop/config; echo >bucket/shop/config", "another repository's"},
+    {"mv bucket away; mkdir bucket", "another directory by now"},
+    {"mv bucket away; cp -a away bucket", "another directory by now"},
+    {"rm -rf bucket", "is not there any more"},
+};
+
+Test(repository_check_stored, finds_what_was_taken_away)
+{
+    for (size_t i = 0; i < sizeof(replacements) / sizeof(replacements[0]); i++) {
+        set_up();
+        load_odd();
+        save_another();
+        scratch_shell(&f.scratch, "%s", replacements[i].command);
+
+        expect_unreachable(repository_check_stored(repository, &f.err), replacements[i].text);
+        tear_down();
+    }
+}
