@@ -30,9 +30,10 @@ static const struct {
 
 bool bucket_full_is_said(const char *text)
 {
-    for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
+    for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++) {
         if (strcasestr(text, signs[i].one) != NULL &&
             (signs[i].other == NULL || strcasestr(text, signs[i].other) != NULL))
             return true;
+    }
     return false;
 }

@@ -81,16 +81,35 @@ static bool is_from_s3(const struct s3_transfer *transfer, const struct s3_probl
     return problem->code[0] != '\0' || transfer->request->verb == S3_HEAD;
 }
 
+/* Does the status mean what it says? Some mean something only in the answer to a put. */
+static bool is_believed(const struct s3_transfer *transfer, const struct s3_problem *problem)
+{
+    bool is_put = transfer->request->verb == S3_PUT;
+    bool is_new = transfer->request->only_if_new; /* that is more than every service can do */
+    switch (transfer->status) {
+    case 401:
+    case 403:
+    case 416:
+    case 507:
+        return true;
+    case 404:
+        return !is_put && is_from_s3(transfer, problem);
+    case 412:
+        return is_new || is_from_s3(transfer, problem);
+    case 413:
+        return is_put;
+    case 501:
+        return is_new;
+    default:
+        return is_from_s3(transfer, problem);
+    }
+}
+
 static struct judgement judge_status(const struct s3_transfer *transfer,
                                      const struct s3_problem *problem)
 {
     long status = transfer->status;
-    bool is_put = transfer->request->verb == S3_PUT;
-    bool is_new = transfer->request->only_if_new; /* that is more than every service can do */
-    bool is_plain = status == 401 || status == 403 || status == 416 || status == 507 ||
-                    (status == 413 && is_put) || ((status == 412 || status == 501) && is_new);
-    if ((!is_from_s3(transfer, problem) && !is_plain) || (status == 501 && !is_new) ||
-        (status == 413 && !is_put) || (status == 404 && is_put))
+    if (!is_believed(transfer, problem))
         return odd;
     for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
         if (status >= statuses[i].from && status <= statuses[i].to)
@@ -102,11 +121,11 @@ static struct judgement judge_status(const struct s3_transfer *transfer,
 static struct judgement judge_answer(const struct s3_transfer *transfer,
                                      const struct s3_problem *problem)
 {
+    bool is_elsewhere = transfer->status == 307 || transfer->status == 308;
+    const struct judgement sent_away = {
+        STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE, {.elsewhere = is_elsewhere}};
     if (transfer->status >= 300 && transfer->status < 400)
-        return (struct judgement){
-            STATUS_UNAVAILABLE,
-            REASON_BUCKET_UNREACHABLE,
-            {.elsewhere = transfer->status == 307 || transfer->status == 308}};
+        return sent_away;
     if (is_full(transfer, problem))
         return (struct judgement){STATUS_NO_SPACE, REASON_BUCKET_FULL, {0}};
     for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
@@ -310,18 +329,21 @@ static enum status check_part(const struct s3_transfer *transfer, struct s3_verd
     const struct s3_range *range = &transfer->request->range;
     if (!head->has_range)
         return fail_odd(ret_verdict, err, "the server sends a part and does not say which");
-    if (head->first != range->offset || head->last - head->first >= range->len)
+    if (head->first != range->offset || head->last - head->first >= range->len) {
         return fail_odd(ret_verdict, err,
                         "the server sends bytes %" PRIu64 "-%" PRIu64 ", not the %zu at %" PRIu64,
                         head->first, head->last, range->len, range->offset);
-    if (transfer->received != head->last - head->first + 1)
+    }
+    if (transfer->received != head->last - head->first + 1) {
         return fail_odd(ret_verdict, err,
                         "the server sends %" PRIu64 " bytes and calls them %" PRIu64 "-%" PRIu64,
                         transfer->received, head->first, head->last);
+    }
     bool is_end = head->has_total && head->last + 1 == head->total;
-    if (transfer->received < range->len && !is_end)
+    if (transfer->received < range->len && !is_end) {
         return fail_odd(ret_verdict, err, "the server sends %" PRIu64 " of %zu bytes",
                         transfer->received, range->len);
+    }
     return STATUS_OK;
 }
 

@@ -69,11 +69,12 @@ static bool is_suspect(const struct verify *verify, const struct blob_id *pack)
 static enum status read_suspects(struct verify *verify, struct error *err)
 {
     size_t count = verification_pack_count(verify->verification);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         if (is_suspect(verify, verification_pack_id(verify->verification, i)) &&
             (report(verify, "read", err) != STATUS_OK ||
              verification_read_pack(verify->verification, i, err) != STATUS_OK))
             return error_status(err);
+    }
     return report(verify, "walk", err);
 }
 
@@ -285,10 +286,11 @@ enum status verify_check_absent(const struct work *work, const json_t *snapshots
     if (repository == NULL)
         return STATUS_OK;
     repository_distrust_copies(repository);
-    for (size_t i = 0; i < count && i < ABSENT_ASKED_FOR_MAX; i++)
+    for (size_t i = 0; i < count && i < ABSENT_ASKED_FOR_MAX; i++) {
+        const char *snapshot = json_string_value(json_array_get(snapshots, i));
         if (cancel_check(work->cancel, err) != STATUS_OK ||
-            check_absent(repository, json_string_value(json_array_get(snapshots, i)), err) !=
-                STATUS_OK)
+            check_absent(repository, snapshot, err) != STATUS_OK)
             return FAIL_IN(err, "verify");
+    }
     return STATUS_OK;
 }

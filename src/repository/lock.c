@@ -127,10 +127,11 @@ static enum status check_conflicts(struct repository *repository, bool exclusive
             return error_status(err);
         if (own == NULL || search.own_seen)
             return STATUS_OK;
-        if (look == LOOKS_MAX)
+        if (look == LOOKS_MAX) {
             return FAIL_REASON(err, STATUS_UNAVAILABLE, REASON_BUCKET_UNREACHABLE,
                                "the bucket does not list our lock, which was stored: it may hide "
                                "those of others as well");
+        }
         if (object_store_look_again(repository->store, err) != STATUS_OK)
             return error_status(err);
     }

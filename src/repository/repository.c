@@ -167,10 +167,11 @@ enum status repository_open_with_key(struct object_store *store,
     struct crypto_keys keys;
     memcpy(&keys, key, sizeof(keys));
     enum status status = fetch_and_open(store, &keys, ret_repository, err);
-    if (status == STATUS_CORRUPT)
+    if (status == STATUS_CORRUPT) {
         status = object_store_look_again(store, err) == STATUS_OK
                      ? fetch_and_open(store, &keys, ret_repository, err)
                      : error_status(err);
+    }
     OPENSSL_cleanse(&keys, sizeof(keys));
     if (status == STATUS_CORRUPT)
         return FAIL_REASON(err, STATUS_FORBIDDEN, REASON_REPOSITORY_KEY_WRONG,
@@ -264,10 +265,11 @@ static enum status open_repository(struct object_store *store, const char *passp
 {
     enum status status = open_once(store, passphrase, thorough, ret_repository, err);
     if (status == STATUS_CORRUPT ||
-        (status == STATUS_FORBIDDEN && error_is(err, REASON_REPOSITORY_KEY_WRONG)))
+        (status == STATUS_FORBIDDEN && error_is(err, REASON_REPOSITORY_KEY_WRONG))) {
         status = object_store_look_again(store, err) == STATUS_OK
                      ? open_once(store, passphrase, thorough, ret_repository, err)
                      : error_status(err);
+    }
     return status == STATUS_OK ? STATUS_OK : FAIL_IN(err, "open repository");
 }
 

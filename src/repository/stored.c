@@ -35,10 +35,11 @@ static enum status check_config(struct repository *repository, struct error *err
 {
     struct repository_config config = {.version = 0};
     enum status status = read_config(repository, &config, err);
-    if (status == STATUS_NOT_FOUND || status == STATUS_CORRUPT)
+    if (status == STATUS_NOT_FOUND || status == STATUS_CORRUPT) {
         status = object_store_look_again(repository->store, err) == STATUS_OK
                      ? read_config(repository, &config, err)
                      : error_status(err);
+    }
     if (status == STATUS_NOT_FOUND)
         return fail_changed(err, "is gone", CONFIG_NAME);
     if (status == STATUS_CORRUPT ||
