@@ -14,8 +14,12 @@
 
 #include <jansson.h>
 
-enum { TAG_SIZE = 128 }; /* for all but the labels */
+enum {
+    TAG_SIZE = 128, /* for all but the labels */
+    TAGS_MAX = 8    /* of a backup; a snapshot that was changed may have any number */
+};
 
+#define TAG_MARK    "appbackup" /* of all backups */
 #define TAG_BACKUP  "backup="
 #define TAG_NAME    "name="
 #define TAG_APP     "app="
@@ -46,9 +50,11 @@ struct tags {
     char backup[TAG_SIZE], name[TAG_SIZE], app[TAG_SIZE];
     char account[TAG_SIZE], by[TAG_SIZE], version[TAG_SIZE];
     char *labels; /* owned */
+    const char *list[TAGS_MAX + 1];
 };
 
-/* Gives the snapshot the tags of a backup; it borrows them from *ret_tags: tags_done(). */
+/* Gives the snapshot the tags of a backup; it borrows them from *ret_tags, which stays where it is:
+ * tags_done(). */
 enum status tags_set(const struct tag_words *words, struct tags *ret_tags,
                      struct repository_snapshot *snapshot, struct error *err) MUST_CHECK;
 void tags_done(struct tags *tags); /* all zeros is fine */

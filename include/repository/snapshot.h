@@ -15,8 +15,23 @@ enum status repository_save_snapshot(struct repository *repository,
                                      struct repository_snapshot *snapshot, struct error *err)
     MUST_CHECK;
 
-/* One that cannot be read hides no other: when all have been seen, the call fails with what is
- * wrong with the first of these, and its name. */
+/* Who sees snapshots, one by one. */
+struct repository_snapshot_visitor {
+    repository_snapshot_fn *seen;
+    /* Sees what is wrong with one that cannot be read; the text begins with its name. */
+    void (*unreadable)(void *context, const struct error *cause);
+    void *context;
+};
+
+/* Shows each snapshot or what is wrong with it: none hides another. One that cannot be fetched now
+ * is passed over, unless it is one of several; then the call fails for it at the end. A failure of
+ * seen() ends it at once. */
+enum status repository_visit_snapshots(struct repository *repository,
+                                       const struct repository_snapshot_visitor *visitor,
+                                       struct error *err) MUST_CHECK;
+
+/* The same for those who need not know all: when all that can be read have been seen, the call fails
+ * with what is wrong with the first of the others, and its name. */
 enum status repository_list_snapshots(struct repository *repository, repository_snapshot_fn *seen,
                                       void *context, struct error *err) MUST_CHECK;
 

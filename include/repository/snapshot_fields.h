@@ -9,8 +9,6 @@
 #include <stdint.h>
 #include <time.h>
 
-enum { SNAPSHOT_TAGS_MAX = 16 };
-
 /* Pointers are borrowed: by save until it returns, from list during the callback. */
 struct repository_snapshot {
     struct blob_id id; /* set by list and save */
@@ -19,10 +17,11 @@ struct repository_snapshot {
     const char *const *paths; /* NULL-terminated */
     const char *hostname;
     const char *username;
-    const char *tags[SNAPSHOT_TAGS_MAX + 1]; /* NULL-terminated */
-    const char *const *excludes;             /* NULL-terminated, may be NULL */
+    const char *const *tags;     /* NULL-terminated, may be NULL when saved */
+    const char *const *excludes; /* the same */
     /* For the summary; changed and unmodified as compared with the parent, the others are new. */
     uint64_t files, directories, bytes;
+    bool tells_bytes; /* of one that is listed; a restic before 0.17 does not */
     uint64_t files_changed, files_unmodified, directories_changed, directories_unmodified;
     bool has_parent; /* the snapshot whose tree was the one to compare with */
     struct blob_id parent;

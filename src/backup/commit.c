@@ -73,8 +73,8 @@ struct search {
 
 static bool has_tag(const struct repository_snapshot *snapshot, const char *tag)
 {
-    for (size_t i = 0; i < SNAPSHOT_TAGS_MAX && snapshot->tags[i] != NULL; i++)
-        if (strcmp(snapshot->tags[i], tag) == 0)
+    for (const char *const *present = snapshot->tags; *present != NULL; present++)
+        if (strcmp(*present, tag) == 0)
             return true;
     return false;
 }

@@ -34,19 +34,24 @@ enum status repository_save_snapshot(struct repository *repository,
     return STATUS_OK;
 }
 
+enum {
+    UNREACHABLE_MAX = 3
+}; /* of files, one after the other: then it is the bucket that is away */
+
 struct snapshot_listing {
     struct repository *repository;
-    repository_snapshot_fn *seen;
-    void *context;
-    struct error unreadable; /* the first one that could not be read */
+    const struct repository_snapshot_visitor *visitor;
     bool callback_failed;
+    int unreachable;      /* since the last that could be fetched */
+    struct error failure; /* of the first that could not */
 };
 
 static enum status on_parsed(void *context, const struct repository_snapshot *snapshot,
                              struct error *err)
 {
     struct snapshot_listing *listing = context;
-    enum status status = listing->seen(listing->context, snapshot, err);
+    const struct repository_snapshot_visitor *visitor = listing->visitor;
+    enum status status = visitor->seen(visitor->context, snapshot, err);
     listing->callback_failed = status != STATUS_OK;
     return status;
 }
@@ -72,37 +77,86 @@ bool repository_snapshot_is_unreadable(enum status status)
     return status == STATUS_CORRUPT || status == STATUS_TOO_LARGE;
 }
 
-/* One that is damaged must not hide the others; but then the list is not complete, and says so. */
-static enum status see_snapshot(struct snapshot_listing *listing, const char *id, struct error *err)
+/* Is it this one that cannot be fetched, so that the next one may be? */
+static bool may_go_on(struct snapshot_listing *listing, const struct error *cause)
+{
+    if (cause->status != STATUS_UNAVAILABLE && cause->status != STATUS_TIMEOUT &&
+        cause->status != STATUS_FORBIDDEN)
+        return false;
+    if (listing->failure.status == STATUS_OK)
+        listing->failure = *cause;
+    return ++listing->unreachable < UNREACHABLE_MAX;
+}
+
+static enum status visit(struct snapshot_listing *listing, const char *id, struct error *err)
 {
     enum status status = load_snapshot(listing, id, err);
     if (listing->callback_failed)
         return status;
-    if (status == STATUS_NOT_FOUND)
-        return STATUS_OK; /* forgotten while we listed */
-    if (!repository_snapshot_is_unreadable(status))
-        return status;
-    if (listing->unreadable.status == STATUS_OK)
-        listing->unreadable = *err;
-    return STATUS_OK;
+    if (status == STATUS_OK || status == STATUS_NOT_FOUND) { /* forgotten while we listed */
+        listing->unreachable = 0;
+        return STATUS_OK;
+    }
+    if (repository_snapshot_is_unreadable(status)) {
+        listing->unreachable = 0;
+        listing->visitor->unreadable(listing->visitor->context, err);
+        return STATUS_OK;
+    }
+    return may_go_on(listing, err) ? STATUS_OK : status;
 }
 
-enum status repository_list_snapshots(struct repository *repository, repository_snapshot_fn *seen,
-                                      void *context, struct error *err)
+enum status repository_visit_snapshots(struct repository *repository,
+                                       const struct repository_snapshot_visitor *visitor,
+                                       struct error *err)
 {
-    struct snapshot_listing listing = {.repository = repository, .seen = seen, .context = context};
+    struct snapshot_listing listing = {.repository = repository, .visitor = visitor};
     CLEANUP(id_list_done) struct id_list files = {0};
     if (id_list_read(&files, repository->store, "snapshots", err) != STATUS_OK)
         return error_status(err);
     object_cache_keep(&repository->cache, "snapshots", &files);
     for (size_t i = 0; i < files.count; i++)
-        if (see_snapshot(&listing, files.ids[i], err) != STATUS_OK)
+        if (visit(&listing, files.ids[i], err) != STATUS_OK)
             return error_status(err);
-    if (listing.unreadable.status != STATUS_OK) {
-        *err = listing.unreadable;
+    if (listing.failure.status == STATUS_OK)
+        return STATUS_OK;
+    *err = listing.failure;
+    return error_status(err);
+}
+
+/* What repository_list_snapshots() is asked for, and the first that could not be read. */
+struct plain_listing {
+    repository_snapshot_fn *seen;
+    void *context;
+    struct error unreadable;
+};
+
+static enum status on_seen(void *context, const struct repository_snapshot *snapshot,
+                           struct error *err)
+{
+    const struct plain_listing *listing = context;
+    return listing->seen(listing->context, snapshot, err);
+}
+
+static void on_unreadable(void *context, const struct error *cause)
+{
+    struct plain_listing *listing = context;
+    if (listing->unreadable.status == STATUS_OK)
+        listing->unreadable = *cause;
+}
+
+/* One that is damaged must not hide the others; but then the list is not complete, and says so. */
+enum status repository_list_snapshots(struct repository *repository, repository_snapshot_fn *seen,
+                                      void *context, struct error *err)
+{
+    struct plain_listing listing = {.seen = seen, .context = context};
+    const struct repository_snapshot_visitor visitor = {
+        .seen = on_seen, .unreadable = on_unreadable, .context = &listing};
+    if (repository_visit_snapshots(repository, &visitor, err) != STATUS_OK)
         return error_status(err);
-    }
-    return STATUS_OK;
+    if (listing.unreadable.status == STATUS_OK)
+        return STATUS_OK;
+    *err = listing.unreadable;
+    return error_status(err);
 }
 
 enum status repository_has_snapshot(struct repository *repository, const struct blob_id *id,

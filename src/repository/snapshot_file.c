@@ -1,8 +1,6 @@
 #include "snapshot_file.h"
 
-#include "core/cleanup.h"
 #include "quote.h"
-#include "stored_json.h"
 #include "timestamp.h"
 #include "whoami.h"
 
@@ -149,78 +147,4 @@ enum status snapshot_file_write(const struct repository_snapshot *snapshot,
         add_summary(text, statistics, snapshot, err) != STATUS_OK)
         return error_status(err);
     return buffer_add_text(text, "}", err);
-}
-
-/* The strings of a JSON array, NULL-terminated, at most max; borrowed from it. */
-static void borrow_strings(const json_t *array, const char **list, size_t max)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < json_array_size(array) && count < max; i++) {
-        const char *text = json_string_value(json_array_get(array, i));
-        if (text != NULL)
-            list[count++] = text;
-    }
-    list[count] = NULL;
-}
-
-static uint64_t number_of(const json_t *object, const char *field)
-{
-    json_int_t number = json_integer_value(json_object_get(object, field));
-    return number < 0 ? 0 : (uint64_t)number;
-}
-
-static enum status read_required(const json_t *json, struct repository_snapshot *snapshot,
-                                 struct error *err)
-{
-    const json_t *time = json_object_get(json, "time");
-    const char *tree = json_string_value(json_object_get(json, "tree"));
-    if (!json_is_string(time) ||
-        !timestamp_read(json_string_value(time), json_string_length(time), &snapshot->time))
-        return FAIL(err, STATUS_CORRUPT, "'time' is missing");
-    if (tree == NULL || !blob_id_from_text(tree, &snapshot->tree))
-        return FAIL(err, STATUS_CORRUPT, "'tree' is missing");
-    return STATUS_OK;
-}
-
-/* Calls back with what the JSON holds; the strings live as long as it does. */
-static enum status show(const json_t *json, struct repository_snapshot *snapshot,
-                        repository_snapshot_fn *seen, void *context, struct error *err)
-{
-    const json_t *summary = json_object_get(json, "summary");
-    const json_t *paths = json_object_get(json, "paths");
-    const json_t *excludes = json_object_get(json, "excludes");
-    size_t path_max = json_array_size(paths);
-    size_t exclude_max = json_array_size(excludes);
-    CLEANUP(free_any) const char **strings = calloc(path_max + exclude_max + 2, sizeof(*strings));
-    if (strings == NULL)
-        return FAIL(err, STATUS_NO_MEMORY, "a snapshot of %zu paths", path_max);
-    borrow_strings(paths, strings, path_max);
-    borrow_strings(excludes, strings + path_max + 1, exclude_max);
-    borrow_strings(json_object_get(json, "tags"), snapshot->tags, SNAPSHOT_TAGS_MAX);
-    snapshot->paths = strings;
-    snapshot->excludes = strings + path_max + 1;
-    snapshot->hostname = json_string_value(json_object_get(json, "hostname"));
-    snapshot->username = json_string_value(json_object_get(json, "username"));
-    snapshot->files = number_of(summary, "total_files_processed");
-    snapshot->directories = number_of(summary, "dirs_new") + number_of(summary, "dirs_changed") +
-                            number_of(summary, "dirs_unmodified");
-    snapshot->files_changed = number_of(summary, "files_changed");
-    snapshot->files_unmodified = number_of(summary, "files_unmodified");
-    snapshot->directories_changed = number_of(summary, "dirs_changed");
-    snapshot->directories_unmodified = number_of(summary, "dirs_unmodified");
-    snapshot->bytes = number_of(summary, "total_bytes_processed");
-    const char *parent = json_string_value(json_object_get(json, "parent"));
-    snapshot->has_parent = parent != NULL && blob_id_from_text(parent, &snapshot->parent);
-    return seen(context, snapshot, err);
-}
-
-enum status snapshot_file_read(const void *text, size_t len, const struct blob_id *id,
-                               repository_snapshot_fn *seen, void *context, struct error *err)
-{
-    json_auto_t *json = NULL;
-    struct repository_snapshot snapshot = {.id = *id};
-    if (stored_json_read(text, len, &json, err) != STATUS_OK ||
-        read_required(json, &snapshot, err) != STATUS_OK)
-        return error_status(err);
-    return show(json, &snapshot, seen, context, err);
 }

@@ -36,7 +36,8 @@ static void write_for_ever(uint64_t seed)
     static const char *const paths[] = {"/x", NULL};
     for (uint64_t round = 0;; round++) {
         struct tree_writer *writer = NULL;
-        struct repository_snapshot snapshot = {.paths = paths, .tags = {"appbackup"}};
+        static const char *const tags[] = {"appbackup", NULL};
+        struct repository_snapshot snapshot = {.paths = paths, .tags = tags};
         struct tree_node node = {.name = "x", .name_len = 1, .type = TREE_NODE_FILE};
         struct blob_id ids[24];
         (void)clock_gettime(CLOCK_REALTIME, &snapshot.time);

@@ -166,7 +166,8 @@ struct blob_id fixture_backup(struct fixture *f)
     char source[128];
     const char *paths[] = {source, NULL};
     (void)snprintf(source, sizeof(source), "%s/source", f->scratch.path);
-    struct repository_snapshot snapshot = {.paths = paths, .tags = {"appbackup"}};
+    static const char *const tags[] = {"appbackup", NULL};
+    struct repository_snapshot snapshot = {.paths = paths, .tags = tags};
     (void)clock_gettime(CLOCK_REALTIME, &snapshot.time);
     fixture_begin(f);
     MUST(f, tree_writer_new(f->repository, &writer, &f->err));

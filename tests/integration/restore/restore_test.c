@@ -312,7 +312,7 @@ static void make_hostile(const char *nodes)
         .paths = (const char *const[]){"/x", NULL},
         .hostname = "h",
         .username = "u",
-        .tags = {"backup=" FIXTURE_BACKUP},
+        .tags = (const char *const[]){"backup=" FIXTURE_BACKUP, NULL},
     };
     char id[BLOB_ID_TEXT_SIZE];
     char text[8192];

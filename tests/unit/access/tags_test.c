@@ -21,7 +21,7 @@ Test(tags_set, tells_of_the_backup_and_of_nothing_that_is_not_known)
 {
     struct error err = {0};
     struct tags tags;
-    struct repository_snapshot snapshot = {.tags = {NULL}};
+    struct repository_snapshot snapshot = {.tags = NULL};
 
     cr_assert(eq(int, (int)tags_set(&bare, &tags, &snapshot, &err), STATUS_OK));
 
@@ -40,7 +40,7 @@ Test(tags_set, tells_of_who_asked_and_of_the_labels)
 {
     struct error err = {0};
     struct tags tags;
-    struct repository_snapshot snapshot = {.tags = {NULL}};
+    struct repository_snapshot snapshot = {.tags = NULL};
     json_auto_t *labels = json_pack("[{s:s, s:s}]", "name", "tier", "value", "gold, or better");
     struct tag_words words = bare;
     words.created_by = ACCOUNT;
@@ -58,7 +58,8 @@ Test(tags_set, tells_of_who_asked_and_of_the_labels)
 
 Test(tag_value, finds_nothing_in_the_snapshot_of_somebody_else)
 {
-    const struct repository_snapshot snapshot = {.tags = {"weekly", "backups=2", NULL}};
+    static const char *const tags[] = {"weekly", "backups=2", NULL};
+    const struct repository_snapshot snapshot = {.tags = tags};
 
     cr_expect(eq(ptr, value(&snapshot, TAG_BACKUP), NULL));
 }

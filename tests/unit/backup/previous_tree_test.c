@@ -222,6 +222,7 @@ Test(previous_tree_is_same, looks_at_size_times_and_inode)
 }
 
 static const char *const paths[] = {"/srv/a", "/srv/b", NULL};
+static const char *const of_shop[] = {"backup=1", "app=shop", NULL};
 
 static struct repository_snapshot make_snapshot(unsigned char id, time_t second)
 {
@@ -252,7 +253,7 @@ Test(previous_choice_consider, takes_the_latest_of_the_same_host_and_paths)
     all[3].hostname = "another";
     all[4].paths = fewer;
     cr_expect(eq(int, chosen(all, 5), 2));
-    all[4].tags[0] = "app=shop";
+    all[4].tags = of_shop;
     cr_expect(eq(int, chosen(all, 5), 2), "paths come before tags");
     all[3].hostname = NULL;
     cr_expect(eq(int, chosen(all + 3, 1), 0));
@@ -265,9 +266,8 @@ Test(previous_choice_consider, takes_the_latest_of_the_same_app_otherwise)
                                         make_snapshot(3, 50), make_snapshot(4, 10)};
     for (int i = 0; i < 3; i++)
         all[i].paths = fewer;
-    all[0].tags[0] = "app=shop";
-    all[1].tags[0] = "backup=1";
-    all[1].tags[1] = "app=shop";
+    all[0].tags = of_shop;
+    all[1].tags = of_shop;
     cr_expect(eq(int, chosen(all, 3), 2));
     cr_expect(eq(int, chosen(all, 4), 4));
     cr_expect(eq(int, chosen(all + 2, 1), 0));

@@ -31,12 +31,18 @@ static struct repository_snapshot make_snapshot(time_t when, const char *tag)
 {
     static const char *const paths[] = {"/srv/shop", "/var/\xff", NULL};
     static const char *const excludes[] = {"*.tmp", NULL};
+    static const char *lists[8][3];
+    static size_t used;
+    const char **tags = lists[used++];
+    cr_assert(le(sz, used, sizeof(lists) / sizeof(lists[0])));
+    tags[0] = "appbackup";
+    tags[1] = tag;
     return (struct repository_snapshot){.time = {when, 5},
                                         .tree = tree,
                                         .paths = paths,
                                         .hostname = "node<1>",
                                         .username = "back\"up",
-                                        .tags = {"appbackup", tag},
+                                        .tags = tags,
                                         .excludes = excludes,
                                         .files = 3,
                                         .directories = 2,
@@ -169,6 +175,40 @@ Test(repository_snapshot, that_is_damaged_hides_no_other)
     MUST(&f, repository_remove_snapshot(f.repository, &first.id, &f.err));
     MUST(&f, repository_has_snapshot(f.repository, &first.id, &found, &f.err));
     cr_expect(not(found));
+}
+
+static void note_unreadable(void *context, const struct error *cause)
+{
+    char *names = context;
+    size_t used = strlen(names);
+    (void)snprintf(names + used, 2 * sizeof(cause->text) - used, "%s\n", cause->text);
+}
+
+static enum status pass_over(UNUSED void *context,
+                             UNUSED const struct repository_snapshot *snapshot,
+                             UNUSED struct error *err)
+{
+    return STATUS_OK;
+}
+
+Test(repository_snapshot, that_cannot_be_read_is_named_each_for_itself)
+{
+    struct repository_snapshot snapshot = make_snapshot(1000, "backup=1");
+    char names[2 * ERROR_TEXT_MAX] = "";
+    const struct repository_snapshot_visitor visitor = {
+        .seen = pass_over, .unreadable = note_unreadable, .context = names};
+    MUST(&f, repository_save_snapshot(f.repository, &snapshot, &f.err));
+    scratch_shell(&f.scratch,
+                  "cd bucket/shop/snapshots; a=$(printf '%%064d' 1); b=$(printf '%%064d' 2)"
+                  "; touch $a; echo stranger >$b; mkdir $(printf '%%064d' 3)");
+
+    MUST(&f, repository_visit_snapshots(f.repository, &visitor, &f.err));
+
+    cr_expect(strstr(names, "snapshots/000000000000000000000000000000000000000000000000000000000000"
+                            "0001") != NULL,
+              "%s", names);
+    cr_expect(strstr(names, "0002: its bytes do not have the hash") != NULL, "%s", names);
+    cr_expect(strstr(names, "0003") == NULL, "%s", names);
 }
 
 Test(repository_snapshot, list_ends_with_the_status_of_the_callback)
