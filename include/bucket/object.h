@@ -16,9 +16,9 @@ struct object_part {
 /* What a listing says of an object whose size the store did not tell: it may have any. */
 #define OBJECT_SIZE_UNKNOWN UINT64_MAX
 
-/* Sees one object of a listing: the part of its name behind the last '/', and its size or
+/* Sees one object of a listing: its name behind the listing's prefix, and its size or
  * OBJECT_SIZE_UNKNOWN. A failure ends the listing. */
-typedef enum status object_seen_fn(void *context, const char *base_name, uint64_t size,
+typedef enum status object_seen_fn(void *context, const char *name, uint64_t size,
                                    struct error *err);
 
 #endif

@@ -112,9 +112,10 @@ enum status object_store_check_place(struct object_store *store, struct error *e
 enum status object_store_delete(struct object_store *store, const char *name, struct error *err)
     MUST_CHECK;
 
-/* Calls once per object below `prefix` ("data/" …), in no order, with the name's part behind the
- * last '/'; a prefix that does not exist has no objects. Temporary files are not objects. A failing
- * callback ends the listing with its status. */
+/* Calls once per object below `prefix` ("data/" …), in no order, with its name behind the prefix; a
+ * prefix that does not exist has no objects. Temporary files are not objects, nor is what begins
+ * with '.' or lies in a directory that does: file servers and desktops keep things of their own
+ * there. A failing callback ends the listing with its status. */
 enum status object_store_list(struct object_store *store, const char *prefix, object_seen_fn *seen,
                               void *context, struct error *err) MUST_CHECK;
 

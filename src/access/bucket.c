@@ -157,12 +157,12 @@ struct left_over {
     size_t count;
 };
 
-static enum status on_marker(void *context, const char *base_name, UNUSED uint64_t size,
+static enum status on_marker(void *context, const char *name, UNUSED uint64_t size,
                              UNUSED struct error *err)
 {
     struct left_over *left = context;
-    if (left->count < LEFT_OVER_MAX && is_left_over(base_name))
-        (void)snprintf(left->names[left->count++], MARKER_SIZE, MARKERS "%s", base_name);
+    if (left->count < LEFT_OVER_MAX && is_left_over(name))
+        (void)snprintf(left->names[left->count++], MARKER_SIZE, MARKERS "%s", name);
     return STATUS_OK;
 }
 

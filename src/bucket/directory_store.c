@@ -362,11 +362,15 @@ fail:
 }
 
 /* A walk over files below a directory, deepest first in no order; an explicit stack of what is
- * open, so that depth is bounded. */
-typedef enum status file_fn(void *context, int directory, const char *name, struct error *err);
+ * open, so that depth is bounded. below: the names of the directories above the file, each with its
+ * '/'. */
+typedef enum status file_fn(void *context, const char *below, int directory, const char *name,
+                            struct error *err);
 
 struct walk {
     DIR *open[DEPTH_MAX];
+    size_t lens[DEPTH_MAX]; /* of below, in each of them */
+    char below[OBJECT_NAME_MAX + 1];
     int depth;
     file_fn *file;
     void *context;
@@ -386,19 +390,24 @@ static enum status walk_push(struct walk *walk, int fd, struct error *err)
         (void)close(fd);
         return error_status(err);
     }
+    walk->lens[walk->depth] = strlen(walk->below);
     walk->open[walk->depth++] = directory;
     return STATUS_OK;
 }
 
 static enum status walk_into(struct walk *walk, int parent, const char *name, struct error *err)
 {
-    if (walk->depth == DEPTH_MAX || !object_segment_is_valid(name, strlen(name)))
+    size_t used = strlen(walk->below);
+    size_t len = strlen(name);
+    if (walk->depth == DEPTH_MAX || !object_name_is_shown(name) || used + len + 1 > OBJECT_NAME_MAX)
         return STATUS_OK; /* lost+found, .snapshot: nothing there has an object's name */
     int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT)
         return STATUS_OK;
     if (fd < 0)
         return FAIL_ON_DISK(err, "open directory '%s'", name);
+    memcpy(walk->below + used, name, len);
+    memcpy(walk->below + used + len, "/", 2);
     return walk_push(walk, fd, err);
 }
 
@@ -413,7 +422,7 @@ static enum status walk_entry(struct walk *walk, int directory, const struct dir
     if (type == DT_DIR)
         return walk_into(walk, directory, entry->d_name, err);
     if (type == DT_REG)
-        return walk->file(walk->context, directory, entry->d_name, err);
+        return walk->file(walk->context, walk->below, directory, entry->d_name, err);
     return STATUS_OK;
 }
 
@@ -421,6 +430,7 @@ static enum status walk_run(struct walk *walk, struct error *err)
 {
     while (walk->depth > 0) {
         DIR *directory = walk->open[walk->depth - 1];
+        walk->below[walk->lens[walk->depth - 1]] = '\0';
         errno = 0;
         const struct dirent *entry = readdir(directory);
         if (entry == NULL && errno != 0)
@@ -460,8 +470,8 @@ static bool is_temporary(const char *name)
            strlen(mark + 1) == 16 && strspn(mark + 1, "0123456789abcdef") == 16;
 }
 
-static enum status sweep_file(void *context, int directory, const char *name,
-                              UNUSED struct error *err)
+static enum status sweep_file(void *context, UNUSED const char *below, int directory,
+                              const char *name, UNUSED struct error *err)
 {
     const struct timespec *now = context;
     struct stat info;
@@ -645,18 +655,21 @@ struct listing {
     void *context;
 };
 
-static enum status list_file(void *context, int directory, const char *name, struct error *err)
+static enum status list_file(void *context, const char *below, int directory, const char *name,
+                             struct error *err)
 {
     const struct listing *listing = context;
     struct stat info;
-    if (!object_segment_is_valid(name, strlen(name)))
+    char path[OBJECT_NAME_MAX + 1];
+    int len = snprintf(path, sizeof(path), "%s%s", below, name);
+    if (len < 0 || (size_t)len >= sizeof(path) || !object_name_is_shown(path))
         return STATUS_OK;
     if (fstatat(directory, name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
         if (errno == ENOENT)
             return STATUS_OK;
         return FAIL_ON_DISK(err, "look at '%s'", name);
     }
-    return listing->seen(listing->context, name, (uint64_t)info.st_size, err);
+    return listing->seen(listing->context, path, (uint64_t)info.st_size, err);
 }
 
 static enum status directory_list(void *self, const char *prefix, object_seen_fn *seen,

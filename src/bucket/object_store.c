@@ -84,6 +84,11 @@ bool object_name_is_valid(const char *name)
     }
 }
 
+bool object_name_is_shown(const char *name)
+{
+    return object_name_is_valid(name) && name[0] != '.' && strstr(name, "/.") == NULL;
+}
+
 static enum status check_name(const char *name, struct error *err)
 {
     if (!object_name_is_valid(name))
@@ -205,10 +210,10 @@ struct list_call {
     bool seen_failed;
 };
 
-static enum status on_object(void *context, const char *base_name, uint64_t size, struct error *err)
+static enum status on_object(void *context, const char *name, uint64_t size, struct error *err)
 {
     struct list_call *call = context;
-    enum status status = call->seen(call->context, base_name, size, err);
+    enum status status = call->seen(call->context, name, size, err);
     call->seen_failed = status != STATUS_OK;
     return status;
 }

@@ -45,6 +45,8 @@ enum status object_store_new(const char *bucket, const struct object_store_drive
 
 /* One segment of a name: [a-zA-Z0-9._-]+ but "." and "..". */
 bool object_segment_is_valid(const char *segment, size_t len);
+/* May a listing show it? It has an object's name, and no part of it is hidden, as ".snapshot" is. */
+bool object_name_is_shown(const char *name);
 bool object_name_is_valid(const char *name);
 
 #endif

@@ -255,10 +255,9 @@ static enum status on_entry(void *context, const char *key, uint64_t size, struc
 {
     const struct listing *listing = context;
     size_t len = strlen(listing->below);
-    if (!is_below(listing, key) || !object_name_is_valid(key + len))
+    if (!is_below(listing, key) || !object_name_is_shown(key + len))
         return STATUS_OK;
-    const char *slash = strrchr(key + len, '/');
-    return listing->seen(listing->context, slash == NULL ? key + len : slash + 1, size, err);
+    return listing->seen(listing->context, key + len, size, err);
 }
 
 /* Before anybody is told of a page, all of it must have been read. */

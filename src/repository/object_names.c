@@ -22,19 +22,25 @@ void pack_path(char path[OBJECT_PATH_SIZE], const struct blob_id *id)
     (void)snprintf(path, OBJECT_PATH_SIZE, "data/%.2s/%s", text, text);
 }
 
+bool pack_name_read(const char *name, struct blob_id *ret_id)
+{
+    const char *id = strchr(name, '/');
+    return id == name + 2 && strncmp(name, id + 1, 2) == 0 && blob_id_from_text(id + 1, ret_id);
+}
+
 struct id_listing {
     object_id_seen_fn *seen;
     void *context;
 };
 
-static enum status on_object(void *context, const char *base_name, UNUSED uint64_t size,
+static enum status on_object(void *context, const char *name, UNUSED uint64_t size,
                              struct error *err)
 {
     const struct id_listing *listing = context;
     struct blob_id ignored;
-    if (!blob_id_from_text(base_name, &ignored))
+    if (!blob_id_from_text(name, &ignored))
         return STATUS_OK;
-    return listing->seen(listing->context, base_name, err);
+    return listing->seen(listing->context, name, err);
 }
 
 enum status object_ids_list(struct object_store *store, const char *folder, object_id_seen_fn *seen,
@@ -110,6 +116,16 @@ static int compare_ids(const void *left, const void *right)
     return strcmp(left, right);
 }
 
+/* A file system may list a name twice when the directory changes meanwhile. */
+static void drop_repeated(struct id_list *list)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < list->count; i++)
+        if (kept == 0 || strcmp(list->ids[kept - 1], list->ids[i]) != 0)
+            memmove(list->ids[kept++], list->ids[i], sizeof(*list->ids));
+    list->count = kept;
+}
+
 enum status id_list_read(struct id_list *list, struct object_store *store, const char *folder,
                          struct error *err)
 {
@@ -117,6 +133,7 @@ enum status id_list_read(struct id_list *list, struct object_store *store, const
         return error_status(err);
     if (list->count > 1)
         qsort(list->ids, list->count, sizeof(*list->ids), compare_ids);
+    drop_repeated(list);
     return STATUS_OK;
 }
 

@@ -16,8 +16,10 @@ enum { OBJECT_PATH_SIZE = 96 }; /* "snapshots/<id>", "data/xx/<id>" */
 void object_path(char path[OBJECT_PATH_SIZE], const char *folder, const struct blob_id *id);
 /* "data/xx/<id>", xx being the first two digits of the id. */
 void pack_path(char path[OBJECT_PATH_SIZE], const struct blob_id *id);
+/* The id of a pack of which a listing of "data/" shows this name. False: there is none of it. */
+bool pack_name_read(const char *name, struct blob_id *ret_id);
 
-/* The ids in a folder; what is not named like one is skipped. */
+/* The ids in a folder; what is not named like one, or lies in a folder of its own, is skipped. */
 typedef enum status object_id_seen_fn(void *context, const char *id, struct error *err);
 enum status object_ids_list(struct object_store *store, const char *folder, object_id_seen_fn *seen,
                             void *context, struct error *err) MUST_CHECK;

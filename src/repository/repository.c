@@ -279,7 +279,7 @@ enum status repository_open(struct object_store *store, const char *passphrase,
     return open_repository(store, passphrase, false, ret_repository, err);
 }
 
-static enum status on_any(void *context, UNUSED const char *base_name, UNUSED uint64_t size,
+static enum status on_any(void *context, UNUSED const char *name, UNUSED uint64_t size,
                           UNUSED struct error *err)
 {
     bool *found = context;

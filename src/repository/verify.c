@@ -110,13 +110,12 @@ static size_t find_pack(const struct verification *verification, const struct bl
     return low;
 }
 
-static enum status on_pack(void *context, const char *base_name, uint64_t size,
-                           UNUSED struct error *err)
+static enum status on_pack(void *context, const char *name, uint64_t size, UNUSED struct error *err)
 {
     struct verification *verification = context;
     size_t count = verification->repository->index.pack_count;
     struct blob_id id;
-    if (!blob_id_from_text(base_name, &id))
+    if (!pack_name_read(name, &id))
         return STATUS_OK;
     for (size_t i = find_pack(verification, &id); i < count; i++) { /* two indexes may name it */
         uint32_t pack = verification->sorted[i];

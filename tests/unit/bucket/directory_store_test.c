@@ -353,18 +353,18 @@ Test(object_store_get, takes_a_short_object_for_damage)
 }
 
 struct seen {
-    char names[256];
+    char names[1024];
     uint64_t bytes;
     int count, fail_at;
 };
 
-static enum status on_seen(void *context, const char *base_name, uint64_t size, struct error *e)
+static enum status on_seen(void *context, const char *name, uint64_t size, struct error *e)
 {
     struct seen *seen = context;
     if (++seen->count == seen->fail_at)
         return FAIL(e, STATUS_CANCELED, "enough");
     size_t used = strlen(seen->names);
-    (void)snprintf(seen->names + used, sizeof(seen->names) - used, "%s ", base_name);
+    (void)snprintf(seen->names + used, sizeof(seen->names) - used, "%s ", name);
     seen->bytes += size;
     return STATUS_OK;
 }
@@ -383,8 +383,51 @@ Test(object_store_list, sees_objects_at_any_depth_and_nothing_else)
               "%s", err.text);
 
     cr_expect(eq(int, seen.count, 2), "%s", seen.names);
-    cr_expect(strstr(seen.names, "aa ") != NULL && strstr(seen.names, "bb ") != NULL);
+    cr_expect(strstr(seen.names, "00/aa ") != NULL && strstr(seen.names, "ff/bb ") != NULL);
     cr_expect(eq(u64, seen.bytes, (uint64_t)3));
+}
+
+Test(object_store_list, tells_where_an_object_lies)
+{
+    struct seen seen = {.count = 0};
+    must_put("data/00/aa", "1");
+    cr_assert(
+        eq(int, (int)object_store_list(store, "data/", on_seen, &seen, &err), (int)STATUS_OK));
+    cr_expect(eq(str, seen.names, "00/aa "));
+    cr_assert(
+        eq(int, (int)object_store_list(store, "data/00/", on_seen, &seen, &err), (int)STATUS_OK));
+    cr_expect(eq(str, seen.names, "00/aa aa "));
+    cr_assert(eq(int, (int)object_store_list(store, "", on_seen, &seen, &err), (int)STATUS_OK));
+    cr_expect(eq(str, seen.names, "00/aa aa data/00/aa "));
+}
+
+/* A file server shows earlier states of a directory in it, a desktop keeps notes of its own. */
+Test(object_store_list, passes_over_what_is_hidden)
+{
+    struct seen seen = {.count = 0};
+    must_put("data/00/aa", "1");
+    scratch_shell(&scratch,
+                  "cd bucket/shop/data; mkdir -p .snapshot/hourly.0 00/.snapshot/daily; "
+                  "touch .snapshot/hourly.0/bb 00/.snapshot/daily/cc .DS_Store 00/.aa.swp");
+
+    cr_assert(
+        eq(int, (int)object_store_list(store, "data/", on_seen, &seen, &err), (int)STATUS_OK));
+
+    cr_expect(eq(str, seen.names, "00/aa "));
+}
+
+Test(object_store_list, passes_over_names_that_are_too_long_for_an_object)
+{
+    struct seen seen = {.count = 0};
+    must_put("data/00/aa", "1");
+    scratch_shell(&scratch, "cd bucket/shop/data; d=$(printf '%%0200d' 7); mkdir -p $d/$d/$d; "
+                            "touch $d/$d/$d/x $d/$d/y");
+
+    cr_assert(
+        eq(int, (int)object_store_list(store, "data/", on_seen, &seen, &err), (int)STATUS_OK));
+
+    cr_expect(eq(int, seen.count, 2), "%s", seen.names);
+    cr_expect(strstr(seen.names, "/y ") != NULL, "%s", seen.names);
 }
 
 Test(object_store_list, finds_nothing_below_a_prefix_that_is_not_there)
