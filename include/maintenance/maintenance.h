@@ -95,12 +95,15 @@ enum status verify_check_absent(const struct work *work, const json_t *snapshots
  * Catalogue: which backups an app's repository holds, read from its snapshots, for whoever has lost
  * the records of them. Each is added to entries, an array.
  *
- * Entries   {"backup": id, "name": text, "taken_ms": number, "bytes": number, "snapshot": 64 hex
- *           digits}, and where the snapshot tells of them "created_by": id, "version": text,
- *           "labels": [{"name", "value"}]; one for each snapshot with the tags of ours, others are
- *           left out. A snapshot that cannot be read does not hide the others: it is among the
- *           details of the state (snapshot_unreadable).
- * Errors    those of a bucket; no repository is no error: there is no entry.
+ * Entries   {"backup": id, "name": text, "taken_ms": number, "bytes": number, -1 where it is not
+ *           known, "snapshot": 64 hex digits}, and where the snapshot tells of them "created_by": id,
+ *           "version": text, "labels": [{"name", "value"}], "other_app": id, which is the app that it
+ *           names where that is not this one. One for each backup that a snapshot has in its tags;
+ *           of several snapshots of one the latest. Those of others are left out.
+ * Warnings  snapshot_unreadable, the first 16 by name: a snapshot that cannot be read, or not be
+ *           taken for a backup, or of which a record cannot tell all. None hides another.
+ * Errors    those of a bucket; no repository is no error: there is no entry. What was found before
+ *           is among the entries, too.
  */
 enum status catalog_run(const struct work *work, struct work_result *result, json_t *entries,
                         struct error *err) MUST_CHECK;

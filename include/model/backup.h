@@ -97,6 +97,10 @@ enum status backup_request_read(const json_t *body, struct backup_request *ret_r
                                 struct error *err) MUST_CHECK;
 void backup_request_done(struct backup_request *request);
 
+/* Adds what a caller has given as labels to the array, but for those that are the server's to set.
+ * INVALID: the text says which and why. */
+enum status backup_labels_read(const json_t *given, json_t *labels, struct error *err) MUST_CHECK;
+
 enum { CANCEL_REASON_MAX = 255 }; /* characters */
 
 /* What two requests have in common that ask for the same, as text. NULL only without memory. Caller

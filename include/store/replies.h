@@ -60,6 +60,16 @@ enum status store_reply_count(const redisReply *reply, size_t *ret_count, struct
 enum status store_reply_number(const redisReply *reply, int64_t *ret_number, struct error *err)
     MUST_CHECK;
 
+/* What a catalogue is answered with. Owned: store_cataloged_done(). */
+struct store_cataloged {
+    int64_t created; /* records that were missing */
+    json_t *refused; /* a text for each entry that could get none: "<id>: <why>" */
+};
+
+enum status store_reply_cataloged(const redisReply *reply, struct store_cataloged *ret_cataloged,
+                                  struct error *err) MUST_CHECK;
+void store_cataloged_done(struct store_cataloged *cataloged); /* all zeros is fine */
+
 /* A figure that is not known is ignored: a newer library says more. */
 enum status store_reply_health(const redisReply *reply, struct store_health *ret_health,
                                struct error *err) MUST_CHECK;

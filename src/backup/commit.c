@@ -1,4 +1,5 @@
 #include "access/bucket.h"
+#include "access/figures.h"
 #include "access/tags.h"
 #include "context.h"
 #include "files/owner.h"
@@ -88,11 +89,11 @@ static enum status on_snapshot(void *context, const struct repository_snapshot *
         return STATUS_OK;
     search->found = true;
     struct work_result *result = search->result;
+    const struct figures figures = figures_of(snapshot);
     blob_id_to_text(&snapshot->id, result->repository_snapshot);
-    result->taken_ms = (int64_t)snapshot->time.tv_sec * 1000 + snapshot->time.tv_nsec / 1000000;
-    bool is_counted = snapshot->bytes <= (uint64_t)BACKUP_BYTES_MAX;
-    result->bytes_total = is_counted ? (int64_t)snapshot->bytes : BACKUP_BYTES_MAX;
-    result->bytes_done = result->bytes_total;
+    result->taken_ms = figures.taken_ms;
+    result->bytes_total = figures.bytes;
+    result->bytes_done = figures.bytes;
     return STATUS_OK;
 }
 

@@ -74,11 +74,8 @@ static enum status read_label(json_t *label, json_t *labels, struct error *err)
     return STATUS_OK;
 }
 
-static enum status read_labels(const json_t *metadata, json_t *labels, struct error *err)
+enum status backup_labels_read(const json_t *given, json_t *labels, struct error *err)
 {
-    const json_t *given = json_object_get(metadata, "labels");
-    if (given == NULL)
-        return STATUS_OK;
     if (!json_is_array(given))
         return FAIL(err, STATUS_INVALID, "'metadata.labels' must be an array");
     if (json_array_size(given) > LABELS_MAX)
@@ -101,7 +98,8 @@ static enum status read_metadata(const json_t *body, json_t *labels, struct erro
         return STATUS_OK;
     if (!json_is_object(metadata))
         return FAIL(err, STATUS_INVALID, "'metadata' must be an object");
-    return read_labels(metadata, labels, err);
+    const json_t *given = json_object_get(metadata, "labels");
+    return given == NULL ? STATUS_OK : backup_labels_read(given, labels, err);
 }
 
 static enum status read_request(const json_t *body, struct backup_request *request,

@@ -13,7 +13,8 @@
 
 enum {
     PAGE_ENTRIES = 500,
-    PAGE_BYTES = 1 << 19 /* half of what a call may have; the labels of one fill less */
+    PAGE_BYTES = 1 << 19, /* half of what a call may have; the labels of one fill less */
+    REFUSED_MAX = 16
 };
 
 static enum status read_catalog(struct run *run, const struct work *work, struct error *err)
@@ -36,29 +37,60 @@ static enum status fill_page(const json_t *catalog, size_t first, json_t *page, 
     return STATUS_OK;
 }
 
-/* What was found goes in pages; then the details say how many records were missing. */
+/* The first ones stand for all of many. */
+static void warn_of_refused(const struct store_cataloged *answer, struct run *run, size_t *count)
+{
+    for (size_t i = 0; i < json_array_size(answer->refused); i++, (*count)++)
+        if (*count < REFUSED_MAX)
+            detail_add(run->result.state_details, REASON_SNAPSHOT_UNREADABLE, "Backup not taken",
+                       json_string_value(json_array_get(answer->refused, i)), NULL);
+}
+
+/* What was found goes in pages. */
+static enum status send_findings(struct run *run, int64_t *ret_created, size_t *ret_refused,
+                                 struct error *err)
+{
+    size_t count = json_array_size(run->findings);
+    for (size_t sent = 0; sent < count;) {
+        json_auto_t *page = json_array();
+        CLEANUP(store_cataloged_done) struct store_cataloged answer = {.created = 0};
+        if (fill_page(run->findings, sent, page, err) != STATUS_OK)
+            return error_status(err);
+        sent += json_array_size(page);
+        if (store_catalog_report(run->store, &run->job, page, &answer, err) != STATUS_OK)
+            return error_status(err);
+        *ret_created += answer.created;
+        warn_of_refused(&answer, run, ret_refused);
+    }
+    return STATUS_OK;
+}
+
+/* Some were found before the bucket failed: these have their records, whatever becomes of the job.
+ * One that has lost its claim or was cancelled says nothing any more. */
+static bool is_worth_telling(const struct run *run, enum status status)
+{
+    return status == STATUS_OK || (status != STATUS_LOST && status != STATUS_CANCELED &&
+                                   json_array_size(run->findings) > 0);
+}
+
+/* Then the details say how many records were missing. */
 static enum status tell(struct run *run, enum status status, const struct error *cause,
                         struct error *err)
 {
     (void)cause;
-    if (status != STATUS_OK)
+    int64_t created = 0;
+    size_t refused = 0;
+    char text[128];
+    if (!is_worth_telling(run, status))
         return STATUS_OK;
-    int64_t missing = 0;
-    size_t count = json_array_size(run->findings);
-    for (size_t sent = 0; sent < count;) {
-        json_auto_t *page = json_array();
-        int64_t created = 0;
-        if (fill_page(run->findings, sent, page, err) != STATUS_OK)
-            return error_status(err);
-        sent += json_array_size(page);
-        if (store_catalog_report(run->store, &run->job, page, &created, err) != STATUS_OK)
-            return error_status(err);
-        missing += created;
-    }
-    char text[96];
-    (void)snprintf(text, sizeof(text), "%zu backups are in the bucket, %lld had no record", count,
-                   (long long)missing);
-    detail_add(run->result.state_details, REASON_CATALOGED, "Bucket read", text, NULL);
+    if (send_findings(run, &created, &refused, err) != STATUS_OK)
+        return error_status(err);
+    int len = snprintf(text, sizeof(text), "%zu backups are in the bucket, %lld had no record",
+                       json_array_size(run->findings), (long long)created);
+    if (refused > 0)
+        (void)snprintf(text + len, sizeof(text) - (size_t)len, ", %zu could not get one", refused);
+    detail_add(run->result.state_details, REASON_CATALOGED,
+               status == STATUS_OK ? "Bucket read" : "Bucket read in part", text, NULL);
     return STATUS_OK;
 }
 

@@ -669,11 +669,16 @@ class Model:
         return "OK"
 
     def catalog_report(self, id_, epoch, found):
-        """found: backup -> its name, time and size."""
+        """found: backup -> its name, time, size and snapshot. Answers how many are new, and who could not be."""
         job = self.fence(id_, epoch)
-        task, count = self.subject_of(job), 0
-        for backup_id, (name, taken_ms, size) in found.items():
+        task, count, refused = self.subject_of(job), 0, []
+        for backup_id, (name, taken_ms, size, snapshot) in found.items():
+            if size < -1:
+                refused.append(f"snapshots/{snapshot}: bytes must be a whole number from -1 to {2 ** 53}")
+                continue
             if backup_id in self.backups:
+                if self.backups[backup_id].app != task.app:
+                    refused.append(f"snapshots/{snapshot}: backup {backup_id} is one of another app")
                 continue
             if any(other.app == job.app and other.name == name for other in self.backups.values()):
                 name = f"{name}-{backup_id[:8]}"
@@ -683,7 +688,7 @@ class Model:
             self.go(backup, "completed")
             self.note_completion(backup)
             count += 1
-        return str(count)
+        return "\n".join([str(count), *refused])
 
     # --- nodes and apps ---
 

@@ -450,9 +450,10 @@ class Driver:
         if job and job.kind != "catalog" and job.state == "claimed":
             return
         found = {self.random.choice((self.id(), self.any_backup())):
-                 (self.random.choice(("nightly", "old")), self.model.now - 1000, 77) for _ in range(2)}
-        listed = json.dumps([{"backup": backup, "name": name, "snapshot": "ab" * 32, "taken_ms": taken_ms,
-                              "bytes": size} for backup, (name, taken_ms, size) in found.items()])
+                 (self.random.choice(("nightly", "old")), self.model.now - 1000, -2 if self.chance(20) else 77, digits * 32)
+                 for digits in ("ab", "cd")}
+        listed = json.dumps([{"backup": backup, "name": name, "snapshot": snapshot, "taken_ms": taken_ms,
+                              "bytes": size} for backup, (name, taken_ms, size, snapshot) in found.items()])
         self.call("catalog_report", (id_, epoch, listed),
                   lambda reply: self.model.catalog_report(id_, epoch, found))
 

@@ -159,6 +159,46 @@ enum status store_reply_number(const redisReply *reply, int64_t *ret_number, str
     return read_number("a reply", text, ret_number, err);
 }
 
+/* The rest of the text, line by line. */
+static enum status add_lines(json_t *lines, const char *text, struct error *err)
+{
+    while (*text != '\0') {
+        size_t len = strcspn(text, "\n");
+        if (json_array_append_new(lines, json_stringn(text, len)) != 0)
+            return FAIL(err, STATUS_NO_MEMORY, "redis: what was refused");
+        text += len + (text[len] == '\n');
+    }
+    return STATUS_OK;
+}
+
+enum status store_reply_cataloged(const redisReply *reply, struct store_cataloged *ret_cataloged,
+                                  struct error *err)
+{
+    const char *text = NULL;
+    char number[24];
+    struct store_cataloged cataloged = {.created = 0};
+    if (store_reply_text(reply, &text, err) != STATUS_OK)
+        return error_status(err);
+    size_t len = strcspn(text, "\n");
+    (void)snprintf(number, sizeof(number), "%.*s", (int)(len < sizeof(number) ? len : 0), text);
+    if (read_number("a reply", number, &cataloged.created, err) != STATUS_OK)
+        return error_status(err);
+    json_auto_t *refused = json_array();
+    if (refused == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "redis: what was refused");
+    if (add_lines(refused, text + len + (text[len] == '\n'), err) != STATUS_OK)
+        return error_status(err);
+    cataloged.refused = json_incref(refused);
+    *ret_cataloged = cataloged;
+    return STATUS_OK;
+}
+
+void store_cataloged_done(struct store_cataloged *cataloged)
+{
+    json_decref(cataloged->refused);
+    cataloged->refused = NULL;
+}
+
 static enum status set_figure(const struct store_figure *figure, void *member, const char *value,
                               struct error *err)
 {

@@ -170,9 +170,12 @@ Test(verify_report, is_shown_by_the_bucket_also_after_it_registers_again)
 static int64_t report_catalog(const struct job *job, const char *text)
 {
     json_auto_t *entries = json_loads(text, 0, NULL);
-    int64_t count = -1;
-    MUST(store_catalog_report(store, job, entries, &count, err));
-    return count;
+    struct store_cataloged answer = {.created = -1};
+    MUST(store_catalog_report(store, job, entries, &answer, err));
+    cr_expect(zero(sz, json_array_size(answer.refused)), "%s",
+              json_string_value(json_array_get(answer.refused, 0)));
+    store_cataloged_done(&answer);
+    return answer.created;
 }
 
 static struct job claim_catalog(void)
@@ -273,17 +276,133 @@ Test(catalog_report, gives_another_name_where_one_is_taken)
     EXPECT_TEXT(look("HGET appbackup:names:" SHOP " nightly"), first.subject);
 }
 
-Test(catalog_report, is_fenced_and_checked)
+Test(catalog_report, is_fenced_and_bounded)
 {
     struct job job = claim_catalog();
-    json_auto_t *bad = json_loads("[" ENTRY(FOUND_1, "old") ", {\"backup\": \"x\"}]", 0, NULL);
     json_auto_t *good = json_loads("[" ENTRY(FOUND_1, "old") "]", 0, NULL);
-    int64_t count = -1;
-    REFUSED(store_catalog_report(store, &job, bad, &count, err), STATUS_INVALID,
-            "invalid_argument");
-    EXPECT_TEXT(look("EXISTS appbackup:backup:" FOUND_1), "0");
+    json_auto_t *many = json_array();
+    struct store_cataloged answer = {.created = -1};
     struct job stale = job;
     stale.epoch--;
-    REFUSED(store_catalog_report(store, &stale, good, &count, err), STATUS_LOST, "lease_lost");
+    for (int i = 0; i <= STORE_LIST_MAX; i++)
+        (void)json_array_append(many, json_array_get(good, 0));
+    REFUSED(store_catalog_report(store, &stale, good, &answer, err), STATUS_LOST, "lease_lost");
+    REFUSED(store_catalog_report(store, &job, many, &answer, err), STATUS_INVALID,
+            "invalid_argument");
     EXPECT_TEXT(look("EXISTS appbackup:backup:" FOUND_1), "0");
+}
+
+/* Whatever one entry says, the two around it get their records; why it gets none is told. */
+static void refuse_between(const struct job *job, const char *entry, const char *why)
+{
+    char text[2048];
+    (void)snprintf(text, sizeof(text), "[%s, %s, %s]", ENTRY(FOUND_1, "old"), entry,
+                   ENTRY(FOUND_2, "older"));
+    json_auto_t *entries = json_loads(text, 0, NULL);
+    struct store_cataloged answer = {.created = -1};
+    cr_assert(entries != NULL, "%s", text);
+    MUST(store_catalog_report(store, job, entries, &answer, err));
+    cr_expect(eq(i64, answer.created, 2), "%s", entry);
+    cr_assert(eq(sz, json_array_size(answer.refused), 1), "%s", entry);
+    cr_expect(eq(str, (char *)(uintptr_t)json_string_value(json_array_get(answer.refused, 0)),
+                 (char *)(uintptr_t)why),
+              "%s", entry);
+    EXPECT_TEXT(look("ZCARD appbackup:backups:" SHOP), "2");
+    EXPECT_TEXT(backup_field(FOUND_1, "state"), "completed");
+    EXPECT_TEXT(backup_field(FOUND_2, "state"), "completed");
+    store_cataloged_done(&answer);
+    (void)look("DEL appbackup:backup:" FOUND_1 " appbackup:backup:" FOUND_2
+               " appbackup:backups:" SHOP " appbackup:names:" SHOP);
+}
+
+#define FOUND_3        "11111111-0000-4000-8000-0000000000f3"
+#define OF_THREE       "snapshots/" SNAPSHOT ": "
+#define ODD(members)   "{\"backup\": \"" FOUND_3 "\", \"snapshot\": \"" SNAPSHOT "\", " members "}"
+#define ODD_TIME(time) ODD("\"name\": \"odd\", \"bytes\": 1, \"taken_ms\": " time)
+#define ODD_SIZE(size) ODD("\"name\": \"odd\", \"taken_ms\": 1, \"bytes\": " size)
+#define ODD_MORE(more) ODD("\"name\": \"odd\", \"taken_ms\": 1, \"bytes\": 1, " more)
+
+Test(catalog_report, refuses_an_entry_for_itself)
+{
+    static const struct {
+        const char *entry, *why;
+    } cases[] = {
+        {"null", "entry 2: an entry must be an object"},
+        {"17", "entry 2: an entry must be an object"},
+        {"[]", "entry 2: backup is not an id"},
+        {"{\"backup\": \"x\"}", "entry 2: backup is not an id"},
+        {"{\"backup\": {}, \"snapshot\": \"" SNAPSHOT "\"}",
+         OF_THREE "backup is neither a text nor a whole number"},
+        {ODD_TIME("-315619200000"), OF_THREE "taken_ms must be a whole number from 0 to "
+                                             "9007199254740992"},
+        {ODD_TIME("9007199254740994"), OF_THREE "taken_ms must be a whole number from 0 to "
+                                                "9007199254740992"},
+        {ODD_TIME("1.5"), OF_THREE "taken_ms is neither a text nor a whole number"},
+        {ODD_TIME("1e300"), OF_THREE "taken_ms has 301 bytes, at most 20 are allowed"},
+        {ODD_TIME("null"), OF_THREE "taken_ms must be a whole number from 0 to 9007199254740992"},
+        {ODD_SIZE("18446744073709551615.0"),
+         OF_THREE "bytes must be a whole number from -1 to 9007199254740992"},
+        {ODD_SIZE("-2"), OF_THREE "bytes must be a whole number from -1 to 9007199254740992"},
+        {ODD_SIZE("true"), OF_THREE "bytes is neither a text nor a whole number"},
+        {ODD_SIZE("\"many\""), OF_THREE "bytes must be a whole number from -1 to 9007199254740992"},
+        {ODD("\"name\": \"a b\", \"bytes\": 1, \"taken_ms\": 1"),
+         OF_THREE "name may only have letters, digits and ._-"},
+        {ODD_MORE("\"created_by\": [1]"),
+         OF_THREE "created_by is neither a text nor a whole number"},
+        {ODD_MORE("\"created_by\": \"me\""), OF_THREE "created_by is not an id"},
+        {ODD_MORE("\"version\": \"1.2.3.4.5\""),
+         OF_THREE "version has 9 bytes, at most 7 are allowed"},
+        {ODD_MORE("\"labels\": \"all\""), OF_THREE "labels is not a JSON array"},
+        {ODD_MORE("\"labels\": {\"a\": \"b\"}"), OF_THREE "labels is not a JSON array"},
+        {ODD_MORE("\"labels\": [[[[[1]]]]]"), OF_THREE "a label must have a name and a value"},
+        {ODD_MORE("\"other_app\": \"*\""), OF_THREE "other_app is not an id"},
+        {ODD_MORE("\"other_app\": \"" WIKI "\""),
+         OF_THREE "backup " FOUND_3 " is one of another app"},
+    };
+    struct job job = claim_catalog();
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        refuse_between(&job, cases[i].entry, cases[i].why);
+}
+
+Test(catalog_report, takes_what_is_only_not_known)
+{
+    struct job job = claim_catalog();
+
+    cr_expect(eq(
+        i64,
+        report_catalog(&job,
+                       "[" ODD_SIZE("-1") ", "
+                                          "{\"backup\": \"" FOUND_2 "\", \"name\": \"copy\", "
+                                          "\"taken_ms\": 0, \"bytes\": 9007199254740992, "
+                                          "\"snapshot\": \"" SNAPSHOT "\", \"labels\": [], "
+                                          "\"created_by\": null, \"other_app\": \"" FOUND_1 "\"}]"),
+        2));
+
+    EXPECT_TEXT(backup_field(FOUND_3, "bytes_total"), "-1");
+    EXPECT_TEXT(backup_field(FOUND_3, "state"), "completed");
+    EXPECT_TEXT(backup_field(FOUND_2, "bytes_total"), "9007199254740992");
+    EXPECT_TEXT(backup_field(FOUND_2, "labels"), "[]");
+}
+
+/* The repository of one app may have copies of another one's backups. */
+Test(catalog_report, leaves_the_backups_of_other_apps_to_them)
+{
+    struct job wiki = completed(WIKI, "wiki");
+    struct job job = claim_catalog();
+    char text[512];
+    (void)snprintf(text, sizeof(text),
+                   "[{\"backup\": \"%s\", \"name\": \"wiki\", \"taken_ms\": 1, \"bytes\": 1, "
+                   "\"snapshot\": \"" SNAPSHOT "\"}]",
+                   wiki.subject);
+    json_auto_t *entries = json_loads(text, 0, NULL);
+    struct store_cataloged answer = {.created = -1};
+
+    MUST(store_catalog_report(store, &job, entries, &answer, err));
+
+    cr_expect(eq(i64, answer.created, 0));
+    cr_assert(eq(sz, json_array_size(answer.refused), 1));
+    cr_expect(strstr(json_string_value(json_array_get(answer.refused, 0)),
+                     "is one of another app") != NULL);
+    EXPECT_TEXT(backup_field(wiki.subject, "app"), WIKI);
+    store_cataloged_done(&answer);
 }

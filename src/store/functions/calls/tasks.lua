@@ -178,17 +178,97 @@ Call.define("verify_report", function(args)
     return Call.DONE
 end)
 
+-- What an entry of a report says: a text, or the text of a whole number.
+function Tasks.said(entry, name, default)
+    local value = entry[name]
+    if value == nil or value == cjson.null then
+        return default
+    elseif type(value) == "number" and value % 1 == 0 then
+        return Text.int(value)
+    elseif type(value) ~= "string" then
+        Call.refuse("INVALID_ARGUMENT", "%s is neither a text nor a whole number", name)
+    end
+    return value
+end
+
+function Tasks.said_labels(entry)
+    local labels, parts = entry.labels, {}
+    if labels == nil or labels == cjson.null then
+        return "[]"
+    elseif type(labels) ~= "table" or (#labels == 0 and next(labels)) then
+        Call.refuse("INVALID_ARGUMENT", "labels is not a JSON array")
+    end
+    for i, label in ipairs(labels) do
+        if type(label) ~= "table" or type(label.name) ~= "string" or type(label.value) ~= "string" then
+            Call.refuse("INVALID_ARGUMENT", "a label must have a name and a value")
+        end
+        parts[i] = Json.object({ { "name", label.name }, { "value", label.value } })
+    end
+    return Json.list(parts).json
+end
+
 -- Checks one entry of a report, and makes a new record of it.
 function Tasks.read_entry(entry)
-    local fields = Args.of(type(entry) == "table" and { tostring(entry.backup or ""),
-        tostring(entry.name or ""), tostring(entry.snapshot or ""), Text.int(tonumber(entry.taken_ms) or -1),
-        Text.int(tonumber(entry.bytes) or -1), entry.created_by or Ids.NIL, entry.version or "1.2",
-        entry.labels and cjson.encode(entry.labels) or "[]" } or {})
+    if type(entry) ~= "table" then
+        Call.refuse("INVALID_ARGUMENT", "an entry must be an object")
+    end
+    local fields = Args.of({ Tasks.said(entry, "backup", ""), Tasks.said(entry, "name", ""),
+        Tasks.said(entry, "snapshot", ""), Tasks.said(entry, "taken_ms", ""), Tasks.said(entry, "bytes", ""),
+        Tasks.said(entry, "created_by", Ids.NIL), Tasks.said(entry, "version", "1.2"), Tasks.said_labels(entry) })
     return { id = fields:id("backup"), name = fields:name("name", Limits.NAME_MAX),
         repository_snapshot = fields:digest("snapshot"),
         taken_ms = Text.int(fields:number("taken_ms", 0, Limits.BYTES_MAX)),
-        bytes_total = Text.int(fields:number("bytes", 0, Limits.BYTES_MAX)), created_by = fields:id("created_by"),
+        bytes_total = Text.int(fields:number("bytes", -1, Limits.BYTES_MAX)), created_by = fields:id("created_by"),
         version = fields:name("version", 7), labels = (fields:json_array("labels", Limits.JSON_MAX)) }
+end
+
+-- A repository may have copies from that of another app: who has that one's own repository has them as well.
+function Tasks.refuse_foreign(id, known, task, other_app)
+    if other_app ~= "" and not other_app:find(Ids.PATTERN) then
+        Call.refuse("INVALID_ARGUMENT", "other_app is not an id")
+    elseif (known and known.app ~= task.app)
+        or (not known and other_app ~= "" and redis.call("EXISTS", Keys.app(other_app)) == 1) then
+        Call.refuse("FOREIGN_BACKUP", "backup %s is one of another app", id)
+    end
+end
+
+-- Makes the record of an entry, unless it has one. Is it new?
+function Tasks.rebuild(task, job, entry, now)
+    local found = Tasks.read_entry(entry)
+    local known = Backups:load(found.id)
+    Tasks.refuse_foreign(found.id, known, task, Tasks.said(entry, "other_app", ""))
+    if known then
+        return false
+    end
+    found.account, found.app, found.app_name, found.bucket = task.account, task.app, task.app_name, task.bucket
+    found.node, found.job = task.node, job.id
+    found.created_ms, found.bytes_done = found.taken_ms, found.bytes_total
+    found.percent_done = "100"
+    found.state_details = Reasons.with_detail("[]", "record_rebuilt", "Record rebuilt",
+        "its record was lost and has been made from what is in the bucket")
+    Backups.store_found(found, Jobs.note(job, "found in the bucket"), now)
+    Repositories.on_completed(found)
+    return true
+end
+
+-- An entry that is refused is no reason to refuse another. Is it new? Or else nil, and why not.
+function Tasks.rebuild_or_tell(task, job, entry, now)
+    local ok, result = pcall(Tasks.rebuild, task, job, entry, now)
+    if ok then
+        return result
+    elseif type(result) ~= "table" or not result.refusal then
+        error(result, 0)
+    end
+    return nil, result.refusal:match(" (.*)")
+end
+
+-- What an entry is called in a sentence.
+function Tasks.entry_name(entry, number)
+    local snapshot = type(entry) == "table" and entry.snapshot
+    if type(snapshot) == "string" and #snapshot == 64 and not snapshot:find("[^0-9a-f]") then
+        return "snapshots/" .. snapshot
+    end
+    return "entry " .. number
 end
 
 -- A backup that has a record, in whatever state, keeps it. One that was deleted has nothing in the bucket to be
@@ -199,22 +279,13 @@ Call.define("catalog_report", function(args)
         Call.refuse("INVALID_ARGUMENT", "%d backups, at most %d are allowed", #list, Limits.LIST_MAX)
     end
     local job = Jobs.fence(id, epoch)
-    local task, entries, now, count = Tasks:of(job), {}, Time.now_ms(), 0
+    local task, now, count, lines = Tasks:of(job), Time.now_ms(), 0, {}
     for i, entry in ipairs(list) do
-        entries[i] = Tasks.read_entry(entry)
-    end
-    for _, found in ipairs(entries) do
-        if not Backups:load(found.id) then
-            found.account, found.app, found.app_name, found.bucket = task.account, task.app, task.app_name, task.bucket
-            found.node, found.job = task.node, job.id
-            found.created_ms, found.bytes_done = found.taken_ms, found.bytes_total
-            found.percent_done = "100"
-            found.state_details = Reasons.with_detail("[]", "record_rebuilt", "Record rebuilt",
-                "its record was lost and has been made from what is in the bucket")
-            Backups.store_found(found, Jobs.note(job, "found in the bucket"), now)
-            Repositories.on_completed(found)
-            count = count + 1
+        local is_new, why = Tasks.rebuild_or_tell(task, job, entry, now)
+        count = count + (is_new and 1 or 0)
+        if why then
+            lines[#lines + 1] = Text.clean(Tasks.entry_name(entry, i) .. ": " .. why, Limits.REASON_MAX)
         end
     end
-    return Text.int(count)
+    return table.concat({ Text.int(count), unpack(lines) }, "\n")
 end)
