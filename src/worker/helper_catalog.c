@@ -53,22 +53,71 @@ static bool may_use(const struct app *app, const struct bucket *bucket)
     return bucket->account[0] == '\0' || strcmp(bucket->account, app->account) == 0;
 }
 
+/* What a bucket has of an app. */
+enum holding { NOTHING, SOMETHING, UNREACHED };
+
+static enum holding look_at_bucket(const struct app *app, const struct bucket_definition *bucket,
+                                   struct error *first)
+{
+    bool exists = false;
+    struct error err = {0};
+    if (!may_use(app, &bucket->bucket))
+        return NOTHING;
+    if (catalog_exists(bucket, app->id, &exists, &err) == STATUS_OK)
+        return exists ? SOMETHING : NOTHING;
+    error_wrap(&err, "bucket '%s'", bucket->bucket.name);
+    if (first->status == STATUS_OK)
+        *first = err;
+    return UNREACHED;
+}
+
+/* Once one bucket has brought back a record, nobody would look into the others any more: one that
+ * cannot be reached now gets its task as well, which waits for it and tells if it stays away. */
+static enum status ask_for_all(struct store *store, const struct config *config,
+                               const struct app *app, const enum holding *holdings,
+                               struct error *err)
+{
+    struct error first = {0};
+    for (size_t i = 0; i < config->bucket_count; i++) {
+        const struct bucket *bucket = &config->buckets[i].bucket;
+        if (holdings[i] == NOTHING || ask(store, app, bucket, err) == STATUS_OK)
+            continue;
+        error_wrap(err, "bucket '%s'", bucket->name);
+        if (first.status == STATUS_OK)
+            first = *err;
+    }
+    if (first.status == STATUS_OK)
+        return STATUS_OK;
+    *err = first;
+    return error_status(err);
+}
+
+/* Where no bucket has anything, and one cannot be reached, there is nothing to make again as far as
+ * is known: the next attempt knows more. */
 static enum status look_at_app(struct store *store, const struct config *config,
                                const struct app *app, struct error *err)
 {
+    bool has_records = false;
     bool found = false;
-    if (has_backups(store, app, &found, err) != STATUS_OK)
+    struct error first = {0};
+    if (has_backups(store, app, &has_records, err) != STATUS_OK)
         return error_status(err);
-    for (size_t i = 0; i < config->bucket_count && !found; i++) {
-        const struct bucket_definition *bucket = &config->buckets[i];
-        bool exists = false;
-        if (!may_use(app, &bucket->bucket))
-            continue;
-        if (catalog_exists(bucket, app->id, &exists, err) != STATUS_OK ||
-            (exists && ask(store, app, &bucket->bucket, err) != STATUS_OK))
-            return FAIL_IN(err, "bucket '%s'", bucket->bucket.name);
+    if (has_records)
+        return STATUS_OK;
+    CLEANUP(free_any)
+    enum holding *holdings = calloc(config->bucket_count + 1, sizeof(*holdings));
+    if (holdings == NULL)
+        return FAIL(err, STATUS_NO_MEMORY, "%zu buckets", config->bucket_count);
+    for (size_t i = 0; i < config->bucket_count; i++) {
+        holdings[i] = look_at_bucket(app, &config->buckets[i], &first);
+        found = found || holdings[i] == SOMETHING;
     }
-    return STATUS_OK;
+    if (found)
+        return ask_for_all(store, config, app, holdings, err);
+    if (first.status == STATUS_OK)
+        return STATUS_OK;
+    *err = first;
+    return error_status(err);
 }
 
 /* What fails for one app does not keep the others from theirs. */
