@@ -14,7 +14,8 @@
  *           there, but not fit to work with, is redis_unsafe: src/core/reasons.yaml has each of
  *           these words, and the status that goes with it.
  *           Anything else that Redis says: INTERNAL, reason "redis_error".
- * Signals   The program ignores SIGPIPE: hiredis writes to a socket that may be closed.
+ * Signals   No SIGPIPE comes of a connection that Redis has closed. A program with an asynchronous
+ *           one ignores it: hiredis writes there.
  * Threads   A struct store belongs to one thread.
  */
 #ifndef STORE_STORE_H

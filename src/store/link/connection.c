@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
 
 static struct guard *guard_of(const redisContext *redis)
 {
@@ -25,18 +27,43 @@ static enum status failure(const redisContext *redis, struct error *err)
                        REASON_REDIS_UNAVAILABLE, "redis: %s", timed_out ? "no reply in time" : why);
 }
 
-static enum status send_command(redisContext *redis, const struct command *command,
-                                struct error *err)
+static enum status send_failure(struct error *err)
 {
-    int done = 0;
-    if (redisAppendCommandArgv(redis, command->argc, command->argv, command->lengths) != REDIS_OK)
-        return failure(redis, err);
-    guard_expect(guard_of(redis));
-    while (!done) {
-        if (redisBufferWrite(redis, &done) != REDIS_OK)
-            return failure(redis, err);
+    if (errno == EAGAIN || errno == ETIMEDOUT)
+        return FAIL_REASON(err, STATUS_TIMEOUT, REASON_REDIS_UNAVAILABLE,
+                           "redis: takes no command in time");
+    return FAIL_REASON(err, STATUS_UNAVAILABLE, REASON_REDIS_UNAVAILABLE, "redis: %s",
+                       errno == EPIPE ? "closed by Redis" : strerrordesc_np(errno));
+}
+
+/* By ourselves, since hiredis' way to write ends a program with SIGPIPE when Redis has left. */
+static enum status send_bytes(const redisContext *redis, const char *bytes, size_t len,
+                              struct error *err)
+{
+    while (len > 0) {
+        ssize_t sent = send(redis->fd, bytes, len, MSG_NOSIGNAL);
+        if (sent < 0 && errno != EINTR)
+            return send_failure(err);
+        if (sent > 0) {
+            bytes += sent;
+            len -= (size_t)sent;
+        }
     }
     return STATUS_OK;
+}
+
+static enum status send_command(const redisContext *redis, const struct command *command,
+                                struct error *err)
+{
+    char *text = NULL;
+    int len = redisFormatCommandArgv(&text, command->argc, command->argv, command->lengths);
+    if (len <= 0)
+        return FAIL(err, STATUS_NO_MEMORY, "redis command");
+    enum status status = send_bytes(redis, text, (size_t)len, err);
+    redisFreeCommand(text);
+    if (status == STATUS_OK)
+        guard_expect(guard_of(redis));
+    return status;
 }
 
 enum status redis_connection_parse(redisContext *redis, redisReply **ret_reply, struct error *err)

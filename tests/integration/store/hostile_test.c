@@ -28,6 +28,7 @@ static struct {
     _Atomic(const char *) answer; /* to each command; NULL: its last argument */
     atomic_int times;             /* so often */
     atomic_bool trickles;
+    atomic_bool leaves; /* in the middle of a command */
     atomic_int connections;
 } fake;
 
@@ -85,7 +86,7 @@ static void serve(int fd)
     cr_assert(ne(ptr, in, NULL));
     char line[64];
     bool goes_on = true;
-    while (goes_on && fgets(line, sizeof(line), in) != NULL) {
+    while (goes_on && fgets(line, sizeof(line), in) != NULL && !fake.leaves) {
         bool is_version = false;
         for (long i = strtol(line + 1, NULL, 10); goes_on && i > 0; i--) {
             goes_on = read_argument(in);
@@ -340,4 +341,17 @@ Test(hostile, answers_to_a_blocking_call_that_trickle_end_by_the_deadline)
               refused.text);
 
     cr_expect(lt(i64, clock_mono_ms() - begin_ms, AT_ONCE_MS));
+}
+
+Test(hostile, that_leaves_in_the_middle_of_a_blocking_call_is_told_and_no_more)
+{
+    CLEANUP(store_closep) struct store *alone = open_alone(PATIENT_MS);
+    static char large[ARGUMENT_MAX - 1]; /* more than sockets buffer */
+    char text[64];
+    memset(large, 'x', sizeof(large) - 1);
+    MUST(ask(alone, "x", text, err));
+    (void)signal(SIGPIPE, SIG_DFL); /* as in a command of the admin */
+    fake.leaves = true;
+
+    REFUSED(ask(alone, large, text, err), STATUS_UNAVAILABLE, "redis_unavailable");
 }
