@@ -189,9 +189,10 @@ static enum status on_seen(void *context, const char *name, uint64_t size, struc
 {
     struct seen *seen = context;
     (void)err;
+    const char *slash = strrchr(name, '/');
     seen->count++;
     seen->bytes += size;
-    if (name[0] != 'o')
+    if ((slash == NULL ? name : slash + 1)[0] != 'o')
         seen->foreign = true;
     return STATUS_OK;
 }

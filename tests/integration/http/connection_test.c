@@ -516,7 +516,8 @@ Test(connection, in_the_queue_of_the_listener_is_served_before_the_end)
 {
     server_start_plain(usual_limits);
     struct client waiting = client_connect();
-    cr_assert(send(waiting.fd, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n", 23, 0) == 23);
+    static const char request[] = "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n";
+    cr_assert(send(waiting.fd, request, sizeof(request) - 1, 0) == (ssize_t)sizeof(request) - 1);
 
     http_server_drain(world.server, note_drained, &world);
 

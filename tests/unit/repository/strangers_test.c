@@ -88,6 +88,6 @@ Test(strangers, do_not_pass_for_a_pack_that_is_gone)
 
     MUST(&f, verification_new(f.repository, &verification, &f.err));
 
-    cr_expect(gt(sz, verification_damage_count(verification), (size_t)0));
+    cr_expect(lt(sz, 0, verification_damage_count(verification)));
     verification_free(verification);
 }

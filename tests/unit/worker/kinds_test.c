@@ -92,6 +92,9 @@ Test(kinds, tell_nothing_of_what_was_not_looked_at)
     struct run run = {.findings = findings};
 
     cr_assert(eq(int, (int)kind_verify.tell(&run, STATUS_CANCELED, &cause, &err), STATUS_OK));
+    cr_assert(eq(int, (int)kind_catalog.tell(&run, STATUS_CANCELED, &cause, &err), STATUS_OK));
+    cr_assert(eq(int, (int)kind_catalog.tell(&run, STATUS_LOST, &cause, &err), STATUS_OK));
+    run.findings = NULL;
     cr_assert(eq(int, (int)kind_catalog.tell(&run, STATUS_UNAVAILABLE, &cause, &err), STATUS_OK));
 }
 

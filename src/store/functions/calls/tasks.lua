@@ -50,7 +50,7 @@ end
 
 Call.define("task_create", function(args)
     local request = args
-    request.sample, request.overwrite = Text.int(args.sample), args.overwrite and "1" or "0"
+    request.sample, request.overwrite = Text.int(args.sample), args.overwrite == true and "1" or "0"
     local target = request.target
     if target ~= "" and (target:sub(1, 1) ~= "/" or target ~= Text.clean(target, #target)) then
         Call.refuse("INVALID_ARGUMENT", "target must be an absolute path of printable UTF-8")
