@@ -69,7 +69,7 @@ struct undo_record {
     int64_t tries, tried_ms; /* of paying what is owed */
     enum restore_phase phase;
     int64_t since_ms;          /* when the first attempt of the restore began */
-    struct file_id target;    /* that of a restore to one; none: in place, or overwriting */
+    struct file_id target;     /* that of a restore to one; none: in place, or overwriting */
     struct undo_place *places; /* owned */
     size_t place_count;
     char **excludes;     /* owned; NULL-terminated, or NULL: the app's, as its excludes */

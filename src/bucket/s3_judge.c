@@ -115,7 +115,9 @@ static struct judgement judge_status(const struct s3_transfer *transfer,
         if (status >= statuses[i].from && status <= statuses[i].to)
             return statuses[i].judgement;
     bool is_told = status >= 400 && status < 500 && problem->code[0] != '\0';
-    return is_told ? (struct judgement){.status = STATUS_INVALID} : odd;
+    if (is_told)
+        return (struct judgement){.status = STATUS_INVALID};
+    return odd;
 }
 
 static struct judgement judge_answer(const struct s3_transfer *transfer,

@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-static const int64_t NS_PER_S = 1000000000;
+enum { NS_PER_S = 1000000000 };
 
 static bool look_at(int fd, struct statx *ret_info)
 {

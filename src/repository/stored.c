@@ -71,12 +71,14 @@ static enum status check_before(const struct repository *repository, struct erro
     size_t count = repository->packs_before;
     char path[OBJECT_PATH_SIZE];
     uint64_t random = 0;
-    bool gone = count > 0;
+    bool gone = true;
+    if (count == 0)
+        return STATUS_OK;
     if (crypto_random(&random, sizeof(random), err) != STATUS_OK)
         return error_status(err);
-    size_t asked = count < SAMPLE ? count : SAMPLE;
-    for (size_t i = 0; gone && i < asked; i++) {
-        size_t number = (size_t)((random + i * (count / asked)) % count);
+    size_t stride = count < SAMPLE ? 1 : count / SAMPLE;
+    for (size_t i = 0; gone && i < SAMPLE && i < count; i++) {
+        size_t number = (size_t)((random + i * stride) % count);
         if (is_gone(repository, number, path, &gone, err) != STATUS_OK)
             return error_status(err);
     }

@@ -207,11 +207,13 @@ static enum status measure_all(struct restore *restore, struct need *needs, size
 /* By what the snapshot says of itself: enough in most cases. */
 static bool surely_fits(const struct restore *restore, const struct need *needs, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         if (needs[i].known &&
             (restore->snapshot_bytes == 0 || needs[i].free_bytes < restore->snapshot_bytes ||
-             needs[i].free_entries < restore->snapshot_entries))
+             needs[i].free_entries < restore->snapshot_entries)) {
             return false;
+        }
+    }
     return true;
 }
 
@@ -225,18 +227,20 @@ static enum status check_need(const struct need *needs, size_t count, size_t one
         bytes += same ? needs[i].bytes : 0;
         entries += same ? needs[i].entries : 0;
     }
-    if (bytes > needs[one].free_bytes)
+    if (bytes > needs[one].free_bytes) {
         return FAIL_REASON(err, STATUS_CONFLICT, REASON_NO_ROOM,
                            "volume '%s': the restored data needs at least %llu bytes beside the "
                            "old, and %llu are free there",
                            needs[one].volume, (unsigned long long)bytes,
                            (unsigned long long)needs[one].free_bytes);
-    if (entries > needs[one].free_entries)
+    }
+    if (entries > needs[one].free_entries) {
         return FAIL_REASON(err, STATUS_CONFLICT, REASON_NO_ROOM,
                            "volume '%s': the restored data needs at least %llu inodes beside the "
                            "old, and %llu are free there",
                            needs[one].volume, (unsigned long long)entries,
                            (unsigned long long)needs[one].free_entries);
+    }
     return STATUS_OK;
 }
 

@@ -40,10 +40,11 @@ static enum status fill_page(const json_t *catalog, size_t first, json_t *page, 
 /* The first ones stand for all of many. */
 static void warn_of_refused(const struct store_cataloged *answer, struct run *run, size_t *count)
 {
-    for (size_t i = 0; i < json_array_size(answer->refused); i++, (*count)++)
+    for (size_t i = 0; i < json_array_size(answer->refused); i++, (*count)++) {
         if (*count < REFUSED_MAX)
             detail_add(run->result.state_details, REASON_SNAPSHOT_UNREADABLE, "Backup not taken",
                        json_string_value(json_array_get(answer->refused, i)), NULL);
+    }
 }
 
 /* What was found goes in pages. */
