@@ -117,7 +117,8 @@ static int on_read(struct exchange *exchange)
         return EISDIR;
     size_t left = in.offset < file->len ? file->len - in.offset : 0;
     exchange->len = left < in.size ? left : in.size;
-    memcpy(exchange->reply, (const char *)file->content + in.offset, exchange->len);
+    if (exchange->len > 0)
+        memcpy(exchange->reply, (const char *)file->content + in.offset, exchange->len);
     return 0;
 }
 
@@ -176,7 +177,8 @@ static int answer(struct exchange *exchange)
 /* Until it is unmounted. */
 static void serve(const struct odd_files *files)
 {
-    static char request[REQUEST_MAX], reply[REPLY_MAX];
+    static _Alignas(struct fuse_in_header) char request[REQUEST_MAX];
+    static _Alignas(struct fuse_out_header) char reply[REPLY_MAX];
     for (;;) {
         ssize_t got = read(files->device, request, sizeof(request));
         if (got < 0 && errno != EINTR && errno != ENOENT)
